@@ -1,0 +1,1 @@
+"""GAS, a genomics annotation service: rules, AWS, engine, portal and command line."""

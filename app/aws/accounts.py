@@ -1,0 +1,141 @@
+"""The accounts table: one PROFILE item an account, and beside it the items that belong to it, each read by its key.
+
+Partition `user_id`, sort `item`: PROFILE, SESSION#…, TOKEN#…, MARK#…. Items with `expires_at` (seconds since 1970) are
+removed by DynamoDB some time after it; until then they stay readable, so `item` compares it itself.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from app.aws.clients import code
+from app.aws.records import from_wire, pages, record, to_wire, update
+from app.domain.accounts import Account, Plan
+
+PROFILE = "PROFILE"
+PATIENCE = 300
+"""Seconds after which a change of plan that is not settled is overdue."""
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """`now` replies milliseconds since 1970."""
+
+    dynamodb: Any
+    table: str
+    shards: int
+    now: Callable[[], int]
+    patience: int = PATIENCE
+
+    async def get(self, user_id: str) -> Account | None:
+        values = await self._read(user_id, PROFILE)
+        return record(Account, values) if values else None
+
+    async def login(self, user_id: str, **profile: str) -> Account:
+        """Creates the account at the first login, on the free plan; at later ones brings `profile` (not empty) up to date."""
+        first = {"plan": Plan.FREE, "version": 0, "created_at": self.now()}
+        write = update(profile)
+        write["UpdateExpression"] += "".join(f", #{name} = if_not_exists(#{name}, :{name})" for name in first)
+        write["ExpressionAttributeNames"] |= {f"#{name}": name for name in first}
+        write["ExpressionAttributeValues"] |= to_wire({f":{name}": value for name, value in first.items()})
+        answer = await self.dynamodb.update_item(
+            TableName=self.table, Key=self._key(user_id, PROFILE), ReturnValues="ALL_NEW", **write
+        )
+        return record(Account, answer["Attributes"])
+
+    async def change_plan(self, user_id: str, plan: Plan) -> Account | None:
+        """Gives the account another plan, a new version and a deadline; None if it has that plan already."""
+        waits = {"overdue_shard": self._shard(user_id), "deadline": self.now() + 1000 * self.patience}
+        write = update({"plan": plan, **waits}, "attribute_exists(#user_id) AND #plan <> :plan")
+        write["UpdateExpression"] += " ADD #version :one"
+        write["ExpressionAttributeNames"]["#version"] = "version"
+        write["ExpressionAttributeValues"][":one"] = {"N": "1"}
+        return await self._update(user_id, write)
+
+    async def postpone(self, account: Account) -> None:
+        """Moves the deadline of an unsettled change of plan ahead, after its message was sent again."""
+        deadline = {"deadline": self.now() + 1000 * self.patience}
+        await self._update(
+            account.user_id, update(deadline, "#version = :at AND attribute_exists(#deadline)", at=account.version)
+        )
+
+    async def settle(self, user_id: str, version: int) -> bool:
+        """Every job follows the plan of this `version`: nobody waits any more. False if the plan changed again."""
+        gone = {"overdue_shard": None, "deadline": None}
+        return bool(await self._update(user_id, update(gone, "#version = :at", at=version)))
+
+    async def link_customer(self, user_id: str, customer: str) -> None:
+        """Notes the account's customer id at Stripe."""
+        await self._update(user_id, update({"stripe_customer": customer}, "attribute_exists(#user_id)"))
+
+    async def overdue(self) -> AsyncIterator[str]:
+        """User ids whose change of plan is overdue; from the index, so read each again before acting."""
+        for shard in range(self.shards):
+            query = pages(
+                self.dynamodb,
+                "query",
+                TableName=self.table,
+                IndexName="overdue",
+                KeyConditionExpression="overdue_shard = :shard AND deadline < :now",
+                ExpressionAttributeValues=to_wire({":shard": str(shard), ":now": self.now()}),
+            )
+            async for items in query:
+                for item in items:
+                    yield item["user_id"]["S"]
+
+    async def put_item(self, user_id: str, item: str, *, expires_at: int | None = None, **values: Any) -> None:
+        """Writes one item of an account, such as SESSION#… ; `expires_at` is seconds since 1970."""
+        wire = to_wire({"user_id": user_id, "item": item, "expires_at": expires_at, **values})
+        await self.dynamodb.put_item(TableName=self.table, Item=wire)
+
+    async def item(self, user_id: str, item: str) -> dict[str, Any] | None:
+        """The values of one item, or None if there is none or it has expired."""
+        values = from_wire(await self._read(user_id, item) or {})
+        return values if values and values.get("expires_at", float("inf")) * 1000 > self.now() else None
+
+    async def items(self, user_id: str, prefix: str) -> AsyncIterator[dict[str, Any]]:
+        """Every item of an account whose name starts with `prefix`, expired ones left out."""
+        query = pages(
+            self.dynamodb,
+            "query",
+            TableName=self.table,
+            KeyConditionExpression="user_id = :user AND begins_with(#item, :prefix)",
+            ExpressionAttributeNames={"#item": "item"},
+            ExpressionAttributeValues=to_wire({":user": user_id, ":prefix": prefix}),
+            ConsistentRead=True,
+        )
+        async for found in query:
+            for values in map(from_wire, found):
+                if values.get("expires_at", float("inf")) * 1000 > self.now():
+                    yield values
+
+    async def delete_item(self, user_id: str, item: str) -> None:
+        await self.dynamodb.delete_item(TableName=self.table, Key=self._key(user_id, item))
+
+    def _key(self, user_id: str, item: str) -> dict[str, Any]:
+        return to_wire({"user_id": user_id, "item": item})
+
+    def _shard(self, user_id: str) -> str:
+        return str(zlib.crc32(user_id.encode()) % self.shards)
+
+    async def _read(self, user_id: str, item: str) -> dict[str, Any] | None:
+        answer = await self.dynamodb.get_item(
+            TableName=self.table, Key=self._key(user_id, item), ConsistentRead=True
+        )
+        return answer.get("Item")
+
+    async def _update(self, user_id: str, write: dict[str, Any]) -> Account | None:
+        try:
+            answer = await self.dynamodb.update_item(
+                TableName=self.table, Key=self._key(user_id, PROFILE), ReturnValues="ALL_NEW", **write
+            )
+        except ClientError as error:
+            if code(error) == "ConditionalCheckFailedException":
+                return None
+            raise
+        return record(Account, answer["Attributes"])

@@ -1,0 +1,147 @@
+"""The archive in S3's Glacier storage classes: a copy under an archive prefix of the results bucket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from app.aws.archives import Damaged, Retrieval, Started, tolerated
+from app.aws.clients import code
+from app.aws.objects import CHECKSUM, MISSING, Bucket, Gone, Stored
+from app.domain.jobs import Job, Speed
+from app.domain.keys import archive_key, archive_prefix
+
+COPY_LIMIT = 5 << 30
+"""S3 copies up to 5 GiB in one call."""
+
+UNREADABLE = MISSING | {"PreconditionFailed", "InvalidObjectState", "ObjectNotInActiveTierError"}
+"""The source went away, is another by now, or its temporary copy has expired."""
+
+
+@dataclass(frozen=True)
+class S3Archive:
+    """Copies inside S3, never streams: source and copy are compared by their full-object checksums."""
+
+    bucket: Bucket
+    storage_class: str
+    restored_days: int
+    part_bytes: int
+    copy_limit: int = COPY_LIMIT
+
+    async def store(self, job: Job, rev: int) -> str | None:
+        key = archive_key(job.user_id, job.job_id, rev)
+        source = await self.bucket.head(job.result) if job.result else None
+        return key if source and await self._copy(source, key, self.storage_class) else None
+
+    async def start(self, job: Job, speed: Speed) -> Started:
+        try:
+            await self._restore(job, speed)
+        except ClientError as error:
+            if code(error) in MISSING:
+                raise Gone(str(job.archive)) from error
+            # only this refusal means that another speed helps
+            if code(error) != "GlacierExpeditedRetrievalNotAvailable":
+                raise
+            speed = Speed.STANDARD
+            await self._restore(job, speed)
+        return Started(speed)
+
+    async def look(self, job: Job, retrieval: str | None = None) -> Retrieval:
+        stored = await self.bucket.head(str(job.archive))
+        if stored is None:
+            return Retrieval.NONE
+        return _s3_state(stored)
+
+    async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
+        stored = await self.bucket.head(str(job.archive))
+        if not stored or _s3_state(stored) is not Retrieval.READY:
+            return False
+        return await self._copy(stored, key, "STANDARD")
+
+    async def delete(self, archive: str) -> None:
+        await self.bucket.delete([archive])
+
+    def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
+        return self.bucket.list(archive_prefix(user_id, job_id))
+
+    async def _restore(self, job: Job, speed: Speed) -> None:
+        request = {"Days": self.restored_days, "GlacierJobParameters": {"Tier": speed}}
+        with tolerated("RestoreAlreadyInProgress"):
+            await self.bucket.s3.restore_object(Bucket=self.bucket.name, Key=job.archive, RestoreRequest=request)
+
+    async def _copy(self, source: Stored, key: str, storage_class: str) -> bool:
+        """Copies inside the bucket and compares checksums; False if the source went away or is not readable."""
+        try:
+            if source.size > self.copy_limit:
+                checksum = await self._copy_parts(source, key, storage_class)
+            else:
+                answer = await self.bucket.s3.copy_object(
+                    Bucket=self.bucket.name,
+                    Key=key,
+                    CopySource={"Bucket": self.bucket.name, "Key": source.key},
+                    CopySourceIfMatch=source.etag,
+                    StorageClass=storage_class,
+                    ChecksumAlgorithm=CHECKSUM,
+                )
+                checksum = answer["CopyObjectResult"].get(f"Checksum{CHECKSUM}", "")
+        except ClientError as error:
+            if code(error) in UNREADABLE:
+                return False
+            raise
+        if not checksum:
+            copied = await self.bucket.head(key)
+            checksum = copied.checksum if copied else ""
+        if not checksum or checksum != source.checksum:
+            await self.bucket.delete([key])
+            raise Damaged(f"{source.key} has checksum {source.checksum}, its copy {key} {checksum}")
+        return True
+
+    async def _copy_parts(self, source: Stored, key: str, storage_class: str) -> str:
+        s3, target = self.bucket.s3, {"Bucket": self.bucket.name, "Key": key}
+        started = await s3.create_multipart_upload(
+            **target, StorageClass=storage_class, ChecksumAlgorithm=CHECKSUM, ChecksumType="FULL_OBJECT"
+        )
+        target["UploadId"] = started["UploadId"]
+        slots = asyncio.Semaphore(8)
+
+        async def copy(number: int, first: int, last: int) -> dict[str, Any]:
+            async with slots:
+                answer = await s3.upload_part_copy(
+                    **target,
+                    PartNumber=number,
+                    CopySource={"Bucket": self.bucket.name, "Key": source.key},
+                    CopySourceIfMatch=source.etag,
+                    CopySourceRange=f"bytes={first}-{last}",
+                )
+            return {"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]}
+
+        try:
+            async with asyncio.TaskGroup() as parts:
+                tasks = [
+                    parts.create_task(copy(number, *span)) for number, span in enumerate(plan_parts(source.size, self.part_bytes), 1)
+                ]
+            done = await s3.complete_multipart_upload(**target, MultipartUpload={"Parts": [task.result() for task in tasks]})
+        except BaseException as failure:
+            await s3.abort_multipart_upload(**target)
+            if isinstance(failure, ExceptionGroup) and isinstance(failure.exceptions[0], ClientError):
+                raise failure.exceptions[0] from failure
+            raise
+        return done.get(f"Checksum{CHECKSUM}", "")
+
+
+def plan_parts(size: int, part_bytes: int, most_parts: int = 10_000) -> list[tuple[int, int]]:
+    """First and last byte of each part; parts grow where `part_bytes` would make more than `most_parts`."""
+    part_bytes = max(part_bytes, -(-size // most_parts))
+    return [(first, min(first + part_bytes, size) - 1) for first in range(0, size, part_bytes)]
+
+
+def _s3_state(stored: Stored) -> Retrieval:
+    if stored.storage_class == "STANDARD":
+        return Retrieval.READY
+    if 'ongoing-request="true"' in stored.restore:
+        return Retrieval.RUNNING
+    return Retrieval.READY if 'ongoing-request="false"' in stored.restore else Retrieval.NONE

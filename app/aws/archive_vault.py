@@ -1,0 +1,174 @@
+"""The archive in a classic Glacier vault: bytes go through a file of ours, verified by their tree hash both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from app.aws.archives import Damaged, Retrieval, Started, tolerated
+from app.aws.clients import code
+from app.aws.objects import CHUNK, Bucket, Gone
+from app.domain.jobs import Job, Speed
+
+MIB = 1 << 20
+PART = 64 * MIB
+"""Size of the parts of an upload: a power of two MiB, of which a vault takes 10,000."""
+
+STATES = {"InProgress": Retrieval.RUNNING, "Succeeded": Retrieval.READY, "Failed": Retrieval.NONE}
+
+
+@dataclass(frozen=True)
+class VaultArchive:
+    glacier: Any
+    vault: str
+    bucket: Bucket
+    notices: str  # ARN of the topic that hears of completed retrievals
+    part_bytes: int = PART
+
+    async def store(self, job: Job, rev: int) -> str | None:
+        with _staged() as path:
+            try:
+                size = await self.bucket.download(str(job.result), path)
+            except Gone:
+                return None
+            with path.open("rb") as file:
+                send = self._send_whole if size <= self.part_bytes else self._send_parts
+                return await send(file, f"{job.user_id}/{job.job_id}/{rev}")
+
+    async def start(self, job: Job, speed: Speed) -> Started:
+        request = {
+            "Type": "archive-retrieval",
+            "ArchiveId": job.archive,
+            "Description": f"{job.user_id}/{job.job_id}",  # a notice carries nothing else of ours
+            "Tier": speed,
+            "SNSTopic": self.notices,
+        }
+        try:
+            answer = await self.glacier.initiate_job(**self._where, jobParameters=request)
+        except ClientError as error:
+            if code(error) == "ResourceNotFoundException":
+                raise Gone(str(job.archive)) from error
+            # only this refusal means that another speed helps
+            if code(error) != "InsufficientCapacityException" or speed is Speed.STANDARD:
+                raise
+            return await self.start(job, Speed.STANDARD)
+        return Started(speed, answer["jobId"])
+
+    async def look(self, job: Job, retrieval: str | None = None) -> Retrieval:
+        said = await self._describe(retrieval or job.retrieval)
+        return STATES[said["StatusCode"]] if said else Retrieval.NONE
+
+    async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
+        said = await self._describe(retrieval or job.retrieval)
+        if not said or STATES[said["StatusCode"]] is not Retrieval.READY:
+            return False
+        answer = await self.glacier.get_job_output(**self._where, jobId=retrieval or job.retrieval)
+        with _staged() as path:
+            found = await _receive(answer["body"], path)
+            expected = said.get("SHA256TreeHash")
+            if expected and expected != found:
+                raise Damaged(f"{job.archive} has tree hash {expected}, what came back {found}")
+            await self.bucket.upload(path, key, "application/gzip")
+        return True
+
+    async def delete(self, archive: str) -> None:
+        with tolerated("ResourceNotFoundException"):
+            await self.glacier.delete_archive(**self._where, archiveId=archive)
+
+    async def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
+        return
+        yield
+
+    @property
+    def _where(self) -> dict[str, str]:
+        return {"accountId": "-", "vaultName": self.vault}
+
+    async def _describe(self, retrieval: str | None) -> dict[str, Any] | None:
+        if not retrieval:
+            return None
+        with tolerated("ResourceNotFoundException"):
+            return await self.glacier.describe_job(**self._where, jobId=retrieval)
+        return None
+
+    async def _send_whole(self, file: BinaryIO, description: str) -> str:
+        body = await asyncio.to_thread(file.read)
+        checksum = _root(await asyncio.to_thread(_leaves, body)).hex()
+        answer = await self.glacier.upload_archive(
+            **self._where, archiveDescription=description, checksum=checksum, body=body
+        )
+        return answer["archiveId"]
+
+    async def _send_parts(self, file: BinaryIO, description: str) -> str:
+        started = await self.glacier.initiate_multipart_upload(
+            **self._where, archiveDescription=description, partSize=str(self.part_bytes)
+        )
+        target = {**self._where, "uploadId": started["uploadId"]}
+        hashes: list[bytes] = []
+        at = 0
+        try:
+            while body := await asyncio.to_thread(file.read, self.part_bytes):
+                leaves = await asyncio.to_thread(_leaves, body)
+                await self.glacier.upload_multipart_part(
+                    **target, range=f"bytes {at}-{at + len(body) - 1}/*", checksum=_root(leaves).hex(), body=io.BytesIO(body)
+                )
+                hashes += leaves
+                at += len(body)
+            answer = await self.glacier.complete_multipart_upload(
+                **target, archiveSize=str(at), checksum=_root(hashes).hex()
+            )
+        except BaseException:
+            await self.glacier.abort_multipart_upload(**target)
+            raise
+        return answer["archiveId"]
+
+
+def tree_hash(body: bytes) -> str:
+    """Glacier's SHA-256 tree hash, in hexadecimal: hashes of 1 MiB leaves, combined in pairs up to one root."""
+    return _root(_leaves(body)).hex()
+
+
+def _leaves(body: bytes) -> list[bytes]:
+    return [hashlib.sha256(body[at : at + MIB]).digest() for at in range(0, len(body) or 1, MIB)]
+
+
+def _root(hashes: list[bytes]) -> bytes:
+    while len(hashes) > 1:
+        pairs = [hashes[at : at + 2] for at in range(0, len(hashes), 2)]
+        hashes = [hashlib.sha256(b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
+    return hashes[0]
+
+
+@contextlib.contextmanager
+def _staged() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="gas-vault-") as folder:
+        yield Path(folder, "archive")
+
+
+async def _receive(body: Any, path: Path) -> str:
+    """Writes a streaming body to `path` and replies its tree hash."""
+    hashes: list[bytes] = []
+    buffer = bytearray()
+
+    def take(file: BinaryIO, chunk: bytes) -> None:
+        file.write(chunk)
+        buffer.extend(chunk)
+        whole = len(buffer) // MIB * MIB
+        if whole:
+            hashes.extend(_leaves(bytes(buffer[:whole])))
+            del buffer[:whole]
+
+    with path.open("wb") as file:
+        async for chunk in body.iter_chunks(CHUNK):
+            await asyncio.to_thread(take, file, chunk)
+    if buffer or not hashes:
+        hashes += _leaves(bytes(buffer))
+    return _root(hashes).hex()

@@ -1,0 +1,68 @@
+"""The archive of results: one Protocol, and two backends that keep its promises.
+
+What `store` replies exists and is whole; `start` may be repeated; `bring_back` verifies what it wrote; `delete` of what is
+gone is no error. `archive_s3` has S3's Glacier storage classes, `archive_vault` the classic vault, which takes no new AWS
+customers since December 2025.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from botocore.exceptions import ClientError
+
+from app.aws.clients import code
+from app.domain.jobs import Job, Speed
+
+
+class Retrieval(Enum):
+    """How a retrieval stands. NONE: never started, failed or expired, so it has to be started (again)."""
+
+    NONE = "none"
+    RUNNING = "running"
+    READY = "ready"
+
+
+class Damaged(RuntimeError):
+    """A copy is not what it was made from. It is never recorded."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """What a retrieval was started with: the speed may be slower than asked; a vault gives it an id."""
+
+    speed: Speed
+    retrieval: str | None = None
+
+
+class Archive(Protocol):
+    async def store(self, job: Job, rev: int) -> str | None:
+        """Copies the job's result under `rev` and replies the archive id; None if the result is not there."""
+
+    async def start(self, job: Job, speed: Speed) -> Started:
+        """Starts the retrieval of the job's archive. One already under way is success. Raises Gone."""
+
+    async def look(self, job: Job, retrieval: str | None = None) -> Retrieval:
+        """How the retrieval stands; `retrieval` is the id that a notice brought, where the record has none yet."""
+
+    async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
+        """Copies a retrieved archive to `key` in the results bucket, verified; False if it is not readable (any more)."""
+
+    async def delete(self, archive: str) -> None: ...
+
+    def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
+        """Archive ids of one job, where the backend can list them (a vault can't)."""
+
+
+@contextlib.contextmanager
+def tolerated(*codes: str) -> Iterator[None]:
+    """Takes these error codes of AWS for success."""
+    try:
+        yield
+    except ClientError as error:
+        if code(error) not in codes:
+            raise

@@ -1,0 +1,42 @@
+"""The AWS clients of one process: made on first use, closed together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import ClientError
+
+from app.settings import Settings
+
+LONGEST_POLL = 20
+
+
+def code(error: ClientError) -> str:
+    """The error code that AWS gave, such as `ConditionalCheckFailedException`."""
+    return error.response["Error"]["Code"]
+
+
+@asynccontextmanager
+async def clients(settings: Settings, *services: str) -> AsyncIterator[dict[str, Any]]:
+    """Clients by the name of their service. `AWS_ENDPOINT_URL` and the other `AWS_*` variables say where they go."""
+    config = AioConfig(
+        # aiobotocore presigns with SigV2 in us-east-1 unless told
+        signature_version="s3v4",
+        s3={"addressing_style": "path"} if settings.environment == "local" else {},
+        max_pool_connections=settings.aws_connections,
+        connect_timeout=5,
+        read_timeout=LONGEST_POLL + 25,
+        retries={"mode": "standard", "total_max_attempts": 5},
+        user_agent_extra="gas",
+    )
+    session = get_session()
+    async with AsyncExitStack() as stack:
+        made: dict[str, Any] = {}
+        for service in services:
+            chosen = config if service == "s3" else config.merge(AioConfig(signature_version="v4"))
+            made[service] = await stack.enter_async_context(session.create_client(service, config=chosen))
+        yield made

@@ -1,0 +1,272 @@
+"""The jobs table. Every state change is one conditional write, made by `advance` from the domain's table.
+
+Partition `user_id`, sort `job_id`: a user can only ever address their own jobs. All reads but `overdue` are strongly
+consistent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from app.aws.clients import code
+from app.aws.records import pages, record, to_wire, update
+from app.domain.accounts import Plan
+from app.domain.jobs import STEPS, Job, State, Status, Tier, Trigger, changed
+
+CONFLICTS = 6
+"""How often a write that meets a transaction on the same record is tried again."""
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """`patience` is seconds by waiting state; `now` replies milliseconds since 1970."""
+
+    dynamodb: Any
+    table: str
+    accounts_table: str
+    shards: int
+    patience: Mapping[State, int]
+    now: Callable[[], int]
+
+    async def create(self, job: Job) -> Job:
+        """Records a new UPLOADING job. Its id must be new."""
+        job = replace(job, deadline=self._deadline(job.status))
+        item = to_wire({**asdict(job), "overdue_shard": self._shard(job.job_id)})
+        await self.dynamodb.put_item(
+            TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(job_id)"
+        )
+        return job
+
+    async def get(self, user_id: str, job_id: str) -> Job | None:
+        answer = await self.dynamodb.get_item(
+            TableName=self.table, Key=self._key(user_id, job_id), ConsistentRead=True
+        )
+        return record(Job, answer["Item"]) if "Item" in answer else None
+
+    async def get_many(self, keys: list[tuple[str, str]]) -> list[Job]:
+        """Those of up to 100 (user id, job id) that exist, in no order, in one request where DynamoDB allows it."""
+        found: list[Job] = []
+        request: Any = {self.table: {"Keys": [self._key(*key) for key in dict.fromkeys(keys)], "ConsistentRead": True}}
+        while request:
+            answer = await self.dynamodb.batch_get_item(RequestItems=request)
+            found += [record(Job, item) for item in answer["Responses"].get(self.table, [])]
+            request = answer.get("UnprocessedKeys")
+        return found
+
+    async def advance(
+        self,
+        user_id: str,
+        job_id: str,
+        trigger: Trigger,
+        *,
+        at: int | None = None,
+        patience: int | None = None,
+        **values: Any,
+    ) -> Job | None:
+        """Makes the transition and replies the job as it is now, or None where the record does not allow it.
+
+        Conditions: the state is one that `trigger` starts from; its rev is `at`, where given; a lease that is taken
+        over has run out. `patience` (seconds) replaces that of the new state. `values` are written with it.
+        """
+        to = STEPS[trigger]
+        conditions, given = ["attribute_exists(#job_id)"], dict[str, Any]()
+        for name, allowed in (("status", to.statuses), ("tier", to.tiers)):
+            if allowed:
+                marks = {f"{name}_{n}": state for n, state in enumerate(sorted(allowed))}
+                conditions.append(f"#{name} IN ({', '.join(':' + mark for mark in marks)})")
+                given |= marks
+        if to.taken_over:
+            name = "status" if isinstance(to.taken_over, Status) else "tier"
+            conditions.append(f"(#{name} <> :leased OR #deadline < :time)")
+            given |= {"leased": to.taken_over, "time": self.now()}
+        if at is not None:
+            conditions.append("#rev = :at")
+            given["at"] = at
+        values |= {name: state for name, state in (("status", to.status), ("tier", to.tier)) if state}
+        write = update({**values, **self._waits(job_id, to.waiting, patience)}, " AND ".join(conditions), **given)
+        write["UpdateExpression"] += " ADD #rev :one"
+        if trigger is Trigger.CLAIM:
+            write["UpdateExpression"] += ", #attempts :one"
+            write["ExpressionAttributeNames"]["#attempts"] = "attempts"
+        write["ExpressionAttributeNames"]["#rev"] = "rev"
+        write["ExpressionAttributeValues"][":one"] = {"N": "1"}
+        return await self._update(user_id, job_id, write)
+
+    async def advance_while(self, job: Job, plan: Plan, trigger: Trigger, **values: Any) -> Job | None:
+        """One transaction: the account has `plan`, and `job`, still at its rev, makes the transition. None where not."""
+        waits = self._waits(job.job_id, STEPS[trigger].waiting, None)
+        values = {**values, **changed(job, trigger)}
+        done = await self._transact(job, plan, {**values, **waits})
+        return replace(job, **values, deadline=waits["deadline"]) if done else None
+
+    async def settle(self, job: Job, plan: Plan) -> bool:
+        """One transaction: the account has `plan`, and `job`, still at its rev, waits for nobody any more."""
+        return await self._transact(job, plan, self._waits(job.job_id, None, None))
+
+    async def note(self, job: Job, *, patience: int | None = None, state: State | None = None, **values: Any) -> Job | None:
+        """Writes `values` without a transition if the job is still at its rev; with `state`, moves its deadline ahead."""
+        if state:
+            values |= self._waits(job.job_id, state, patience)
+        return await self._update(job.user_id, job.job_id, update(values, "#rev = :at", at=job.rev))
+
+    async def mark(self, user_id: str, job_id: str, event: str) -> Job | None:
+        """Marks that the mail for `event` is about to be sent; None if it was marked before, or there is no such end."""
+        write = {
+            "UpdateExpression": "ADD #mailed :events",
+            "ConditionExpression": "#status IN (:completed, :failed) AND NOT contains(#mailed, :event)",
+            "ExpressionAttributeNames": {"#mailed": "mailed", "#status": "status"},
+            "ExpressionAttributeValues": to_wire(
+                {":events": {event}, ":event": event, ":completed": Status.COMPLETED, ":failed": Status.FAILED}
+            ),
+        }
+        return await self._update(user_id, job_id, write)
+
+    async def mark_sent(self, user_id: str, job_id: str, event: str) -> None:
+        """Notes that the mail for `event` was handed over. A mark without this is a warning of the doctor."""
+        write = {
+            "UpdateExpression": "ADD #sent :events",
+            "ConditionExpression": "attribute_exists(job_id)",
+            "ExpressionAttributeNames": {"#sent": "sent"},
+            "ExpressionAttributeValues": to_wire({":events": {event}}),
+        }
+        await self._update(user_id, job_id, write)
+
+    async def remove(self, job: Job) -> None:
+        """Removes the record of a DELETING job; any other is left alone."""
+        try:
+            await self.dynamodb.delete_item(
+                TableName=self.table,
+                Key=self._key(job.user_id, job.job_id),
+                ConditionExpression="#status = :deleting",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=to_wire({":deleting": Status.DELETING}),
+            )
+        except ClientError as error:
+            if code(error) != "ConditionalCheckFailedException":
+                raise
+
+    async def page(
+        self, user_id: str, *, before: str | None = None, since: str | None = None, limit: int = 20
+    ) -> list[Job]:
+        """Up to `limit` jobs of one user, newest first: those older than job id `before` and not older than `since`."""
+        jobs: list[Job] = []
+        condition = "user_id = :user" + (" AND job_id BETWEEN :since AND :before" if before or since else "")
+        values = {":user": user_id} | ({":since": since or "0", ":before": before or "g"} if before or since else {})
+        query = pages(
+            self.dynamodb,
+            "query",
+            TableName=self.table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=to_wire(values),
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            Limit=limit + bool(before),
+        )
+        async for items in query:
+            jobs += [job for item in items if (job := record(Job, item)).job_id != before]
+            if len(jobs) >= limit:
+                break
+        return jobs[:limit]
+
+    async def overdue(self) -> AsyncIterator[tuple[str, str]]:
+        """(user id, job id) of the jobs whose deadline has passed; from the index, so read each again before acting."""
+        for shard in range(self.shards):
+            query = pages(
+                self.dynamodb,
+                "query",
+                TableName=self.table,
+                IndexName="overdue",
+                KeyConditionExpression="overdue_shard = :shard AND deadline < :now",
+                ExpressionAttributeValues=to_wire({":shard": str(shard), ":now": self.now()}),
+            )
+            async for items in query:
+                for item in items:
+                    yield item["user_id"]["S"], item["job_id"]["S"]
+
+    async def scan(self) -> AsyncIterator[Job]:
+        """Every job there is: for the doctor's daily look."""
+        async for items in pages(self.dynamodb, "scan", TableName=self.table, ConsistentRead=True):
+            for item in items:
+                yield record(Job, item)
+
+    def is_overdue(self, job: Job) -> bool:
+        return job.deadline is not None and job.deadline < self.now()
+
+    def _key(self, user_id: str, job_id: str) -> dict[str, Any]:
+        return to_wire({"user_id": user_id, "job_id": job_id})
+
+    def _shard(self, job_id: str) -> str:
+        return str(zlib.crc32(job_id.encode()) % self.shards)
+
+    def _deadline(self, state: State, patience: int | None = None) -> int:
+        return self.now() + 1000 * (self.patience[state] if patience is None else patience)
+
+    def _waits(self, job_id: str, state: State | None, patience: int | None) -> dict[str, Any]:
+        if state is None:
+            return {"overdue_shard": None, "deadline": None}
+        return {"overdue_shard": self._shard(job_id), "deadline": self._deadline(state, patience)}
+
+    async def _update(self, user_id: str, job_id: str, write: dict[str, Any]) -> Job | None:
+        for attempt in range(CONFLICTS):
+            try:
+                answer = await self.dynamodb.update_item(
+                    TableName=self.table, Key=self._key(user_id, job_id), ReturnValues="ALL_NEW", **write
+                )
+                return record(Job, answer["Attributes"])
+            except ClientError as error:
+                if code(error) == "ConditionalCheckFailedException":
+                    return None
+                if code(error) != "TransactionConflictException" or attempt == CONFLICTS - 1:
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
+        raise AssertionError("unreachable")
+
+    async def _transact(self, job: Job, plan: Plan, values: dict[str, Any]) -> bool:
+        items = [
+            {
+                "ConditionCheck": {
+                    "TableName": self.accounts_table,
+                    "Key": to_wire({"user_id": job.user_id, "item": "PROFILE"}),
+                    "ConditionExpression": "#plan = :plan",
+                    "ExpressionAttributeNames": {"#plan": "plan"},
+                    "ExpressionAttributeValues": to_wire({":plan": plan}),
+                }
+            },
+            {
+                "Update": {
+                    "TableName": self.table,
+                    "Key": self._key(job.user_id, job.job_id),
+                    **update(values, "#rev = :at", at=job.rev),
+                }
+            },
+        ]
+        for attempt in range(CONFLICTS):
+            try:
+                await self.dynamodb.transact_write_items(TransactItems=items)
+                return True
+            except ClientError as error:
+                reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in reasons:
+                    return False
+                # one user's archives share the account item, so conflicts are ordinary
+                if not reasons or attempt == CONFLICTS - 1:
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
+        raise AssertionError("unreachable")
+
+
+def patience(defaults: Mapping[State, int], lease: int, overrides: Mapping[str, int]) -> dict[State, int]:
+    """Seconds by state: the domain's table with this deployment's lease and overrides."""
+    return {
+        **defaults,
+        Status.RUNNING: lease,
+        Tier.ARCHIVING: lease,
+        **{state: overrides[state] for state in defaults if state in overrides},
+    }

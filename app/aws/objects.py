@@ -1,0 +1,190 @@
+"""Objects in S3: inputs that browsers upload, and results. Constant memory for any size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from app.aws.clients import code
+
+CHECKSUM = "CRC64NVME"
+CHUNK = 1 << 20
+PART = 16 << 20
+PARTS_AT_ONCE = 3
+LINK_SECONDS = 600
+MISSING = {"404", "NoSuchKey", "NotFound"}
+
+
+class Gone(LookupError):
+    """The object is not there, or is not the one that was asked for."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What HEAD says of an object: size in bytes, ETag without quotes."""
+
+    key: str
+    size: int
+    etag: str
+    storage_class: str = "STANDARD"
+    restore: str = ""
+    checksum: str = ""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    s3: Any
+    name: str
+
+    async def upload_form(self, key: str, *, most_bytes: int, fields: Mapping[str, str]) -> dict[str, Any]:
+        """A presigned POST for one object of 0 to `most_bytes` bytes, good for ten minutes; `url` and `fields` for a form.
+
+        `fields` are those that the form sends besides, with exactly these values. An empty file is let through here, so
+        that its owner reads a sentence and not S3's XML.
+        """
+        conditions: list[Any] = [{name: value} for name, value in fields.items()]
+        return await self.s3.generate_presigned_post(
+            Bucket=self.name,
+            Key=key,
+            Fields=dict(fields),
+            Conditions=[*conditions, ["content-length-range", 0, most_bytes]],
+            ExpiresIn=LINK_SECONDS,
+        )
+
+    async def link(self, key: str, *, download_as: str, media_type: str) -> str:
+        """A link to one object, good for ten minutes, that a browser saves under the given name."""
+        return await self.s3.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self.name,
+                "Key": key,
+                "ResponseContentDisposition": content_disposition(download_as),
+                "ResponseContentType": media_type,
+            },
+            ExpiresIn=LINK_SECONDS,
+        )
+
+    async def head(self, key: str) -> Stored | None:
+        try:
+            said = await self.s3.head_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if code(error) in MISSING:
+                return None
+            raise
+        return Stored(
+            key,
+            said["ContentLength"],
+            said["ETag"].strip('"'),
+            said.get("StorageClass", "STANDARD"),
+            said.get("Restore", ""),
+            said.get(f"Checksum{CHECKSUM}", ""),
+        )
+
+    async def download(self, key: str, path: Path, *, etag: str = "") -> int:
+        """Streams the object into a file and replies its bytes. Raises Gone if it is missing or its ETag is another."""
+        body = (await self._get(key, etag))["Body"]
+        size = 0
+        with path.open("wb") as file:
+            async for chunk in body.iter_chunks(CHUNK):
+                await asyncio.to_thread(file.write, chunk)
+                size += len(chunk)
+        return size
+
+    async def read(self, key: str, *, most: int = 16 << 20) -> bytes:
+        """A small object whole. Raises Gone; ValueError if it has more than `most` bytes."""
+        answer = await self._get(key)
+        if answer["ContentLength"] > most:
+            raise ValueError(f"{key} has {answer['ContentLength']} bytes")
+        return await answer["Body"].read()
+
+    async def chunks(self, key: str) -> AsyncIterator[bytes]:
+        """The object's bytes as they come. Raises Gone."""
+        async for chunk in (await self._get(key))["Body"].iter_chunks(CHUNK):
+            yield chunk
+
+    async def upload(self, path: Path, key: str, media_type: str) -> int:
+        """Stores a file with its full-object checksum and replies its bytes; in parts above 16 MiB."""
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if size <= PART:
+                body = await asyncio.to_thread(file.read)
+                await self.s3.put_object(
+                    Bucket=self.name, Key=key, Body=body, ContentType=media_type, ChecksumAlgorithm=CHECKSUM
+                )
+            else:
+                await self._upload_parts(file, size, key, media_type)
+        return size
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Deletes objects, a thousand a request; what is gone already is no error."""
+        names = [{"Key": key} for key in keys]
+        for start in range(0, len(names), 1000):
+            answer = await self.s3.delete_objects(
+                Bucket=self.name, Delete={"Objects": names[start : start + 1000], "Quiet": True}
+            )
+            if answer.get("Errors"):
+                raise RuntimeError(f"not deleted: {answer['Errors']}")
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        """Every key below `prefix`."""
+        token: dict[str, str] = {}
+        while True:
+            answer = await self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix, **token)
+            for item in answer.get("Contents", []):
+                yield item["Key"]
+            if not answer.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    async def _get(self, key: str, etag: str = "") -> dict[str, Any]:
+        match = {"IfMatch": f'"{etag}"'} if etag else {}
+        try:
+            return await self.s3.get_object(Bucket=self.name, Key=key, **match)
+        except ClientError as error:
+            if code(error) in MISSING | {"PreconditionFailed", "412"}:
+                raise Gone(key) from error
+            raise
+
+    async def _upload_parts(self, file: BinaryIO, size: int, key: str, media_type: str) -> None:
+        target = {"Bucket": self.name, "Key": key}
+        started = await self.s3.create_multipart_upload(
+            **target, ContentType=media_type, ChecksumAlgorithm=CHECKSUM, ChecksumType="FULL_OBJECT"
+        )
+        target["UploadId"] = started["UploadId"]
+        part_bytes = max(PART, -(-size // 10_000))  # S3 takes 10,000 parts
+        slots = asyncio.Semaphore(PARTS_AT_ONCE)
+
+        async def send(number: int, body: bytes) -> dict[str, Any]:
+            try:
+                answer = await self.s3.upload_part(**target, PartNumber=number, Body=body, ChecksumAlgorithm=CHECKSUM)
+            finally:
+                slots.release()
+            return {"PartNumber": number, "ETag": answer["ETag"], f"Checksum{CHECKSUM}": answer[f"Checksum{CHECKSUM}"]}
+
+        try:
+            async with asyncio.TaskGroup() as parts:
+                tasks = []
+                for number in range(1, -(-size // part_bytes) + 1):
+                    await slots.acquire()
+                    body = await asyncio.to_thread(file.read, part_bytes)
+                    tasks.append(parts.create_task(send(number, body)))
+            done = [task.result() for task in tasks]
+            await self.s3.complete_multipart_upload(
+                **target, MultipartUpload={"Parts": done}, ChecksumType="FULL_OBJECT"
+            )
+        except BaseException:
+            await self.s3.abort_multipart_upload(**target)
+            raise
+
+
+def content_disposition(name: str) -> str:
+    """The header that makes a browser save under `name`, whatever characters it has (RFC 6266)."""
+    from urllib.parse import quote
+
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%;' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

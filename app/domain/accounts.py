@@ -1,0 +1,61 @@
+"""An account and what its plan allows: one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Plan(StrEnum):
+    FREE = "free"
+    PREMIUM = "premium"
+
+
+@dataclass(frozen=True)
+class Limits:
+    max_upload_bytes: int
+    unfinished_jobs: int  # at once
+    daily_submissions: int  # in any 24 hours
+    archives: bool  # results move to the archive after the retention
+    expedited_retrievals: int  # an upgrade; the rest is retrieved at Standard speed
+    expedited_max_bytes: int  # a larger result is retrieved at Standard speed
+
+
+PLANS: dict[Plan, Limits] = {
+    Plan.FREE: Limits(
+        max_upload_bytes=150_000,
+        unfinished_jobs=20,
+        daily_submissions=100,
+        archives=True,
+        expedited_retrievals=0,
+        expedited_max_bytes=0,
+    ),
+    Plan.PREMIUM: Limits(
+        max_upload_bytes=5_000_000_000,  # what one presigned POST can carry is 5 GiB
+        unfinished_jobs=500,
+        daily_submissions=5_000,
+        archives=False,
+        expedited_retrievals=100,
+        expedited_max_bytes=250_000_000,  # AWS: Expedited is for archives up to about 250 MB
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One user's account. `version` counts changes of plan; `deadline` (ms since 1970) is there until a change is settled."""
+
+    user_id: str  # the `sub` of Globus Auth, a UUID
+    plan: Plan = Plan.FREE
+    version: int = 0
+    deadline: int | None = None
+    name: str = ""
+    email: str = ""
+    username: str = ""
+    organization: str = ""
+    stripe_customer: str | None = None
+    created_at: int | None = None
+
+    @property
+    def limits(self) -> Limits:
+        return PLANS[self.plan]

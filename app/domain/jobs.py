@@ -1,0 +1,207 @@
+"""A job, its states, and the one table of how they may change.
+
+`status` says how far the work is, `tier` where the results are. Code never assigns either: it asks the jobs table to
+`advance` a job by a `Trigger`, and the conditions of that write are derived from `TRANSITIONS`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    UPLOADING = "UPLOADING"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    DELETING = "DELETING"
+
+
+class Tier(StrEnum):
+    """Where the results of a job are; NONE until it is COMPLETED."""
+
+    NONE = "NONE"
+    AVAILABLE = "AVAILABLE"
+    ARCHIVING = "ARCHIVING"
+    ARCHIVED = "ARCHIVED"
+    RESTORING = "RESTORING"
+
+
+class Trigger(StrEnum):
+    SUBMIT = "submit"
+    CLAIM = "claim"
+    COMPLETE = "complete"
+    FAIL = "fail"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    DELETE = "delete"
+    ARCHIVE = "archive"
+    ARCHIVED = "archived"
+    GIVE_BACK = "give back"
+    RESTORE = "restore"
+    RESTORED = "restored"
+    GIVE_UP = "give up"
+
+
+class Fault(StrEnum):
+    """Whose mistake a failure is: what we tell the user depends on it."""
+
+    USER = "user"
+    SYSTEM = "system"
+
+
+class Speed(StrEnum):
+    """Retrieval tiers of Glacier: Expedited takes 1-5 minutes, Standard 3-5 hours."""
+
+    EXPEDITED = "Expedited"
+    STANDARD = "Standard"
+
+
+State = Status | Tier
+
+TRANSITIONS: dict[tuple[State, Trigger], State] = {
+    (Status.UPLOADING, Trigger.SUBMIT): Status.PENDING,
+    (Status.PENDING, Trigger.CLAIM): Status.RUNNING,
+    (Status.RUNNING, Trigger.CLAIM): Status.RUNNING,
+    (Status.RUNNING, Trigger.COMPLETE): Status.COMPLETED,
+    (Tier.NONE, Trigger.COMPLETE): Tier.AVAILABLE,
+    (Status.UPLOADING, Trigger.FAIL): Status.FAILED,
+    (Status.RUNNING, Trigger.FAIL): Status.FAILED,
+    (Status.UPLOADING, Trigger.CANCEL): Status.CANCELLED,
+    (Status.PENDING, Trigger.CANCEL): Status.CANCELLED,
+    (Status.RUNNING, Trigger.CANCEL): Status.CANCELLED,
+    (Status.FAILED, Trigger.RETRY): Status.PENDING,
+    (Tier.AVAILABLE, Trigger.ARCHIVE): Tier.ARCHIVING,
+    (Tier.ARCHIVING, Trigger.ARCHIVE): Tier.ARCHIVING,
+    (Tier.ARCHIVING, Trigger.ARCHIVED): Tier.ARCHIVED,
+    (Tier.ARCHIVING, Trigger.GIVE_BACK): Tier.AVAILABLE,
+    (Tier.ARCHIVED, Trigger.RESTORE): Tier.RESTORING,
+    (Tier.RESTORING, Trigger.RESTORED): Tier.AVAILABLE,
+    (Tier.RESTORING, Trigger.GIVE_UP): Tier.ARCHIVED,
+    **{(status, Trigger.DELETE): Status.DELETING for status in Status if status is not Status.DELETING},
+    **{(tier, Trigger.DELETE): Tier.NONE for tier in Tier},
+}
+
+WAITING: frozenset[State] = frozenset(
+    {Status.UPLOADING, Status.PENDING, Status.RUNNING, Status.DELETING, Tier.AVAILABLE, Tier.ARCHIVING, Tier.RESTORING}
+)
+"""States in which somebody has to do something: each job in one of them carries a deadline."""
+
+PATIENCE: dict[State, int] = {
+    Status.UPLOADING: 3600,  # the upload form is good for ten minutes
+    Status.PENDING: 3600,
+    Status.RUNNING: 60,  # a lease, renewed at a third
+    Status.DELETING: 300,
+    Tier.AVAILABLE: 1200,  # the retention of five minutes, and time to be late
+    Tier.ARCHIVING: 60,  # a lease, renewed at a third
+    Tier.RESTORING: 8 * 3600,  # a Standard retrieval takes 3-5 hours
+}
+"""Seconds after which a job in a waiting state is overdue."""
+
+UNFINISHED = frozenset({Status.UPLOADING, Status.PENDING, Status.RUNNING})
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one trigger demands and does: `statuses` and `tiers` it starts from (empty: any), and what it leads to."""
+
+    statuses: frozenset[Status]
+    tiers: frozenset[Tier]
+    status: Status | None
+    tier: Tier | None
+
+    @property
+    def waiting(self) -> State | None:
+        """The state whose deadline the job carries after this step; None where nobody has to do anything."""
+        return next((state for state in (self.status, self.tier) if state in WAITING), None)
+
+    @property
+    def taken_over(self) -> State | None:
+        """The state that this step may only leave for itself when its deadline has passed: a lease that ran out."""
+        if self.status in self.statuses:
+            return self.status
+        return self.tier if self.tier in self.tiers and self.tier is not Tier.NONE else None
+
+
+def step(trigger: Trigger) -> Step:
+    """The row of `TRANSITIONS` for `trigger`. Every trigger leads to one status, one tier, or one of each."""
+    rows = [(source, to) for (source, by), to in TRANSITIONS.items() if by is trigger]
+    statuses, tiers = ([row for row in rows if isinstance(row[0], kind)] for kind in (Status, Tier))
+    return Step(
+        statuses=frozenset(source for source, _ in statuses),  # type: ignore[misc]
+        tiers=frozenset(source for source, _ in tiers),  # type: ignore[misc]
+        status=statuses[0][1] if statuses else None,  # type: ignore[arg-type]
+        tier=tiers[0][1] if tiers else None,  # type: ignore[arg-type]
+    )
+
+
+STEPS: dict[Trigger, Step] = {trigger: step(trigger) for trigger in Trigger}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One annotation job, as its record says. Times are milliseconds since 1970, sizes are bytes."""
+
+    user_id: str
+    job_id: str
+    status: Status = Status.UPLOADING
+    tier: Tier = Tier.NONE
+    rev: int = 1  # counts transitions; every key of a copy carries the rev of the claim that wrote it
+    deadline: int | None = None  # when the doctor looks after it, if it still waits then
+
+    file_name: str = ""  # what the user called it: data, never part of a key
+    bundle: str = ""  # id of the reference bundle
+    size: int = 0  # of the input
+    etag: str = ""  # of the input as it was submitted: a later overwrite is noticed
+    submitted_at: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    attempts: int = 0  # claims since the last submission or retry
+
+    phase: str = ""
+    records: int = 0
+    percent: int = 0
+
+    fault: Fault | None = None
+    message: str = ""  # the words for a failure
+    line: int | None = None  # of the input, where a failure has one
+
+    result: str | None = None  # keys in the results bucket
+    index: str | None = None
+    summary: str | None = None
+    result_size: int = 0
+    archive: str | None = None  # id in the archive
+    retrieval: str | None = None  # id of a vault's retrieval job
+    speed: Speed | None = None  # of the retrieval under way
+    mailed: frozenset[str] = field(default_factory=frozenset)  # marks of notify: events that had their one mail
+    sent: frozenset[str] = field(default_factory=frozenset)  # those whose mail was handed over
+
+    @property
+    def created_at(self) -> int:
+        """Milliseconds since 1970, out of the UUIDv7."""
+        return uuid.UUID(self.job_id).int >> 80
+
+    def keeps(self, copy: str, rev: int | None) -> bool:
+        """May this record need `copy`, written under `rev` (None: not known)? What it once does not need, it never needs again."""
+        if self.status is Status.DELETING:
+            return False
+        return copy in (self.result, self.index, self.summary, self.archive) or rev == self.rev
+
+
+def job_id(now: int, randomness: bytes) -> str:
+    """A UUIDv7 (RFC 9562) from milliseconds since 1970 and ten random bytes: ids sort by time of creation."""
+    value = (now & (2**48 - 1)) << 80 | int.from_bytes(randomness[:10], "big")
+    value = value & ~(0xF << 76) | 0x7 << 76  # version
+    value = value & ~(0x3 << 62) | 0x2 << 62  # variant
+    return str(uuid.UUID(int=value))
+
+
+def changed(job: Job, trigger: Trigger) -> dict[str, Any]:
+    """The attributes that `trigger` gives to `job`, besides the deadline; for writes that reply nothing."""
+    to = STEPS[trigger]
+    return {"rev": job.rev + 1, "status": to.status or job.status, "tier": to.tier or job.tier}

@@ -1,0 +1,54 @@
+"""The S3 key scheme: keys are made of user id, job id and rev only. File names are data and never part of a key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+USER_ID = re.compile(UUID)
+JOB_ID = re.compile(UUID)
+_COPY = re.compile(rf"(results|archive)/({UUID})/({UUID})/(\d+)/[a-z.]+")
+
+
+class Output(StrEnum):
+    """The objects that a completed job stores. The first is the one that is archived."""
+
+    RESULT = "annot.vcf.gz"
+    INDEX = "annot.vcf.gz.tbi"
+    SUMMARY = "summary.json"
+
+
+def input_key(user_id: str, job_id: str) -> str:
+    return f"{user_id}/{job_id}/input"
+
+
+def results_prefix(user_id: str, job_id: str) -> str:
+    return f"results/{user_id}/{job_id}/"
+
+
+def archive_prefix(user_id: str, job_id: str) -> str:
+    return f"archive/{user_id}/{job_id}/"
+
+
+def output_key(user_id: str, job_id: str, rev: int, output: Output) -> str:
+    """Carries the rev of the claim that writes it, so that no key is ever used twice."""
+    return f"{results_prefix(user_id, job_id)}{rev}/{output}"
+
+
+def archive_key(user_id: str, job_id: str, rev: int) -> str:
+    return f"{archive_prefix(user_id, job_id)}{rev}/{Output.RESULT}"
+
+
+@dataclass(frozen=True)
+class Owner:
+    user_id: str
+    job_id: str
+    rev: int
+
+
+def owner(key: str) -> Owner | None:
+    """Whose copy this is, read from its key; None for a key that this scheme did not make."""
+    match = _COPY.fullmatch(key)
+    return Owner(match[2], match[3], int(match[4])) if match else None

@@ -1,0 +1,131 @@
+"""The typed messages on the wire, and the one reader of everything that arrives on a queue."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import unquote_plus
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from app.domain.keys import UUID, owner
+
+Id = Annotated[str, Field(pattern=f"^{UUID}$")]
+
+
+class Unreadable(ValueError):
+    """A body that is none of our messages: for the dead-letter queue."""
+
+
+class Message(BaseModel):
+    """What every message carries. `event_id` is the same in every copy of a message; `occurred_at` is ms since 1970."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    event_id: str = Field(default_factory=lambda: str(uuid.uuid4()))
+    user_id: Id
+    occurred_at: int = 0
+
+    def body(self) -> str:
+        return self.model_dump_json()
+
+
+class JobMessage(Message):
+    job_id: Id
+
+
+class JobRequested(JobMessage):
+    """Annotate this job."""
+
+    type: Literal["job_requested"] = "job_requested"
+
+
+class JobFinished(JobMessage):
+    """A job reached its end, or its result the archive. Subscriptions filter on `outcome`, which is also a message attribute."""
+
+    type: Literal["job_finished"] = "job_finished"
+    outcome: Literal["completed", "failed", "archived"]
+    rev: int  # of the record after that step: names the event
+
+
+class ArchiveDue(JobMessage):
+    """Look whether this job's result belongs into the archive by now."""
+
+    type: Literal["archive_due"] = "archive_due"
+
+
+class PlanChanged(Message):
+    """Make every job's tier follow the plan; one message walks one page of jobs and sends itself on."""
+
+    type: Literal["plan_changed"] = "plan_changed"
+    plan_version: int
+    before: str | None = None  # job id: go on with the jobs older than this one
+    expedited_left: int | None = None  # Expedited retrievals that this change of plan may still start
+
+
+class RetrievalLook(JobMessage):
+    """Look whether this job's retrieval is done: our own slow look, and Glacier's or S3's notice."""
+
+    type: Literal["retrieval_look"] = "retrieval_look"
+    archive: str | None = None
+    retrieval: str | None = None
+    notice: bool = False  # from AWS: nobody polls on because of it
+
+
+class ResultRestored(JobMessage):
+    type: Literal["result_restored"] = "result_restored"
+    rev: int
+
+
+AnyMessage = JobRequested | JobFinished | ArchiveDue | PlanChanged | RetrievalLook | ResultRestored
+_MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="type")])
+TYPES: tuple[type[Message], ...] = get_args(AnyMessage)
+
+
+def parse(body: str) -> list[AnyMessage]:
+    """The messages in one queue body: ours, bare or in an SNS envelope, S3 events, or a vault's notice.
+
+    An S3 event may hold several records, and S3's test event holds none. Raises Unreadable for anything else.
+    """
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        raise Unreadable(f"not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise Unreadable("not a JSON object")
+    try:
+        for marks, read in _FORMS:
+            if marks <= content.keys():
+                return read(content)
+        return [_MESSAGES.validate_python(content)]
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise Unreadable(str(error)) from None
+
+
+def _s3_event(content: dict[str, Any]) -> list[AnyMessage]:
+    looks: list[AnyMessage] = []
+    for record in content["Records"]:
+        key = unquote_plus(record["s3"]["object"]["key"])
+        if record["eventName"].startswith("ObjectRestore:Completed") and (who := owner(key)):
+            looks.append(RetrievalLook(user_id=who.user_id, job_id=who.job_id, archive=key, notice=True))
+    return looks
+
+
+def _vault_notice(content: dict[str, Any]) -> list[AnyMessage]:
+    user_id, _, job_id = content["JobDescription"].partition("/")
+    return [
+        RetrievalLook(
+            user_id=user_id, job_id=job_id, archive=content["ArchiveId"], retrieval=content["JobId"], notice=True
+        )
+    ]
+
+
+_FORMS: tuple[tuple[set[str], Callable[[dict[str, Any]], list[AnyMessage]]], ...] = (
+    ({"Type", "Message", "TopicArn"}, lambda content: parse(content["Message"])),
+    ({"Records"}, _s3_event),
+    ({"Service", "Event", "Bucket"}, lambda _: []),  # s3:TestEvent, sent when the notification is set up
+    ({"JobId", "ArchiveId", "JobDescription"}, _vault_notice),
+)

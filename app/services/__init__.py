@@ -1,0 +1,1 @@
+"""What the portal, the daemons and the command line all ask for."""

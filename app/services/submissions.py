@@ -1,0 +1,175 @@
+"""What a user can do to a job: prepare an upload, submit it, cancel, retry, delete. Limits of the plan hold here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import humanize
+
+from app.domain.accounts import Account
+from app.domain.jobs import UNFINISHED, Fault, Job, Status, Trigger, job_id
+from app.domain.keys import input_key
+from app.domain.messages import JobRequested
+from app.services.backend import Backend
+from app.services.copies import sweep
+
+DAY = 86_400_000
+LONGEST_NAME = 500
+UNPUBLISHED = 300
+"""Seconds that a submitted job waits for its first message; the doctor sends it if the portal died before it did."""
+
+
+class Refused(Exception):
+    """The user can't have this now; the text says why and what to do."""
+
+
+class NotFound(LookupError):
+    """This user has no such job."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A job that waits for its file, and the form that uploads it straight to S3: `url` and `fields`."""
+
+    job: Job
+    form: dict[str, Any]
+
+
+async def prepare(backend: Backend, account: Account, file_name: str, bundle: str, fields: Mapping[str, str]) -> Upload:
+    """Records an UPLOADING job and makes its upload form. Raises Refused at a limit of the plan."""
+    await _check_limits(backend, account)
+    job = Job(
+        user_id=account.user_id,
+        job_id=job_id(backend.now(), os.urandom(10)),
+        file_name=file_name.strip()[:LONGEST_NAME] or "upload.vcf",
+        bundle=bundle,
+    )
+    limits = backend.settings.limits(account.plan)
+    form = await backend.inputs.upload_form(
+        input_key(job.user_id, job.job_id), most_bytes=limits.max_upload_bytes, fields=fields
+    )
+    return Upload(await backend.jobs.create(job), form)
+
+
+async def submit(backend: Backend, account: Account, job_id: str) -> Job:
+    """Sends an uploaded job to the annotators; may be repeated. A file that the plan does not allow ends FAILED.
+
+    Raises NotFound, and Refused while the file is not there.
+    """
+    job = await find(backend, account.user_id, job_id)
+    if job.status is not Status.UPLOADING:
+        return job
+    # believed is only what S3 says: whatever a browser checked or a policy promised is checked again here
+    stored = await backend.inputs.head(input_key(job.user_id, job.job_id))
+    if stored is None:
+        raise Refused("The file has not arrived yet. Please upload it again.")
+    if problem := _problem(backend, account, stored.size):
+        values: dict[str, Any] = {"fault": Fault.USER, "message": problem, "finished_at": backend.now()}
+        failed = await backend.jobs.advance(job.user_id, job_id, Trigger.FAIL, size=stored.size, **values)
+        return failed or await find(backend, account.user_id, job_id)
+    submitted = await backend.jobs.advance(
+        job.user_id,
+        job_id,
+        Trigger.SUBMIT,
+        patience=UNPUBLISHED,
+        size=stored.size,
+        etag=stored.etag,
+        submitted_at=backend.now(),
+    )
+    if submitted is None:
+        return await find(backend, account.user_id, job_id)
+    await request(backend, submitted)
+    return submitted
+
+
+async def request(backend: Backend, job: Job) -> None:
+    """Asks the annotators for this job."""
+    message = JobRequested(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now())
+    await backend.topics.publish("job_requests", message)
+
+
+async def cancel(backend: Backend, user_id: str, job_id: str) -> Job:
+    """Stops a job that has not ended; its annotator notices at its next write. Raises NotFound, Refused."""
+    cancelled = await backend.jobs.advance(user_id, job_id, Trigger.CANCEL, finished_at=backend.now())
+    job = cancelled or await find(backend, user_id, job_id)
+    if job.status is not Status.CANCELLED:
+        raise Refused(f"This job is {job.status.lower()} already: there is nothing left to cancel.")
+    return job
+
+
+async def retry(backend: Backend, account: Account, job_id: str) -> Job:
+    """Runs a failed job again on the same file. Raises NotFound, Refused."""
+    job = await find(backend, account.user_id, job_id)
+    if job.status is not Status.FAILED:
+        raise Refused("Only a failed job can be run again.")
+    await _check_limits(backend, account)
+    stored = await backend.inputs.head(input_key(job.user_id, job_id))
+    if stored is None:
+        raise Refused("The uploaded file is not kept any more. Please upload it again.")
+    if problem := _problem(backend, account, stored.size):
+        raise Refused(problem)
+    cleared: dict[str, Any] = dict.fromkeys(("fault", "message", "line", "started_at", "finished_at", "phase", "records", "percent"))
+    again = await backend.jobs.advance(
+        account.user_id,
+        job_id,
+        Trigger.RETRY,
+        at=job.rev,
+        patience=UNPUBLISHED,
+        **cleared,
+        attempts=0,
+        size=stored.size,
+        etag=stored.etag,
+        submitted_at=backend.now(),
+    )
+    if again is None:
+        return await find(backend, account.user_id, job_id)
+    await request(backend, again)
+    return again
+
+
+async def delete(backend: Backend, user_id: str, job_id: str) -> None:
+    """Deletes a job with all its data. The tombstone keeps a late message from bringing anything back; may be repeated."""
+    await backend.jobs.advance(user_id, job_id, Trigger.DELETE)
+    job = await backend.jobs.get(user_id, job_id)
+    if job and job.status is Status.DELETING:
+        await sweep(backend, user_id, job_id, job.archive, listing=True)
+        await backend.inputs.delete([input_key(user_id, job_id)])
+        await backend.jobs.remove(job)
+
+
+async def find(backend: Backend, user_id: str, job_id: str) -> Job:
+    """The user's own job. Raises NotFound, also for one that is being deleted."""
+    job = await backend.jobs.get(user_id, job_id)
+    if job is None or job.status is Status.DELETING:
+        raise NotFound(job_id)
+    return job
+
+
+def _problem(backend: Backend, account: Account, size: int) -> str:
+    """What is wrong with a file of this size, in a sentence; empty if nothing is."""
+    most = backend.settings.limits(account.plan).max_upload_bytes
+    if size == 0:
+        return "The file is empty (0 bytes). Please upload it again."
+    if size > most:
+        return (
+            f"The file has {humanize.naturalsize(size)}; the {account.plan} plan takes up to {humanize.naturalsize(most)}. "
+            + ("Upgrade to premium, or upload a smaller file." if account.limits.archives else "Please split the file.")
+        )
+    return ""
+
+
+async def _check_limits(backend: Backend, account: Account) -> None:
+    limits = account.limits
+    since = job_id(backend.now() - DAY, bytes(10))
+    today = await backend.jobs.page(account.user_id, since=since, limit=limits.daily_submissions)
+    unfinished = sum(job.status in UNFINISHED for job in today)
+    if len(today) >= limits.daily_submissions:
+        raise Refused(f"The {account.plan} plan takes {limits.daily_submissions} submissions in 24 hours. Please come back later.")
+    if unfinished >= limits.unfinished_jobs:
+        raise Refused(
+            f"You have {unfinished} unfinished jobs, and the {account.plan} plan takes {limits.unfinished_jobs} at once. "
+            "Wait for one to finish, or cancel one."
+        )

@@ -1,0 +1,106 @@
+"""Every setting of GAS, declared once: `GAS_*` from the environment, each with what it means.
+
+AWS itself is configured by the usual `AWS_*` variables. `gas settings` prints this table.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.domain.accounts import PLANS, Limits, Plan
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="GAS_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    environment: Literal["local", "dev", "prod"] = Field(
+        "local", description="Where this runs. Anything but `local` refuses to start with a stand-in."
+    )
+    public_url: str = Field("http://127.0.0.1:8080", description="The portal's address as people type it; cookies and links follow it.")
+    web_host: str = Field("127.0.0.1", description="Address that the portal listens on.")
+    web_port: int = Field(8080, description="Port that the portal listens on.")
+    contact: str = Field("", description="Mail address that people write to for help; shown on pages that say something failed.")
+    log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
+
+    queue_urls: dict[str, str] = Field({}, description="URL of each queue of the topology, as JSON.")
+    topic_arns: dict[str, str] = Field({}, description="ARN of each topic of the topology, as JSON.")
+    table_names: dict[str, str] = Field({}, description="Name of each table of the topology, as JSON.")
+    bucket_names: dict[str, str] = Field({}, description="Name of each bucket of the topology, as JSON.")
+    overdue_shards: int = Field(4, description="Partitions of the overdue index; as in the topology.")
+    aws_connections: int = Field(64, description="Connections that one process keeps to one AWS service.")
+
+    archive_backend: Literal["s3", "glacier"] = Field("s3", description="Where results are archived: S3 storage classes or a classic vault.")
+    archive_storage_class: str = Field("GLACIER", description="Storage class of archived results (s3 backend).")
+    archive_restored_days: int = Field(2, description="Days that S3 keeps the temporary copy of a restored result (s3 backend).")
+    vault: str = Field("", description="Name of the vault (glacier backend).")
+    copy_part_bytes: int = Field(512 * 2**20, description="Part size of copies above 5 GiB and of vault uploads.")
+
+    default_bundle: str = Field("rcrs", description="Reference bundle of a job that names none.")
+    free_upload_bytes: int = Field(
+        PLANS[Plan.FREE].max_upload_bytes, description="Largest upload on the free plan, in bytes."
+    )
+
+    poll_seconds: int = Field(20, ge=1, le=20, description="Length of a long poll. On AWS idle polls are money; locally 1 stops faster.")
+    visibility_seconds: int | None = Field(None, description="Instead of the queue's own visibility timeout; seconds in tests.")
+    concurrency: dict[str, int] = Field({}, description="Messages that a daemon works on at once, as JSON by verb, instead of its default.")
+    drain_seconds: int = Field(90, description="How long a stopping daemon may finish what it holds.")
+    lease_seconds: int = Field(60, description="How long a claim on a job holds without being renewed; it is renewed at a third.")
+    max_attempts: int = Field(3, description="Claims of one submission after which a job fails for good, by our fault.")
+    progress_seconds: float = Field(5, description="Least time between two writes of a job's progress.")
+    expedited_look_seconds: int = Field(60, description="Time between two looks at an Expedited retrieval.")
+    standard_look_seconds: int = Field(900, le=900, description="Time between two looks at a Standard retrieval.")
+    patience: dict[str, int] = Field({}, description="Seconds until a waiting job is overdue, as JSON by state, instead of the defaults.")
+    doctor_seconds: int = Field(120, description="Time between two runs of the doctor.")
+    page_jobs: int = Field(100, description="Jobs that one message of a change of plan walks.")
+
+    mail_from: str = Field("gas@localhost", description="Sender of all mail, an identity verified in SES.")
+    mail_configuration_set: str = Field("", description="SES configuration set that reports bounces.")
+
+    globus_client_id: str = Field("", description="Client id of this portal at Globus Auth.")
+    globus_client_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
+    globus_url: str = Field("https://auth.globus.org", description="Globus Auth, or the local stand-in.")
+    session_days: int = Field(7, description="How long a login lasts.")
+
+    stripe_secret_key: SecretStr = Field(SecretStr(""), description="Stripe's secret API key; empty: plans are changed without payment (local only).")
+    stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="What Stripe signs its webhooks with.")
+    stripe_price_id: str = Field("", description="Price of the premium subscription at Stripe.")
+    stripe_url: str = Field("https://api.stripe.com", description="Stripe's API, or the local stand-in.")
+
+    @model_validator(mode="after")
+    def _no_stand_ins_in_production(self) -> Settings:
+        if self.environment == "local":
+            return self
+        wrong = [
+            f"GAS_{name.upper()} points at this machine"
+            for name in ("public_url", "globus_url", "stripe_url")
+            if urlsplit(getattr(self, name)).hostname in LOOPBACK
+        ]
+        if not self.public_url.startswith("https://"):
+            wrong.append("GAS_PUBLIC_URL must be https")
+        wrong += [
+            f"GAS_{name.upper()} is empty"
+            for name in ("globus_client_id", "globus_client_secret", "stripe_secret_key", "stripe_webhook_secret", "queue_urls")
+            if not (value := getattr(self, name)) or isinstance(value, SecretStr) and not value.get_secret_value()
+        ]
+        if wrong:
+            raise ValueError(f"environment {self.environment} cannot start: " + "; ".join(wrong))
+        return self
+
+    def limits(self, plan: Plan) -> Limits:
+        """The plan's row of the domain's table, with what this deployment sets itself."""
+        from dataclasses import replace
+
+        return replace(PLANS[plan], max_upload_bytes=self.free_upload_bytes) if plan is Plan.FREE else PLANS[plan]
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""The five daemons: one file a verb, on one runtime."""
