@@ -1,0 +1,1 @@
+"""Stand-ins for the outside world, for one machine. Each is a process of its own."""

@@ -1,0 +1,156 @@
+"""Billing at Stripe: the plan follows the subscription, and card data never comes here.
+
+Nothing that a browser or a webhook says is believed: both only make us ask Stripe again, so that repeated, late and
+reordered notices are all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import stripe
+from stripe import StripeClient, StripeObject
+
+from app.domain.accounts import Account, Plan
+from app.services.backend import Backend
+from app.services.subscriptions import change_plan
+
+PAID = {"active", "trialing", "past_due"}
+"""States of a subscription that mean premium; while a payment is past due, Stripe tries again."""
+
+LOOKS = 5
+"""How often the plan is compared with Stripe again after a change, before the next notice has to do it."""
+
+
+class Forged(Exception):
+    """A webhook that Stripe did not sign."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What Stripe says of a customer's subscription: `ends_at` (seconds since 1970) is there once it is cancelled."""
+
+    id: str
+    ends_at: int | None
+
+
+@dataclass(frozen=True)
+class Billing:
+    backend: Backend
+    client: StripeClient
+
+    async def checkout(self, account: Account) -> str:
+        """The address at Stripe where this account pays for premium."""
+        back = f"{self.backend.settings.public_url}/subscribe"
+        session = await self.client.v1.checkout.sessions.create_async(
+            {
+                "mode": "subscription",
+                "customer": await self._customer(account),
+                "client_reference_id": account.user_id,
+                "line_items": [{"price": self.backend.settings.stripe_price_id, "quantity": 1}],
+                "success_url": f"{back}?paid=1",
+                "cancel_url": back,
+            }
+        )
+        assert session.url  # a hosted session has one
+        return session.url
+
+    async def portal(self, account: Account) -> str:
+        """The address at Stripe where a customer sees invoices and changes the card."""
+        back = f"{self.backend.settings.public_url}/profile"
+        session = await self.client.v1.billing_portal.sessions.create_async(
+            {"customer": await self._customer(account), "return_url": back}
+        )
+        return session.url
+
+    async def cancel(self, account: Account) -> None:
+        """Ends the subscription at the end of the time that is paid for."""
+        if subscription := await self.subscription(account):
+            await self.client.v1.subscriptions.update_async(subscription.id, {"cancel_at_period_end": True})
+
+    async def subscription(self, account: Account) -> Subscription | None:
+        """The subscription that makes this account premium, as Stripe has it now."""
+        return await self._paid(account.stripe_customer) if account.stripe_customer else None
+
+    async def follow(self, user_id: str, customer: str) -> Plan:
+        """Makes the account's plan what Stripe says now, and looks again after each change: the last writer has read last."""
+        for _ in range(LOOKS):
+            plan = Plan.PREMIUM if await self._paid(customer) else Plan.FREE
+            if not await change_plan(self.backend, user_id, plan):
+                break
+        return plan
+
+    async def hear(self, body: bytes, signature: str) -> None:
+        """A webhook: whose customer it is about, Stripe is asked itself. Raises Forged."""
+        secret = self.backend.settings.stripe_webhook_secret.get_secret_value()
+        try:
+            event = self.client.construct_event(body, signature, secret)
+        except (stripe.SignatureVerificationError, ValueError) as error:
+            raise Forged(str(error)) from error
+        customer = _customer_of(event.data.object) if event.type in HEARD else ""
+        if customer and (user_id := await self._owner(customer)):
+            await self.follow(user_id, customer)
+
+    async def _customer(self, account: Account) -> str:
+        if account.stripe_customer:
+            return account.stripe_customer
+        customer = await self.client.v1.customers.create_async(
+            {"name": account.name, "email": account.email, "metadata": {"user_id": account.user_id}},
+            {"idempotency_key": f"customer-{account.user_id}"},  # two clicks make one customer
+        )
+        await self.backend.accounts.link_customer(account.user_id, customer.id)
+        return customer.id
+
+    async def _owner(self, customer: str) -> str | None:
+        """The user whose customer this is, by both records: Stripe's metadata and ours."""
+        found = await self.client.v1.customers.retrieve_async(customer)
+        user_id = (found.to_dict().get("metadata") or {}).get("user_id")
+        account = await self.backend.accounts.get(user_id) if user_id else None
+        return user_id if account and account.stripe_customer == customer else None
+
+    async def _paid(self, customer: str) -> Subscription | None:
+        found = await self.client.v1.subscriptions.list_async({"customer": customer, "status": "all", "limit": 100})
+        return next((_subscription(one) for one in found.data if one.status in PAID), None)
+
+
+HEARD = {
+    "checkout.session.completed",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+}
+"""Types of events that may mean another plan."""
+
+
+@asynccontextmanager
+async def billing(backend: Backend) -> AsyncIterator[Billing | None]:
+    """Billing as the settings say; None where plans are changed without payment."""
+    settings = backend.settings
+    if not (key := settings.stripe_secret_key.get_secret_value()):
+        yield None
+        return
+    http = stripe.AIOHTTPClient(timeout=20)
+    try:
+        yield Billing(
+            backend,
+            StripeClient(key, base_addresses={"api": settings.stripe_url}, http_client=http, max_network_retries=2),
+        )
+    finally:
+        await http.close_async()
+
+
+def _customer_of(about: StripeObject) -> str:
+    customer = about.to_dict().get("customer")
+    return customer if isinstance(customer, str) else ""
+
+
+def _subscription(one: stripe.Subscription) -> Subscription:
+    values = one.to_dict()
+    items = (values.get("items") or {}).get("data") or [{}]
+    # newer versions of Stripe's API keep the period on the item
+    period_end = items[0].get("current_period_end") or values.get("current_period_end")
+    return Subscription(values["id"], values.get("cancel_at") or (period_end if values.get("cancel_at_period_end") else None))

@@ -1,0 +1,38 @@
+"""What the application and each request carry, by typed key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from app.domain.accounts import Account
+from app.services.backend import Backend
+from app.services.billing import Billing
+from app.services.identity import Globus, Secrets
+from app.settings import Settings
+from app.web.assets import Assets
+from app.web.live import Live
+from app.web.queue_view import QueueView
+
+SETTINGS = web.AppKey("settings", Settings)
+ASSETS = web.AppKey("assets", Assets)
+BACKEND = web.AppKey("backend", Backend)
+GLOBUS = web.AppKey("globus", Globus)
+SESSIONS = web.AppKey("sessions", Secrets)
+TOKENS = web.AppKey("tokens", Secrets)
+BILLING: web.AppKey[Billing | None] = web.AppKey("billing")
+LIVE = web.AppKey("live", Live)
+QUEUE_VIEW = web.AppKey("queue_view", QueueView)
+HEADERS: web.AppKey[Mapping[str, str]] = web.AppKey("headers")
+
+ACCOUNT: web.RequestKey[Account | None] = web.RequestKey("account")
+CSRF: web.RequestKey[str] = web.RequestKey("csrf")
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")
+
+
+def account(request: web.Request) -> Account:
+    """Whoever is signed in; only for routes that demand it."""
+    signed_in = request[ACCOUNT]
+    assert signed_in is not None
+    return signed_in

@@ -1,0 +1,92 @@
+"""Live jobs: one polling loop a process, whatever the number of viewers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from app.aws.jobs import Jobs
+from app.domain.jobs import Job
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 1.0
+BATCH = 100
+"""Jobs that one request to DynamoDB reads."""
+
+
+@dataclass(eq=False)
+class Watch:
+    """One viewer of one job. A slow viewer misses states in between, never the last one."""
+
+    key: tuple[str, str]
+    job: Job | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def show(self, job: Job | None) -> None:
+        if job is None or job != self.job:
+            self.job = job
+            self.changed.set()
+
+
+@dataclass
+class Live:
+    jobs: Jobs
+    poll_seconds: float = POLL_SECONDS
+    _watches: set[Watch] = field(default_factory=set)
+    _wanted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def watch(self, user_id: str, job_id: str) -> AsyncIterator[Job]:
+        """The job as it is now and after every change, until it is gone or the process stops."""
+        watch = Watch((user_id, job_id))
+        self._watches.add(watch)
+        self._wanted.set()
+        try:
+            while await watch.changed.wait() and (job := watch.job):
+                watch.changed.clear()
+                yield job
+        finally:
+            self._watches.discard(watch)
+
+    def close(self) -> None:
+        """Ends every watch."""
+        for watch in self._watches:
+            watch.show(None)
+
+    async def poll(self) -> None:
+        """Looks at all watched jobs, for ever."""
+        while True:
+            await self._wanted.wait()
+            keys = list({watch.key for watch in self._watches})
+            for start in range(0, len(keys), BATCH):
+                try:
+                    await self._look(keys[start : start + BATCH])
+                except Exception:
+                    # the next look may work; a loop that died would leave every page still
+                    log.exception("live look failed")
+            if not keys:
+                self._wanted.clear()
+            await asyncio.sleep(self.poll_seconds)
+
+    async def _look(self, keys: list[tuple[str, str]]) -> None:
+        asked = [watch for watch in self._watches if watch.key in set(keys)]
+        found = {(job.user_id, job.job_id): job for job in await self.jobs.get_many(keys)}
+        for watch in asked:
+            watch.show(found.get(watch.key))
+
+
+@asynccontextmanager
+async def polling(jobs: Jobs) -> AsyncIterator[Live]:
+    """A `Live` whose loop runs."""
+    live = Live(jobs)
+    loop = asyncio.create_task(live.poll(), name="live jobs")
+    try:
+        yield live
+    finally:
+        loop.cancel()
+        with suppress(asyncio.CancelledError):
+            await loop

@@ -1,0 +1,83 @@
+"""The portal: one process on uvloop that serves pages and the API and holds no state of its own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator
+
+import structlog
+import uvloop
+from aiohttp import web
+from aiohttp_session import session_middleware
+
+from app import logs
+from app.services.backend import backend
+from app.services.billing import billing
+from app.services.identity import Globus, Secrets
+from app.settings import Settings
+from app.web import keys, routes
+from app.web.assets import Assets
+from app.web.live import polling
+from app.web.middlewares.access import control_access
+from app.web.middlewares.errors import show_errors
+from app.web.middlewares.headers import add_headers, headers, origin
+from app.web.middlewares.log import log_requests
+from app.web.pages import set_up
+from app.web.queue_view import QueueView
+from app.web.sessions import AccountSessions
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 10
+"""How long a stopping portal lets requests finish; live pages are closed at once."""
+
+
+def create_app(settings: Settings) -> web.Application:
+    """The portal as an application; opens its connections at startup and closes them at the end."""
+    sessions = session_middleware(AccountSessions(settings))
+    app = web.Application(middlewares=[log_requests, show_errors, sessions, control_access])
+    app[keys.SETTINGS] = settings
+    app[keys.ASSETS] = assets = Assets.read()
+    set_up(app, assets)
+    routes.add(app)
+    app.cleanup_ctx.append(_connections)
+    app.on_response_prepare.append(add_headers)
+    app.on_shutdown.append(_close_live_pages)
+    return app
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then drains."""
+    logs.configure(settings.log_format, process="web")
+    # aiohttp-session and aiohttp-jinja2 keep their things under plain names
+    warnings.filterwarnings("ignore", category=web.NotAppKeyWarning)
+    log.info("portal starts", address=settings.public_url, port=settings.web_port)
+    web.run_app(
+        create_app(settings),
+        host=settings.web_host,
+        port=settings.web_port,
+        shutdown_timeout=DRAIN_SECONDS,
+        access_log=None,
+        print=None,
+        loop=uvloop.new_event_loop(),
+    )
+
+
+async def _connections(app: web.Application) -> AsyncIterator[None]:
+    settings = app[keys.SETTINGS]
+    async with backend(settings) as opened, billing(opened) as paid, polling(opened.jobs) as live:
+        app[keys.BACKEND] = opened
+        app[keys.BILLING] = paid
+        app[keys.LIVE] = live
+        app[keys.QUEUE_VIEW] = QueueView(opened.queues)
+        app[keys.GLOBUS] = Globus.at(settings)
+        app[keys.SESSIONS] = Secrets(opened.accounts, "SESSION")
+        app[keys.TOKENS] = Secrets(opened.accounts, "TOKEN")
+        # where presigned forms post to, which a page must be allowed to
+        form = await opened.inputs.upload_form("any", most_bytes=1, fields={})
+        app[keys.HEADERS] = headers(settings, origin(form["url"]))
+        yield
+
+
+async def _close_live_pages(app: web.Application) -> None:
+    app[keys.LIVE].close()

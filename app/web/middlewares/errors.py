@@ -1,0 +1,83 @@
+"""Errors as pages, and as problem details (RFC 9457) under `/api/`: what happened and what to do, never how we are built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import ValidationError
+
+from app.services.billing import Forged
+from app.services.identity import LoginFailed, ProviderDown
+from app.services.submissions import NotFound, Refused
+from app.web.keys import REQUEST_ID
+from app.web.pages import page
+
+log = structlog.get_logger()
+
+WORDS: dict[int, str] = {
+    400: "The request could not be understood.",
+    401: "Please sign in first.",
+    403: "This was not allowed: the form may be old. Please go back, reload the page and try again.",
+    404: "There is nothing here. It may have been deleted, or belong to somebody else.",
+    405: "This address does not do that.",
+    413: "That is too large.",
+    422: "Something in the request is not as it should be.",
+    503: "A service that we depend on does not answer. Please try again in a moment.",
+}
+OURS = "Something went wrong on our side. Your data are safe; please try again."
+
+
+@dataclass(frozen=True)
+class Problem:
+    status: int
+    detail: str
+
+    @property
+    def title(self) -> str:
+        return HTTPStatus(self.status).phrase
+
+
+@web.middleware
+async def show_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as answer:
+        if answer.status < 400:
+            raise
+        shown = render(request, Problem(answer.status, WORDS.get(answer.status, OURS if answer.status >= 500 else WORDS[400])))
+        shown.headers.extend({name: answer.headers[name] for name in ("Allow", "WWW-Authenticate") if name in answer.headers})
+        return shown
+    except Exception as error:  # noqa: BLE001 (whatever it is, nobody is to see it)
+        return render(request, _problem(error))
+
+
+def _problem(error: Exception) -> Problem:
+    match error:
+        case NotFound():
+            return Problem(404, WORDS[404])
+        case Refused():
+            return Problem(409, str(error))
+        case ValidationError():
+            return Problem(422, "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]))
+        case LoginFailed():
+            log.warning("login failed", why=str(error))
+            return Problem(400, "The sign-in did not work. It may have taken too long; please sign in again.")
+        case ProviderDown():
+            log.error("identity provider down", why=str(error))
+            return Problem(503, "Globus, where you sign in, does not answer. Please try again in a moment.")
+        case Forged():
+            log.warning("webhook refused", why=str(error))
+            return Problem(400, WORDS[400])
+    log.exception("request failed")
+    return Problem(500, OURS)
+
+
+def render(request: web.Request, problem: Problem) -> web.Response:
+    if request.path.startswith("/api/"):
+        body = {"title": problem.title, "status": problem.status, "detail": problem.detail, "instance": request[REQUEST_ID]}
+        return web.json_response(body, status=problem.status, content_type="application/problem+json")
+    return page(request, "error.html", status=problem.status, problem=problem)

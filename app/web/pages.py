@@ -1,0 +1,63 @@
+"""How pages are rendered: the template engine, its filters, and what every page knows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp_jinja2
+import humanize
+import jinja2
+from aiohttp import web
+from markupsafe import Markup
+
+from app.web.assets import Assets
+from app.web.keys import ACCOUNT, CSRF, REQUEST_ID, SETTINGS
+from app.web.states import badge
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    """The rendered template, with what every page knows besides `values`."""
+    always = {
+        "account": request.get(ACCOUNT),
+        "csrf": request.get(CSRF, ""),
+        "request_id": request[REQUEST_ID],
+        "contact": request.app[SETTINGS].contact,
+        "path": request.path,
+    }
+    return aiohttp_jinja2.render_template(template, request, always | values, status=status)
+
+
+def fragment(request: web.Request, template: str, **values: Any) -> str:
+    """A part of a page, for the script that swaps it in."""
+    return aiohttp_jinja2.render_string(template, request, {"csrf": request[CSRF], "account": request[ACCOUNT], **values})
+
+
+def set_up(app: web.Application, assets: Assets) -> None:
+    env = aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        default_helpers=False,
+        filters={"time": time, "size": humanize.naturalsize, "count": humanize.intcomma, "duration": duration},
+    )
+    env.globals.update(asset=assets.url, badge=badge)
+
+
+def time(milliseconds: int) -> Markup:
+    """A moment in UTC, which the script turns into the reader's own zone."""
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return Markup('<time datetime="{}">{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M UTC"))
+
+
+def duration(milliseconds: int) -> str:
+    return humanize.precisedelta(max(milliseconds, 1000) // 1000, minimum_unit="seconds", format="%d")
+
+
+def see_other(address: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": address})

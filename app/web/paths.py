@@ -1,0 +1,34 @@
+"""Addresses that come from outside and lead somewhere inside."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, urlsplit
+
+from app.domain.keys import JOB_ID, UUID
+
+LONGEST = 2000
+_UPLOADED = re.compile(rf"{UUID}/({UUID})/input")
+
+
+def local_path(wanted: str) -> str:
+    """`wanted` if it is a path of this portal, else `/`: nobody is sent elsewhere. Browsers read `\\` as `/`."""
+    parts = urlsplit(wanted) if wanted.isascii() and wanted.isprintable() and len(wanted) <= LONGEST else None
+    inside = parts and not parts.scheme and not parts.netloc and re.match(r"/(?![/\\])", wanted)
+    return wanted if inside and "\\" not in wanted else "/"
+
+
+def with_next(path: str, back: str) -> str:
+    """`path` that remembers where somebody wanted to go."""
+    return path if local_path(back) == "/" else f"{path}?next={quote(back, safe='')}"
+
+
+def uploaded_job(key: str) -> str | None:
+    """The job id in an input's key, as S3 gives it back after an upload."""
+    found = _UPLOADED.fullmatch(key)
+    return found[1] if found else None
+
+
+def job_id(text: str | None) -> str | None:
+    """A job id, or None for anything else."""
+    return text if text and JOB_ID.fullmatch(text) else None

@@ -1,0 +1,93 @@
+"""Every address of the portal, who may see it, and the view that answers. There is no other list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from app.web.api import jobs
+from app.web.assets import PREFIX
+from app.web.views import annotate, annotations, billing, downloads, health, home, login, profile
+
+
+@dataclass(frozen=True)
+class Access:
+    """`public`: seen without a login. `anonymous`: no session is even looked for, and no CSRF token demanded."""
+
+    public: bool = False
+    anonymous: bool = False
+
+
+SIGNED_IN = Access()
+PUBLIC = Access(public=True)
+ANONYMOUS = Access(public=True, anonymous=True)
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    handler: Handler
+    access: Access = SIGNED_IN
+
+
+ID = "{id:[0-9a-f-]{36}}"
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", home.home, PUBLIC),
+    Route("GET", "/login", login.login, PUBLIC),
+    Route("GET", "/authcallback", login.callback, PUBLIC),
+    Route("GET", "/logout", login.logout_page, PUBLIC),
+    Route("POST", "/logout", login.logout),
+    Route("GET", "/profile", profile.profile),
+    Route("POST", "/profile/sessions/revoke", profile.revoke_sessions),
+    Route("GET", "/annotate", annotate.upload_page),
+    Route("POST", "/annotate", annotate.upload_form),
+    Route("GET", "/annotate/job", annotate.uploaded),
+    Route("GET", "/annotations", annotations.listing),
+    Route("GET", f"/annotations/{ID}", annotations.job),
+    Route("GET", f"/annotations/{ID}/events", annotations.events),
+    Route("POST", f"/annotations/{ID}/cancel", annotations.cancel),
+    Route("POST", f"/annotations/{ID}/retry", annotations.retry),
+    Route("POST", f"/annotations/{ID}/delete", annotations.delete),
+    Route("GET", f"/annotations/{ID}/log", downloads.log),
+    Route("GET", f"/annotations/{ID}/result", downloads.result),
+    Route("GET", f"/annotations/{ID}/index", downloads.index),
+    Route("GET", f"/annotations/{ID}/input", downloads.input_file),
+    Route("GET", f"/annotations/{ID}/summary", downloads.summary),
+    Route("GET", "/subscribe", billing.subscribe_page),
+    Route("POST", "/subscribe", billing.subscribe),
+    Route("GET", "/unsubscribe", billing.unsubscribe_page),
+    Route("POST", "/unsubscribe", billing.unsubscribe),
+    Route("POST", "/billing", billing.portal),
+    Route("POST", "/webhooks/stripe", billing.webhook, ANONYMOUS),
+    Route("POST", "/api/v1/jobs", jobs.create),
+    Route("GET", "/api/v1/jobs", jobs.listing),
+    Route("GET", f"/api/v1/jobs/{ID}", jobs.get),
+    Route("POST", f"/api/v1/jobs/{ID}/submit", jobs.submit),
+    Route("POST", f"/api/v1/jobs/{ID}/cancel", jobs.cancel),
+    Route("DELETE", f"/api/v1/jobs/{ID}", jobs.delete),
+    Route("GET", "/healthz", health.alive, ANONYMOUS),
+    Route("GET", "/readyz", health.ready, ANONYMOUS),
+    Route("GET", PREFIX + "{digest}/{name}", home.asset, ANONYMOUS),
+    Route("GET", "/favicon.ico", home.favicon, ANONYMOUS),
+    Route("GET", "/robots.txt", home.robots, ANONYMOUS),
+)
+
+_ACCESS = {route.handler: route.access for route in ROUTES}
+
+
+def add(app: web.Application) -> None:
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, route.handler)
+
+
+def access_of(request: web.Request) -> Access:
+    """The access of the route that was found; an address that leads nowhere is public."""
+    if request.match_info.http_exception:
+        return PUBLIC if request.method == "GET" else ANONYMOUS
+    return _ACCESS[request.match_info.handler]

@@ -1,0 +1,50 @@
+"""What a job's state is called, looks like and means to its owner: one row for each Status and Tier of the domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.accounts import PLANS, Plan
+from app.domain.jobs import Job, Speed, State, Status, Tier
+
+
+@dataclass(frozen=True)
+class Badge:
+    """`tone` is a class of the theme; `meaning` is a sentence for the job's page."""
+
+    label: str
+    tone: str
+    meaning: str
+
+
+BADGES: dict[State, Badge] = {
+    Status.UPLOADING: Badge("Uploading", "waiting", "We wait for the file. If the upload was interrupted, start it again."),
+    Status.PENDING: Badge("In line", "waiting", "The file is here and waits for an annotator."),
+    Status.RUNNING: Badge("Annotating", "active", "Your variants are being annotated."),
+    Status.COMPLETED: Badge("Completed", "good", "The annotation is complete."),
+    Status.FAILED: Badge("Failed", "bad", "The annotation failed."),
+    Status.CANCELLED: Badge("Cancelled", "quiet", "You cancelled this annotation."),
+    Status.DELETING: Badge("Deleting", "quiet", "The job and all its data are being deleted."),
+    Tier.NONE: Badge("No results", "quiet", "There are no results yet."),
+    Tier.AVAILABLE: Badge("Completed", "good", "The results are ready to download."),
+    Tier.ARCHIVING: Badge("Archiving", "active", "The annotated file is moving to the archive."),
+    Tier.ARCHIVED: Badge("Archived", "quiet", "The annotated file is in the archive. Premium brings it back."),
+    Tier.RESTORING: Badge("Restoring", "active", "The annotated file is on its way back from the archive."),
+}
+
+RETRIEVAL_TIMES: dict[Speed, str] = {Speed.EXPEDITED: "one to five minutes", Speed.STANDARD: "three to five hours"}
+"""What AWS states for Glacier's retrieval tiers."""
+
+
+def state(job: Job) -> State:
+    """The one state that says most about a job: where its results are, once it is completed."""
+    return job.tier if job.status is Status.COMPLETED and job.tier is not Tier.NONE else job.status
+
+
+def badge(job: Job) -> Badge:
+    return BADGES[state(job)]
+
+
+def moves(job: Job, plan: Plan) -> bool:
+    """May this job's state still change by itself? Then its page stays live."""
+    return job.deadline is not None or job.tier is Tier.ARCHIVED and not PLANS[plan].archives

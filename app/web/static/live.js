@@ -1,0 +1,59 @@
+// The page of one job: the server sends its panel again whenever something has changed.
+const { localTimes } = await import(document.querySelector('script[src$="/gas.js"]').src);
+const panel = document.getElementById("panel");
+const announce = document.getElementById("announce");
+const POLL = 5000;
+let events = null;
+
+function show(html) {
+  const focused = panel.contains(document.activeElement) ? document.activeElement.dataset.keep : null;
+  const before = panel.querySelector("[data-announce]")?.dataset.announce;
+  panel.innerHTML = html;
+  localTimes(panel);
+  countDown();
+  if (focused) panel.querySelector(`[data-keep="${focused}"]`)?.focus();
+  const now = panel.querySelector("[data-announce]");
+  if (now && now.dataset.announce !== before) announce.textContent = `${now.dataset.announce}. ${now.textContent}`;
+}
+
+function countDown() {
+  for (const place of panel.querySelectorAll("[data-countdown]")) {
+    const seconds = Math.round((place.dataset.countdown - Date.now()) / 1000);
+    const minutes = Math.floor(seconds / 60);
+    place.textContent = seconds > 0 ? `(in ${minutes ? `${minutes} min ` : ""}${seconds % 60} s)` : "(any moment now)";
+  }
+}
+
+function listen() {
+  if (events || document.hidden) return;
+  events = new EventSource(panel.dataset.events);
+  events.addEventListener("panel", (event) => show(event.data));
+  events.addEventListener("end", stop);
+  events.addEventListener("error", () => {
+    // a stream that a proxy refuses does not come back by itself: read the page instead
+    if (events?.readyState !== EventSource.CLOSED) return;
+    stop();
+    setTimeout(poll, POLL);
+  });
+}
+
+async function poll() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (answer?.redirected) return location.reload(); // signed out meanwhile
+  if (answer?.ok) {
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    show(page.getElementById("panel").innerHTML);
+  }
+  setTimeout(poll, POLL);
+}
+
+function stop() {
+  events?.close();
+  events = null;
+}
+
+// browsers allow six streams a host: pages that nobody looks at hold none
+document.addEventListener("visibilitychange", () => (document.hidden ? stop() : listen()));
+setInterval(countDown, 1000);
+countDown();
+listen();

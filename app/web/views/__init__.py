@@ -1,0 +1,1 @@
+"""Pages: each parses, asks a service, and renders."""

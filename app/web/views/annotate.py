@@ -1,0 +1,33 @@
+"""Upload: the file goes from the browser straight to S3, and what S3 says about it is all that we believe."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from app.services.submissions import NotFound, prepare, submit
+from app.web.keys import BACKEND, SETTINGS, account
+from app.web.pages import page, see_other
+from app.web.paths import uploaded_job
+
+
+async def upload_page(request: web.Request) -> web.Response:
+    limits = request.app[SETTINGS].limits(account(request).plan)
+    return page(request, "annotate.html", limits=limits)
+
+
+async def upload_form(request: web.Request) -> web.Response:
+    """Without a script: makes the record first, and answers with the form that posts the file to S3 and comes back."""
+    settings, name = request.app[SETTINGS], str((await request.post()).get("name", ""))
+    back = {"success_action_redirect": f"{settings.public_url}/annotate/job"}
+    upload = await prepare(request.app[BACKEND], account(request), name, settings.default_bundle, back)
+    limits = settings.limits(account(request).plan)
+    return page(request, "upload.html", job=upload.job, form=upload.form, limits=limits)
+
+
+async def uploaded(request: web.Request) -> web.Response:
+    """Where S3 sends the browser after the upload. Of its query only the job id counts, and only if the user owns it."""
+    found = uploaded_job(request.query.get("key", ""))
+    if found is None:
+        raise NotFound
+    job = await submit(request.app[BACKEND], account(request), found)
+    return see_other(f"/annotations/{job.job_id}")

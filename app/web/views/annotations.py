@@ -1,0 +1,58 @@
+"""The user's jobs: the list, one job with its live state, and what can be done to it."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from aiohttp import web
+from aiohttp_sse import sse_response
+
+from app.services import submissions
+from app.web.job_view import view
+from app.web.keys import BACKEND, LIVE, account
+from app.web.pages import fragment, page, see_other
+from app.web.paths import job_id
+from app.web.states import moves
+
+PAGE = 20
+
+
+async def listing(request: web.Request) -> web.Response:
+    before = job_id(request.query.get("before"))
+    jobs = await request.app[BACKEND].jobs.page(account(request).user_id, before=before, limit=PAGE + 1)
+    older = jobs[PAGE - 1].job_id if len(jobs) > PAGE else None
+    return page(request, "annotations.html", jobs=jobs[:PAGE], older=older, before=before)
+
+
+async def job(request: web.Request) -> web.Response:
+    found = await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
+    return page(request, "annotation.html", **await view(request, found))
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """The job's panel, again at every change; ends when nothing more happens by itself."""
+    user_id, found_id = account(request).user_id, request.match_info["id"]
+    await submissions.find(request.app[BACKEND], user_id, found_id)
+    async with sse_response(request) as stream, aclosing(request.app[LIVE].watch(user_id, found_id)) as changes:
+        async for found in changes:
+            await stream.send(fragment(request, "annotation_panel.html", **await view(request, found)), event="panel")
+            if not moves(found, account(request).plan):
+                break
+        await stream.send("", event="end")
+    return stream
+
+
+async def cancel(request: web.Request) -> web.Response:
+    await submissions.cancel(request.app[BACKEND], account(request).user_id, request.match_info["id"])
+    return see_other(f"/annotations/{request.match_info['id']}")
+
+
+async def retry(request: web.Request) -> web.Response:
+    await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"])
+    return see_other(f"/annotations/{request.match_info['id']}")
+
+
+async def delete(request: web.Request) -> web.Response:
+    await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
+    await submissions.delete(request.app[BACKEND], account(request).user_id, request.match_info["id"])
+    return see_other("/annotations")

@@ -1,0 +1,61 @@
+"""Upgrade and downgrade. With Stripe, the plan follows the subscription; without (locally), it is changed at once."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from app.domain.accounts import Plan
+from app.services.submissions import Refused
+from app.services.subscriptions import change_plan
+from app.web.keys import BACKEND, BILLING, SETTINGS, account
+from app.web.pages import page, see_other
+
+
+async def subscribe_page(request: web.Request) -> web.Response:
+    """The offer. Whoever comes back from Stripe is looked up there: the query says nothing that counts."""
+    user, billing = account(request), request.app[BILLING]
+    plan = user.plan
+    if "paid" in request.query and billing and user.stripe_customer:
+        plan = await billing.follow(user.user_id, user.stripe_customer)
+    plans = [(one, request.app[SETTINGS].limits(one)) for one in Plan]
+    return page(request, "subscribe.html", plan=plan, plans=plans, paid="paid" in request.query, billed=billing is not None)
+
+
+async def subscribe(request: web.Request) -> web.Response:
+    user, billing = account(request), request.app[BILLING]
+    if billing and await billing.subscription(user):
+        return see_other("/subscribe?paid=1")
+    if billing:
+        return see_other(await billing.checkout(user))
+    await change_plan(request.app[BACKEND], user.user_id, Plan.PREMIUM)
+    return see_other("/subscribe")
+
+
+async def unsubscribe_page(request: web.Request) -> web.Response:
+    user, billing = account(request), request.app[BILLING]
+    subscription = await billing.subscription(user) if billing else None
+    return page(request, "unsubscribe.html", plan=user.plan, subscription=subscription)
+
+
+async def unsubscribe(request: web.Request) -> web.Response:
+    user, billing = account(request), request.app[BILLING]
+    if billing and await billing.subscription(user):
+        await billing.cancel(user)
+    else:
+        await change_plan(request.app[BACKEND], user.user_id, Plan.FREE)
+    return see_other("/profile")
+
+
+async def portal(request: web.Request) -> web.Response:
+    billing = request.app[BILLING]
+    if billing is None:
+        raise Refused("There is no billing here.")
+    return see_other(await billing.portal(account(request)))
+
+
+async def webhook(request: web.Request) -> web.Response:
+    billing = request.app[BILLING]
+    if billing is None:
+        raise web.HTTPNotFound
+    await billing.hear(await request.read(), request.headers.get("Stripe-Signature", ""))
+    return web.Response(text="ok\n")

@@ -1,0 +1,85 @@
+"""Everything of a job that can be taken away. Links to S3 are made at the click and live ten minutes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from aiohttp import web
+
+from app.aws.objects import Gone, content_disposition
+from app.domain.jobs import Job
+from app.domain.keys import Output, input_key
+from app.services.submissions import Refused, find
+from app.web.keys import BACKEND, account
+from app.web.middlewares.headers import REPORT_POLICY
+from app.web.pages import see_other
+
+LONGEST_STEM = 150
+"""Bytes of a name in a download: file systems take 255 for all of it, and a link of S3 must stay short."""
+
+
+async def result(request: web.Request) -> web.Response:
+    job = await _job(request)
+    return await _link(request, job.result, stem(job.file_name) + "." + Output.RESULT, "application/gzip")
+
+
+async def index(request: web.Request) -> web.Response:
+    job = await _job(request)
+    return await _link(request, job.index, stem(job.file_name) + "." + Output.INDEX, "application/octet-stream")
+
+
+async def input_file(request: web.Request) -> web.Response:
+    job, inputs = await _job(request), request.app[BACKEND].inputs
+    if not await inputs.head(key := input_key(job.user_id, job.job_id)):
+        raise Refused("The uploaded file is not kept any more.")
+    suffix = job.file_name.removeprefix(_bare(job.file_name))
+    return see_other(await inputs.link(key, download_as=stem(job.file_name) + suffix, media_type="application/octet-stream"))
+
+
+async def log(request: web.Request) -> web.Response:
+    """The count log, rendered from the job's summary."""
+    from app.annotation import render
+
+    job = await _job(request)
+    return web.Response(text=render.count_log(await _summary(request, job), job.file_name), content_type="text/plain")
+
+
+async def summary(request: web.Request) -> web.Response:
+    """The self-contained summary: a page of its own, or with `?download` a file."""
+    from app.annotation import render
+
+    job = await _job(request)
+    headers = {"Content-Security-Policy": REPORT_POLICY}
+    if "download" in request.query:
+        headers["Content-Disposition"] = content_disposition(f"{stem(job.file_name)}.summary.html")
+    return web.Response(text=render.html(await _summary(request, job), job.file_name), content_type="text/html", headers=headers)
+
+
+def stem(file_name: str) -> str:
+    """The user's name for a file, fit for a download: without its suffix, folders and signs that no file system takes."""
+    bare = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]+', "_", _bare(file_name)).strip(". ")
+    return bare.encode()[:LONGEST_STEM].decode(errors="ignore") or "annotation"
+
+
+def _bare(file_name: str) -> str:
+    return re.sub(r"(\.(vcf|bcf))?(\.b?gz)?$", "", file_name, flags=re.IGNORECASE)
+
+
+async def _job(request: web.Request) -> Job:
+    return await find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
+
+
+async def _link(request: web.Request, key: str | None, name: str, media_type: str) -> web.Response:
+    if key is None:
+        raise Refused("This file is not there to download now. The job's page says where it is.")
+    return see_other(await request.app[BACKEND].results.link(key, download_as=name, media_type=media_type))
+
+
+async def _summary(request: web.Request, job: Job) -> dict[str, object]:
+    if job.summary is None:
+        raise Refused("There is no summary yet: it is written when the annotation is complete.")
+    try:
+        return json.loads(await request.app[BACKEND].results.read(job.summary))
+    except Gone:
+        raise Refused("The summary is not there any more.") from None

@@ -1,0 +1,26 @@
+"""Health: `/healthz` says that this process answers, `/readyz` that it can serve."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from app.web.keys import BACKEND
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+PATIENCE = 3
+"""Seconds that DynamoDB may take, below the load balancer's own."""
+
+
+async def alive(request: web.Request) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+async def ready(request: web.Request) -> web.Response:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await request.app[BACKEND].accounts.get(NOBODY)
+    except Exception as error:  # noqa: BLE001 (whatever it is, we are not ready)
+        return web.Response(status=503, text=f"DynamoDB does not answer: {type(error).__name__}\n")
+    return web.Response(text="ready\n")

@@ -1,0 +1,30 @@
+"""The front page, and the small files that browsers ask for."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from app.domain.accounts import Plan
+from app.web.assets import response
+from app.web.keys import ASSETS, QUEUE_VIEW, SETTINGS
+from app.web.pages import page
+
+
+async def home(request: web.Request) -> web.Response:
+    free = request.app[SETTINGS].limits(Plan.FREE)
+    return page(request, "home.html", free=free, retention=1000 * await request.app[QUEUE_VIEW].retention())
+
+
+async def asset(request: web.Request) -> web.Response:
+    found = request.app[ASSETS].files.get(request.match_info["name"])
+    if found is None or request.match_info["digest"] != found.digest:
+        raise web.HTTPNotFound
+    return response(found, compressed="gzip" in request.headers.get("Accept-Encoding", ""))
+
+
+async def favicon(request: web.Request) -> web.Response:
+    return web.Response(status=308, headers={"Location": request.app[ASSETS].url("favicon.svg")})
+
+
+async def robots(request: web.Request) -> web.Response:
+    return web.Response(text="User-agent: *\nAllow: /$\nDisallow: /\n")

@@ -1,0 +1,74 @@
+"""Login at Globus Auth and logout.
+
+What a login under way needs (state, nonce, verifier) is kept by the browser itself, in a short-lived cookie: there is no
+user yet to keep it with, and visitors can't fill a table. It needs no signature, for nothing in it is believed: it is only
+compared with what comes back to the same browser, and `next` is checked again.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import asdict
+
+from aiohttp import web
+from aiohttp_session import get_session, new_session
+
+from app.services.identity import Attempt, LoginFailed
+from app.web.keys import ACCOUNT, BACKEND, GLOBUS, SESSIONS, SETTINGS
+from app.web.pages import page, see_other
+from app.web.paths import local_path
+
+ATTEMPT_SECONDS = 600
+
+
+async def login(request: web.Request) -> web.Response:
+    back = local_path(request.query.get("next", "/annotations"))
+    if request[ACCOUNT]:
+        return see_other(back)
+    attempt = Attempt(next=back)
+    response = see_other(request.app[GLOBUS].authorize_url(attempt))
+    kept = urlsafe_b64encode(json.dumps(asdict(attempt)).encode()).decode()
+    name, secure = _cookie(request)
+    response.set_cookie(name, kept, max_age=ATTEMPT_SECONDS, secure=secure, httponly=True, samesite="Lax")
+    return response
+
+
+async def callback(request: web.Request) -> web.Response:
+    attempt = _attempt(request)
+    if problem := request.query.get("error"):
+        raise LoginFailed(f"Globus says {problem[:100]!r}")
+    person = await request.app[GLOBUS].person(attempt, request.query.get("state", ""), request.query.get("code", ""))
+    await request.app[BACKEND].accounts.login(person.user_id, **person.profile)
+    # a session of before, whoever planted it, ends here
+    await request.app[SESSIONS].revoke((await get_session(request)).identity or "")
+    session = await new_session(request)
+    session["user_id"], session["csrf"] = person.user_id, secrets.token_urlsafe()
+    response = see_other(local_path(attempt.next))
+    name, secure = _cookie(request)
+    response.del_cookie(name, secure=secure, httponly=True, samesite="Lax")
+    return response
+
+
+async def logout_page(request: web.Request) -> web.Response:
+    return page(request, "logout.html") if request[ACCOUNT] else see_other("/")
+
+
+async def logout(request: web.Request) -> web.Response:
+    (await get_session(request)).invalidate()
+    return see_other("/")
+
+
+def _cookie(request: web.Request) -> tuple[str, bool]:
+    secure = request.app[SETTINGS].public_url.startswith("https:")
+    return "__Host-gas-login" if secure else "gas-login", secure
+
+
+def _attempt(request: web.Request) -> Attempt:
+    try:
+        kept = json.loads(urlsafe_b64decode(request.cookies[_cookie(request)[0]]))
+        return Attempt(**{name: str(kept[name]) for name in ("state", "nonce", "verifier", "next")})
+    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        raise LoginFailed(f"no login is under way in this browser ({type(error).__name__})") from error
