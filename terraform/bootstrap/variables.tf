@@ -1,0 +1,15 @@
+variable "account_id" {
+  description = "AWS account; both buckets carry it in their names."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "An AWS account id has twelve digits."
+  }
+}
+
+variable "region" {
+  description = "AWS region of both buckets."
+  type        = string
+  default     = "us-east-1"
+}

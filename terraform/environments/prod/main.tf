@@ -1,0 +1,24 @@
+locals {
+  environment = "prod"
+}
+
+module "gas" {
+  source = "../../modules/gas"
+
+  environment        = local.environment
+  domain_name        = var.domain_name
+  zone_id            = var.zone_id
+  certificate_arn    = var.certificate_arn
+  contact            = var.contact
+  alarm_emails       = var.alarm_emails
+  monthly_budget_usd = var.monthly_budget_usd
+  release            = { bucket = "gas-releases-${var.account_id}", version = var.release }
+  globus_client_id   = var.globus_client_id
+  stripe_price_id    = var.stripe_price_id
+  archive_backend    = var.archive_backend
+  network            = var.network
+  fleets             = var.fleets
+  settings           = var.settings
+  protect            = var.protect
+  log_days           = var.log_days
+}

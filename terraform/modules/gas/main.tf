@@ -1,0 +1,180 @@
+# The whole service: what topology.json declares, and all that it runs on.
+
+locals {
+  name     = "gas-${var.environment}"
+  topology = jsondecode(file("${path.module}/../../topology.json"))
+  tiers    = { for tier, fleet in var.fleets : tier => fleet.daemons }
+  alarms   = [module.observability.alarm_topic_arn]
+  day      = 24 * 3600
+}
+
+module "network" {
+  source = "../network"
+
+  name                = local.name
+  cidr                = var.network.cidr
+  zones               = var.network.zones
+  nat                 = var.network.nat
+  interface_endpoints = var.network.interface_endpoints
+  flow_log_days       = var.network.flow_log_days
+}
+
+module "messaging" {
+  source = "../messaging"
+
+  name              = local.name
+  queues            = local.topology.queues
+  dead_letter       = local.topology.dead_letter
+  topics            = local.topology.topics
+  subscriptions     = local.topology.subscriptions
+  heartbeat_seconds = var.timing.heartbeat
+  notifying_bucket  = module.storage.planned_names[local.topology.archive.s3.bucket]
+  alarm_topic_arns  = local.alarms
+}
+
+module "tables" {
+  source = "../tables"
+
+  name                = local.name
+  tables              = local.topology.tables
+  attribute_types     = local.topology.attribute_types
+  deletion_protection = var.protect
+}
+
+module "storage" {
+  source = "../storage"
+
+  name              = local.name
+  buckets           = local.topology.buckets
+  longest_wait_days = ceil(local.topology.dead_letter.retention_seconds / local.day)
+  upload_origins    = [module.web.settings.GAS_PUBLIC_URL]
+  restore_topic_arn = module.messaging.topic_arns["retrievals"]
+  archive_prefix    = local.topology.archive.s3.prefix
+  force_destroy     = !var.protect
+}
+
+module "archive" {
+  source = "../archive"
+
+  name    = local.name
+  backend = var.archive_backend
+  s3      = local.topology.archive.s3
+  glacier = local.topology.archive.glacier
+}
+
+module "secrets" {
+  source = "../secrets"
+
+  name          = local.name
+  recovery_days = var.protect ? 30 : 0
+  secrets = {
+    web = {
+      description = "What the portal needs to speak to Globus and Stripe."
+      settings    = ["GAS_GLOBUS_CLIENT_SECRET", "GAS_STRIPE_SECRET_KEY", "GAS_STRIPE_WEBHOOK_SECRET"]
+    }
+  }
+}
+
+module "mail" {
+  source = "../mail"
+
+  name             = local.name
+  domain           = var.domain_name
+  zone_id          = var.zone_id
+  alarm_topic_arns = local.alarms
+}
+
+module "identity" {
+  source = "../identity"
+
+  name  = local.name
+  tiers = local.tiers
+  queues = {
+    for queue, declared in local.topology.queues : queue => {
+      consumer        = declared.consumer
+      arn             = module.messaging.queue_arns[queue]
+      dead_letter_arn = module.messaging.dead_letter_queue_arns[queue]
+    }
+  }
+  topic_arns  = module.messaging.topic_arns
+  table_arns  = module.tables.table_arns
+  bucket_arns = module.storage.bucket_arns
+  archive = {
+    backend   = var.archive_backend
+    prefix    = local.topology.archive.s3.prefix
+    vault_arn = module.archive.vault_arn
+  }
+  mail = {
+    identity_arn          = module.mail.identity_arn
+    configuration_set_arn = module.mail.configuration_set_arn
+  }
+  secret_arns    = module.secrets.secret_arns
+  release_bucket = var.release.bucket
+}
+
+module "web" {
+  source = "../web"
+
+  name                = local.name
+  domain_name         = var.domain_name
+  zone_id             = var.zone_id
+  certificate_arn     = var.certificate_arn
+  log_bucket          = module.storage.log_bucket
+  deletion_protection = var.protect
+  network = {
+    vpc_id     = module.network.vpc_id
+    cidr       = module.network.cidr
+    subnet_ids = module.network.subnet_ids.public
+  }
+}
+
+module "fleet" {
+  source   = "../fleet"
+  for_each = var.fleets
+
+  name                 = local.name
+  tier                 = each.key
+  daemons              = each.value.daemons
+  capacity             = { min = each.value.min, max = each.value.max }
+  scaling              = each.value.scaling
+  backlog_queue        = module.messaging.queue_names["job_requests"]
+  instance_profile_arn = module.identity.instance_profile_arns[each.key]
+  release              = var.release
+  settings             = local.settings
+  secret_arn           = lookup(module.secrets.secret_arns, each.key, null)
+  drain_seconds        = var.timing.drain
+  network = {
+    vpc_id           = module.network.vpc_id
+    subnet_ids       = module.network.subnet_ids[each.value.public_addresses ? "public" : "private"]
+    public_addresses = each.value.public_addresses
+  }
+  instances = {
+    types          = each.value.instance_types
+    architecture   = each.value.architecture
+    image_id       = each.value.image_id
+    volume_gb      = each.value.volume_gb
+    on_demand_base = each.value.on_demand_base
+    spot           = each.value.spot
+  }
+  front = each.key != "web" ? null : {
+    target_group_arn  = module.web.target_group_arn
+    resource_label    = "${module.web.metric_dimensions.LoadBalancer}/${module.web.metric_dimensions.TargetGroup}"
+    security_group_id = module.web.security_group_id
+    port              = tonumber(module.web.settings.GAS_WEB_PORT)
+  }
+}
+
+module "observability" {
+  source = "../observability"
+
+  name               = local.name
+  alarm_emails       = var.alarm_emails
+  tiers              = keys(var.fleets)
+  log_days           = var.log_days
+  front              = module.web.metric_dimensions
+  queue_names        = module.messaging.queue_names
+  table_names        = module.tables.table_names
+  group_names        = { for tier in keys(var.fleets) : tier => "${local.name}-${tier}" }
+  doctor_seconds     = var.timing.doctor
+  monthly_budget_usd = var.monthly_budget_usd
+}

@@ -1,0 +1,24 @@
+# Every setting of the daemons that this deployment decides, by the name that they read it under.
+
+locals {
+  settings = merge(
+    {
+      GAS_ENVIRONMENT      = var.environment
+      GAS_CONTACT          = var.contact
+      GAS_QUEUE_URLS       = jsonencode(module.messaging.queue_urls)
+      GAS_TOPIC_ARNS       = jsonencode(module.messaging.topic_arns)
+      GAS_TABLE_NAMES      = jsonencode(module.tables.table_names)
+      GAS_BUCKET_NAMES     = jsonencode(module.storage.bucket_names)
+      GAS_OVERDUE_SHARDS   = tostring(local.topology.overdue_shards)
+      GAS_GLOBUS_CLIENT_ID = var.globus_client_id
+      GAS_STRIPE_PRICE_ID  = var.stripe_price_id
+      GAS_LEASE_SECONDS    = tostring(var.timing.lease)
+      GAS_DRAIN_SECONDS    = tostring(var.timing.drain)
+      GAS_DOCTOR_SECONDS   = tostring(var.timing.doctor)
+    },
+    module.archive.settings,
+    module.mail.settings,
+    module.web.settings,
+    var.settings,
+  )
+}

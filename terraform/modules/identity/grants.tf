@@ -1,0 +1,159 @@
+# What each daemon calls, and on what. A test derives the same table from the code and compares.
+
+locals {
+  jobs     = [var.table_arns["jobs"]]
+  accounts = [var.table_arns["accounts"]]
+  inputs   = ["${var.bucket_arns["inputs"]}/*"]
+  results  = ["${var.bucket_arns["results"]}/results/*"]
+  archived = ["${var.bucket_arns["results"]}/${var.archive.prefix}*"]
+
+  # a missing object is only told apart from a forbidden one by who may list the bucket
+  listing_inputs  = { actions = ["s3:ListBucket"], resources = [var.bucket_arns["inputs"]] }
+  listing_results = { actions = ["s3:ListBucket"], resources = [var.bucket_arns["results"]] }
+
+  consume = {
+    for name, queue in var.queues : queue.consumer => {
+      Consume = {
+        actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        resources = [queue.arn]
+      }
+      Bury = {
+        actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+        resources = [queue.dead_letter_arn]
+      }
+    }...
+  }
+  consuming = { for consumer, statements in local.consume : consumer => merge(statements...) }
+
+  # what the archive's methods (store, look, start, bring_back, delete) call, by backend
+  archive = {
+    s3 = {
+      store = {
+        ReadResults  = { actions = ["s3:GetObject"], resources = local.results }
+        WriteArchive = { actions = ["s3:AbortMultipartUpload", "s3:PutObject"], resources = local.archived }
+      }
+      look  = { LookAtArchive = { actions = ["s3:GetObject"], resources = local.archived } }
+      start = { StartRetrievals = { actions = ["s3:RestoreObject"], resources = local.archived } }
+      bring_back = {
+        LookAtArchive = { actions = ["s3:GetObject"], resources = local.archived }
+        WriteResults  = { actions = ["s3:AbortMultipartUpload", "s3:PutObject"], resources = local.results }
+      }
+      delete = { DeleteArchives = { actions = ["s3:DeleteObject"], resources = local.archived } }
+    }
+    glacier = {
+      store = {
+        ReadResults = { actions = ["s3:GetObject"], resources = local.results }
+        WriteArchive = {
+          actions = [
+            "glacier:AbortMultipartUpload", "glacier:CompleteMultipartUpload", "glacier:InitiateMultipartUpload",
+            "glacier:UploadArchive", "glacier:UploadMultipartPart",
+          ]
+          resources = local.vault
+        }
+      }
+      look  = { LookAtArchive = { actions = ["glacier:DescribeJob"], resources = local.vault } }
+      start = { StartRetrievals = { actions = ["glacier:InitiateJob"], resources = local.vault } }
+      bring_back = {
+        LookAtArchive = { actions = ["glacier:DescribeJob", "glacier:GetJobOutput"], resources = local.vault }
+        WriteResults  = { actions = ["s3:AbortMultipartUpload", "s3:PutObject"], resources = local.results }
+      }
+      delete = { DeleteArchives = { actions = ["glacier:DeleteArchive"], resources = local.vault } }
+    }
+  }[var.archive.backend]
+  vault = var.archive.vault_arn[*]
+
+  grants = {
+    annotate = merge(local.consuming["annotate"], local.archive.delete, {
+      Jobs         = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
+      ReadInputs   = { actions = ["s3:GetObject"], resources = local.inputs }
+      ListInputs   = local.listing_inputs
+      WriteResults = { actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"], resources = local.results }
+      ListResults  = local.listing_results
+      Publish      = { actions = ["sns:Publish"], resources = [var.topic_arns["job_results"]] }
+    })
+
+    archive = merge(local.consuming["archive"], local.archive.store, local.archive.delete, {
+      Jobs          = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
+      Accounts      = { actions = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem"], resources = local.accounts }
+      DeleteResults = { actions = ["s3:DeleteObject"], resources = local.results }
+      ListResults   = local.listing_results
+      Publish       = { actions = ["sns:Publish"], resources = [var.topic_arns["job_results"]] }
+    })
+
+    restore = merge(local.consuming["restore"], local.archive.look, local.archive.start, {
+      Jobs        = { actions = ["dynamodb:Query", "dynamodb:UpdateItem"], resources = local.jobs }
+      Accounts    = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
+      ListResults = local.listing_results
+      Send = {
+        actions   = ["sqs:SendMessage"]
+        resources = [for queue in ["archive_requests", "restore_pendings", "restore_requests"] : var.queues[queue].arn]
+      }
+    })
+
+    thaw = merge(local.consuming["thaw"], local.archive.start, local.archive.bring_back, local.archive.delete, {
+      Jobs          = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
+      DeleteResults = { actions = ["s3:DeleteObject"], resources = local.results }
+      ListResults   = local.listing_results
+      Publish       = { actions = ["sns:Publish"], resources = [var.topic_arns["results_restored"]] }
+      Send          = { actions = ["sqs:SendMessage"], resources = [var.queues["archive_requests"].arn] }
+    })
+
+    notify = merge(local.consuming["notify"], {
+      Jobs     = { actions = ["dynamodb:UpdateItem"], resources = local.jobs }
+      Accounts = { actions = ["dynamodb:GetItem"], resources = local.accounts }
+      SendMail = {
+        actions   = ["ses:SendEmail"]
+        resources = [var.mail.identity_arn, var.mail.configuration_set_arn]
+      }
+    })
+
+    # it reads everything, and sends again what moves a job that is overdue
+    doctor = merge(local.archive.look, local.archive.start, local.archive.delete, {
+      Jobs = {
+        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
+        resources = local.jobs
+      }
+      Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
+      Overdue = {
+        actions   = ["dynamodb:Query"]
+        resources = [for table in ["accounts", "jobs"] : "${var.table_arns[table]}/index/overdue"]
+      }
+      Inputs        = { actions = ["s3:DeleteObject", "s3:GetObject"], resources = local.inputs }
+      ListInputs    = local.listing_inputs
+      DeleteResults = { actions = ["s3:DeleteObject"], resources = local.results }
+      ListResults   = local.listing_results
+      Publish = {
+        actions   = ["sns:Publish"]
+        resources = [for topic in ["job_requests", "job_results"] : var.topic_arns[topic]]
+      }
+      Send = {
+        actions   = ["sqs:SendMessage"]
+        resources = [for queue in ["archive_requests", "restore_pendings", "restore_requests"] : var.queues[queue].arn]
+      }
+    })
+
+    web = merge(local.archive.delete, {
+      Jobs = {
+        actions = [
+          "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+        ]
+        resources = local.jobs
+      }
+      Accounts = {
+        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        resources = local.accounts
+      }
+      # presigned uploads and links can do what the role that signed them can
+      Inputs      = { actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], resources = local.inputs }
+      ListInputs  = local.listing_inputs
+      Results     = { actions = ["s3:DeleteObject", "s3:GetObject"], resources = local.results }
+      ListResults = local.listing_results
+      Publish     = { actions = ["sns:Publish"], resources = [var.topic_arns["job_requests"]] }
+      Send        = { actions = ["sqs:SendMessage"], resources = [var.queues["restore_requests"].arn] }
+      Depth       = { actions = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl"], resources = [var.queues["job_requests"].arn, var.queues["job_requests"].dead_letter_arn] }
+      }, { for key, arn in var.secret_arns : "ReadSecrets" => {
+        actions   = ["secretsmanager:GetSecretValue"]
+        resources = [arn]
+    } if key == "web" })
+  }
+}

@@ -1,0 +1,88 @@
+variable "name" {
+  description = "Prefix of every name, such as `gas-dev`."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
+    error_message = "The name must be 3 to 20 lower-case letters, digits and dashes, starting with a letter: bucket and load balancer names are made from it."
+  }
+}
+
+variable "tiers" {
+  description = "Which daemons run on which tier's instances; a tier's role may do what its daemons do, and no more."
+  type        = map(set(string))
+
+  validation {
+    condition = length(setsubtract(flatten([for daemons in values(var.tiers) : tolist(daemons)]), [
+      "web", "annotate", "archive", "restore", "thaw", "notify", "doctor",
+    ])) == 0
+    error_message = "The daemons are web, annotate, archive, restore, thaw, notify and doctor."
+  }
+}
+
+variable "queues" {
+  description = "The queues, by name: who consumes them, their ARN, and that of their dead-letter queue."
+  type = map(object({
+    consumer        = string
+    arn             = string
+    dead_letter_arn = string
+  }))
+}
+
+variable "topic_arns" {
+  description = "ARN of each topic."
+  type        = map(string)
+}
+
+variable "table_arns" {
+  description = "ARN of each table."
+  type        = map(string)
+}
+
+variable "bucket_arns" {
+  description = "ARN of each bucket."
+  type        = map(string)
+}
+
+variable "archive" {
+  description = "Where results are archived: the backend, the prefix of archived objects (s3), the vault's ARN (glacier)."
+  type = object({
+    backend   = string
+    prefix    = string
+    vault_arn = optional(string)
+  })
+
+  validation {
+    condition     = contains(["s3", "glacier"], var.archive.backend)
+    error_message = "The archive backend must be s3 or glacier."
+  }
+
+  validation {
+    condition     = var.archive.backend != "glacier" || var.archive.vault_arn != null
+    error_message = "The glacier backend needs the vault's ARN."
+  }
+}
+
+variable "mail" {
+  description = "ARNs of the SES identity that mail is sent from and of its configuration set."
+  type = object({
+    identity_arn          = string
+    configuration_set_arn = string
+  })
+}
+
+variable "secret_arns" {
+  description = "ARN of the secret of each daemon that has one."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.secret_arns), ["web"])) == 0
+    error_message = "Only the portal (web) has secrets: no daemon talks to Globus or Stripe."
+  }
+}
+
+variable "release_bucket" {
+  description = "Bucket with releases and reference bundles."
+  type        = string
+}

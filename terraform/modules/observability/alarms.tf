@@ -1,0 +1,80 @@
+# One row an alarm. Queues and mail have theirs in their own modules.
+
+locals {
+  balancer = { LoadBalancer = var.front.LoadBalancer }
+
+  alarms = merge(
+    {
+      portal-errors = {
+        says      = "The portal answers with errors of ours: read the tier web's log, by request id."
+        namespace = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = var.front
+        statistic = "Sum", above = 5, period = 300, periods = 1, missing = "notBreaching"
+      }
+      balancer-errors = {
+        says      = "The load balancer finds no portal that answers: look at the group's instances and their boot logs."
+        namespace = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", dimensions = local.balancer
+        statistic = "Sum", above = 5, period = 300, periods = 1, missing = "notBreaching"
+      }
+      portal-unhealthy = {
+        says      = "An instance of the portal fails its health check."
+        namespace = "AWS/ApplicationELB", metric = "UnHealthyHostCount", dimensions = var.front
+        statistic = "Maximum", above = 0, period = 60, periods = 10, missing = "notBreaching"
+      }
+      portal-slow = {
+        says      = "The portal takes more than two seconds for an answer on average."
+        namespace = "AWS/ApplicationELB", metric = "TargetResponseTime", dimensions = local.balancer
+        statistic = "Average", above = 2, period = 300, periods = 3, missing = "notBreaching"
+      }
+      doctor-violations = {
+        says      = "Something stays wrong that the doctor could not mend: run `gas doctor` and read what it says."
+        namespace = "GAS", metric = "violations", dimensions = { verb = "doctor" }
+        statistic = "Minimum", above = 0, period = local.doctor_period, periods = 3, missing = "notBreaching"
+      }
+    },
+    {
+      for table, name in var.table_names : "${table}-throttled" => {
+        says      = "DynamoDB turns requests on the table ${table} away: one user's partition is too busy, or traffic rose too fast."
+        namespace = "AWS/DynamoDB", metric = "ThrottledRequests", dimensions = { TableName = name }
+        statistic = "Sum", above = 10, period = 300, periods = 2, missing = "notBreaching"
+      }
+    },
+  )
+
+  # three runs of the doctor, in the whole minutes that CloudWatch counts in
+  doctor_period = max(60, ceil(var.doctor_seconds * 3 / 60) * 60)
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.says
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.above
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = each.value.missing
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+# A doctor that has died reports nothing at all.
+resource "aws_cloudwatch_metric_alarm" "doctor_silent" {
+  alarm_name          = "${var.name}-doctor-silent"
+  alarm_description   = "The doctor has not reported for three periods: is gas-doctor running on the utility tier?"
+  namespace           = "GAS"
+  metric_name         = "violations"
+  dimensions          = { verb = "doctor" }
+  statistic           = "SampleCount"
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  period              = local.doctor_period
+  evaluation_periods  = 3
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}

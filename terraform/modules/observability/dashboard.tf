@@ -1,0 +1,42 @@
+locals {
+  region = data.aws_region.current.region
+
+  # one row a graph: title, statistic, metrics as CloudWatch writes them
+  graphs = [
+    ["Requests", "Sum", [["AWS/ApplicationELB", "RequestCount", "LoadBalancer", var.front.LoadBalancer]]],
+    ["Errors", "Sum", [
+      for metric in ["HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"] : ["AWS/ApplicationELB", metric, "LoadBalancer", var.front.LoadBalancer]
+    ]],
+    ["Seconds to answer", "p99", [["AWS/ApplicationELB", "TargetResponseTime", "LoadBalancer", var.front.LoadBalancer]]],
+    ["Messages waiting", "Maximum", [for name in values(var.queue_names) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name]]],
+    ["Age of the oldest message", "Maximum", [for name in values(var.queue_names) : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", name]]],
+    ["Instances", "Average", [for name in values(var.group_names) : ["AWS/AutoScaling", "GroupInServiceInstances", "AutoScalingGroupName", name]]],
+    ["Handled", "Sum", [for verb in local.verbs : ["GAS", "handled", "verb", verb]]],
+    ["Seconds in the handler", "p99", [for verb in local.verbs : ["GAS", "seconds", "verb", verb]]],
+    ["Failed and buried", "Sum", [for pair in setproduct(["failed", "buried"], local.verbs) : ["GAS", pair[0], "verb", pair[1]]]],
+    ["The doctor", "Maximum", [["GAS", "violations", "verb", "doctor"], ["GAS", "repairs", "verb", "doctor"]]],
+  ]
+  verbs = ["annotate", "archive", "restore", "thaw", "notify"]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    widgets = [
+      for n, graph in local.graphs : {
+        type   = "metric"
+        x      = n % 2 * 12
+        y      = floor(n / 2) * 6
+        width  = 12
+        height = 6
+        properties = {
+          title   = graph[0]
+          stat    = graph[1]
+          metrics = graph[2]
+          period  = 60
+          region  = local.region
+        }
+      }
+    ]
+  })
+}
