@@ -158,10 +158,14 @@ def _new_key() -> rsa.RSAPrivateKey:
 
 
 def _claims_of(person: dict[str, str]) -> dict[str, Any]:
-    """One subject for ever for one e-mail address."""
     email = person["email"].lower()
     given = {"name": person.get("name") or email, "organization": person.get("organization", "")}
-    return {"sub": str(uuid.uuid5(uuid.NAMESPACE_URL, f"mailto:{email}")), "email": email, "preferred_username": email, **given}
+    return {"sub": subject(email), "email": email, "preferred_username": email, **given}
+
+
+def subject(email: str) -> str:
+    """The user id that an e-mail address has for ever."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"mailto:{email.lower()}"))
 
 
 def _redeems(form: Any, query: dict[str, str]) -> bool:

@@ -126,7 +126,7 @@ class Globus:
             self.settings.globus_client_id,
             self.settings.globus_client_secret.get_secret_value(),
             base_url=self.settings.globus_url,
-            retry_config=RetryConfig(max_retries=2, max_sleep=2),
+            retry_config=RetryConfig(max_retries=1, max_sleep=1),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -40,7 +40,7 @@ class Live:
     _watches: set[Watch] = field(default_factory=set)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def watch(self, user_id: str, job_id: str) -> AsyncIterator[Job]:
+    async def watch(self, user_id: str, job_id: str) -> AsyncGenerator[Job, None]:
         """The job as it is now and after every change, until it is gone or the process stops."""
         watch = Watch((user_id, job_id))
         self._watches.add(watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def set_up(app: web.Application, assets: Assets) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
         default_helpers=False,
-        filters={"time": time, "size": humanize.naturalsize, "count": humanize.intcomma, "duration": duration},
+        filters=FILTERS,
     )
     env.globals.update(asset=assets.url, badge=badge)
 
@@ -55,9 +56,16 @@ def time(milliseconds: int) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M UTC"))
 
 
+def size(number: int) -> str:
+    return humanize.naturalsize(number, format="%.3g")
+
+
 def duration(milliseconds: int) -> str:
     return humanize.precisedelta(max(milliseconds, 1000) // 1000, minimum_unit="seconds", format="%d")
 
 
 def see_other(address: str) -> web.Response:
     return web.Response(status=303, headers={"Location": address})
+
+
+FILTERS: dict[str, Callable[..., str]] = {"time": time, "size": size, "count": humanize.intcomma, "duration": duration}

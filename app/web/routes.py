@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from app.web.api import jobs
+from app.web.api import v1
 from app.web.assets import PREFIX
-from app.web.views import annotate, annotations, billing, downloads, health, home, login, profile
+from app.web.views import (
+    annotate,
+    billing,
+    downloads,
+    health,
+    home,
+    jobs,
+    login,
+    profile,
+)
 
 
 @dataclass(frozen=True)
@@ -46,12 +55,12 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/annotate", annotate.upload_page),
     Route("POST", "/annotate", annotate.upload_form),
     Route("GET", "/annotate/job", annotate.uploaded),
-    Route("GET", "/annotations", annotations.listing),
-    Route("GET", f"/annotations/{ID}", annotations.job),
-    Route("GET", f"/annotations/{ID}/events", annotations.events),
-    Route("POST", f"/annotations/{ID}/cancel", annotations.cancel),
-    Route("POST", f"/annotations/{ID}/retry", annotations.retry),
-    Route("POST", f"/annotations/{ID}/delete", annotations.delete),
+    Route("GET", "/annotations", jobs.listing),
+    Route("GET", f"/annotations/{ID}", jobs.job),
+    Route("GET", f"/annotations/{ID}/events", jobs.events),
+    Route("POST", f"/annotations/{ID}/cancel", jobs.cancel),
+    Route("POST", f"/annotations/{ID}/retry", jobs.retry),
+    Route("POST", f"/annotations/{ID}/delete", jobs.delete),
     Route("GET", f"/annotations/{ID}/log", downloads.log),
     Route("GET", f"/annotations/{ID}/result", downloads.result),
     Route("GET", f"/annotations/{ID}/index", downloads.index),
@@ -63,12 +72,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/unsubscribe", billing.unsubscribe),
     Route("POST", "/billing", billing.portal),
     Route("POST", "/webhooks/stripe", billing.webhook, ANONYMOUS),
-    Route("POST", "/api/v1/jobs", jobs.create),
-    Route("GET", "/api/v1/jobs", jobs.listing),
-    Route("GET", f"/api/v1/jobs/{ID}", jobs.get),
-    Route("POST", f"/api/v1/jobs/{ID}/submit", jobs.submit),
-    Route("POST", f"/api/v1/jobs/{ID}/cancel", jobs.cancel),
-    Route("DELETE", f"/api/v1/jobs/{ID}", jobs.delete),
+    Route("POST", "/api/v1/jobs", v1.create),
+    Route("GET", "/api/v1/jobs", v1.listing),
+    Route("GET", f"/api/v1/jobs/{ID}", v1.get),
+    Route("POST", f"/api/v1/jobs/{ID}/submit", v1.submit),
+    Route("POST", f"/api/v1/jobs/{ID}/cancel", v1.cancel),
+    Route("DELETE", f"/api/v1/jobs/{ID}", v1.delete),
     Route("GET", "/healthz", health.alive, ANONYMOUS),
     Route("GET", "/readyz", health.ready, ANONYMOUS),
     Route("GET", PREFIX + "{digest}/{name}", home.asset, ANONYMOUS),

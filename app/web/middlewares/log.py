@@ -9,11 +9,12 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from app.web.assets import PREFIX
 from app.web.keys import REQUEST_ID
 
 log = structlog.get_logger()
 
-QUIET = {"/healthz", "/readyz"}
+QUIET = ("/healthz", "/readyz", PREFIX)
 
 
 @web.middleware
@@ -22,7 +23,7 @@ async def log_requests(request: web.Request, handler: Handler) -> web.StreamResp
     started = time.monotonic()
     with structlog.contextvars.bound_contextvars(request=request[REQUEST_ID]):
         response = await handler(request)
-        if request.path not in QUIET or response.status >= 400:
+        if not request.path.startswith(QUIET) or response.status >= 400:
             log.info(
                 "request",
                 method=request.method,

@@ -39,7 +39,7 @@ function listen() {
 
 async function poll() {
   const answer = await fetch(location.href).catch(() => null);
-  if (answer?.redirected) return location.reload(); // signed out meanwhile
+  if (answer?.redirected || answer?.status === 404) return location.reload(); // signed out, or the job is deleted
   if (answer?.ok) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     show(page.getElementById("panel").innerHTML);

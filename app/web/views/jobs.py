@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+import asyncio
+from contextlib import aclosing, suppress
 
 from aiohttp import web
-from aiohttp_sse import sse_response
+from aiohttp_sse import EventSourceResponse, sse_response
 
 from app.services import submissions
 from app.web.job_view import view
@@ -30,16 +31,27 @@ async def job(request: web.Request) -> web.Response:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """The job's panel, again at every change; ends when nothing more happens by itself."""
-    user_id, found_id = account(request).user_id, request.match_info["id"]
-    await submissions.find(request.app[BACKEND], user_id, found_id)
-    async with sse_response(request) as stream, aclosing(request.app[LIVE].watch(user_id, found_id)) as changes:
-        async for found in changes:
-            await stream.send(fragment(request, "annotation_panel.html", **await view(request, found)), event="panel")
-            if not moves(found, account(request).plan):
-                break
-        await stream.send("", event="end")
+    """The job's panel, again at every change. `end` says that nothing more happens; a stream that just stops is asked for again."""
+    found_id = request.match_info["id"]
+    await submissions.find(request.app[BACKEND], account(request).user_id, found_id)
+    async with sse_response(request) as stream, asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(_send_changes(request, stream, found_id))
+        sending.add_done_callback(lambda _: stream.stop_streaming())
+        # its pings notice a viewer who left, which a job that stands still never would
+        await stream.wait()
+        sending.cancel()
     return stream
+
+
+async def _send_changes(request: web.Request, stream: EventSourceResponse, found_id: str) -> None:
+    user = account(request)
+    with suppress(ConnectionResetError, TimeoutError):
+        async with aclosing(request.app[LIVE].watch(user.user_id, found_id)) as changes:
+            async for found in changes:
+                await stream.send(fragment(request, "annotation_panel.html", **await view(request, found)), event="panel")
+                if not moves(found, user.plan):
+                    await stream.send("", event="end")
+                    break
 
 
 async def cancel(request: web.Request) -> web.Response:

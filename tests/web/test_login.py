@@ -1,0 +1,228 @@
+"""Login, sessions and tokens: what is believed, and what is not."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from app.local.globus import subject
+from app.web import keys
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Browser, Page, Portal
+
+
+async def to_provider(browser: Browser, **more: str) -> str:
+    """Where the portal sends a browser that wants to sign in."""
+    answer = await browser.get("/login", follow=False)
+    extra = "".join(f"&{name}={value}" for name, value in more.items())
+    return answer.headers["Location"] + extra
+
+
+async def back_from_provider(browser: Browser, **more: str) -> str:
+    """Where the provider sends the browser after the sign-in."""
+    address = await to_provider(browser, **{"as": "eve@example.org", **more})
+    return (await browser.get(address, follow=False)).headers["Location"]
+
+
+def signed_in(page: Page) -> bool:
+    return "Sign out" in page.text
+
+
+async def test_sign_in_creates_the_account_and_shows_the_page_that_was_wanted(portal: Portal) -> None:
+    browser = await portal.browser()
+    page = await browser.sign_in("Ada@Example.org", "Ada", next="/profile")
+    assert urlsplit(page.url).path == "/profile"
+    assert "Ada" in page.text and "ada@example.org" in page.text
+    account = await portal.account("ada@example.org")
+    assert (account.name, account.plan) == ("Ada", "free")
+
+
+async def test_a_page_that_needs_a_login_is_shown_after_it(portal: Portal) -> None:
+    browser = await portal.browser()
+    page = await browser.get("/annotations?before=x")
+    page = await browser.submit(page, email="a@example.org", name="A")
+    assert page.url.endswith("/annotations?before=x")
+
+
+async def test_the_request_to_the_provider_has_state_nonce_and_pkce(portal: Portal) -> None:
+    one, other = [parse_qs(urlsplit(await to_provider(await portal.browser())).query) for _ in range(2)]
+    assert one["code_challenge_method"] == ["S256"]
+    assert one["redirect_uri"] == [f"{portal.url}/authcallback"]
+    for name in ("state", "nonce", "code_challenge"):
+        assert len(one[name][0]) >= 32 and one[name] != other[name]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["issuer", "audience", "nonce", "no_nonce", "expired", "subject", "key", "unsigned"]
+)
+async def test_a_wrong_id_token_is_refused(portal: Portal, wrong: str) -> None:
+    browser = await portal.browser()
+    page = await browser.get(await back_from_provider(browser, wrong=wrong))
+    assert page.status == 400
+    assert not signed_in(page) and not signed_in(await browser.get("/"))
+    assert await portal.backend.accounts.get(subject("eve@example.org")) is None
+
+
+async def test_a_wrong_state_is_refused(portal: Portal) -> None:
+    browser = await portal.browser()
+    address = await back_from_provider(browser)
+    page = await browser.get(address.partition("&state=")[0] + "&state=forged")
+    assert page.status == 400 and not signed_in(page)
+
+
+async def test_an_answer_is_good_only_in_the_browser_that_asked(portal: Portal) -> None:
+    attacker, victim = await portal.browser(), await portal.browser()
+    planted = await back_from_provider(attacker)
+    assert (await victim.get(planted)).status == 400
+    await to_provider(victim)
+    assert (await victim.get(planted)).status == 400
+    assert not signed_in(await victim.get("/"))
+
+
+async def test_an_answer_is_good_only_once(portal: Portal) -> None:
+    browser = await portal.browser()
+    address = await back_from_provider(browser)
+    assert signed_in(await browser.get(address))
+    assert (await browser.get(address)).status == 400
+
+
+async def test_a_code_is_good_only_with_its_own_verifier(portal: Portal) -> None:
+    thief, owner = await portal.browser(), await portal.browser()
+    stolen = parse_qs(urlsplit(await back_from_provider(owner)).query)["code"][0]
+    state = parse_qs(urlsplit(await to_provider(thief)).query)["state"][0]
+    assert (await thief.get(f"/authcallback?code={stolen}&state={state}")).status == 400
+
+
+async def test_a_refusal_of_the_provider_is_a_page_without_its_words(portal: Portal) -> None:
+    browser = await portal.browser()
+    await to_provider(browser)
+    page = await browser.get("/authcallback?error=access_denied&error_description=<script>")
+    assert page.status == 400 and "<script>" not in page.text and "access_denied" not in page.text
+
+
+@pytest.mark.parametrize("changes", [{"globus_url": "http://127.0.0.1:9"}])
+async def test_a_provider_that_is_down_is_said_so(portal: Portal) -> None:
+    browser = await portal.browser()
+    state = parse_qs(urlsplit(await to_provider(browser)).query)["state"][0]
+    page = await browser.get(f"/authcallback?code=any&state={state}")
+    assert page.status == 503 and "Globus" in page.text
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/%09/evil.example",
+        "/\t/evil.example",
+        "javascript:alert(1)",
+        "http:evil.example",
+        " //evil.example",
+        "",
+    ],
+)
+async def test_nobody_is_sent_elsewhere_after_the_login(portal: Portal, evil: str) -> None:
+    browser = await portal.browser()
+    start = await browser.get("/login", params={"next": evil}, follow=False)
+    back = await browser.get(start.headers["Location"] + "&as=a@example.org", follow=False)
+    landed = await browser.get(back.headers["Location"], follow=False)
+    assert landed.status == 303
+    assert urlsplit(landed.headers["Location"]).netloc == ""
+    assert landed.headers["Location"].startswith("/") and not landed.headers["Location"].startswith(("//", "/\\"))
+
+
+async def test_a_login_has_a_session_of_its_own_and_ends_the_one_before(portal: Portal) -> None:
+    browser = await portal.signed_in("a@example.org")
+    before = cookie(browser)
+    address = await to_provider_again(browser)
+    await browser.get(address)
+    after = cookie(browser)
+    assert before != after
+    browser.keep("gas", before)
+    assert not signed_in(await browser.get("/"))
+
+
+async def to_provider_again(browser: Browser) -> str:
+    """An answer of the provider for a browser that has a session already."""
+    held = cookie(browser)
+    browser.http.cookie_jar.clear(lambda one: one.key == "gas")
+    address = await back_from_provider(browser)
+    browser.keep("gas", held)
+    return address
+
+
+async def test_a_planted_session_is_never_taken_over(portal: Portal) -> None:
+    attacker, victim = await portal.signed_in("mallory@example.org"), await portal.browser()
+    victim.keep("gas", cookie(attacker))
+    await victim.get(await to_provider_again(victim))
+    assert cookie(victim) != cookie(attacker)
+    assert "eve@example.org" not in (await attacker.get("/profile")).text
+
+
+@pytest.mark.parametrize("planted", ["x", "." * 10, f"{subject('a@example.org')}.made-up", "PROFILE.x", "é"])
+async def test_a_made_up_cookie_is_no_session(portal: Portal, planted: str) -> None:
+    await portal.signed_in("a@example.org")
+    browser = await portal.browser(cookies=False)
+    page = await browser.get("/", headers={"Cookie": f"gas={planted}"})
+    assert page.status == 200 and not signed_in(page)
+
+
+async def test_logout_ends_the_session_for_good(portal: Portal) -> None:
+    browser = await portal.signed_in()
+    held = cookie(browser)
+    assert not signed_in(await browser.post("/logout"))
+    browser.keep("gas", held)
+    assert not signed_in(await browser.get("/"))
+
+
+async def test_signing_out_everywhere_ends_every_session(portal: Portal) -> None:
+    browsers = [await portal.signed_in("a@example.org") for _ in range(3)]
+    assert (await browsers[0].get("/profile")).text.count("<li>since") == 3
+    await browsers[0].post("/profile/sessions/revoke")
+    assert [signed_in(await one.get("/")) for one in browsers] == [False] * 3
+
+
+async def test_an_expired_session_is_none(portal: Portal) -> None:
+    browser = await portal.signed_in("a@example.org")
+    user_id = subject("a@example.org")
+    async for kept in portal.app[keys.SESSIONS].list(user_id):
+        item = kept.pop("item")
+        del kept["user_id"]
+        await portal.backend.accounts.put_item(user_id, item, **{**kept, "expires_at": int(time.time()) - 1})
+    assert not signed_in(await browser.get("/"))
+
+
+async def test_the_secret_of_a_session_is_stored_nowhere(portal: Portal) -> None:
+    browser = await portal.signed_in("a@example.org")
+    secret = cookie(browser).partition(".")[2]
+    stored = await portal.backend.accounts.dynamodb.scan(TableName=portal.settings.table_names["accounts"])
+    assert secret and secret not in str(stored)
+
+
+async def test_cookies_are_for_the_server_only(portal: Portal) -> None:
+    browser = await portal.browser()
+    start = await browser.get("/login", follow=False)
+    callback = await browser.get(await back_from_provider(browser), follow=False)
+    for answer in (start, callback):
+        for line in answer.headers.getall("Set-Cookie"):
+            assert "HttpOnly" in line and "SameSite=Lax" in line and "Path=/" in line and "Domain" not in line
+
+
+@pytest.mark.parametrize("changes", [{"public_url": "https://gas.example.org"}])
+async def test_behind_https_cookies_are_secure_and_bound_to_the_host(portal: Portal) -> None:
+    browser = await portal.browser()
+    answer = await browser.get("/login", follow=False)
+    line = answer.headers["Set-Cookie"]
+    assert line.startswith("__Host-gas-login=") and "Secure" in line
+    assert "max-age=" in answer.headers["Strict-Transport-Security"]
+    assert "redirect_uri=https%3A%2F%2Fgas.example.org%2Fauthcallback" in answer.headers["Location"]
+
+
+def cookie(browser: Browser) -> str:
+    return next((one.value for one in browser.http.cookie_jar if one.key == "gas"), "")
