@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     environment: Literal["local", "dev", "prod"] = Field(
         "local", description="Where this runs. Anything but `local` refuses to start with a stand-in."
     )
-    public_url: str = Field("http://127.0.0.1:8080", description="The portal's address as people type it; cookies and links follow it.")
+    public_url: str = Field(
+        "http://127.0.0.1:8080", description="The portal's address as people type it; cookies and links follow it."
+    )
     web_host: str = Field("127.0.0.1", description="Address that the portal listens on.")
     web_port: int = Field(8080, description="Port that the portal listens on.")
     contact: str = Field("", description="Mail address that people write to for help; shown on pages that say something failed.")
@@ -36,27 +38,33 @@ class Settings(BaseSettings):
     overdue_shards: int = Field(4, description="Partitions of the overdue index; as in the topology.")
     aws_connections: int = Field(64, description="Connections that one process keeps to one AWS service.")
 
-    archive_backend: Literal["s3", "glacier"] = Field("s3", description="Where results are archived: S3 storage classes or a classic vault.")
+    archive_backend: Literal["s3", "glacier"] = Field(
+        "s3", description="Where results are archived: S3 storage classes or a classic vault."
+    )
     archive_storage_class: str = Field("GLACIER", description="Storage class of archived results (s3 backend).")
     archive_restored_days: int = Field(2, description="Days that S3 keeps the temporary copy of a restored result (s3 backend).")
     vault: str = Field("", description="Name of the vault (glacier backend).")
     copy_part_bytes: int = Field(512 * 2**20, description="Part size of copies above 5 GiB and of vault uploads.")
 
     default_bundle: str = Field("rcrs", description="Reference bundle of a job that names none.")
-    free_upload_bytes: int = Field(
-        PLANS[Plan.FREE].max_upload_bytes, description="Largest upload on the free plan, in bytes."
-    )
+    free_upload_bytes: int = Field(PLANS[Plan.FREE].max_upload_bytes, description="Largest upload on the free plan, in bytes.")
 
-    poll_seconds: int = Field(20, ge=1, le=20, description="Length of a long poll. On AWS idle polls are money; locally 1 stops faster.")
+    poll_seconds: int = Field(
+        20, ge=1, le=20, description="Length of a long poll. On AWS idle polls are money; locally 1 stops faster."
+    )
     visibility_seconds: int | None = Field(None, description="Instead of the queue's own visibility timeout; seconds in tests.")
-    concurrency: dict[str, int] = Field({}, description="Messages that a daemon works on at once, as JSON by verb, instead of its default.")
+    concurrency: dict[str, int] = Field(
+        {}, description="Messages that a daemon works on at once, as JSON by verb, instead of its default."
+    )
     drain_seconds: int = Field(90, description="How long a stopping daemon may finish what it holds.")
     lease_seconds: int = Field(60, description="How long a claim on a job holds without being renewed; it is renewed at a third.")
-    max_attempts: int = Field(3, description="Claims of one submission after which a job fails for good, by our fault.")
+    max_attempts: int = Field(3, description="Attempts after which an engine that fails makes the job fail, by our fault.")
     progress_seconds: float = Field(5, description="Least time between two writes of a job's progress.")
     expedited_look_seconds: int = Field(60, description="Time between two looks at an Expedited retrieval.")
     standard_look_seconds: int = Field(900, le=900, description="Time between two looks at a Standard retrieval.")
-    patience: dict[str, int] = Field({}, description="Seconds until a waiting job is overdue, as JSON by state, instead of the defaults.")
+    patience: dict[str, int] = Field(
+        {}, description="Seconds until a waiting job is overdue, as JSON by state, instead of the defaults."
+    )
     doctor_seconds: int = Field(120, description="Time between two runs of the doctor.")
     page_jobs: int = Field(100, description="Jobs that one message of a change of plan walks.")
 
@@ -68,7 +76,9 @@ class Settings(BaseSettings):
     globus_url: str = Field("https://auth.globus.org", description="Globus Auth, or the local stand-in.")
     session_days: int = Field(7, description="How long a login lasts.")
 
-    stripe_secret_key: SecretStr = Field(SecretStr(""), description="Stripe's secret API key; empty: plans are changed without payment (local only).")
+    stripe_secret_key: SecretStr = Field(
+        SecretStr(""), description="Stripe's secret API key; empty: plans are changed without payment (local only)."
+    )
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="What Stripe signs its webhooks with.")
     stripe_price_id: str = Field("", description="Price of the premium subscription at Stripe.")
     stripe_url: str = Field("https://api.stripe.com", description="Stripe's API, or the local stand-in.")
@@ -87,7 +97,7 @@ class Settings(BaseSettings):
         wrong += [
             f"GAS_{name.upper()} is empty"
             for name in ("globus_client_id", "globus_client_secret", "stripe_secret_key", "stripe_webhook_secret", "queue_urls")
-            if not (value := getattr(self, name)) or isinstance(value, SecretStr) and not value.get_secret_value()
+            if not (value := getattr(self, name)) or (isinstance(value, SecretStr) and not value.get_secret_value())
         ]
         if wrong:
             raise ValueError(f"environment {self.environment} cannot start: " + "; ".join(wrong))

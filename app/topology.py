@@ -28,9 +28,7 @@ async def create(aws: dict[str, Any], prefix: str, *, retention: int | None = No
     """
     topology = load()
     queues = {name: await _queue(aws["sqs"], topology, prefix, name, retention) for name in topology["queues"]}
-    topics = {
-        name: (await aws["sns"].create_topic(Name=f"{prefix}_{name}"))["TopicArn"] for name in topology["topics"]
-    }
+    topics = {name: (await aws["sns"].create_topic(Name=f"{prefix}_{name}"))["TopicArn"] for name in topology["topics"]}
     for subscription in topology["subscriptions"]:
         await _subscribe(aws, topics, queues, subscription)
     for name in topology["tables"]:
@@ -69,24 +67,20 @@ async def _queue(sqs: Any, topology: dict[str, Any], prefix: str, name: str, ret
                 "DelaySeconds": str(delay),
                 "VisibilityTimeout": str(declared["visibility_seconds"]),
                 "MessageRetentionPeriod": str(declared["retention_seconds"]),
-                "RedrivePolicy": json.dumps(
-                    {"deadLetterTargetArn": dead_arn, "maxReceiveCount": declared["max_receives"]}
-                ),
+                "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": declared["max_receives"]}),
             },
         )
     )["QueueUrl"]
 
 
 async def _subscribe(aws: dict[str, Any], topics: dict[str, str], queues: dict[str, str], declared: dict[str, Any]) -> None:
-    queue_arn = (
-        await aws["sqs"].get_queue_attributes(QueueUrl=queues[declared["queue"]], AttributeNames=["QueueArn"])
-    )["Attributes"]["QueueArn"]
+    queue_arn = (await aws["sqs"].get_queue_attributes(QueueUrl=queues[declared["queue"]], AttributeNames=["QueueArn"]))[
+        "Attributes"
+    ]["QueueArn"]
     attributes = {"RawMessageDelivery": str(declared["raw_delivery"]).lower()}
     if declared["filter"]:
         attributes["FilterPolicy"] = json.dumps(declared["filter"])
-    await aws["sns"].subscribe(
-        TopicArn=topics[declared["topic"]], Protocol="sqs", Endpoint=queue_arn, Attributes=attributes
-    )
+    await aws["sns"].subscribe(TopicArn=topics[declared["topic"]], Protocol="sqs", Endpoint=queue_arn, Attributes=attributes)
 
 
 async def _table(dynamodb: Any, topology: dict[str, Any], prefix: str, name: str) -> None:

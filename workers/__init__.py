@@ -1,1 +1,3 @@
 """The five daemons: one file a verb, on one runtime."""
+
+VERBS = ("annotate", "archive", "restore", "thaw", "notify")

@@ -43,10 +43,9 @@ class Accounts:
         write["UpdateExpression"] += "".join(f", #{name} = if_not_exists(#{name}, :{name})" for name in first)
         write["ExpressionAttributeNames"] |= {f"#{name}": name for name in first}
         write["ExpressionAttributeValues"] |= to_wire({f":{name}": value for name, value in first.items()})
-        answer = await self.dynamodb.update_item(
-            TableName=self.table, Key=self._key(user_id, PROFILE), ReturnValues="ALL_NEW", **write
-        )
-        return record(Account, answer["Attributes"])
+        account = await self._update(user_id, write)
+        assert account is not None  # the write has no condition
+        return account
 
     async def change_plan(self, user_id: str, plan: Plan) -> Account | None:
         """Gives the account another plan, a new version and a deadline; None if it has that plan already."""
@@ -93,6 +92,13 @@ class Accounts:
         wire = to_wire({"user_id": user_id, "item": item, "expires_at": expires_at, **values})
         await self.dynamodb.put_item(TableName=self.table, Item=wire)
 
+    async def count(self, user_id: str, item: str, most: int, *, expires_at: int) -> bool:
+        """Counts one more under `item`, such as DAY#…; False if there are `most` already."""
+        write = update({"expires_at": expires_at}, "attribute_not_exists(#seen) OR #seen < :most", most=most)
+        write["UpdateExpression"] += " ADD #seen :one"
+        write["ExpressionAttributeValues"][":one"] = {"N": "1"}
+        return await self._write(user_id, item, write) is not None
+
     async def item(self, user_id: str, item: str) -> dict[str, Any] | None:
         """The values of one item, or None if there is none or it has expired."""
         values = from_wire(await self._read(user_id, item) or {})
@@ -124,18 +130,20 @@ class Accounts:
         return str(zlib.crc32(user_id.encode()) % self.shards)
 
     async def _read(self, user_id: str, item: str) -> dict[str, Any] | None:
-        answer = await self.dynamodb.get_item(
-            TableName=self.table, Key=self._key(user_id, item), ConsistentRead=True
-        )
+        answer = await self.dynamodb.get_item(TableName=self.table, Key=self._key(user_id, item), ConsistentRead=True)
         return answer.get("Item")
 
     async def _update(self, user_id: str, write: dict[str, Any]) -> Account | None:
+        values = await self._write(user_id, PROFILE, write)
+        return record(Account, values) if values else None
+
+    async def _write(self, user_id: str, item: str, write: dict[str, Any]) -> dict[str, Any] | None:
         try:
             answer = await self.dynamodb.update_item(
-                TableName=self.table, Key=self._key(user_id, PROFILE), ReturnValues="ALL_NEW", **write
+                TableName=self.table, Key=self._key(user_id, item), ReturnValues="ALL_NEW", **write
             )
         except ClientError as error:
             if code(error) == "ConditionalCheckFailedException":
                 return None
             raise
-        return record(Account, answer["Attributes"])
+        return answer["Attributes"]

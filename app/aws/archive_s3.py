@@ -122,7 +122,8 @@ class S3Archive:
         try:
             async with asyncio.TaskGroup() as parts:
                 tasks = [
-                    parts.create_task(copy(number, *span)) for number, span in enumerate(plan_parts(source.size, self.part_bytes), 1)
+                    parts.create_task(copy(number, *span))
+                    for number, span in enumerate(plan_parts(source.size, self.part_bytes), 1)
                 ]
             done = await s3.complete_multipart_upload(**target, MultipartUpload={"Parts": [task.result() for task in tasks]})
         except BaseException as failure:

@@ -102,9 +102,7 @@ class VaultArchive:
     async def _send_whole(self, file: BinaryIO, description: str) -> str:
         body = await asyncio.to_thread(file.read)
         checksum = _root(await asyncio.to_thread(_leaves, body)).hex()
-        answer = await self.glacier.upload_archive(
-            **self._where, archiveDescription=description, checksum=checksum, body=body
-        )
+        answer = await self.glacier.upload_archive(**self._where, archiveDescription=description, checksum=checksum, body=body)
         return answer["archiveId"]
 
     async def _send_parts(self, file: BinaryIO, description: str) -> str:
@@ -122,9 +120,7 @@ class VaultArchive:
                 )
                 hashes += leaves
                 at += len(body)
-            answer = await self.glacier.complete_multipart_upload(
-                **target, archiveSize=str(at), checksum=_root(hashes).hex()
-            )
+            answer = await self.glacier.complete_multipart_upload(**target, archiveSize=str(at), checksum=_root(hashes).hex())
         except BaseException:
             await self.glacier.abort_multipart_upload(**target)
             raise

@@ -39,15 +39,11 @@ class Jobs:
         """Records a new UPLOADING job. Its id must be new."""
         job = replace(job, deadline=self._deadline(job.status))
         item = to_wire({**asdict(job), "overdue_shard": self._shard(job.job_id)})
-        await self.dynamodb.put_item(
-            TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(job_id)"
-        )
+        await self.dynamodb.put_item(TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(job_id)")
         return job
 
     async def get(self, user_id: str, job_id: str) -> Job | None:
-        answer = await self.dynamodb.get_item(
-            TableName=self.table, Key=self._key(user_id, job_id), ConsistentRead=True
-        )
+        answer = await self.dynamodb.get_item(TableName=self.table, Key=self._key(user_id, job_id), ConsistentRead=True)
         return record(Job, answer["Item"]) if "Item" in answer else None
 
     async def get_many(self, keys: list[tuple[str, str]]) -> list[Job]:
@@ -152,25 +148,22 @@ class Jobs:
             if code(error) != "ConditionalCheckFailedException":
                 raise
 
-    async def page(
-        self, user_id: str, *, before: str | None = None, since: str | None = None, limit: int = 20
-    ) -> list[Job]:
-        """Up to `limit` jobs of one user, newest first: those older than job id `before` and not older than `since`."""
+    async def page(self, user_id: str, *, before: str | None = None, limit: int = 20) -> list[Job]:
+        """Up to `limit` jobs of one user, newest first: those older than job id `before`, where given."""
         jobs: list[Job] = []
-        condition = "user_id = :user" + (" AND job_id BETWEEN :since AND :before" if before or since else "")
-        values = {":user": user_id} | ({":since": since or "0", ":before": before or "g"} if before or since else {})
+        older = " AND job_id < :before" if before else ""
         query = pages(
             self.dynamodb,
             "query",
             TableName=self.table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=to_wire(values),
+            KeyConditionExpression=f"user_id = :user{older}",
+            ExpressionAttributeValues=to_wire({":user": user_id, ":before": before}),
             ScanIndexForward=False,
             ConsistentRead=True,
-            Limit=limit + bool(before),
+            Limit=limit,
         )
         async for items in query:
-            jobs += [job for item in items if (job := record(Job, item)).job_id != before]
+            jobs += [record(Job, item) for item in items]
             if len(jobs) >= limit:
                 break
         return jobs[:limit]

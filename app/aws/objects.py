@@ -113,9 +113,7 @@ class Bucket:
         with path.open("rb") as file:
             if size <= PART:
                 body = await asyncio.to_thread(file.read)
-                await self.s3.put_object(
-                    Bucket=self.name, Key=key, Body=body, ContentType=media_type, ChecksumAlgorithm=CHECKSUM
-                )
+                await self.s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType=media_type, ChecksumAlgorithm=CHECKSUM)
             else:
                 await self._upload_parts(file, size, key, media_type)
         return size
@@ -174,9 +172,7 @@ class Bucket:
                     body = await asyncio.to_thread(file.read, part_bytes)
                     tasks.append(parts.create_task(send(number, body)))
             done = [task.result() for task in tasks]
-            await self.s3.complete_multipart_upload(
-                **target, MultipartUpload={"Parts": done}, ChecksumType="FULL_OBJECT"
-            )
+            await self.s3.complete_multipart_upload(**target, MultipartUpload={"Parts": done}, ChecksumType="FULL_OBJECT")
         except BaseException:
             await self.s3.abort_multipart_upload(**target)
             raise

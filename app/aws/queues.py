@@ -67,9 +67,7 @@ class Queue:
     async def hide(self, received: Received, seconds: int) -> bool:
         """Hides the message for `seconds` from now; False if it is not ours any more."""
         try:
-            await self.sqs.change_message_visibility(
-                QueueUrl=self.url, ReceiptHandle=received.receipt, VisibilityTimeout=seconds
-            )
+            await self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=received.receipt, VisibilityTimeout=seconds)
             return True
         except ClientError as error:
             if code(error) in _NOT_OURS:
@@ -136,7 +134,5 @@ class Topics:
             TopicArn=self.arns[name],
             Message=message.body(),
             MessageGroupId=message.user_id,
-            MessageAttributes={
-                key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()
-            },
+            MessageAttributes={key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()},
         )

@@ -34,9 +34,7 @@ def update(values: Mapping[str, Any], condition: str = "", **given: Any) -> dict
     """Arguments of UpdateItem: SET what has a value, REMOVE what has none, under `condition` over #names and :given."""
     sets = [f"#{name} = :{name}" for name, value in values.items() if not _absent(value)]
     removes = [f"#{name}" for name, value in values.items() if _absent(value)]
-    expression = " ".join(
-        f"{word} {', '.join(parts)}" for word, parts in (("SET", sets), ("REMOVE", removes)) if parts
-    )
+    expression = " ".join(f"{word} {', '.join(parts)}" for word, parts in (("SET", sets), ("REMOVE", removes)) if parts)
     names = {*values, *re.findall(r"#(\w+)", condition)}
     return ({"ConditionExpression": condition} if condition else {}) | {
         "UpdateExpression": expression,
@@ -56,7 +54,7 @@ async def pages(client: Any, operation: str, **arguments: Any) -> AsyncIterator[
 
 
 def _absent(value: Any) -> bool:
-    return value is None or isinstance(value, (set, frozenset)) and not value
+    return value is None or (isinstance(value, (set, frozenset)) and not value)
 
 
 def _plain(value: Any) -> Any:

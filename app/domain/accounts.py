@@ -15,7 +15,7 @@ class Plan(StrEnum):
 class Limits:
     max_upload_bytes: int
     unfinished_jobs: int  # at once
-    daily_submissions: int  # in any 24 hours
+    daily_submissions: int  # a day, UTC
     archives: bool  # results move to the archive after the retention
     expedited_retrievals: int  # an upgrade; the rest is retrieved at Standard speed
     expedited_max_bytes: int  # a larger result is retrieved at Standard speed

@@ -48,7 +48,7 @@ class JobFinished(JobMessage):
 
     type: Literal["job_finished"] = "job_finished"
     outcome: Literal["completed", "failed", "archived"]
-    rev: int  # of the record after that step: names the event
+    mark: str  # names the event, so that it has one mail at most
 
 
 class ArchiveDue(JobMessage):
@@ -77,7 +77,7 @@ class RetrievalLook(JobMessage):
 
 class ResultRestored(JobMessage):
     type: Literal["result_restored"] = "result_restored"
-    rev: int
+    mark: str
 
 
 AnyMessage = JobRequested | JobFinished | ArchiveDue | PlanChanged | RetrievalLook | ResultRestored
@@ -116,11 +116,7 @@ def _s3_event(content: dict[str, Any]) -> list[AnyMessage]:
 
 def _vault_notice(content: dict[str, Any]) -> list[AnyMessage]:
     user_id, _, job_id = content["JobDescription"].partition("/")
-    return [
-        RetrievalLook(
-            user_id=user_id, job_id=job_id, archive=content["ArchiveId"], retrieval=content["JobId"], notice=True
-        )
-    ]
+    return [RetrievalLook(user_id=user_id, job_id=job_id, archive=content["ArchiveId"], retrieval=content["JobId"], notice=True)]
 
 
 _FORMS: tuple[tuple[set[str], Callable[[dict[str, Any]], list[AnyMessage]]], ...] = (

@@ -11,7 +11,9 @@ from app.domain.keys import owner, results_prefix
 from app.services.backend import Backend
 
 
-async def sweep(backend: Backend, user_id: str, job_id: str, *known: str | None, rev: int | None = None, listing: bool = False) -> None:
+async def sweep(
+    backend: Backend, user_id: str, job_id: str, *known: str | None, rev: int | None = None, listing: bool = False
+) -> None:
     """Deletes the copies of one job that its record does not need.
 
     `known` are copies that were just recorded or named by a message; `rev` is under what rev they were written, where

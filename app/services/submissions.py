@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,13 +45,11 @@ async def prepare(backend: Backend, account: Account, file_name: str, bundle: st
     job = Job(
         user_id=account.user_id,
         job_id=job_id(backend.now(), os.urandom(10)),
-        file_name=file_name.strip()[:LONGEST_NAME] or "upload.vcf",
+        file_name=_clean(file_name) or "upload.vcf",
         bundle=bundle,
     )
     limits = backend.settings.limits(account.plan)
-    form = await backend.inputs.upload_form(
-        input_key(job.user_id, job.job_id), most_bytes=limits.max_upload_bytes, fields=fields
-    )
+    form = await backend.inputs.upload_form(input_key(job.user_id, job.job_id), most_bytes=limits.max_upload_bytes, fields=fields)
     return Upload(await backend.jobs.create(job), form)
 
 
@@ -111,7 +110,9 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
         raise Refused("The uploaded file is not kept any more. Please upload it again.")
     if problem := _problem(backend, account, stored.size):
         raise Refused(problem)
-    cleared: dict[str, Any] = dict.fromkeys(("fault", "message", "line", "started_at", "finished_at", "phase", "records", "percent"))
+    cleared: dict[str, Any] = dict.fromkeys(
+        ("fault", "message", "line", "started_at", "finished_at", "phase", "records", "percent")
+    )
     again = await backend.jobs.advance(
         account.user_id,
         job_id,
@@ -148,6 +149,11 @@ async def find(backend: Backend, user_id: str, job_id: str) -> Job:
     return job
 
 
+def _clean(name: str) -> str:
+    """Any name, but for what neither a process argument nor UTF-8 can carry: control characters and lone surrogates."""
+    return "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs")).strip()[:LONGEST_NAME]
+
+
 def _problem(backend: Backend, account: Account, size: int) -> str:
     """What is wrong with a file of this size, in a sentence; empty if nothing is."""
     most = backend.settings.limits(account.plan).max_upload_bytes
@@ -162,14 +168,18 @@ def _problem(backend: Backend, account: Account, size: int) -> str:
 
 
 async def _check_limits(backend: Backend, account: Account) -> None:
+    """Counts the submission. Unfinished jobs are looked for among the newest, twice as many as the plan allows at once."""
     limits = account.limits
-    since = job_id(backend.now() - DAY, bytes(10))
-    today = await backend.jobs.page(account.user_id, since=since, limit=limits.daily_submissions)
-    unfinished = sum(job.status in UNFINISHED for job in today)
-    if len(today) >= limits.daily_submissions:
-        raise Refused(f"The {account.plan} plan takes {limits.daily_submissions} submissions in 24 hours. Please come back later.")
+    newest = await backend.jobs.page(account.user_id, limit=2 * limits.unfinished_jobs)
+    unfinished = sum(job.status in UNFINISHED for job in newest)
     if unfinished >= limits.unfinished_jobs:
         raise Refused(
             f"You have {unfinished} unfinished jobs, and the {account.plan} plan takes {limits.unfinished_jobs} at once. "
             "Wait for one to finish, or cancel one."
+        )
+    day = backend.now() // DAY
+    expires_at = (day + 2) * DAY // 1000
+    if not await backend.accounts.count(account.user_id, f"DAY#{day}", limits.daily_submissions, expires_at=expires_at):
+        raise Refused(
+            f"The {account.plan} plan takes {limits.daily_submissions} submissions a day (UTC). Please come back tomorrow."
         )

@@ -1,0 +1,76 @@
+"""Every metric, declared once. They leave as CloudWatch's embedded metric format (EMF), one log line a flush.
+
+Format: CloudWatch documentation, "Specification: Embedded metric format".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import defaultdict
+from enum import StrEnum
+
+NAMESPACE = "GAS"
+FLUSH_SECONDS = 60
+
+
+class Metric(StrEnum):
+    HANDLED = "handled"
+    FAILED = "failed"
+    BURIED = "buried"
+    SECONDS = "seconds"
+    AGE = "age"
+    VIOLATIONS = "violations"
+    REPAIRS = "repairs"
+
+
+DECLARED: dict[Metric, tuple[str, str]] = {
+    Metric.HANDLED: ("Count", "Messages handled and deleted."),
+    Metric.FAILED: ("Count", "Deliveries that raised and are tried again."),
+    Metric.BURIED: ("Count", "Messages moved to the dead-letter queue by us."),
+    Metric.SECONDS: ("Seconds", "Time in the handler."),
+    Metric.AGE: ("Seconds", "Time between sending a message and its handling, the queue's delay included."),
+    Metric.VIOLATIONS: ("Count", "What the doctor found wrong."),
+    Metric.REPAIRS: ("Count", "What the doctor mended."),
+}
+"""Unit and meaning. The dimension `verb` says which daemon."""
+
+
+class Metrics:
+    """Values of one daemon since the last flush."""
+
+    def __init__(self, verb: str) -> None:
+        self.verb = verb
+        self.values: dict[Metric, list[float]] = defaultdict(list)
+
+    def add(self, metric: Metric, value: float = 1) -> None:
+        self.values[metric].append(value)
+
+    def flush(self) -> None:
+        """Writes one EMF line to standard output, if there is anything to say."""
+        if not self.values:
+            return
+        values, self.values = self.values, defaultdict(list)
+        shown = {metric: sum(found) if DECLARED[metric][0] == "Count" else found[-100:] for metric, found in values.items()}
+        line: dict[str, object] = {
+            "_aws": {
+                "Timestamp": time.time_ns() // 1_000_000,
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": NAMESPACE,
+                        "Dimensions": [["verb"]],
+                        "Metrics": [{"Name": metric, "Unit": DECLARED[metric][0]} for metric in shown],
+                    }
+                ],
+            },
+            "verb": self.verb,
+            **{str(metric): value for metric, value in shown.items()},
+        }
+        print(json.dumps(line), file=sys.stdout, flush=True)
+
+    async def flush_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self.flush()

@@ -1,0 +1,166 @@
+"""Annotates one job: claims it, runs the engine on its input, stores the outputs, and says that it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app.aws.objects import Gone
+from app.domain.jobs import Fault, Job, Status, Trigger
+from app.domain.keys import Output, input_key, output_key
+from app.domain.messages import JobFinished, JobRequested
+from app.services.backend import Backend
+from app.services.copies import sweep
+from workers.lease import LeaseLost, lease
+from workers.runtime import Delivery, LookAgain, Spec
+
+log = structlog.get_logger()
+MOST_CLAIMS = 12
+"""Claims after which a job is given up even if no attempt lived long enough to say what is wrong."""
+
+MEDIA_TYPES = {Output.RESULT: "application/gzip", Output.INDEX: "application/octet-stream", Output.SUMMARY: "application/json"}
+OUR_FAULT = "Something went wrong on our side, not with your file. We have been told; you can run the job again."
+INPUT_GONE = "The uploaded file was replaced or removed after it was submitted. Please upload it again."
+
+
+class EngineFailed(RuntimeError):
+    """The engine ended in another way than it should: our fault, and worth another attempt."""
+
+
+@dataclass
+class Engine:
+    """What the running child last said."""
+
+    progress: dict[str, Any] = field(default_factory=dict)
+    last: dict[str, Any] = field(default_factory=dict)
+
+
+async def handle(delivery: Delivery, backend: Backend) -> None:
+    message = delivery.message
+    assert isinstance(message, JobRequested)
+    user_id, job_id = message.user_id, message.job_id
+    claimed = await backend.jobs.advance(user_id, job_id, Trigger.CLAIM, started_at=backend.now(), phase="starting")
+    ended = await _attempt(backend, claimed) if claimed else None
+    job = ended or await backend.jobs.get(user_id, job_id)
+    if job and job.status is Status.RUNNING:
+        left = max(0, (job.deadline or 0) - backend.now()) / 1000
+        raise LookAgain(left + 1, "another annotator holds the lease, or this one's answer was lost")
+    if job and job.status in (Status.COMPLETED, Status.FAILED):
+        await _publish(backend, job)
+    if delivery.again or not ended:
+        await sweep(backend, user_id, job_id, listing=True)
+
+
+async def _publish(backend: Backend, job: Job) -> None:
+    outcome = "completed" if job.status is Status.COMPLETED else "failed"
+    message = JobFinished(
+        user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), outcome=outcome, mark=job.mark(outcome)
+    )
+    await backend.topics.publish("job_results", message, outcome=outcome)
+
+
+async def _attempt(backend: Backend, job: Job) -> Job | None:
+    """Runs the engine under the claim's rev and replies the ended job, or None if the claim was lost on the way."""
+    if job.attempts > MOST_CLAIMS:
+        return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)
+    engine = Engine()
+    try:
+        with tempfile.TemporaryDirectory(prefix="gas-annotate-") as folder:
+            async with lease(backend, job, Status.RUNNING, lambda: engine.progress):
+                return await _annotate(backend, job, Path(folder), engine)
+    except LeaseLost:
+        log.info("lease lost")
+        return None
+    except Gone:
+        return await _fail(backend, job, Fault.USER, INPUT_GONE)
+    except EngineFailed as error:
+        if job.attempts < backend.settings.max_attempts:
+            raise
+        log.error("engine failed for good", error=str(error), attempts=job.attempts)
+        return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)
+
+
+async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) -> Job | None:
+    source, out = folder / "input", folder / "out"
+    out.mkdir()
+    await backend.inputs.download(input_key(job.user_id, job.job_id), source, etag=job.etag)
+    await _run(job, source, out, engine)
+    if engine.last["event"] == "rejected":
+        return await _fail(backend, job, Fault.USER, engine.last["message"], line=engine.last.get("line"))
+    engine.progress = {**engine.progress, "phase": "storing"}
+    keys = {output: output_key(job.user_id, job.job_id, job.rev, output) for output in Output}
+    uploads = [backend.results.upload(out / output, key, MEDIA_TYPES[output]) for output, key in keys.items()]
+    sizes = await asyncio.gather(*uploads)
+    return await backend.jobs.advance(
+        job.user_id,
+        job.job_id,
+        Trigger.COMPLETE,
+        at=job.rev,
+        result=keys[Output.RESULT],
+        index=keys[Output.INDEX],
+        summary=keys[Output.SUMMARY],
+        result_size=sizes[0],
+        records=engine.last["records"],
+        phase="done",
+        percent=100,
+        finished_at=backend.now(),
+    )
+
+
+async def _fail(backend: Backend, job: Job, fault: Fault, message: str, line: int | None = None) -> Job | None:
+    ended: dict[str, Any] = {"fault": fault, "message": message, "line": line, "finished_at": backend.now()}
+    return await backend.jobs.advance(job.user_id, job.job_id, Trigger.FAIL, at=job.rev, **ended)
+
+
+async def _run(job: Job, source: Path, out: Path, engine: Engine) -> None:
+    """Runs the engine as a child and follows what it says. Raises EngineFailed unless it is done or rejects the input."""
+    command = ["-m", "app.annotation", str(source), str(out), f"--name={job.file_name}", f"--bundle={job.bundle}"]
+    async with _child(sys.executable, *command) as child:
+        assert child.stdout and child.stderr
+        complaints = asyncio.create_task(_tail(child.stderr))
+        async for line in child.stdout:
+            engine.last = json.loads(line)
+            if engine.last["event"] == "progress":
+                engine.progress = {name: engine.last[name] for name in ("phase", "records", "percent")}
+        ended, said = await child.wait(), await complaints
+    expected = {0: "done", 1: "rejected"}.get(ended)
+    if expected is None or engine.last.get("event") != expected:
+        raise EngineFailed(f"exit {ended}, last said {engine.last}, complained {said}")
+
+
+@asynccontextmanager
+async def _child(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A child process that does not outlive the block."""
+    child = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.terminate()
+            try:
+                await asyncio.wait_for(child.wait(), 5)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+
+
+async def _tail(stream: asyncio.StreamReader, most: int = 4000) -> str:
+    """Reads all and replies the end of it."""
+    kept = b""
+    while chunk := await stream.read(1 << 16):
+        kept = (kept + chunk)[-most:]
+    return kept.decode(errors="replace")
+
+
+SPEC = Spec("annotate", "job_requests", (JobRequested,), concurrency=2, handle=handle)

@@ -1,0 +1,71 @@
+"""Moves a free user's result to the archive, five minutes after completion; the plan of that moment decides."""
+
+from __future__ import annotations
+
+from app.domain.accounts import Plan
+from app.domain.jobs import Job, Tier, Trigger
+from app.domain.messages import ArchiveDue, JobFinished
+from app.services.backend import Backend
+from app.services.copies import sweep
+from workers.lease import LeaseLost, lease
+from workers.runtime import Delivery, LookAgain, RetryLater, Spec
+
+
+async def handle(delivery: Delivery, backend: Backend) -> None:
+    message = delivery.message
+    assert isinstance(message, (ArchiveDue, JobFinished))
+    job = await backend.jobs.get(message.user_id, message.job_id)
+    waits = job and (job.tier is Tier.ARCHIVING or (job.tier is Tier.AVAILABLE and job.deadline))
+    archived = await _follow_plan(backend, job) if job and waits else None
+    told = archived or (job if delivery.again and job and job.tier is Tier.ARCHIVED else None)
+    if told:
+        await _publish(backend, told)
+    old = job.result if archived and job else None
+    await sweep(backend, message.user_id, message.job_id, old, listing=delivery.again)
+
+
+async def _follow_plan(backend: Backend, job: Job) -> Job | None:
+    """Replies the archived job; None where the account is premium and keeps its result."""
+    account = await backend.accounts.get(job.user_id)
+    if account is None:
+        raise RetryLater(60, "no such account")
+    if account.plan is Plan.PREMIUM:
+        if job.tier is Tier.ARCHIVING:
+            await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_BACK, at=job.rev)
+            raise RetryLater(1, "the account is premium: whoever archives this has to stop")
+        if not await backend.jobs.settle(job, Plan.PREMIUM):
+            raise RetryLater(1, "the plan or the job changed")
+        return None
+    claimed = await backend.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, at=job.rev)
+    if claimed is None:
+        left = max(0, (job.deadline or 0) - backend.now()) / 1000 if job.tier is Tier.ARCHIVING else 1
+        raise LookAgain(left + 1, "another archiver holds the lease, or the job changed")
+    return await _archive(backend, claimed)
+
+
+async def _archive(backend: Backend, job: Job) -> Job:
+    """Copies the result under the claim's rev, and records it only while the account is free."""
+    copy = archived = None
+    try:
+        async with lease(backend, job, Tier.ARCHIVING):
+            copy = await backend.archive.store(job, job.rev)
+            if copy:
+                archived = await backend.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, archive=copy, result=None)
+    except LeaseLost:
+        pass
+    if archived:
+        return archived
+    # the plan changed under us, or the job did: what is still ours is given back, and the new copy goes
+    await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_BACK, at=job.rev)
+    await sweep(backend, job.user_id, job.job_id, copy, rev=job.rev)
+    raise RetryLater(1, "the plan or the job changed while it was archived")
+
+
+async def _publish(backend: Backend, job: Job) -> None:
+    message = JobFinished(
+        user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), outcome="archived", mark=job.mark("archived")
+    )
+    await backend.topics.publish("job_results", message, outcome="archived")
+
+
+SPEC = Spec("archive", "archive_requests", (ArchiveDue, JobFinished), concurrency=20, handle=handle)

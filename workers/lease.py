@@ -1,0 +1,67 @@
+"""Holds a claim on a job while the work is done: renews it, and stops the work when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from app.domain.jobs import Job, State
+from app.services.backend import Backend
+
+log = structlog.get_logger()
+
+
+class LeaseLost(Exception):
+    """The record moved on: the user cancelled or deleted the job, or another attempt took it over."""
+
+
+@asynccontextmanager
+async def lease(backend: Backend, job: Job, state: State, progress: Callable[[], dict[str, Any]] = dict) -> AsyncIterator[None]:
+    """Renews the deadline of `state` at a third of its length, in one write with what `progress` replies.
+
+    Progress that changed is written sooner. Raises LeaseLost out of the body, which is cancelled. Whatever else ends the
+    body early gives the lease up at once, so that the next attempt does not wait for it to run out.
+    """
+    body = asyncio.current_task()
+    assert body is not None
+    lost = False
+
+    async def renew() -> None:
+        nonlocal lost
+        third = backend.jobs.patience[state] / 3
+        step = min(third, backend.settings.progress_seconds)
+        written, waited = progress(), 0.0
+        while True:
+            await asyncio.sleep(step)
+            waited += step
+            values = progress()
+            if values == written and waited < third:
+                continue
+            try:
+                kept = await backend.jobs.note(job, state=state, **values)
+            except (ClientError, BotoCoreError, OSError) as error:
+                log.warning("lease not renewed", error=repr(error))
+                continue
+            if kept is None:
+                lost = True
+                body.cancel()
+                return
+            written, waited = values, 0.0
+
+    renewal = asyncio.create_task(renew())
+    try:
+        yield
+    except BaseException as failure:
+        renewal.cancel()
+        if lost and isinstance(failure, asyncio.CancelledError):
+            body.uncancel()
+            raise LeaseLost(job.job_id) from None
+        await backend.jobs.note(job, state=state, patience=0)
+        raise
+    finally:
+        renewal.cancel()

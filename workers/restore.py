@@ -1,0 +1,123 @@
+"""Makes the tier of each of a user's jobs follow the plan, in both directions, after every change of plan.
+
+One message walks one page of jobs and sends itself on: constant memory for thousands of jobs, and a crash repeats one
+page. A walk whose plan version is no longer the account's ends, for the newer change has a message of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from app.domain.accounts import Account, Plan
+from app.domain.jobs import RETRIEVAL_PATIENCE, Job, Speed, Tier, Trigger
+from app.domain.messages import ArchiveDue, PlanChanged, RetrievalLook
+from app.services.backend import Backend
+from workers.retrievals import begin, look_seconds
+from workers.runtime import Delivery, RetryLater, Spec
+
+log = structlog.get_logger()
+JOBS_AT_ONCE = 10
+
+
+@dataclass
+class Walk:
+    """One page on its way: what it may still start Expedited, what it has to send, and the jobs that changed under it."""
+
+    backend: Backend
+    account: Account
+    expedited_left: int
+    looks: dict[Speed, list[RetrievalLook]] = field(default_factory=lambda: {speed: [] for speed in Speed})
+    due: list[ArchiveDue] = field(default_factory=list)
+    raced: list[str] = field(default_factory=list)
+
+
+async def handle(delivery: Delivery, backend: Backend) -> None:
+    message = delivery.message
+    assert isinstance(message, PlanChanged)
+    account = await backend.accounts.get(message.user_id)
+    if account is None or account.version != message.plan_version or account.deadline is None:
+        return
+    allowed = account.limits.expedited_retrievals
+    walk = Walk(backend, account, allowed if message.expedited_left is None else message.expedited_left)
+    page = await backend.jobs.page(account.user_id, before=message.before, limit=backend.settings.page_jobs)
+    await _follow_plan(walk, page)
+    await _send(walk)
+    if walk.raced:
+        raise RetryLater(2, f"{len(walk.raced)} jobs changed meanwhile")
+    if len(page) == backend.settings.page_jobs:
+        onwards = {"before": page[-1].job_id, "expedited_left": walk.expedited_left}
+        await backend.queues.send("restore_requests", [message.model_copy(update=onwards)])
+    else:
+        await backend.accounts.settle(account.user_id, account.version)
+
+
+async def _follow_plan(walk: Walk, page: list[Job]) -> None:
+    slots = asyncio.Semaphore(JOBS_AT_ONCE)
+
+    async def one(job: Job, follow: Callable[[Walk, Job], Awaitable[None]]) -> None:
+        async with slots:
+            await follow(walk, job)
+
+    async with asyncio.TaskGroup() as jobs:
+        for job in page:
+            if follow := STEPS.get((walk.account.plan, job.tier)):
+                jobs.create_task(one(job, follow))
+
+
+async def _stop_archiving(walk: Walk, job: Job) -> None:
+    if not await walk.backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_BACK, at=job.rev):
+        walk.raced.append(job.job_id)
+
+
+async def _retrieve(walk: Walk, job: Job) -> None:
+    speed = job.speed or _speed(walk, job)
+    if job.tier is Tier.ARCHIVED:
+        patience = min(RETRIEVAL_PATIENCE[speed], walk.backend.jobs.patience[Tier.RESTORING])
+        claimed = await walk.backend.jobs.advance(
+            job.user_id, job.job_id, Trigger.RESTORE, at=job.rev, patience=patience, speed=speed
+        )
+        if claimed is None:
+            walk.raced.append(job.job_id)
+            return
+        job = claimed
+    started = await begin(walk.backend, job, speed)
+    if started:
+        walk.looks[started.speed or speed].append(
+            RetrievalLook(user_id=job.user_id, job_id=job.job_id, occurred_at=walk.backend.now(), archive=job.archive)
+        )
+
+
+async def _start_retention(walk: Walk, job: Job) -> None:
+    # a write even where there is a deadline already: an archive transaction in flight has to conflict with it
+    if not await walk.backend.jobs.note(job, state=Tier.AVAILABLE):
+        walk.raced.append(job.job_id)
+        return
+    walk.due.append(ArchiveDue(user_id=job.user_id, job_id=job.job_id, occurred_at=walk.backend.now()))
+
+
+STEPS: dict[tuple[Plan, Tier], Callable[[Walk, Job], Awaitable[None]]] = {
+    (Plan.PREMIUM, Tier.ARCHIVING): _stop_archiving,
+    (Plan.PREMIUM, Tier.ARCHIVED): _retrieve,
+    (Plan.PREMIUM, Tier.RESTORING): _retrieve,
+    (Plan.FREE, Tier.AVAILABLE): _start_retention,
+}
+
+
+def _speed(walk: Walk, job: Job) -> Speed:
+    if walk.expedited_left > 0 and job.result_size <= walk.account.limits.expedited_max_bytes:
+        walk.expedited_left -= 1
+        return Speed.EXPEDITED
+    return Speed.STANDARD
+
+
+async def _send(walk: Walk) -> None:
+    for speed, looks in walk.looks.items():
+        await walk.backend.queues.send("restore_pendings", looks, delay=look_seconds(walk.backend, speed))
+    await walk.backend.queues.send("archive_requests", walk.due)
+
+
+SPEC = Spec("restore", "restore_requests", (PlanChanged,), concurrency=5, handle=handle)

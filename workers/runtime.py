@@ -1,0 +1,233 @@
+"""Owns a message from receive to delete; the daemons say only what it means.
+
+A handler returns (the message is deleted), raises `LookAgain` or `RetryLater` (it comes back), `Poison` (dead-letter
+queue, now) or anything else (it comes back after a growing, random while; the queue's redrive policy is the backstop).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from app import systemd
+from app.aws.queues import LONGEST_DELAY, Queue, Received
+from app.domain.messages import AnyMessage, Message, Unreadable, parse
+from app.metrics import Metric, Metrics
+from app.services.backend import Backend, backend
+from app.settings import Settings
+
+log = structlog.get_logger()
+LONGEST_HOLD = 11 * 3600
+"""Seconds that one delivery may be kept: SQS allows twelve hours from the receive."""
+
+
+class RetryLater(Exception):
+    """Not an error: this delivery is put back and looked at again after `delay` seconds."""
+
+    def __init__(self, delay: float, reason: str) -> None:
+        super().__init__(reason)
+        self.delay = delay
+
+
+class LookAgain(RetryLater):
+    """Nothing to do yet, perhaps for hours: a fresh message in `delay` seconds, which eats no receive count."""
+
+    def __init__(self, delay: float, reason: str, message: Message | None = None) -> None:
+        super().__init__(delay, reason)
+        self.message = message
+
+
+class Poison(Exception):
+    """This message can never succeed."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message as a handler sees it. `again`: it was delivered before, so an earlier attempt may have died anywhere."""
+
+    message: AnyMessage
+    again: bool
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a daemon is: its queue, what it accepts there, and how many messages it works on at once."""
+
+    verb: str
+    queue: str
+    accepts: tuple[type[Message], ...]
+    concurrency: int
+    handle: Callable[[Delivery, Backend], Awaitable[None]]
+
+
+@dataclass
+class Consumer:
+    spec: Spec
+    queue: Queue
+    backend: Backend
+    stop: asyncio.Event
+    metrics: Metrics
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        settings = self.backend.settings
+        self.concurrency = settings.concurrency.get(self.spec.verb, self.spec.concurrency)
+        self.visibility = settings.visibility_seconds or self.queue.visibility
+        self.slots = asyncio.Semaphore(self.concurrency)
+        self.log = log.bind(verb=self.spec.verb)
+
+    async def run(self) -> None:
+        """Receives and handles until `stop` is set, then drains."""
+        self.log.info("started", concurrency=self.concurrency, visibility=self.visibility)
+        try:
+            while taken := await self._take_slots():
+                received = await self._receive(taken)
+                for _ in range(taken - len(received)):
+                    self.slots.release()
+                for one in received:
+                    task = asyncio.create_task(self._process(one))
+                    self.running.add(task)
+                    task.add_done_callback(self._done)
+        finally:
+            await self._drain()
+            self.metrics.flush()
+            self.log.info("stopped")
+
+    async def _take_slots(self) -> int:
+        """Waits for a free slot and takes up to ten; 0 when it is time to stop."""
+        slot, stop = asyncio.create_task(self.slots.acquire()), asyncio.create_task(self.stop.wait())
+        await asyncio.wait({slot, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if self.stop.is_set():
+            slot.cancel()
+            return 0
+        taken = 1
+        while taken < 10 and not self.slots.locked():
+            await self.slots.acquire()
+            taken += 1
+        return taken
+
+    async def _receive(self, most: int) -> list[Received]:
+        # never cancelled while all is well: a long poll that is cut off can swallow the message it was about to bring
+        try:
+            received = await self.queue.receive(most, self.backend.settings.poll_seconds, self.visibility)
+        except (ClientError, BotoCoreError, OSError) as error:
+            self.log.warning("receive failed", error=repr(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stop.wait(), random.uniform(0.5, 5))
+            return []
+        if self.stop.is_set():
+            for one in received:
+                await self.queue.hide(one, 0)
+            return []
+        return received
+
+    async def _process(self, received: Received) -> None:
+        began = time.monotonic()
+        with structlog.contextvars.bound_contextvars(message_id=received.message_id):
+            beat = asyncio.create_task(self._heartbeat(received))
+            try:
+                await self._handle(received)
+            except asyncio.CancelledError:
+                await self.queue.hide(received, 0)
+                raise
+            except Exception as error:
+                # AWS itself fails while we put the message back: its visibility runs out, and it comes back
+                self.log.error("settling failed", error=repr(error))
+            finally:
+                beat.cancel()
+                self.metrics.add(Metric.SECONDS, time.monotonic() - began)
+
+    async def _handle(self, received: Received) -> None:
+        try:
+            for message in self._read(received):
+                with structlog.contextvars.bound_contextvars(
+                    user_id=message.user_id, job_id=getattr(message, "job_id", None), event_id=message.event_id
+                ):
+                    await self.spec.handle(Delivery(message, again=received.receives > 1), self.backend)
+        except LookAgain as later:
+            self.log.info("looks again", reason=str(later), delay=round(later.delay))
+            again = later.message or self._read(received)[0]
+            await self.backend.queues.send(self.spec.queue, [again], delay=_whole(later.delay, LONGEST_DELAY))
+            await self.queue.delete(received)
+        except RetryLater as later:
+            self.log.info("retries later", reason=str(later), delay=round(later.delay))
+            await self.queue.hide(received, _whole(later.delay, LONGEST_HOLD))
+        except (Poison, Unreadable) as error:
+            self.log.error("dead letter", error=str(error), body=received.body[:500])
+            self.metrics.add(Metric.BURIED)
+            await self.queue.bury(received, str(error))
+        except Exception as error:
+            delay = random.uniform(1, min(900, 2**received.receives))
+            self.log.exception("failed", error=repr(error), receives=received.receives, delay=round(delay))
+            self.metrics.add(Metric.FAILED)
+            await self.queue.hide(received, _whole(delay, LONGEST_HOLD))
+        else:
+            await self.queue.delete(received)
+            self.metrics.add(Metric.HANDLED)
+            self.metrics.add(Metric.AGE, max(0, self.backend.now() - received.sent_at) / 1000)
+
+    def _read(self, received: Received) -> list[AnyMessage]:
+        messages = parse(received.body)
+        for message in messages:
+            if not isinstance(message, self.spec.accepts):
+                raise Poison(f"{self.spec.verb} does not take {message.type}")
+        return messages
+
+    async def _heartbeat(self, received: Received) -> None:
+        for _ in range(LONGEST_HOLD * 3 // self.visibility):
+            await asyncio.sleep(self.visibility / 3)
+            try:
+                if not await self.queue.hide(received, self.visibility):
+                    return
+            except (ClientError, BotoCoreError, OSError) as error:
+                self.log.warning("heartbeat failed", error=repr(error))
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.running.discard(task)
+        self.slots.release()
+
+    async def _drain(self) -> None:
+        if not self.running:
+            return
+        self.log.info("draining", messages=len(self.running))
+        _, late = await asyncio.wait(self.running, timeout=self.backend.settings.drain_seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+
+def _whole(seconds: float, most: int) -> int:
+    return max(0, min(most, round(seconds)))
+
+
+async def run(specs: Sequence[Spec], settings: Settings) -> None:
+    """Runs these daemons in this process until SIGTERM or Ctrl-C; a second Ctrl-C kills.
+
+    A task that dies, whichever it is, takes the process down with its traceback: half a daemon is worse than none.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: os._exit(130) if stop.is_set() else stop.set())
+    async with backend(settings, mail=any(spec.verb == "notify" for spec in specs)) as opened:
+        consumers = [Consumer(spec, await opened.queues.open(spec.queue), opened, stop, Metrics(spec.verb)) for spec in specs]
+        async with asyncio.TaskGroup() as tasks:
+            aside = [tasks.create_task(systemd.feed_watchdog())]
+            aside += [tasks.create_task(consumer.metrics.flush_regularly()) for consumer in consumers]
+            running = [tasks.create_task(consumer.run()) for consumer in consumers]
+            systemd.notify("READY=1")
+            await stop.wait()
+            systemd.notify("STOPPING=1")
+            await asyncio.wait(running)
+            for task in aside:
+                task.cancel()

@@ -1,0 +1,54 @@
+"""Brings a retrieved result back: on Glacier's own notice, and by a slow look of ours as the backstop."""
+
+from __future__ import annotations
+
+from app.aws.archives import Retrieval
+from app.domain.jobs import Job, Speed, Tier, Trigger
+from app.domain.keys import Output, output_key
+from app.domain.messages import ArchiveDue, ResultRestored, RetrievalLook
+from app.services.backend import Backend
+from app.services.copies import sweep
+from workers.retrievals import begin, look_seconds
+from workers.runtime import Delivery, LookAgain, RetryLater, Spec
+
+
+async def handle(delivery: Delivery, backend: Backend) -> None:
+    message = delivery.message
+    assert isinstance(message, RetrievalLook)
+    job = await backend.jobs.get(message.user_id, message.job_id)
+    restored = None
+    if job and job.tier is Tier.RESTORING:
+        retrieval = message.retrieval if message.archive == job.archive else None
+        if await backend.archive.look(job, retrieval) is not Retrieval.READY:
+            job = await begin(backend, job, job.speed or Speed.STANDARD)
+            if job is None or message.notice:
+                return  # given up; or a notice of a retrieval that failed: our own look goes on
+            raise LookAgain(look_seconds(backend, job.speed), "the retrieval is under way")
+        restored = await _bring_back(backend, job, retrieval)
+    told = restored or (job if delivery.again and job and job.tier is Tier.AVAILABLE else None)
+    if told:
+        await _pass_on(backend, told)
+    old = job.archive if restored and job else None
+    await sweep(backend, message.user_id, message.job_id, message.archive, old, listing=delivery.again)
+
+
+async def _bring_back(backend: Backend, job: Job, retrieval: str | None) -> Job:
+    key = output_key(job.user_id, job.job_id, job.rev, Output.RESULT)
+    if await backend.archive.bring_back(job, key, retrieval):
+        restored = await backend.jobs.advance(
+            job.user_id, job.job_id, Trigger.RESTORED, at=job.rev, result=key, archive=None, retrieval=None, speed=None
+        )
+        if restored:
+            return restored
+    raise RetryLater(2, "the restored copy expired, or the job changed")
+
+
+async def _pass_on(backend: Backend, job: Job) -> None:
+    # the plan may have changed again meanwhile: the archive daemon looks at it after the retention
+    due = ArchiveDue(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now())
+    await backend.queues.send("archive_requests", [due])
+    news = ResultRestored(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), mark=job.mark("restored"))
+    await backend.topics.publish("results_restored", news)
+
+
+SPEC = Spec("thaw", "restore_pendings", (RetrievalLook,), concurrency=20, handle=handle)
