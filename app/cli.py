@@ -1,0 +1,107 @@
+"""The `gas` command: each part of the service, and what operators do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from enum import StrEnum
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from app import logs
+from app.settings import Settings, settings
+from workers import VERBS
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="GAS, a genomics annotation service. Settings come from GAS_* and AWS_* variables: `gas settings` lists them.",
+)
+Verb = StrEnum("Verb", {verb: verb for verb in VERBS})  # type: ignore[misc]
+
+
+def _loop(main: object) -> None:
+    import uvloop
+
+    uvloop.run(main)  # type: ignore[arg-type]
+
+
+@app.command()
+def web() -> None:
+    """Run the portal and its API until SIGTERM."""
+    from app.web.main import run
+
+    run(settings())
+
+
+@app.command()
+def worker(verbs: Annotated[list[Verb], typer.Argument(help="One or more daemons for this process.")]) -> None:
+    """Run daemons until SIGTERM, each on its queue: annotate, archive, restore, thaw, notify."""
+    from workers.runtime import run
+
+    specs = [import_module(f"workers.{verb}").SPEC for verb in verbs]
+    logs.configure(settings().log_format, service="worker")
+    _loop(run(specs, settings()))
+
+
+@app.command()
+def doctor(
+    repair: Annotated[bool, typer.Option(help="Mend what can be mended.")] = False,
+    full: Annotated[bool, typer.Option(help="Also scan the table and list the buckets: a daily look.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a finding.")] = False,
+    every: Annotated[int, typer.Option(help="Look again every so many seconds until SIGTERM; 0: once.")] = 0,
+) -> None:
+    """Look for jobs and accounts that nobody moves on. Exit code 1 if there was anything to report."""
+    from app.services.backend import backend
+    from app.services.doctor import examine, examine_regularly
+
+    logs.configure(settings().log_format, service="doctor")
+
+    async def once() -> int:
+        count = 0
+        async with backend(settings()) as opened:
+            async for finding in examine(opened, repair=repair, full=full):
+                count += 1
+                typer.echo(json.dumps(finding.as_dict()) if as_json else finding)
+        if not as_json:
+            typer.echo(f"{count} findings" if count else "All is well.")
+        return count
+
+    if every:
+        _loop(examine_regularly(settings(), every))
+    else:
+        raise typer.Exit(1 if asyncio.run(once()) else 0)
+
+
+@app.command("settings")
+def show_settings() -> None:
+    """List every setting: its name, its default and what it means."""
+    for name, field in Settings.model_fields.items():
+        typer.echo(f"GAS_{name.upper()}  [{field.default}]\n    {field.description}")
+
+
+@app.command()
+def stack(
+    retention: Annotated[str, typer.Option(help="Time until free results are archived: 300s, 5m.")] = "300s",
+    retrieval: Annotated[str, typer.Option(help="Time that a retrieval from the archive takes.")] = "60s",
+    port: Annotated[int, typer.Option(help="The portal's port; another free one is taken if it is not free.")] = 8080,
+    archive: Annotated[str, typer.Option(help="Archive backend: s3 or glacier.")] = "s3",
+    annotators: Annotated[int, typer.Option(help="Number of annotate daemons.")] = 1,
+    demo: Annotated[bool, typer.Option(help="Play a user's whole journey, print its timeline, and stop.")] = False,
+) -> None:
+    """Run the whole service on this machine, on stand-ins for AWS, Globus and Stripe, until Ctrl-C."""
+    from app.local.stack import Options, main, seconds
+
+    options = Options(seconds(retention), seconds(retrieval), port, archive, annotators)
+    raise typer.Exit(main(options, demo=demo))
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

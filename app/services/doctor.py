@@ -1,0 +1,190 @@
+"""Finds what nobody moves on, and sends again the message that moves it: outbox, lease reaper and reconciler in one.
+
+The overdue index says where to look; each record is read strongly before anything is said or done. With `full`, the table
+is scanned and the buckets are listed as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+import structlog
+
+from app import systemd
+from app.domain.accounts import Plan
+from app.domain.jobs import RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
+from app.domain.keys import input_key, owner
+from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
+from app.metrics import Metric, Metrics
+from app.services import submissions, subscriptions
+from app.services.backend import Backend, backend
+from app.services.copies import sweep
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be; `repaired` says what was done about it."""
+
+    kind: str
+    user_id: str
+    job_id: str
+    detail: str
+    repaired: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.user_id} {self.job_id} {self.detail}{f' -> {self.repaired}' if self.repaired else ''}"
+
+
+async def examine(backend: Backend, *, repair: bool, full: bool = False) -> AsyncIterator[Finding]:
+    """Every finding of one look; with `repair`, each is mended before it is yielded."""
+    async for user_id, job_id in backend.jobs.overdue():
+        job = await backend.jobs.get(user_id, job_id)
+        if job and backend.jobs.is_overdue(job):
+            done = await REPAIRS[_state(job)](backend, job) if repair else ""
+            yield Finding("overdue job", user_id, job_id, f"{job.status}/{job.tier}", done)
+    async for user_id in backend.accounts.overdue():
+        account = await backend.accounts.get(user_id)
+        if account and account.deadline and account.deadline < backend.now():
+            done = ""
+            if repair:
+                await subscriptions.announce(backend, account)
+                await backend.accounts.postpone(account)
+                done = "sent the change of plan again"
+            yield Finding("overdue account", user_id, "", f"{account.plan}, version {account.version}", done)
+    if full:
+        async for finding in _scan(backend):
+            yield finding
+        async for finding in _orphans(backend, repair):
+            yield finding
+
+
+async def examine_regularly(settings: Settings, every: int) -> None:
+    """Looks and repairs every so many seconds until SIGTERM."""
+    stop, metrics = asyncio.Event(), Metrics("doctor")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with backend(settings) as opened:
+        watchdog = asyncio.create_task(systemd.feed_watchdog())
+        systemd.notify("READY=1")
+        while not stop.is_set():
+            try:
+                async for finding in examine(opened, repair=True):
+                    log.warning("finding", **finding.as_dict())
+                    metrics.add(Metric.VIOLATIONS)
+                    metrics.add(Metric.REPAIRS, bool(finding.repaired))
+            except Exception:
+                # AWS had a bad moment: the next look is a few minutes away
+                log.exception("look failed")
+            metrics.flush()
+            try:
+                await asyncio.wait_for(stop.wait(), every)
+            except TimeoutError:
+                continue
+        systemd.notify("STOPPING=1")
+        watchdog.cancel()
+
+
+def _state(job: Job) -> Status | Tier:
+    return job.status if job.status in WAITING else job.tier
+
+
+async def _submit_or_delete(backend: Backend, job: Job) -> str:
+    account = await backend.accounts.get(job.user_id)
+    if account and await backend.inputs.head(input_key(job.user_id, job.job_id)):
+        await submissions.submit(backend, account, job.job_id)
+        return "submitted what was uploaded"
+    await submissions.delete(backend, job.user_id, job.job_id)
+    return "deleted what was never uploaded"
+
+
+async def _request(backend: Backend, job: Job) -> str:
+    await submissions.request(backend, job)
+    await backend.jobs.note(job, state=Status.PENDING)
+    return "sent the request again"
+
+
+async def _take_over(backend: Backend, job: Job) -> str:
+    # the deadline of a lease is its owner's: it is not moved, so this goes on until somebody has claimed the job
+    await submissions.request(backend, job)
+    return "asked for another annotator"
+
+
+async def _finish(backend: Backend, job: Job) -> str:
+    finished = JobFinished(
+        user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), outcome="completed", mark=job.mark("completed")
+    )
+    await backend.topics.publish("job_results", finished, outcome="completed")
+    await backend.jobs.note(job, state=Tier.AVAILABLE)
+    return "told of the result again"
+
+
+async def _archive(backend: Backend, job: Job) -> str:
+    due = ArchiveDue(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now())
+    await backend.queues.send("archive_requests", [due], delay=0)
+    return "asked for another archiver"
+
+
+async def _look(backend: Backend, job: Job) -> str:
+    look = RetrievalLook(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), archive=job.archive)
+    await backend.queues.send("restore_pendings", [look])
+    patience = min(RETRIEVAL_PATIENCE[job.speed or Speed.STANDARD], backend.jobs.patience[Tier.RESTORING])
+    await backend.jobs.note(job, state=Tier.RESTORING, patience=patience)
+    return "asked for a look at the retrieval"
+
+
+async def _delete(backend: Backend, job: Job) -> str:
+    await submissions.delete(backend, job.user_id, job.job_id)
+    return "deleted it"
+
+
+REPAIRS: dict[Status | Tier, Callable[[Backend, Job], Awaitable[str]]] = {
+    Status.UPLOADING: _submit_or_delete,
+    Status.PENDING: _request,
+    Status.RUNNING: _take_over,
+    Status.DELETING: _delete,
+    Tier.AVAILABLE: _finish,
+    Tier.ARCHIVING: _archive,
+    Tier.RESTORING: _look,
+}
+
+
+async def _scan(backend: Backend) -> AsyncIterator[Finding]:
+    """What the index can't show: records that wait without a deadline, and tiers that the plan does not allow."""
+    async for job in backend.jobs.scan():
+        account = await backend.accounts.get(job.user_id)
+        plan = account.plan if account and account.deadline is None else None
+        state = _state(job)
+        problems = {
+            "waits without a deadline": state in WAITING and state is not Tier.AVAILABLE and not job.deadline,
+            "free, and its result is kept": settled
+            and account.plan is Plan.FREE
+            and state is Tier.AVAILABLE
+            and not job.deadline,
+            "premium, and its result is archived": settled and account.plan is Plan.PREMIUM and state is Tier.ARCHIVED,
+            "no account": account is None,
+            "mail marked, and not sent": job.mailed != job.sent,
+        }
+        for problem, found in problems.items():
+            if found:
+                yield Finding(problem, job.user_id, job.job_id, f"{job.status}/{job.tier}")
+
+
+async def _orphans(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
+    """Results and archives that no record needs."""
+    for prefix in ("results/", "archive/"):
+        async for key in backend.results.list(prefix):
+            who = owner(key)
+            job = await backend.jobs.get(who.user_id, who.job_id) if who else None
+            if who and (job is None or not job.keeps(key, who.rev)):
+                if repair:
+                    await sweep(backend, who.user_id, who.job_id, key)
+                yield Finding("orphan", who.user_id, who.job_id, key, "deleted it" if repair else "")
