@@ -39,21 +39,23 @@ async def input_file(request: web.Request) -> web.Response:
 
 async def log(request: web.Request) -> web.Response:
     """The count log, rendered from the job's summary."""
+    job = await _job(request)
+    values = await _summary(request, job)
     from app.annotation import render
 
-    job = await _job(request)
-    return web.Response(text=render.count_log(await _summary(request, job), job.file_name), content_type="text/plain")
+    return web.Response(text=render.count_log(values, job.file_name), content_type="text/plain")
 
 
 async def summary(request: web.Request) -> web.Response:
     """The self-contained summary: a page of its own, or with `?download` a file."""
+    job = await _job(request)
+    values = await _summary(request, job)
     from app.annotation import render
 
-    job = await _job(request)
     headers = {"Content-Security-Policy": REPORT_POLICY}
     if "download" in request.query:
         headers["Content-Disposition"] = content_disposition(f"{stem(job.file_name)}.summary.html")
-    return web.Response(text=render.html(await _summary(request, job), job.file_name), content_type="text/html", headers=headers)
+    return web.Response(text=render.html(values, job.file_name), content_type="text/html", headers=headers)
 
 
 def stem(file_name: str) -> str:

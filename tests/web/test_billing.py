@@ -1,0 +1,195 @@
+"""Billing: the plan follows what Stripe says when asked, whatever is said in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from aiohttp import ClientSession
+
+from app.domain.accounts import Plan
+from app.domain.messages import PlanChanged, parse
+from app.local.stripe import sign
+from app.services.billing import PAID
+from app.web import keys
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Browser, Page, Portal
+
+ME = "a@example.org"
+
+
+async def plan(portal: Portal) -> Plan:
+    return (await portal.account(ME)).plan
+
+
+async def plan_becomes(portal: Portal, wanted: Plan) -> None:
+    """Webhooks come when they come."""
+    async with asyncio.timeout(20):
+        while await plan(portal) is not wanted:
+            await asyncio.sleep(0.05)
+
+
+async def paid(portal: Portal, browser: Browser) -> Page:
+    checkout = await browser.post("/subscribe")
+    assert "stands in for Stripe" in checkout.text
+    return await browser.post(checkout.url, headers={})
+
+
+async def messages(portal: Portal) -> list[Any]:
+    queue = await portal.backend.queues.open("restore_requests")
+    return [message for _ in range(4) for one in await queue.receive(10, 0, 60) for message in parse(one.body)]
+
+
+def event(kind: str, about: dict[str, Any]) -> bytes:
+    return json.dumps({"id": "evt_1", "object": "event", "type": kind, "created": 1, "data": {"object": about}}).encode()
+
+
+async def hook(portal: Portal, body: bytes, signature: str | None = None) -> int:
+    headers = {"Stripe-Signature": sign(body, "whsec_test") if signature is None else signature}
+    async with ClientSession() as http, http.post(f"{portal.url}/webhooks/stripe", data=body, headers=headers) as answer:
+        return answer.status
+
+
+async def test_paying_makes_premium_once(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    page = await paid(portal, browser)
+    assert urlsplit(page.url).path == "/subscribe" and "You have premium" in page.text
+    while portal.stripe.deliveries:
+        await asyncio.sleep(0.05)
+    assert await plan(portal) is Plan.PREMIUM
+    assert [(type(one), one.plan_version) for one in await messages(portal)] == [(PlanChanged, 1)]
+
+
+async def test_the_webhook_alone_is_enough(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    checkout = await browser.post("/subscribe")
+    await browser.post(checkout.url, headers={}, follow=False)  # paid, and the browser was closed
+    await plan_becomes(portal, Plan.PREMIUM)
+
+
+async def test_going_to_the_checkout_is_not_paying(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await browser.post("/subscribe")
+    page = await browser.get("/subscribe?paid=1")
+    assert "has not confirmed" in page.text and await plan(portal) is Plan.FREE
+
+
+async def test_two_clicks_make_one_customer_and_a_subscriber_pays_once(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await asyncio.gather(*(browser.post("/subscribe") for _ in range(3)))
+    assert len(portal.stripe.customers) == 1
+    await paid(portal, browser)
+    assert "You have premium" in (await browser.post("/subscribe")).text
+    assert len(portal.stripe.subscriptions) == 1
+
+
+async def test_cancelling_keeps_premium_until_the_end_of_the_period(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    assert "goes on until the end" in (await browser.get("/unsubscribe")).text
+    page = await browser.post("/unsubscribe")
+    assert "premium ends at" in page.text and await plan(portal) is Plan.PREMIUM
+    (subscription,) = portal.stripe.subscriptions
+    async with ClientSession() as http:
+        await http.post(f"{portal.stripe.url}/subscriptions/{subscription}/end-period")
+    await plan_becomes(portal, Plan.FREE)
+    assert "Upgrade to premium" in (await browser.get("/profile")).text
+
+
+async def test_a_payment_that_fails_ends_premium_only_when_stripe_gives_up(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    (subscription,) = portal.stripe.subscriptions
+    async with ClientSession() as http:
+        await http.post(f"{portal.stripe.url}/subscriptions/{subscription}/fail-payment")
+        assert portal.stripe.subscriptions[subscription]["status"] in PAID
+        await http.post(f"{portal.stripe.url}/subscriptions/{subscription}/end-period")
+    await plan_becomes(portal, Plan.FREE)
+
+
+@pytest.mark.parametrize("signature", ["", "t=1,v1=00", "forged", "old", "nonsense"])
+async def test_a_webhook_that_stripe_did_not_sign_is_refused(portal: Portal, signature: str) -> None:
+    await portal.signed_in(ME)
+    body = event("customer.subscription.created", {"customer": "cus_x"})
+    made = {"forged": sign(body, "whsec_wrong"), "old": sign(body, "whsec_test", int(time.time()) - 3600)}
+    assert await hook(portal, body, made.get(signature, signature)) == 400
+
+
+async def test_a_signed_body_that_was_changed_is_refused(portal: Portal) -> None:
+    body = event("customer.subscription.created", {"customer": "cus_x"})
+    assert await hook(portal, body + b" ", sign(body, "whsec_test")) == 400
+
+
+async def test_webhooks_repeated_late_and_in_any_order_leave_the_truth(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    (subscription,) = portal.stripe.subscriptions.values()
+    about = {"object": "subscription", "id": subscription["id"], "customer": subscription["customer"]}
+    # a cancellation that never was, or of an earlier subscription
+    assert await hook(portal, event("customer.subscription.deleted", about | {"status": "canceled"})) == 200
+    assert await plan(portal) is Plan.PREMIUM
+    subscription["status"] = "canceled"
+    for kind in ("customer.subscription.deleted", "customer.subscription.created", "checkout.session.completed") * 2:
+        assert await hook(portal, event(kind, about | {"status": "active"})) == 200
+    assert await plan(portal) is Plan.FREE
+    assert [one.plan_version for one in await messages(portal)] == [1, 2]
+
+
+async def test_a_webhook_about_somebody_elses_customer_changes_nobody(portal: Portal) -> None:
+    victim = await portal.signed_in(ME)
+    await paid(portal, victim)
+    thief = await portal.signed_in("mallory@example.org")
+    await thief.post("/subscribe")
+    mallory = await portal.account("mallory@example.org")
+    # metadata of a customer of hers that names another user
+    portal.stripe.customers[str(mallory.stripe_customer)]["metadata"]["user_id"] = (await portal.account(ME)).user_id
+    assert await hook(portal, event("customer.subscription.deleted", {"customer": mallory.stripe_customer})) == 200
+    assert await plan(portal) is Plan.PREMIUM
+
+
+@pytest.mark.parametrize("about", [{}, {"customer": None}, {"customer": 7}, {"object": "unknown", "customer": ""}])
+async def test_a_webhook_about_nothing_of_ours_is_taken_and_forgotten(portal: Portal, about: dict[str, Any]) -> None:
+    assert await hook(portal, event("customer.subscription.updated", about)) == 200
+    assert await hook(portal, event("invoice.finalized", about)) == 200
+
+
+async def test_a_cancellation_between_the_look_and_the_write_is_not_lost(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = await portal.signed_in(ME)
+    checkout = await browser.post("/subscribe")
+    portal.stripe.webhook_url = f"{portal.url}/nowhere"
+    await browser.post(checkout.url, headers={}, follow=False)
+    (subscription,) = portal.stripe.subscriptions.values()
+    real = portal.backend.accounts.change_plan
+
+    async def late(user_id: str, wanted: Plan) -> Any:
+        subscription["status"] = "canceled"  # while this process still believes in what it read
+        return await real(user_id, wanted)
+
+    monkeypatch.setattr(type(portal.backend.accounts), "change_plan", lambda _, *given: late(*given))
+    billing = portal.app[keys.BILLING]
+    assert billing
+    await billing.follow((await portal.account(ME)).user_id, subscription["customer"])
+    assert await plan(portal) is Plan.FREE
+
+
+async def test_invoices_are_at_stripe(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    assert (await browser.post("/billing", follow=False)).headers["Location"].startswith(portal.stripe.url)
+
+
+@pytest.mark.parametrize("changes", [{"stripe_secret_key": ""}])
+async def test_without_stripe_plans_change_at_once(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    assert "You have premium" in (await browser.post("/subscribe")).text
+    assert "Plan: Premium" in (await browser.get("/profile")).text
+    assert "Plan: Free" in (await browser.post("/unsubscribe")).text
+    assert [one.plan_version for one in await messages(portal)] == [1, 2]
+    assert await hook(portal, b"{}") == 404

@@ -1,0 +1,238 @@
+"""The list of jobs and the page of one: every state is shown, live and still, with what can be done about it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.domain.accounts import Plan
+from app.domain.jobs import Fault, Job, Speed, State, Status, Tier, Trigger
+from app.services.subscriptions import change_plan
+from app.web import keys
+from app.web.states import BADGES, badge, moves, state
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Browser, Portal
+
+ME = "a@example.org"
+RESULT = {"result": "results/x", "result_size": 1000}
+Steps = list[tuple[Trigger, dict[str, Any]]]
+
+SUBMIT: Steps = [(Trigger.SUBMIT, {"size": 10, "submitted_at": 1})]
+CLAIM: Steps = [*SUBMIT, (Trigger.CLAIM, {"started_at": 1})]
+COMPLETE: Steps = [*CLAIM, (Trigger.COMPLETE, {"finished_at": 2000, "records": 19, **RESULT})]
+ARCHIVE: Steps = [*COMPLETE, (Trigger.ARCHIVE, {})]
+ARCHIVED: Steps = [*ARCHIVE, (Trigger.ARCHIVED, {"result": None, "archive": "archive/x"})]
+RESTORE: Steps = [*ARCHIVED, (Trigger.RESTORE, {"speed": Speed.STANDARD})]
+
+WAYS: dict[State, tuple[Steps, str]] = {
+    Status.UPLOADING: ([], "We wait for the file"),
+    Status.PENDING: (SUBMIT, "waits for an annotator"),
+    Status.RUNNING: (CLAIM, "being annotated"),
+    Status.FAILED: ([*CLAIM, (Trigger.FAIL, {"fault": Fault.USER, "message": "Line 7 has no ALT.", "line": 7})], "at line 7"),
+    Status.CANCELLED: ([(Trigger.CANCEL, {})], "You cancelled"),
+    Tier.AVAILABLE: (COMPLETE, "Download annotated VCF (1 kB)"),
+    Tier.ARCHIVING: (ARCHIVE, "moving to the archive"),
+    Tier.ARCHIVED: (ARCHIVED, "Upgrade to premium"),
+    Tier.RESTORING: (RESTORE, "three to five hours"),
+}
+
+
+@pytest.mark.parametrize("name", [*Status, *Tier])
+def test_every_state_of_the_domain_has_a_badge(name: State) -> None:
+    shown = BADGES[name]
+    assert shown.label and shown.meaning.endswith(".")
+    assert shown.tone in {"good", "bad", "active", "waiting", "quiet"}
+
+
+def test_a_completed_job_shows_where_its_results_are() -> None:
+    job = Job(user_id="u", job_id="j", status=Status.COMPLETED, tier=Tier.ARCHIVED)
+    assert state(job) is Tier.ARCHIVED and badge(job).label == "Archived"
+    assert state(replace(job, status=Status.DELETING)) is Status.DELETING
+
+
+def test_a_page_is_live_while_the_job_may_change_by_itself() -> None:
+    job = Job(user_id="u", job_id="j", status=Status.COMPLETED, tier=Tier.ARCHIVED)
+    assert not moves(job, Plan.FREE) and moves(job, Plan.PREMIUM)
+    assert moves(replace(job, deadline=1), Plan.FREE)
+
+
+@pytest.mark.parametrize("shown", WAYS)
+async def test_the_page_of_a_job_in_every_state(portal: Portal, shown: State) -> None:
+    browser = await portal.signed_in(ME)
+    steps, words = WAYS[shown]
+    job = await portal.job(ME, *steps, file_name="x.vcf")
+    for path in (f"/annotations/{job.job_id}", "/annotations"):
+        page = await browser.get(path)
+        assert page.status == 200
+        assert f'<span class="state state-{BADGES[shown].tone}">{BADGES[shown].label}</span>' in page.text
+    assert words in (await browser.get(f"/annotations/{job.job_id}")).text
+
+
+async def test_the_list_has_pages(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    for n in range(45):
+        await portal.job(ME, file_name=f"file-{n}.vcf")
+    seen: list[str] = []
+    path: str | None = "/annotations"
+    while path:
+        page = await browser.get(path)
+        names = re.findall(r"file-(\d+)\.vcf", page.text)
+        assert len(names) <= 20
+        seen += names
+        older = re.search(r'href="(/annotations\?before=[^"]+)"', page.text)
+        path = older[1] if older else None
+    assert seen == [str(n) for n in reversed(range(45))]
+    assert (await browser.get("/annotations?before=nonsense")).status == 200
+
+
+async def test_an_empty_list_teaches(portal: Portal) -> None:
+    browser = await portal.signed_in()
+    assert "Annotate a first file" in (await browser.get("/annotations")).text
+
+
+async def test_cancel_and_delete_by_form(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *SUBMIT, file_name="x.vcf")
+    assert "You cancelled" in (await browser.post(f"/annotations/{job.job_id}/cancel")).text
+    assert "Nothing here yet" in (await browser.post(f"/annotations/{job.job_id}/delete")).text
+    assert await portal.backend.jobs.get(job.user_id, job.job_id) is None
+
+
+async def test_what_is_not_there_to_download_is_said(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *ARCHIVED)
+    for what in ("result", "index", "log", "summary", "input"):
+        page = await browser.get(f"/annotations/{job.job_id}/{what}")
+        assert page.status == 409 and ("not" in page.text or "no summary" in page.text)
+
+
+async def test_the_result_is_one_click_away_under_the_users_name(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *COMPLETE, file_name="päti/ent.vcf.gz")
+    await portal.backend.results.s3.put_object(Bucket=portal.backend.results.name, Key="results/x", Body=b"result")
+    page = await browser.get(f"/annotations/{job.job_id}/result")
+    assert page.text == "result"
+    assert "filename*=UTF-8''p%C3%A4ti_ent.annot.vcf.gz" in page.headers["Content-Disposition"]
+
+
+async def test_free_users_see_when_a_result_moves_and_premium_users_do_not(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    now = portal.backend.now()
+    job = await portal.job(ME, *CLAIM, (Trigger.COMPLETE, {"finished_at": now, **RESULT}))
+    assert f'data-countdown="{now + 300_000}"' in (await browser.get(f"/annotations/{job.job_id}")).text
+    await change_plan(portal.backend, job.user_id, Plan.PREMIUM)
+    assert "data-countdown" not in (await browser.get(f"/annotations/{job.job_id}")).text
+
+
+async def test_the_queue_is_asked_once_in_a_while_only(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *SUBMIT)
+    asked: list[str] = []
+    sqs = portal.backend.queues.sqs
+    real = sqs.get_queue_attributes
+
+    async def counted(**arguments: Any) -> Any:
+        asked.append(arguments["QueueUrl"])
+        return await real(**arguments)
+
+    monkeypatch.setattr(sqs, "get_queue_attributes", counted)
+    for _ in range(10):
+        await browser.get(f"/annotations/{job.job_id}")
+    assert len(asked) <= 4  # opened once; its depth read once, or twice on a slow machine
+
+
+class Stream:
+    """One reader of server-sent events."""
+
+    def __init__(self, browser: Browser, job: Job) -> None:
+        self.address = f"{browser.home}/annotations/{job.job_id}/events"
+        self.http = browser.http
+
+    async def __aenter__(self) -> Stream:
+        self.answer = await self.http.get(self.address)
+        assert self.answer.status == 200, self.answer.status
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.answer.close()
+
+    async def next(self) -> tuple[str, str] | None:
+        """The next event and its data; None when the stream has ended."""
+        event, data = "", []
+        async with asyncio.timeout(20):
+            async for line in self.answer.content:
+                name, _, value = line.decode().rstrip("\r\n").partition(": ")
+                if name == "event":
+                    event = value
+                elif name == "data":
+                    data.append(value)
+                elif not name and event:
+                    return event, "\n".join(data)
+        return None
+
+
+async def test_a_page_is_told_of_every_change_until_the_end(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *SUBMIT)
+    async with Stream(browser, job) as stream:
+        event = await stream.next()
+        assert event and event[0] == "panel" and "In line" in event[1] and browser.csrf in event[1]
+        await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, phase="annotating", records=5)
+        event = await stream.next()
+        assert event and "5 records so far" in event[1]
+        await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.FAIL, message="Line 7.", fault=Fault.USER)
+        event = await stream.next()
+        assert event and "Line 7." in event[1]
+        assert await stream.next() == ("end", "")
+        assert await stream.next() is None
+
+
+async def test_many_viewers_cost_one_look(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await portal.signed_in(ME)
+    jobs = [await portal.job(ME, *SUBMIT) for _ in range(5)]
+    looks: list[int] = []
+    live = portal.app[keys.LIVE]
+    real = portal.backend.jobs.get_many
+
+    async def counted(asked: list[tuple[str, str]]) -> list[Job]:
+        looks.append(len(asked))
+        return await real(asked)
+
+    monkeypatch.setattr(live, "jobs", type("Counted", (), {"get_many": staticmethod(counted)})())
+    streams = [Stream(browser, job) for job in jobs for _ in range(4)]
+    for stream in streams:
+        await stream.__aenter__()
+    for stream in streams:
+        assert await stream.next()
+    seen = len(looks)
+    while len(looks) < seen + 2:
+        await asyncio.sleep(0.05)
+    assert looks[-1] == 5  # twenty viewers of five jobs
+    for stream in streams:
+        await stream.__aexit__()
+
+
+async def test_a_stopping_portal_ends_every_stream_and_promises_nothing(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *SUBMIT)
+    async with Stream(browser, job) as stream:
+        assert await stream.next()
+        portal.app[keys.LIVE].close()
+        assert await stream.next() is None  # no `end`: the browser asks again, and finds the next portal
+
+
+async def test_the_page_of_a_deleted_job_hears_no_more(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *SUBMIT)
+    async with Stream(browser, job) as stream:
+        assert await stream.next()
+        await browser.post(f"/annotations/{job.job_id}/delete")
+        while (event := await stream.next()) and event[0] == "panel":
+            pass
+        assert event is None
+    assert (await browser.get(f"/annotations/{job.job_id}/events")).status == 404
