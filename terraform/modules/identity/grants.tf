@@ -32,7 +32,10 @@ locals {
         ReadResults  = { actions = ["s3:GetObject"], resources = local.results }
         WriteArchive = { actions = ["s3:AbortMultipartUpload", "s3:PutObject"], resources = local.archived }
       }
-      look  = { LookAtArchive = { actions = ["s3:GetObject"], resources = local.archived } }
+      look = {
+        LookAtArchive = { actions = ["s3:GetObject"], resources = local.archived }
+        ListResults   = local.listing_results
+      }
       start = { StartRetrievals = { actions = ["s3:RestoreObject"], resources = local.archived } }
       bring_back = {
         LookAtArchive = { actions = ["s3:GetObject"], resources = local.archived }
@@ -81,9 +84,8 @@ locals {
     })
 
     restore = merge(local.consuming["restore"], local.archive.look, local.archive.start, {
-      Jobs        = { actions = ["dynamodb:Query", "dynamodb:UpdateItem"], resources = local.jobs }
-      Accounts    = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
-      ListResults = local.listing_results
+      Jobs     = { actions = ["dynamodb:Query", "dynamodb:UpdateItem"], resources = local.jobs }
+      Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
       Send = {
         actions   = ["sqs:SendMessage"]
         resources = [for queue in ["archive_requests", "restore_pendings", "restore_requests"] : var.queues[queue].arn]
@@ -107,8 +109,8 @@ locals {
       }
     })
 
-    # it reads everything, and sends again what moves a job that is overdue
-    doctor = merge(local.archive.look, local.archive.start, local.archive.delete, {
+    # it reads all records, sends again what moves those that are overdue, and sweeps
+    doctor = merge(local.archive.delete, {
       Jobs = {
         actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
         resources = local.jobs
@@ -150,7 +152,15 @@ locals {
       ListResults = local.listing_results
       Publish     = { actions = ["sns:Publish"], resources = [var.topic_arns["job_requests"]] }
       Send        = { actions = ["sqs:SendMessage"], resources = [var.queues["restore_requests"].arn] }
-      Depth       = { actions = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl"], resources = [var.queues["job_requests"].arn, var.queues["job_requests"].dead_letter_arn] }
+      # how many jobs wait, and how long results stay
+      OpenQueues = {
+        actions   = ["sqs:GetQueueAttributes"]
+        resources = [for queue in ["archive_requests", "job_requests"] : var.queues[queue].arn]
+      }
+      OpenDeadLetters = {
+        actions   = ["sqs:GetQueueUrl"]
+        resources = [for queue in ["archive_requests", "job_requests"] : var.queues[queue].dead_letter_arn]
+      }
       }, { for key, arn in var.secret_arns : "ReadSecrets" => {
         actions   = ["secretsmanager:GetSecretValue"]
         resources = [arn]

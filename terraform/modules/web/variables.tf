@@ -72,9 +72,9 @@ variable "port" {
 }
 
 variable "health_path" {
-  description = "Path that answers 200 while the portal can work."
+  description = "Path that answers 200 while the process answers. Not one that asks other services: their failure must not replace instances."
   type        = string
-  default     = "/health"
+  default     = "/healthz"
 
   validation {
     condition     = startswith(var.health_path, "/")

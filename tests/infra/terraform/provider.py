@@ -102,7 +102,7 @@ class Provider:
 
     def ReadDataSource(self, request: Any) -> Any:
         block, state, kind = self.data[request.type_name], _decode(request.config), request.type_name
-        facts = FACTS.get(kind, {})
+        facts = {"tags": self.default_tags} if kind == "aws_default_tags" else FACTS.get(kind, {})
         _each_absent(block, state, lambda name, attribute: facts.get(name, _made_up(kind, name, attribute, state)))
         return self.messages["DataResponse"](state=self._encode(state))
 
