@@ -1,0 +1,75 @@
+"""Which genome assembly a file was called against, by the lengths of its contigs or by what its header says."""
+
+import re
+
+from app.annotation.errors import InputError
+from app.annotation.headers import Header
+from app.annotation.reference import Bundle
+
+# length: assembly, for contigs whose length tells assemblies apart
+LENGTHS: dict[int, str] = {
+    248956422: "GRCh38 (hg38)", 242193529: "GRCh38 (hg38)", 64444167: "GRCh38 (hg38)", 46709983: "GRCh38 (hg38)",
+    50818468: "GRCh38 (hg38)", 156040895: "GRCh38 (hg38)", 57227415: "GRCh38 (hg38)",
+    249250621: "GRCh37 (hg19)", 243199373: "GRCh37 (hg19)", 63025520: "GRCh37 (hg19)", 48129895: "GRCh37 (hg19)",
+    51304566: "GRCh37 (hg19)", 155270560: "GRCh37 (hg19)", 59373566: "GRCh37 (hg19)",
+    247249719: "NCBI36 (hg18)", 242951149: "NCBI36 (hg18)", 62435964: "NCBI36 (hg18)", 46944323: "NCBI36 (hg18)",
+    49691432: "NCBI36 (hg18)", 154913754: "NCBI36 (hg18)", 57772954: "NCBI36 (hg18)",
+    245522847: "NCBI35 (hg17)", 246127941: "NCBI34 (hg16)", 248387328: "T2T-CHM13v2.0",
+    195471971: "mouse GRCm38 (mm10)", 195154279: "mouse GRCm39 (mm39)", 197195432: "mouse NCBIM37 (mm9)", 16299: "a mouse mitochondrion",
+    16571: "UCSC hg19, whose chrM is NC_001807",
+}  # fmt: skip
+
+# words in the header lines that people and tools write about the reference
+WORDS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), name)
+    for pattern, name in (
+        (rb"grch38|hg38|\bb38|_b38|build[ _]?38|hs38|NCBI38", "GRCh38 (hg38)"),
+        (rb"grch37|hg19|\bb37|_b37|build[ _]?37|hs37|g1k_v37|NCBI37", "GRCh37 (hg19)"),
+        (rb"ncbi_?36|hg18|\bb36|_b36|build[ _]?36", "NCBI36 (hg18)"),
+        (rb"ncbi_?35|hg17|\bb35|_b35|build[ _]?35", "NCBI35 (hg17)"),
+        (rb"chm13|t2t", "T2T-CHM13"),
+        (rb"grcm38|mm10", "mouse GRCm38 (mm10)"),
+        (rb"grcm39|mm39", "mouse GRCm39 (mm39)"),
+        (rb"rsrs", "the RSRS mitochondrion"),
+        (rb"nc_001807", "the NC_001807 mitochondrion"),
+    )
+)
+_REFERENCE_LINE = re.compile(rb"##(reference|assembly|contig|refseq|genome|.*command.*)", re.IGNORECASE)
+
+
+def looks_like(header: Header) -> str | None:
+    """The assembly that the header speaks of, if it speaks of one."""
+    for length in header.contigs.values():
+        if length in LENGTHS:
+            return LENGTHS[length]
+    for line in header.others:
+        if _REFERENCE_LINE.match(line):
+            for pattern, name in WORDS:
+                if pattern.search(line):
+                    return name
+    return None
+
+
+def check_lengths(header: Header, bundle: Bundle) -> None:
+    """Refuse a file whose header gives a contig of the bundle another length."""
+    for name, length in header.contigs.items():
+        contig = bundle.names.get(name.decode("utf-8", "replace"))
+        if contig and length and length != contig.length:
+            if assembly := LENGTHS.get(length):
+                what = f"that is {assembly}"
+            else:
+                what = "that is another sequence"
+            raise InputError(
+                f"{name.decode('utf-8', 'replace')} has length {length} in the header: {what}, not {bundle.assembly} ({contig.length}). "
+                "Positions differ, so the file was not annotated. Please lift it over or call against the right reference."
+            )
+
+
+def unknown_contig(name: bytes, header: Header, bundle: Bundle, line: int) -> InputError:
+    """The sentence for a record on a contig that the bundle does not have."""
+    shown = name.decode("utf-8", "replace")[:60]
+    length = f" (length {header.contigs[name]})" if header.contigs.get(name) else ""
+    words = f"Line {line}: contig {shown!r}{length} is not part of the installed reference {bundle.assembly} ({bundle.title})."
+    if assembly := looks_like(header):
+        return InputError(f"{words} The file looks like {assembly}. It was not annotated.", line)
+    return InputError(f"{words} The file is on another assembly or another organism. It was not annotated.", line)

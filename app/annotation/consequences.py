@@ -1,0 +1,156 @@
+"""From what bcftools csq says of an allele to what the result says: Sequence Ontology, impact, the worst first, known defects corrected."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.annotation.genes import Coding
+
+# csq's word: Sequence Ontology term, impact; the most severe first
+TERMS: Mapping[bytes, tuple[str, str]] = {
+    b"transcript_ablation": ("transcript_ablation", "HIGH"),
+    b"splice_acceptor": ("splice_acceptor_variant", "HIGH"),
+    b"splice_donor": ("splice_donor_variant", "HIGH"),
+    b"stop_gained": ("stop_gained", "HIGH"),
+    b"frameshift": ("frameshift_variant", "HIGH"),
+    b"stop_lost": ("stop_lost", "HIGH"),
+    b"start_lost": ("start_lost", "HIGH"),
+    b"feature_elongation": ("feature_elongation", "HIGH"),
+    b"feature_truncation": ("feature_truncation", "HIGH"),
+    b"inframe_insertion": ("inframe_insertion", "MODERATE"),
+    b"inframe_deletion": ("inframe_deletion", "MODERATE"),
+    b"missense": ("missense_variant", "MODERATE"),
+    b"inframe_altering": ("protein_altering_variant", "MODERATE"),
+    b"splice_region": ("splice_region_variant", "LOW"),
+    b"incomplete_terminal_codon": ("incomplete_terminal_codon_variant", "LOW"),
+    b"start_retained": ("start_retained_variant", "LOW"),
+    b"stop_retained": ("stop_retained_variant", "LOW"),
+    b"synonymous": ("synonymous_variant", "LOW"),
+    b"coding_sequence": ("coding_sequence_variant", "MODIFIER"),
+    b"5_prime_utr": ("5_prime_UTR_variant", "MODIFIER"),
+    b"3_prime_utr": ("3_prime_UTR_variant", "MODIFIER"),
+    b"non_coding_exon": ("non_coding_transcript_exon_variant", "MODIFIER"),
+    b"intron": ("intron_variant", "MODIFIER"),
+    b"non_coding": ("non_coding_transcript_variant", "MODIFIER"),
+    b"intergenic": ("intergenic_variant", "MODIFIER"),
+}
+RANK = {term: rank for rank, term in enumerate(TERMS)}
+IMPACTS = ("HIGH", "MODERATE", "LOW", "MODIFIER")
+SEVERITY = {term: rank for rank, (term, _) in enumerate(TERMS.values())}
+
+AMINO_ACIDS = dict(
+    zip(
+        "ACDEFGHIKLMNPQRSTVWY*UX",
+        ["Ala", "Cys", "Asp", "Glu", "Phe", "Gly", "His", "Ile", "Lys", "Leu", "Met", "Asn", "Pro", "Gln", "Arg", "Ser", "Thr", "Val", "Trp", "Tyr", "Ter", "Sec", "Xaa"],
+    )
+)
+_CHANGE = re.compile(r"(\d+)([A-Z*]+)(?:\.\.\d+)?(?:>(\d+)([A-Z*]+)(?:\.\.\d+)?)?")
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """The worst consequence of an allele, and the text of the tags that say it and all others."""
+
+    term: str
+    impact: str
+    gene: str
+    tags: bytes
+
+
+INTERGENIC = Consequence("intergenic_variant", "MODIFIER", "", b"GAS_CSQ=intergenic_variant;GAS_IMPACT=MODIFIER")
+
+
+def interpret(raw: bytes, coding: Mapping[bytes, Coding] | None, position: int, ref: bytes, alt: bytes) -> Consequence:
+    """The consequence that csq's text means; `coding` are the transcripts under another genetic code on this contig, if it has one."""
+    entries = [entry.split(b"|") for entry in raw.split(b",")]
+    if coding is not None:
+        for entry in entries:
+            _correct(entry, coding, position, ref, alt)
+    worst = min(entries, key=_severity)
+    words = worst[0].lstrip(b"*").split(b"&")
+    word = min(words, key=lambda word: RANK.get(word, len(RANK)))
+    if coding is not None and word == b"non_coding":
+        word = b"non_coding_exon"  # mitochondrial genes have no introns
+    term, impact = TERMS.get(word) or (word.decode(), "MODIFIER")
+    fields = [*worst, *[b""] * 7][:7]
+    gene, protein = fields[1].decode(), hgvs_protein(fields[5].decode(), words)
+    tags = [
+        ("GAS_CSQ", term),
+        ("GAS_IMPACT", impact),
+        ("GAS_GENE", gene),
+        ("GAS_TRANSCRIPT", fields[2].decode()),
+        ("GAS_HGVSP", protein),
+    ]
+    text = ";".join(f"{tag}={value}" for tag, value in tags if value)
+    return Consequence(term, impact, gene, b"%b;BCSQ=%b" % (text.encode(), b",".join(b"|".join(entry) for entry in entries)))
+
+
+def _severity(entry: list[bytes]) -> tuple[int, bool]:
+    rank = min(RANK.get(word, len(RANK)) for word in entry[0].lstrip(b"*").split(b"&"))
+    return rank, len(entry) < 4 or entry[3] != b"protein_coding"
+
+
+def _correct(entry: list[bytes], coding: Mapping[bytes, Coding], position: int, ref: bytes, alt: bytes) -> None:
+    """Correct in place what csq gets wrong: alternative start codons and incomplete terminal codons."""
+    transcript = coding.get(entry[2] if len(entry) > 2 and entry[2] else entry[1] if len(entry) > 1 else b"")
+    if transcript is None:
+        return
+    words = entry[0].split(b"&")
+    if b"intron" in words and not transcript.incomplete.isdisjoint(range(position, position + len(ref))):
+        words = [word for word in words if word not in (b"intron", b"coding_sequence")]
+        entry[0] = b"&".join([*words, b"incomplete_terminal_codon", b"coding_sequence"])
+        entry[2:] = [transcript.transcript.encode(), *(entry[3:] or [transcript.biotype.encode()])]
+        if len(entry) < 5:
+            entry.append(transcript.strand.encode())
+    elif len(ref) == len(alt) and (codon := transcript.mutated(position, ref, alt)):
+        retained = codon in transcript.starts
+        words = [word for word in words if word not in (b"start_lost", b"start_retained")]
+        if set(range(position, position + len(ref))) <= set(transcript.first):
+            words = []  # all that csq says is about this codon
+            if len(entry) > 5:
+                entry[5] = (
+                    b"1M"
+                    if retained
+                    else re.sub(rb"^1[A-Z*]", b"1M", entry[5] if b">" in entry[5] else entry[5] + b">" + entry[5])
+                )
+        entry[0] = b"&".join([b"start_retained" if retained else b"start_lost", *words])
+
+
+def hgvs_protein(change: str, words: list[bytes]) -> str:
+    """`52A>52T` as `p.Ala52Thr`; empty where csq's text does not determine the HGVS name."""
+    match = _CHANGE.fullmatch(change)
+    if not match:
+        return ""
+    start, before, after = int(match[1]), match[2], match[4]
+    if b"start_lost" in words:
+        return "p.Met1?"
+    if after is None:
+        return f"p.{_three(before[0])}{start}=" if len(before) == 1 else ""
+    if b"frameshift" in words:
+        return _frameshift(start, before, after)
+    if len(before) == len(after) == 1:
+        return f"p.{_three(before)}{start}{_three(after)}" if b"stop_lost" not in words else f"p.Ter{start}{_three(after)}ext*?"
+    return _inframe(start, before, after)
+
+
+def _three(letters: str) -> str:
+    return "".join(AMINO_ACIDS.get(letter, "Xaa") for letter in letters)
+
+
+def _frameshift(start: int, before: str, after: str) -> str:
+    """The first amino acid that changes; the distance to the new stop is not always told, so it is left out."""
+    for offset, (old, new) in enumerate(zip(before, after)):
+        if old != new:
+            return f"p.{_three(old)}{start + offset}{'Ter' if new == '*' else _three(new) + 'fs'}"
+    return ""
+
+
+def _inframe(start: int, before: str, after: str) -> str:
+    """Deletion, insertion or both, after what both ends have in common is taken away."""
+    while before and after and before[-1] == after[-1] and len(before) > 1:
+        before, after = before[:-1], after[:-1]
+    while before and after and before[0] == after[0] and len(before) > 1:
+        before, after, start = before[1:], after[1:], start + 1
+    end = start + len(before) - 1
+    span = f"{_three(before[0])}{start}" + (f"_{_three(before[-1])}{end}" if len(before) > 1 else "")
+    return f"p.{span}del" if not after else f"p.{span}delins{_three(after)}"

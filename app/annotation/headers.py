@@ -1,0 +1,184 @@
+"""The header of a VCF: read with tolerance, written strictly, every repair noted."""
+
+import re
+from dataclasses import dataclass, field
+
+from app.annotation.errors import InputError
+from app.annotation.notes import Notes
+
+COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
+TYPES = {b"Integer", b"Float", b"Flag", b"Character", b"String"}
+OWN = b"GAS_"  # the prefix of the tags that this engine adds
+# The stream inside carries every value as text, so that nothing is reformatted; only what bcftools computes with keeps its type.
+COMPUTED = {b"END", b"SVLEN"}
+
+_NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
+_ATTRIBUTE = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
+_VCF3 = re.compile(rb'##(INFO|FORMAT|FILTER)=([^,<>"]+),(?:(-?\d+|\.),(\w+),)?"?([^"]*)"?')
+
+
+@dataclass(frozen=True)
+class Field:
+    """The declaration of one INFO or FORMAT tag."""
+
+    number: bytes
+    type: bytes
+    description: bytes = b'""'
+
+    def line(self, kind: str, name: bytes) -> bytes:
+        return b"##%b=<ID=%b,Number=%b,Type=%b,Description=%b>" % (kind.encode(), name, self.number, self.type, self.description)
+
+
+@dataclass
+class Header:
+    """What the header declares, and its remaining lines in their order."""
+
+    version: str = "4.2"
+    contigs: dict[bytes, int | None] = field(default_factory=dict)
+    fields: dict[str, dict[bytes, Field]] = field(default_factory=lambda: {"INFO": {}, "FORMAT": {}})
+    filters: dict[bytes, bytes] = field(default_factory=dict)
+    others: list[bytes] = field(default_factory=list)  # verbatim
+    samples: list[bytes] = field(default_factory=list)
+    columns: int = 8
+    lines: int = 0
+
+    def declare(self, kind: str, name: bytes, declared: Field) -> None:
+        self.fields[kind][name] = declared
+
+    def text(self, contigs: dict[bytes, int], *, inner: bool = False, added: tuple[bytes, ...] = ()) -> bytes:
+        """The header as bytes: for the stream inside (values are text) or for the result (`added` lines at the end)."""
+        version = "4.2" if inner and self.version < "4.4" else self.version
+        out = [b"##fileformat=VCFv%b" % version.encode(), *([] if inner else self.others)]
+        out += [b"##FILTER=<ID=%b,Description=%b>" % item for item in self.filters.items()]
+        for kind, declared in self.fields.items():
+            for name, declaration in declared.items():
+                if inner and name not in COMPUTED and declaration.type != b"Flag":
+                    number = (
+                        declaration.number if _NUMBER.fullmatch(declaration.number) and declaration.number in b".ARG" else b"."
+                    )
+                    declaration = Field(number, b"String")
+                out.append(declaration.line(kind, name))
+        out += [b"##contig=<ID=%b,length=%d>" % item for item in contigs.items()]
+        names = [*COLUMNS, *([b"FORMAT"] if self.columns > 8 else []), *self.samples]
+        return b"\n".join([*out, *added, b"\t".join(names)]) + b"\n"
+
+
+def read(lines: list[bytes], notes: Notes) -> Header:
+    """The header of these lines (without line ends, the last one the #CHROM line); InputError if it cannot be one."""
+    header = Header(lines=len(lines))
+    for number, line in enumerate(lines[:-1], 1):
+        if number == 1 and (match := re.fullmatch(rb"##(?:file)?format=VCFv(\d+\.\d+)\s*", line, re.IGNORECASE)):
+            header.version = match[1].decode()
+            if header.version[0] == "3":
+                notes.add("old_version", number, f"VCF {header.version} read as 4.2")
+                header.version = "4.2"
+            elif header.version[0] != "4":
+                raise InputError(f"Line 1: VCF version {header.version} is not supported. Please convert the file to VCF 4.x.", 1)
+        elif re.match(rb"##(fileformat=|format=VCF)", line, re.IGNORECASE):
+            if number == 1:
+                notes.add("no_fileformat", 1)
+        elif line.startswith(b"##"):
+            if number == 1:
+                notes.add("no_fileformat", 1)
+            _meta(header, line, number, notes)
+        elif line.strip():
+            notes.add("header_line_dropped", number, line.decode("utf-8", "replace")[:80])
+    if len(lines) == 1:
+        notes.add("no_fileformat", 1)
+    _columns(header, lines[-1], len(lines), notes)
+    return header
+
+
+def _meta(header: Header, line: bytes, number: int, notes: Notes) -> None:
+    """Sort one ## line into the header."""
+    kind, _, value = line[2:].partition(b"=")
+    if kind not in (b"INFO", b"FORMAT", b"FILTER", b"contig"):
+        structured = value.startswith(b"<")
+        if not value or (structured and not (value.rstrip().endswith(b">") and b"ID=" in value)):
+            notes.add("header_line_dropped", number, line.decode("utf-8", "replace")[:80])
+        elif line not in header.others:
+            header.others.append(line.rstrip())
+        return
+    attributes = {}
+    if value.startswith(b"<"):
+        attributes = {key: text for key, text in _ATTRIBUTE.findall(value[1:])}
+    elif old := _VCF3.match(line):
+        attributes = {b"ID": old[2], b"Number": old[3] or b".", b"Type": old[4] or b"String", b"Description": b'"%b"' % old[5]}
+        attributes[b"Number"] = b"." if attributes[b"Number"].startswith(b"-") else attributes[b"Number"]
+        notes.add("old_version", number)
+    name = attributes.get(b"ID", b"").strip(b'"')
+    if not name or re.search(rb"[\s;=,<>]" if kind != b"contig" else rb"[\s,<>]", name):
+        notes.add("header_line_dropped", number, line.decode("utf-8", "replace")[:80])
+    elif kind == b"contig":
+        length = attributes.get(b"length", b"").strip(b'"')
+        header.contigs.setdefault(name, int(length) if length.isdigit() and len(length) < 16 else None)
+    elif kind == b"FILTER":
+        header.filters.setdefault(name, _quoted(attributes.get(b"Description", b"")))
+    elif name in header.fields[kind.decode()]:
+        notes.add("declared_twice", number, f"{kind.decode()}/{name.decode('utf-8', 'replace')}")
+    elif not (kind == b"INFO" and (name.startswith(OWN) or name == b"BCSQ")):
+        header.declare(kind.decode(), name, _declaration(kind, name, attributes, number, notes))
+
+
+def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], number: int, notes: Notes) -> Field:
+    count, type_ = attributes.get(b"Number", b"").strip(b'"'), attributes.get(b"Type", b"").strip(b'" ')
+    fixed = (
+        type_.capitalize()
+        if type_.capitalize() in TYPES
+        else {b"Int": b"Integer", b"Bool": b"Flag"}.get(type_.capitalize(), b"String")
+    )
+    if kind == b"FORMAT" and fixed == b"Flag":
+        fixed = b"String"
+    fixed_count = count if _NUMBER.fullmatch(count) else b"."
+    if fixed == b"Flag":
+        fixed_count = b"0"
+    elif fixed_count == b"0":
+        fixed_count = b"."
+    if name == b"GT" and kind == b"FORMAT":
+        fixed, fixed_count = b"String", b"1"
+    if (fixed, fixed_count) != (type_, count) or b"Description" not in attributes:
+        notes.add("declaration_repaired", number, f"{kind.decode()}/{name.decode('utf-8', 'replace')}")
+    return Field(fixed_count, fixed, _quoted(attributes.get(b"Description", b"")))
+
+
+def _quoted(text: bytes) -> bytes:
+    if len(text) > 1 and text.startswith(b'"') and text.endswith(b'"'):
+        return text
+    return b'"%b"' % text.strip(b'"').replace(b'"', b"'")
+
+
+def _columns(header: Header, line: bytes, number: int, notes: Notes) -> None:
+    """Read the #CHROM line: its columns and the names of the samples."""
+    names = line.split(b"\t")
+    if len(names) < 8 and len(line.split()) >= 8:
+        raise InputError(
+            f"Line {number}: the columns are separated by spaces instead of tabs. Please export the file again with tabs.", number
+        )
+    while len(names) > 8 and not names[-1].strip():
+        names.pop()
+        notes.add("trailing_tab", number)
+    for index, (got, wanted) in enumerate(zip(names, COLUMNS), 1):
+        if got.strip().upper().lstrip(b"#") != wanted.lstrip(b"#"):
+            found = got.decode("utf-8", "replace")[:40]
+            raise InputError(
+                f"Line {number}: column {index} is called {found!r}, expected {wanted.decode()!r}. Is this a VCF?", number
+            )
+    if len(names) < 8:
+        raise InputError(f"Line {number}: the column line has {len(names)} columns, at least 8 expected (#CHROM … INFO).", number)
+    header.columns = len(names)
+    header.samples = [name.strip() for name in names[9:]]
+    if len(names) > 8 and names[8].strip() != b"FORMAT":
+        raise InputError(
+            f"Line {number}: column 9 is called {names[8].decode('utf-8', 'replace')[:40]!r}, expected 'FORMAT'.", number
+        )
+    seen: dict[bytes, int] = {}
+    for column, name in enumerate(header.samples, 10):
+        if not name:
+            raise InputError(f"Line {number}: the sample in column {column} has no name.", number)
+        if name in seen:
+            shown = name.decode("utf-8", "replace")[:40]
+            raise InputError(
+                f"Line {number}: the sample name {shown!r} is used twice (columns {seen[name]} and {column}). Please rename one.",
+                number,
+            )
+        seen[name] = column

@@ -1,0 +1,66 @@
+"""What a result holds, counted while it is written; the only source of the count log and the HTML page."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.annotation.alleles import kind
+from app.annotation.consequences import IMPACTS, SEVERITY, Consequence
+
+TRANSITIONS = frozenset({(b"A", b"G"), (b"G", b"A"), (b"C", b"T"), (b"T", b"C")})
+SHORT = 4  # alleles up to this length are counted by text first and classified at the end
+
+
+@dataclass
+class Tally:
+    """Running counts over the records of a result."""
+
+    records: int = 0
+    consequences: Counter[str] = field(default_factory=Counter)
+    impacts: Counter[str] = field(default_factory=Counter)
+    genes: Counter[str] = field(default_factory=Counter)
+    tracks: Counter[str] = field(default_factory=Counter)
+    contigs: Counter[bytes] = field(default_factory=Counter)
+    _alleles: Counter[tuple[bytes, bytes]] = field(default_factory=Counter)
+    _types: Counter[str] = field(default_factory=Counter)
+
+    def allele(self, ref: bytes, alt: bytes) -> None:
+        if len(ref) <= SHORT and len(alt) <= SHORT:
+            self._alleles[ref, alt] += 1
+        else:
+            self._types[kind(ref, alt)] += 1
+
+    def consequence(self, found: Consequence) -> None:
+        self.consequences[found.term] += 1
+        self.impacts[found.impact] += 1
+        if found.gene:
+            self.genes[found.gene] += 1
+
+    def types(self) -> Counter[str]:
+        types = self._types.copy()
+        for (ref, alt), count in self._alleles.items():
+            types[kind(ref, alt)] += count
+        return types
+
+    def substitutions(self) -> dict[str, int]:
+        """Counts of single-base changes, as in `A>G`."""
+        bases = (b"A", b"C", b"G", b"T")
+        return {f"{r.decode()}>{a.decode()}": self._alleles[r, a] for r in bases for a in bases if r != a}
+
+    def summary(self) -> dict[str, Any]:
+        changes = self.substitutions()
+        transitions = sum(changes[f"{r.decode()}>{a.decode()}"] for r, a in TRANSITIONS)
+        transversions = sum(changes.values()) - transitions
+        return {
+            "types": dict(self.types().most_common()),
+            "substitutions": changes,
+            "transitions": transitions,
+            "transversions": transversions,
+            "ts_tv": round(transitions / transversions, 4) if transversions else None,
+            "consequences": dict(sorted(self.consequences.items(), key=lambda item: SEVERITY.get(item[0], len(SEVERITY)))),
+            "impacts": {impact: self.impacts[impact] for impact in IMPACTS},
+            "genes": dict(self.genes.most_common(1000)),
+            "gene_count": len(self.genes),
+            "tracks": dict(self.tracks),
+            "contigs": {name.decode("utf-8", "replace"): count for name, count in self.contigs.items()},
+        }
