@@ -47,4 +47,4 @@ def badge(job: Job) -> Badge:
 
 def moves(job: Job, plan: Plan) -> bool:
     """May this job's state still change by itself? Then its page stays live."""
-    return job.deadline is not None or job.tier is Tier.ARCHIVED and not PLANS[plan].archives
+    return job.deadline is not None or (job.tier is Tier.ARCHIVED and not PLANS[plan].archives)

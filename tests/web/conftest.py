@@ -1,24 +1,21 @@
-"""A portal on real HTTP, against a real moto server and the stand-ins for Globus and Stripe."""
+"""A portal on real HTTP, against a real AWS emulator and the stand-ins for Globus and Stripe."""
 
 from __future__ import annotations
 
 import re
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar, DummyCookieJar, FormData, web
 from cryptography.hazmat.primitives.asymmetric import rsa
-from moto.server import ThreadedMotoServer
 from yarl import URL
 
-from app import topology
-from app.aws.clients import clients
 from app.domain.accounts import Account
 from app.domain.jobs import Job, Trigger, job_id
 from app.local import globus, stripe
@@ -34,20 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # aiohttp-session and aiohttp-jinja2 keep their things under plain names
     for item in items:
         item.add_marker(pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning"))
-
-
-@pytest.fixture(scope="session")
-def moto() -> Iterator[None]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        yield
-    server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -82,9 +65,7 @@ class Browser:
     async def post(self, path: str, form: dict[str, str] | None = None, *, follow: bool = True, **options: Any) -> Page:
         options.setdefault("headers", {"Origin": self.home})
         body = {"csrf": self.csrf, **(form or {})}
-        return await self._read(
-            await self.http.post(urljoin(self.home, path), data=body, allow_redirects=follow, **options)
-        )
+        return await self._read(await self.http.post(urljoin(self.home, path), data=body, allow_redirects=follow, **options))
 
     async def api(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
         headers = {"Origin": self.home, "X-CSRF-Token": self.csrf} | options.pop("headers", {})
@@ -131,7 +112,6 @@ class Portal:
     provider: globus.Provider
     stripe: stripe.Stripe
     stack: AsyncExitStack
-    browsers: list[Browser] = field(default_factory=list)
 
     @property
     def backend(self) -> Backend:
@@ -170,29 +150,26 @@ def changes() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def portal(moto: None, provider_keys: Any, changes: dict[str, Any]) -> AsyncIterator[Portal]:
+async def portal(settings: Settings, provider_keys: Any, changes: dict[str, Any]) -> AsyncIterator[Portal]:
     ours, theirs, stripes = (_listening() for _ in range(3))
-    async with AsyncExitStack() as stack, clients(Settings(), "sqs", "sns", "dynamodb", "s3", "glacier") as aws:
-        created = await topology.create(aws, f"web_{secrets.token_hex(4)}")
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in created.items():
-                patch.setenv(name, value)
-            settings = Settings(
-                **{
-                    "public_url": _url(ours),
-                    "globus_url": _url(theirs),
-                    "globus_client_id": "portal",
-                    "globus_client_secret": SECRET,
-                    "stripe_url": _url(stripes),
-                    "stripe_secret_key": "sk_test",
-                    "stripe_webhook_secret": "whsec_test",
-                    "stripe_price_id": "price_premium",
-                    **changes,
-                }
-            )
-        provider = globus.Provider(_url(theirs), "portal", SECRET, key=provider_keys[0], stray_key=provider_keys[1])
-        shop = stripe.Stripe(_url(stripes), "sk_test", f"{_url(ours)}/webhooks/stripe", "whsec_test")
-        app = create_app(settings)
+    settings = Settings(
+        **settings.model_dump()
+        | {
+            "public_url": _url(ours),
+            "globus_url": _url(theirs),
+            "globus_client_id": "portal",
+            "globus_client_secret": SECRET,
+            "stripe_url": _url(stripes),
+            "stripe_secret_key": "sk_test",
+            "stripe_webhook_secret": "whsec_test",
+            "stripe_price_id": "price_premium",
+            **changes,
+        }
+    )
+    provider = globus.Provider(_url(theirs), "portal", SECRET, key=provider_keys[0], stray_key=provider_keys[1])
+    shop = stripe.Stripe(_url(stripes), "sk_test", f"{_url(ours)}/webhooks/stripe", "whsec_test")
+    app = create_app(settings)
+    async with AsyncExitStack() as stack:
         for sock, served in ((theirs, globus.create_app(provider)), (stripes, stripe.create_app(shop)), (ours, app)):
             await stack.enter_async_context(_served(served, sock))
         yield Portal(_url(ours), app, settings, provider, shop, stack)

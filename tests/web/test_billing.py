@@ -112,12 +112,11 @@ async def test_a_payment_that_fails_ends_premium_only_when_stripe_gives_up(porta
     await plan_becomes(portal, Plan.FREE)
 
 
-@pytest.mark.parametrize("signature", ["", "t=1,v1=00", "forged", "old", "nonsense"])
-async def test_a_webhook_that_stripe_did_not_sign_is_refused(portal: Portal, signature: str) -> None:
-    await portal.signed_in(ME)
+async def test_a_webhook_that_stripe_did_not_sign_is_refused(portal: Portal) -> None:
     body = event("customer.subscription.created", {"customer": "cus_x"})
-    made = {"forged": sign(body, "whsec_wrong"), "old": sign(body, "whsec_test", int(time.time()) - 3600)}
-    assert await hook(portal, body, made.get(signature, signature)) == 400
+    forged, old = sign(body, "whsec_wrong"), sign(body, "whsec_test", int(time.time()) - 3600)
+    for signature in ("", "t=1,v1=00", "nonsense", forged, old):
+        assert await hook(portal, body, signature) == 400, signature
 
 
 async def test_a_signed_body_that_was_changed_is_refused(portal: Portal) -> None:
@@ -152,15 +151,13 @@ async def test_a_webhook_about_somebody_elses_customer_changes_nobody(portal: Po
     assert await plan(portal) is Plan.PREMIUM
 
 
-@pytest.mark.parametrize("about", [{}, {"customer": None}, {"customer": 7}, {"object": "unknown", "customer": ""}])
-async def test_a_webhook_about_nothing_of_ours_is_taken_and_forgotten(portal: Portal, about: dict[str, Any]) -> None:
-    assert await hook(portal, event("customer.subscription.updated", about)) == 200
-    assert await hook(portal, event("invoice.finalized", about)) == 200
+async def test_a_webhook_about_nothing_of_ours_is_taken_and_forgotten(portal: Portal) -> None:
+    for about in ({}, {"customer": None}, {"customer": 7}, {"object": "unknown", "customer": ""}):
+        assert await hook(portal, event("customer.subscription.updated", about)) == 200
+        assert await hook(portal, event("invoice.finalized", about)) == 200
 
 
-async def test_a_cancellation_between_the_look_and_the_write_is_not_lost(
-    portal: Portal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancellation_between_the_look_and_the_write_is_not_lost(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = await portal.signed_in(ME)
     checkout = await browser.post("/subscribe")
     portal.stripe.webhook_url = f"{portal.url}/nowhere"

@@ -61,16 +61,15 @@ def test_a_page_is_live_while_the_job_may_change_by_itself() -> None:
     assert moves(replace(job, deadline=1), Plan.FREE)
 
 
-@pytest.mark.parametrize("shown", WAYS)
-async def test_the_page_of_a_job_in_every_state(portal: Portal, shown: State) -> None:
+async def test_the_page_of_a_job_in_every_state(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
-    steps, words = WAYS[shown]
-    job = await portal.job(ME, *steps, file_name="x.vcf")
-    for path in (f"/annotations/{job.job_id}", "/annotations"):
-        page = await browser.get(path)
-        assert page.status == 200
-        assert f'<span class="state state-{BADGES[shown].tone}">{BADGES[shown].label}</span>' in page.text
-    assert words in (await browser.get(f"/annotations/{job.job_id}")).text
+    for shown, (steps, words) in WAYS.items():
+        job = await portal.job(ME, *steps, file_name="x.vcf")
+        for path in (f"/annotations/{job.job_id}", "/annotations"):
+            page = await browser.get(path)
+            assert page.status == 200
+            assert f'<span class="state state-{BADGES[shown].tone}">{BADGES[shown].label}</span>' in page.text, shown
+        assert words in (await browser.get(f"/annotations/{job.job_id}")).text
 
 
 async def test_the_list_has_pages(portal: Portal) -> None:
@@ -124,7 +123,8 @@ async def test_free_users_see_when_a_result_moves_and_premium_users_do_not(porta
     browser = await portal.signed_in(ME)
     now = portal.backend.now()
     job = await portal.job(ME, *CLAIM, (Trigger.COMPLETE, {"finished_at": now, **RESULT}))
-    assert f'data-countdown="{now + 300_000}"' in (await browser.get(f"/annotations/{job.job_id}")).text
+    retention = 1000 * await portal.app[keys.QUEUE_VIEW].retention()
+    assert f'data-countdown="{now + retention}"' in (await browser.get(f"/annotations/{job.job_id}")).text
     await change_plan(portal.backend, job.user_id, Plan.PREMIUM)
     assert "data-countdown" not in (await browser.get(f"/annotations/{job.job_id}")).text
 

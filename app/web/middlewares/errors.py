@@ -51,7 +51,7 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         shown = render(request, Problem(answer.status, WORDS.get(answer.status, OURS if answer.status >= 500 else WORDS[400])))
         shown.headers.extend({name: answer.headers[name] for name in ("Allow", "WWW-Authenticate") if name in answer.headers})
         return shown
-    except Exception as error:  # noqa: BLE001 (whatever it is, nobody is to see it)
+    except Exception as error:
         return render(request, _problem(error))
 
 

@@ -21,6 +21,6 @@ async def ready(request: web.Request) -> web.Response:
     try:
         async with asyncio.timeout(PATIENCE):
             await request.app[BACKEND].accounts.get(NOBODY)
-    except Exception as error:  # noqa: BLE001 (whatever it is, we are not ready)
+    except Exception as error:
         return web.Response(status=503, text=f"DynamoDB does not answer: {type(error).__name__}\n")
     return web.Response(text="ready\n")

@@ -31,7 +31,7 @@ async def job(request: web.Request) -> web.Response:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """The job's panel, again at every change. `end` says that nothing more happens; a stream that just stops is asked for again."""
+    """The job's panel, again at every change. `end` says that nothing more happens; a stream that just stops begins anew."""
     found_id = request.match_info["id"]
     await submissions.find(request.app[BACKEND], account(request).user_id, found_id)
     async with sse_response(request) as stream, asyncio.TaskGroup() as tasks:
