@@ -130,7 +130,8 @@ async def _run(job: Job, source: Path, out: Path, engine: Engine) -> None:
         async for line in child.stdout:
             engine.last = json.loads(line)
             if engine.last["event"] == "progress":
-                engine.progress = {name: engine.last[name] for name in ("phase", "records", "percent")}
+                engine.progress = {name: engine.last[name] for name in ("phase", "records")}
+                engine.progress["percent"] = int(engine.last["percent"])
         ended, said = await child.wait(), await complaints
     expected = {0: "done", 1: "rejected"}.get(ended)
     if expected is None or engine.last.get("event") != expected:

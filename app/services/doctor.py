@@ -165,11 +165,8 @@ async def _scan(backend: Backend) -> AsyncIterator[Finding]:
         state = _state(job)
         problems = {
             "waits without a deadline": state in WAITING and state is not Tier.AVAILABLE and not job.deadline,
-            "free, and its result is kept": settled
-            and account.plan is Plan.FREE
-            and state is Tier.AVAILABLE
-            and not job.deadline,
-            "premium, and its result is archived": settled and account.plan is Plan.PREMIUM and state is Tier.ARCHIVED,
+            "free, and its result is kept": plan is Plan.FREE and state is Tier.AVAILABLE and not job.deadline,
+            "premium, and its result is archived": plan is Plan.PREMIUM and state is Tier.ARCHIVED,
             "no account": account is None,
             "mail marked, and not sent": job.mailed != job.sent,
         }

@@ -1,0 +1,228 @@
+"""The whole service on this machine with one command: stand-ins, portal, daemons and doctor, each its own process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from app import topology
+from app.aws.clients import clients
+from app.local.supervisor import Child, Supervisor
+from app.settings import Settings
+
+LOGS = Path(".local/logs")
+DAEMONS = ("archive", "restore", "thaw", "notify")
+SENDER = "gas@example.org"
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Options:
+    """`retention` and `retrieval` are seconds; `port` 0 takes any free one."""
+
+    retention: int = 300
+    retrieval: int = 60
+    port: int = 8080
+    archive: str = "s3"
+    annotators: int = 1
+
+
+@dataclass
+class Addresses:
+    portal: str
+    outbox: str
+    aws: str
+    globus: str
+    stripe: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def seconds(text: str) -> int:
+    """Seconds from `300`, `300s` or `5m`. Raises ValueError."""
+    match = re.fullmatch(r"(\d+)(s|m|h)?", text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is not a time: write 300, 300s or 5m")
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
+
+
+def main(options: Options, *, demo: bool) -> int:
+    """Runs the stack until Ctrl-C, or with `demo` until a user's journey has been played; replies the exit code."""
+    return asyncio.run(_main(options, demo))
+
+
+async def _main(options: Options, demo: bool) -> int:
+    from app.local.demo import play
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    supervisor = Supervisor(lambda line: console.print(f"! {line}"))
+    try:
+        async with running(options, supervisor) as addresses:
+            if demo:
+                return await _unless_stopped(play(addresses), stop)
+            _greet(addresses, options)
+            await _watch(supervisor, stop)
+            console.print("Stopping: daemons finish what they hold. Everything that the stand-ins held is forgotten.")
+            return 0
+    except StartFailed as failure:
+        console.print(f"! {failure}")
+        return 1
+
+
+class StartFailed(RuntimeError):
+    """A process of the stack did not come up; the text names its log."""
+
+
+@asynccontextmanager
+async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Addresses]:
+    """Starts everything and stops it again."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for old in LOGS.glob("*.log"):
+        old.unlink()
+    ports = _ports(options.port, 5)
+    portal, aws, outbox, globus, stripe = (f"http://127.0.0.1:{port}" for port in ports)
+    addresses = Addresses(portal, outbox, aws, globus, stripe, _environment(options, *ports))
+    stand_ins = {
+        "aws": ["--port", str(ports[1]), "--outbox-port", str(ports[2]), "--retrieval", str(options.retrieval)],
+        "globus": ["--port", str(ports[3]), "--client-id", addresses.environment["GAS_GLOBUS_CLIENT_ID"]],
+        "stripe": ["--port", str(ports[4]), "--webhook-url", f"{portal}/webhooks/stripe"],
+    }
+    ours = {"web": ["web"], "doctor": ["doctor", "--every", "10"]}
+    ours |= {verb: ["worker", verb] for verb in DAEMONS}
+    ours |= {f"annotate-{n}" if n else "annotate": ["worker", "annotate"] for n in range(options.annotators)}
+    try:
+        for name, arguments in stand_ins.items():
+            command = ["-m", f"app.local.{name}", *arguments]
+            await supervisor.start(Child(name, command, addresses.environment, LOGS / f"{name}.log"))
+        await _listening(supervisor, *ports[1:])
+        addresses.environment |= await _create(options, addresses)
+        for name, arguments in ours.items():
+            command = ["-m", "app.cli", *arguments]
+            await supervisor.start(Child(name, command, addresses.environment, LOGS / f"{name}.log"))
+        await _listening(supervisor, ports[0])
+        yield addresses
+    finally:
+        await supervisor.stop()
+
+
+def _environment(options: Options, web: int, aws: int, outbox: int, globus: int, stripe: int) -> dict[str, str]:
+    return {
+        **os.environ,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws}",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "PYTHONUNBUFFERED": "1",
+        "GAS_ENVIRONMENT": "local",
+        "GAS_PUBLIC_URL": f"http://127.0.0.1:{web}",
+        "GAS_WEB_PORT": str(web),
+        "GAS_ARCHIVE_BACKEND": options.archive,
+        "GAS_POLL_SECONDS": "1",
+        "GAS_LEASE_SECONDS": "15",
+        "GAS_VISIBILITY_SECONDS": "20",
+        "GAS_PROGRESS_SECONDS": "1",
+        "GAS_EXPEDITED_LOOK_SECONDS": "2",
+        "GAS_STANDARD_LOOK_SECONDS": "5",
+        "GAS_PATIENCE": f'{{"PENDING": 60, "AVAILABLE": {options.retention + 60}, "RESTORING": {options.retrieval + 60}}}',
+        "GAS_MAIL_FROM": SENDER,
+        "GAS_GLOBUS_URL": f"http://127.0.0.1:{globus}",
+        "GAS_GLOBUS_CLIENT_ID": "8f0f8e0e-0000-4000-8000-00000000c11e",
+        "GAS_GLOBUS_CLIENT_SECRET": secrets.token_urlsafe(),
+        "GAS_STRIPE_URL": f"http://127.0.0.1:{stripe}",
+        "GAS_STRIPE_SECRET_KEY": f"sk_test_{secrets.token_hex(16)}",
+        "GAS_STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}",
+        "GAS_STRIPE_PRICE_ID": "price_premium",
+    }
+
+
+async def _create(options: Options, addresses: Addresses) -> dict[str, str]:
+    # botocore reads its endpoint and credentials from the environment of the process
+    os.environ |= {name: value for name, value in addresses.environment.items() if name.startswith("AWS_")}
+    async with clients(Settings(environment="local"), "sqs", "sns", "dynamodb", "s3", "glacier", "sesv2") as aws:
+        await aws["sesv2"].create_email_identity(EmailIdentity=SENDER)
+        return await topology.create(aws, "gas_local", retention=options.retention)
+
+
+def _ports(wanted: int, count: int) -> list[int]:
+    """Free ports of loopback; the first is `wanted` where it is free."""
+    with contextlib.ExitStack() as stack:
+        taken = []
+        for number in [wanted, *[0] * (count - 1)]:
+            probe = stack.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", number))
+            except OSError:
+                console.print(f"! port {number} is taken, so the portal gets another one")
+                probe.bind(("127.0.0.1", 0))
+            taken.append(probe.getsockname()[1])
+        return taken
+
+
+async def _listening(supervisor: Supervisor, *ports: int) -> None:
+    for port in ports:
+        for _ in range(600):
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                if dead := next((child for child in supervisor.children if child.restarts > 3), None):
+                    raise StartFailed(f"{dead.name} does not start: see {dead.log_file}") from None
+                await asyncio.sleep(0.1)
+                continue
+            writer.close()
+            break
+        else:
+            raise StartFailed(f"nothing listens on port {port}: see {LOGS}")
+
+
+async def _unless_stopped(journey: object, stop: asyncio.Event) -> int:
+    playing, stopped = asyncio.ensure_future(journey), asyncio.create_task(stop.wait())  # type: ignore[type-var]
+    await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if playing.done():
+        return playing.result()  # type: ignore[return-value]
+    playing.cancel()
+    return 130
+
+
+def _greet(addresses: Addresses, options: Options) -> None:
+    console.print(f"GAS is up.  [bold]{addresses.portal}[/bold]  the portal: sign in as anybody, a sample VCF is one click away")
+    console.print(f"            {addresses.outbox}  the mail that was sent")
+    console.print(f"            {LOGS}/  a log file for each process")
+    console.print(f"Free results are archived {options.retention} s after completion; a retrieval takes {options.retrieval} s.")
+    console.print("Stand-ins for AWS, Globus and Stripe keep nothing on disk: all is forgotten at the end. Ctrl-C stops.")
+
+
+async def _watch(supervisor: Supervisor, stop: asyncio.Event) -> None:
+    """Shows what each process does, where there is a terminal to show it on."""
+    if not sys.stdout.isatty():
+        await stop.wait()
+        return
+    with Live(_table(supervisor), console=console, refresh_per_second=2) as live:
+        while not stop.is_set():
+            live.update(_table(supervisor))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.5)
+
+
+def _table(supervisor: Supervisor) -> Table:
+    table = Table("process", "pid", "state", "restarts", "last said", box=None, pad_edge=False)
+    for child in supervisor.children:
+        pid = str(child.process.pid) if child.process else ""
+        table.add_row(child.name, pid, child.state, str(child.restarts or ""), child.said)
+    return table
