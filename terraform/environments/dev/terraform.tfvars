@@ -17,7 +17,7 @@ archive_backend = "s3"
 # --- Size ---------------------------------------------------------------------------------------------------------------------
 # no NAT gateway ($33 a month): instances have public addresses, and security groups that let nobody in
 network = {
-  zones = 2
+  zones = ["us-east-1a", "us-east-1b"]
   nat   = "none"
 }
 

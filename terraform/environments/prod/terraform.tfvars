@@ -16,7 +16,7 @@ archive_backend = "s3"
 
 # --- Size ---------------------------------------------------------------------------------------------------------------------
 network = {
-  zones         = 3
+  zones         = ["us-east-1a", "us-east-1b", "us-east-1c"]
   nat           = "per_zone"
   flow_log_days = 90
 }

@@ -72,7 +72,6 @@ variable "archive_backend" {
 variable "network" {
   description = "The VPC, as `network` of modules/gas."
   type        = any
-  default     = {}
 }
 
 variable "fleets" {

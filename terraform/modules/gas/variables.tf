@@ -91,17 +91,16 @@ variable "archive_backend" {
 
 variable "network" {
   description = <<-EOT
-    The VPC: addresses, zones, NAT (`none`, `single`, `per_zone`), interface endpoints, days of flow logs.
+    The VPC: addresses, availability zones by name, NAT (`none`, `single`, `per_zone`), interface endpoints, days of flow logs.
     Without NAT, fleets have public addresses (`public_addresses` of the fleet) or endpoints to all that they call.
   EOT
   type = object({
     cidr                = optional(string, "10.20.0.0/16")
-    zones               = optional(number, 2)
+    zones               = list(string)
     nat                 = optional(string, "single")
     interface_endpoints = optional(set(string), [])
     flow_log_days       = optional(number, 14)
   })
-  default = {}
 }
 
 variable "fleets" {

@@ -2,21 +2,10 @@
 
 data "aws_region" "current" {}
 
-data "aws_availability_zones" "available" {
-  state = "available"
-
-  # local zones have neither NAT gateways nor load balancers
-  filter {
-    name   = "opt-in-status"
-    values = ["opt-in-not-required"]
-  }
-}
-
 locals {
-  zones   = slice(data.aws_availability_zones.available.names, 0, var.zones)
-  index   = { for n, zone in local.zones : zone => n }
-  nats    = { none = [], single = slice(local.zones, 0, 1), per_zone = local.zones }[var.nat]
-  nat_of  = { for zone in local.zones : zone => contains(local.nats, zone) ? zone : one(slice(local.nats, 0, 1)) if var.nat != "none" }
+  index   = { for n, zone in var.zones : zone => n }
+  nats    = { none = [], single = slice(var.zones, 0, 1), per_zone = var.zones }[var.nat]
+  nat_of  = { for zone in var.zones : zone => contains(local.nats, zone) ? zone : local.nats[0] if var.nat != "none" }
   flowing = var.flow_log_days > 0 ? 1 : 0
 }
 

@@ -11,15 +11,10 @@ output "cidr" {
 output "subnet_ids" {
   description = "Ids of the subnets, by `public` and `private`."
   value = {
-    public  = [for zone in local.zones : aws_subnet.public[zone].id]
-    private = [for zone in local.zones : aws_subnet.private[zone].id]
+    public  = [for zone in var.zones : aws_subnet.public[zone].id]
+    private = [for zone in var.zones : aws_subnet.private[zone].id]
   }
 
   # whoever starts an instance there wants the way out to exist
   depends_on = [aws_route.internet, aws_route.nat]
-}
-
-output "zones" {
-  description = "Names of the availability zones in use."
-  value       = local.zones
 }

@@ -20,13 +20,12 @@ variable "cidr" {
 }
 
 variable "zones" {
-  description = "Number of availability zones, each with a public and a private subnet."
-  type        = number
-  default     = 2
+  description = "Availability zones by name, such as `us-east-1a`, each with a public and a private subnet. Add at the end: addresses go by position."
+  type        = list(string)
 
   validation {
-    condition     = var.zones >= 2 && var.zones <= 4 && floor(var.zones) == var.zones
-    error_message = "There must be 2 to 4 zones: a load balancer needs two, and the CIDR has room for four."
+    condition     = length(var.zones) >= 2 && length(var.zones) <= 4 && length(distinct(var.zones)) == length(var.zones)
+    error_message = "There must be 2 to 4 different zones: a load balancer needs two, and the CIDR has room for four."
   }
 }
 

@@ -25,11 +25,6 @@ locals {
         namespace = "AWS/ApplicationELB", metric = "TargetResponseTime", dimensions = local.balancer
         statistic = "Average", above = 2, period = 300, periods = 3, missing = "notBreaching"
       }
-      doctor-violations = {
-        says      = "Something stays wrong that the doctor could not mend: run `gas doctor` and read what it says."
-        namespace = "GAS", metric = "violations", dimensions = { verb = "doctor" }
-        statistic = "Minimum", above = 0, period = local.doctor_period, periods = 3, missing = "notBreaching"
-      }
     },
     {
       for table, name in var.table_names : "${table}-throttled" => {
@@ -60,6 +55,40 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = each.value.missing
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "doctor_unrepaired" {
+  alarm_name          = "${var.name}-doctor-unrepaired"
+  alarm_description   = "Something stays wrong that the doctor could not mend: run `gas doctor` and read what it says."
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id          = "unrepaired"
+    label       = "found and not mended"
+    expression  = "FILL(violations, 0) - FILL(repairs, 0)"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = toset(["violations", "repairs"])
+
+    content {
+      id = metric_query.value
+
+      metric {
+        namespace   = "GAS"
+        metric_name = metric_query.value
+        dimensions  = { verb = "doctor" }
+        period      = local.doctor_period
+        stat        = "Sum"
+      }
+    }
+  }
 }
 
 # A doctor that has died reports nothing at all.

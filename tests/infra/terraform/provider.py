@@ -30,8 +30,6 @@ FACTS: dict[str, dict[str, Any]] = {
     "aws_caller_identity": {"account_id": ACCOUNT, "id": ACCOUNT},
     "aws_partition": {"partition": "aws", "dns_suffix": "amazonaws.com", "id": "aws"},
     "aws_region": {"region": REGION, "name": REGION, "id": REGION},
-    "aws_availability_zones": {"names": [REGION + zone for zone in "abc"], "zone_ids": ["use1-az1", "use1-az2", "use1-az3"]},
-    "aws_ec2_managed_prefix_list": {"id": "pl-63a5400a"},
 }
 
 # what an applied resource is called; {…} are its own attributes

@@ -112,8 +112,10 @@ def test_every_alarm_reaches_somebody(deployment) -> None:
 def test_alarms_name_metrics_that_daemons_report(deployment) -> None:
     from app.metrics import NAMESPACE, Metric
 
-    ours = [alarm for alarm in deployment.planned("aws_cloudwatch_metric_alarm").values() if alarm["namespace"] == NAMESPACE]
-    assert {alarm["metric_name"] for alarm in ours} <= set(Metric) and len(ours) == 2
+    alarms = deployment.planned("aws_cloudwatch_metric_alarm").values()
+    queries = [query["metric"][0] for alarm in alarms for query in alarm.get("metric_query", []) if query["metric"]]
+    ours = {said["metric_name"] for said in (*alarms, *queries) if said["namespace"] == NAMESPACE}
+    assert ours == {Metric.VIOLATIONS, Metric.REPAIRS}
     (dashboard,) = deployment.applied("aws_cloudwatch_dashboard").values()
     shown = [metric for widget in json.loads(dashboard["dashboard_body"])["widgets"] for metric in widget["properties"]["metrics"]]
     assert {metric[1] for metric in shown if metric[0] == NAMESPACE} <= set(Metric)

@@ -1,0 +1,38 @@
+# Each rule of variables.tf, broken once.
+
+mock_provider "aws" {}
+
+variables {
+  name   = "gas-test"
+  domain = "gas.example.org"
+}
+
+run "name_with_capitals" {
+  command = plan
+
+  variables {
+    name = "Gas"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "domain_that_is_none" {
+  command = plan
+
+  variables {
+    domain = "gas"
+  }
+
+  expect_failures = [var.domain]
+}
+
+run "sender_with_domain" {
+  command = plan
+
+  variables {
+    sender = "gas@example.org"
+  }
+
+  expect_failures = [var.sender]
+}

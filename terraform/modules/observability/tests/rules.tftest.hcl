@@ -1,0 +1,64 @@
+# Each rule of variables.tf, broken once.
+
+mock_provider "aws" {}
+
+variables {
+  name               = "gas-test"
+  alarm_emails       = ["oncall@example.org"]
+  tiers              = ["web"]
+  front              = { LoadBalancer = "app/gas-test/0", TargetGroup = "targetgroup/gas-test/0" }
+  queue_names        = { job_requests = "gas-test_job_requests" }
+  table_names        = { jobs = "gas-test_jobs" }
+  group_names        = { web = "gas-test-web" }
+  monthly_budget_usd = 100
+}
+
+run "name_with_capitals" {
+  command = plan
+
+  variables {
+    name = "Gas"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "nobody_hears" {
+  command = plan
+
+  variables {
+    alarm_emails = []
+  }
+
+  expect_failures = [var.alarm_emails]
+}
+
+run "days_that_cloudwatch_lacks" {
+  command = plan
+
+  variables {
+    log_days = 10
+  }
+
+  expect_failures = [var.log_days]
+}
+
+run "doctor_once_a_day" {
+  command = plan
+
+  variables {
+    doctor_seconds = 86400
+  }
+
+  expect_failures = [var.doctor_seconds]
+}
+
+run "no_budget" {
+  command = plan
+
+  variables {
+    monthly_budget_usd = 0
+  }
+
+  expect_failures = [var.monthly_budget_usd]
+}
