@@ -1,0 +1,49 @@
+"""Debian's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from playwright.async_api import ConsoleMessage, Page, async_playwright
+
+SWITCHES = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-sandbox",
+]
+OpenPage = Callable[..., Coroutine[Any, Any, Page]]
+
+
+@pytest.fixture
+async def open_page() -> AsyncIterator[OpenPage]:
+    """Opens pages, each in a browser profile of its own. An error that a page logs or throws fails the test."""
+    complaints: list[str] = []
+
+    async with async_playwright() as playwright, AsyncExitStack() as stack:
+        chromium = shutil.which("chromium")
+        assert chromium, "these tests need Debian's chromium: apt-get install chromium"
+        browser = await playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
+        stack.push_async_callback(browser.close)
+
+        async def new(**options: Any) -> Page:
+            context = await browser.new_context(**options)
+            page = await context.new_page()
+            page.set_default_timeout(20_000)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
+            return page
+
+        yield new
+    assert complaints == []
+
+
+def is_complaint(said: ConsoleMessage) -> bool:
+    return said.type == "error" and "the server responded with a status of" not in said.text
