@@ -49,6 +49,7 @@ def annotate(
         finisher = Finisher(found, bundle)
         versions = tool_versions()
         expected = max(found.records + found.splits, 1)
+        progress("annotating", 0, 0.0)
         with bgzf.Writer(work / VCF) as result, pipeline.stream(found, bundle, work) as batches:
             result.write(finisher.header(_provenance(found, bundle, versions)))
             for lines in batches:

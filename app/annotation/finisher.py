@@ -1,5 +1,6 @@
 """The last step of the stream: consequences corrected and ranked, masks lifted, contig names restored, everything counted."""
 
+import re
 from collections.abc import Callable
 
 from app.annotation import tags
@@ -12,6 +13,7 @@ from app.annotation.reference import Bundle
 from app.annotation.summary import Tally
 
 _RAW = tags.RAW.encode() + b"="
+_FREQUENCY = re.compile(rb"[\t;]AF=([0-9][^,;\t\n]*)")
 _MEMO = 50_000
 
 
@@ -24,7 +26,8 @@ class Finisher:
         self._restored = {contig.encode(): name for name, contig in survey.names.items()}
         self._coding = {contig.encode(): by_name for contig, by_name in special(bundle).items()}
         self._memo: dict[bytes, Consequence] = {}
-        self._track_marks = [(track.id, tuple(f"{c.tag}=".encode() for c in track.columns)) for track in bundle.tracks]
+        self._tracks = [(track.id, [(c.tag, f"{c.tag}=".encode()) for c in track.columns]) for track in bundle.tracks]
+        self._has_frequency = b"AF" in survey.header.fields["INFO"]
 
     def header(self, provenance: tuple[bytes, ...]) -> bytes:
         """The header of the result: the user's, repaired, with the added tags declared."""
@@ -34,7 +37,8 @@ class Finisher:
 
     def lines(self, lines: list[bytes], write: Callable[[bytes], object]) -> None:
         """Finish a batch of records (without line ends)."""
-        out = []
+        out: list[bytes] = []
+        genotypes: list[bytes] = []
         tally = self.tally
         contigs = tally.contigs
         for line in lines:
@@ -64,16 +68,28 @@ class Finisher:
             if found:
                 tally.consequence(found)
             if b"GAS_" in info:
-                for track, marks in self._track_marks:
-                    if any(mark in info for mark in marks):
-                        tally.tracks[track] += 1
+                self._count_tracks(info)
             contig = self._restored[contig]
             contigs[contig] += 1
             parts = [part for part in (before if before != b"." else b"", added, after) if part]
             info = b";".join(parts) or b"."
             out.append(b"\t".join((contig, position, identifier, ref, alt, quality, filters, info)) + tab + samples + b"\n")
+            if tab:
+                genotypes.append(samples)
         tally.records += len(lines)
-        write(b"".join(out))
+        if genotypes:
+            tally.samples(genotypes)
+        text = b"".join(out)
+        if self._has_frequency:
+            tally.frequency(_FREQUENCY.findall(text))
+        write(text)
+
+    def _count_tracks(self, info: bytes) -> None:
+        for track, tags_of_track in self._tracks:
+            found = [tag for tag, mark in tags_of_track if mark in info]
+            if found:
+                self.tally.tracks[track] += 1
+                self.tally.tags.update(found)
 
     def _interpret(self, raw: bytes, coding: dict | None, position: bytes, ref: bytes, alt: bytes) -> Consequence:  # type: ignore[type-arg]
         if coding is not None:

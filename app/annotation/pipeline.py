@@ -50,6 +50,7 @@ def commands(survey: Survey, bundle: Bundle, work: Path) -> list[list[str]]:
 def stream(survey: Survey, bundle: Bundle, work: Path) -> Iterator[Iterator[list[bytes]]]:
     """Run the stream; gives the records it puts out, in batches. Leaving the block checks that every child succeeded."""
     running: list[tuple[str, subprocess.Popen[bytes], IO[bytes]]] = []
+    feeder: _Feeder | None = None
     try:
         source: IO[bytes] | int = subprocess.PIPE
         for stage in commands(survey, bundle, work):
@@ -73,6 +74,10 @@ def stream(survey: Survey, bundle: Bundle, work: Path) -> Iterator[Iterator[list
             child.kill()
             child.wait()
             messages.close()
+            if child.stdout:
+                child.stdout.close()
+        if feeder:
+            feeder.join()
 
 
 class _Feeder(threading.Thread):

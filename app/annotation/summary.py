@@ -8,6 +8,23 @@ from app.annotation.alleles import kind
 from app.annotation.consequences import IMPACTS, SEVERITY, Consequence
 
 TRANSITIONS = frozenset({(b"A", b"G"), (b"G", b"A"), (b"C", b"T"), (b"T", b"C")})
+GENOTYPES = {
+    "homozygous reference": (b"0/0", b"0|0"),
+    "heterozygous": (b"0/1", b"0|1", b"1/0", b"1|0"),
+    "homozygous alternative": (b"1/1", b"1|1"),
+    "haploid reference": (b"0",),
+    "haploid alternative": (b"1",),
+    "missing": (b"./.", b".|.", b"."),
+}
+FREQUENCIES = (
+    (0.001, "≤ 0.1%"),
+    (0.01, "≤ 1%"),
+    (0.05, "≤ 5%"),
+    (0.1, "≤ 10%"),
+    (0.25, "≤ 25%"),
+    (0.5, "≤ 50%"),
+    (1.0, "≤ 100%"),
+)
 SHORT = 4  # alleles up to this length are counted by text first and classified at the end
 
 
@@ -20,6 +37,9 @@ class Tally:
     impacts: Counter[str] = field(default_factory=Counter)
     genes: Counter[str] = field(default_factory=Counter)
     tracks: Counter[str] = field(default_factory=Counter)
+    tags: Counter[str] = field(default_factory=Counter)
+    genotypes: Counter[str] = field(default_factory=Counter)
+    frequencies: Counter[str] = field(default_factory=Counter)
     contigs: Counter[bytes] = field(default_factory=Counter)
     _alleles: Counter[tuple[bytes, bytes]] = field(default_factory=Counter)
     _types: Counter[str] = field(default_factory=Counter)
@@ -35,6 +55,23 @@ class Tally:
         self.impacts[found.impact] += 1
         if found.gene:
             self.genes[found.gene] += 1
+
+    def samples(self, columns: list[bytes]) -> None:
+        """Count the genotypes of these records, each given as FORMAT and samples."""
+        text = b"\n".join([*columns, b""])
+        for name, spellings in GENOTYPES.items():
+            self.genotypes[name] += sum(
+                text.count(b"\t" + spelling + end) for spelling in spellings for end in (b":", b"\t", b"\n")
+            )
+
+    def frequency(self, values: list[bytes]) -> None:
+        """Count allele frequencies, given as text."""
+        for value in values:
+            try:
+                number = float(value)
+            except ValueError:
+                continue
+            self.frequencies[next((name for bound, name in FREQUENCIES if number <= bound), FREQUENCIES[-1][1])] += 1
 
     def types(self) -> Counter[str]:
         types = self._types.copy()
@@ -62,5 +99,8 @@ class Tally:
             "genes": dict(self.genes.most_common(1000)),
             "gene_count": len(self.genes),
             "tracks": dict(self.tracks),
+            "tags": dict(self.tags),
+            "genotypes": {name: self.genotypes[name] for name in GENOTYPES if self.genotypes[name]},
+            "frequencies": {name: self.frequencies[name] for _, name in FREQUENCIES} if self.frequencies else {},
             "contigs": {name.decode("utf-8", "replace"): count for name, count in self.contigs.items()},
         }

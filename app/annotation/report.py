@@ -1,0 +1,99 @@
+"""The HTML page about a result: one file, charts as inline SVG, no script, nothing loaded from anywhere."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --bar: #2f6f9f; --quiet: #5c6670; --line: #d5dae0 }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --paper: #15181c; --bar: #6cb0e0; --quiet: #a0a9b3; --line: #343b43 } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.6rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } svg { width: 100%; height: auto } svg text { fill: var(--ink); font-size: 13px }
+svg rect { fill: var(--bar) } .quiet { color: var(--quiet) } .facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 0 }
+.facts dt { color: var(--quiet) } .facts dd { margin: 0; font-size: 1.5rem }
+"""
+
+
+def html(summary: Mapping[str, Any], name: str = "") -> str:
+    """The page, complete; `name` is what its owner calls the file."""
+    title = escape(name or summary["name"])
+    bundle, source = summary["bundle"], summary["input"]
+    ratio = summary["ts_tv"]
+    facts = {
+        "Records read": f"{summary['records_in']:,}",
+        "Alleles written": f"{summary['records_out']:,}",
+        "Genes": f"{summary['gene_count']:,}",
+        "Ts/Tv": f"{ratio:.2f}" if ratio else "–",
+        "Samples": f"{source['samples']:,}",
+    }
+    charts = (
+        ("Impact", summary["impacts"]),
+        ("Consequences (the most severe of each allele)", summary["consequences"]),
+        ("Types of variants", summary["types"]),
+        ("Single-base changes", summary["substitutions"]),
+        ("Transitions and transversions", {"transitions": summary["transitions"], "transversions": summary["transversions"]}),
+        ("Allele frequency", summary["frequencies"]),
+        ("Genotypes", summary["genotypes"]),
+        ("Contigs", dict(list(summary["contigs"].items())[:40])),
+        ("Genes with the most alleles", dict(list(summary["genes"].items())[:25])),
+        (
+            "Known variants and regions",
+            {summary["track_titles"].get(track, track): count for track, count in summary["tracks"].items()},
+        ),
+    )
+    body = [
+        f"<h1>{title}</h1>",
+        f'<p class="quiet">Annotated with {escape(bundle["title"])} on {escape(summary["created"][:10])}.</p>',
+        '<dl class="facts">' + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items()) + "</dl>",
+        *(f"<h2>{escape(heading)}</h2>{bars(heading, counts)}" for heading, counts in charts if any(counts.values())),
+        "<h2>Repairs and flags</h2>",
+        _notes(summary["notes"]),
+        "<h2>Provenance</h2>",
+        _facts(
+            {
+                "Reference bundle": f"{bundle['id']} {bundle['version']} ({bundle['assembly']})",
+                "Software": ", ".join(f"{tool} {version}" for tool, version in summary["versions"].items()),
+                "Input SHA-256": source["sha256"],
+                "Input": f"VCF {source['vcf_version']}, {source['bytes']:,} bytes, compression: {source['compression']}",
+            }
+        ),
+    ]
+    head = (
+        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
+    )
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body><main>\n' + "\n".join(body) + "\n</main></body></html>\n"
+
+
+def bars(title: str, counts: Mapping[str, int]) -> str:
+    """A bar chart with its numbers written out; its text reads well to a screen reader, too."""
+    top = max(counts.values(), default=0) or 1
+    rows = []
+    for row, (label, count) in enumerate(counts.items()):
+        y = 26 * row
+        shown = label if len(label) <= 38 else label[:37] + "…"
+        rows.append(
+            f'<text x="290" y="{y + 17}" text-anchor="end">{escape(shown)}</text>'
+            f'<rect x="300" y="{y + 3}" width="{500 * count / top:.1f}" height="18"><title>{escape(label)}: {count:,}</title></rect>'
+            f'<text x="{306 + 500 * count / top:.1f}" y="{y + 17}">{count:,}</text>'
+        )
+    words = escape(f"{title}: " + ", ".join(f"{label} {count}" for label, count in counts.items()))
+    return f'<svg viewBox="0 0 900 {26 * len(counts)}" role="img" aria-label="{words}">{"".join(rows)}</svg>'
+
+
+def _notes(notes: list[dict[str, Any]]) -> str:
+    if not notes:
+        return "<p>None: the file was read as it is.</p>"
+    rows = "".join(
+        f"<tr><td>{escape(note['kind'])}</td><td>{escape(note['message'])}"
+        + (f'<br><span class="quiet">{escape("; ".join(note["examples"]))}</span>' if note["examples"] else "")
+        + f'</td><td class="n">{note["count"]:,}</td><td class="n">{note["line"] or ""}</td></tr>'
+        for note in notes
+    )
+    return f'<table><thead><tr><th>Kind</th><th>What</th><th class="n">Times</th><th class="n">First line</th></tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in facts.items())
+    return f"<table><tbody>{rows}</tbody></table>"

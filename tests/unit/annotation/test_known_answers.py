@@ -1,0 +1,142 @@
+"""Well-known mitochondrial variants get the consequences that the literature gives them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.annotation import reference
+from app.annotation.sequences import Sequences
+
+HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+
+KNOWN = [
+    # position, ref, alt, consequence, gene, protein
+    (3460, "G", "A", "missense_variant", "MT-ND1", "p.Ala52Thr"),
+    (11778, "G", "A", "missense_variant", "MT-ND4", "p.Arg340His"),
+    (14484, "T", "C", "missense_variant", "MT-ND6", "p.Met64Val"),
+    (8993, "T", "G", "missense_variant", "MT-ATP6", "p.Leu156Arg"),
+    (7445, "A", "G", "stop_retained_variant", "MT-CO1", "p.Ter514="),
+    (3243, "A", "G", "non_coding_transcript_exon_variant", "MT-TL1", None),
+    (1555, "A", "G", "non_coding_transcript_exon_variant", "MT-RNR1", None),
+    (73, "A", "G", "intergenic_variant", None, None),
+    (3697, "G", "A", "missense_variant", "MT-ND1", "p.Gly131Ser"),
+    (13513, "G", "A", "missense_variant", "MT-ND5", "p.Asp393Asn"),
+    # start codons of the vertebrate mitochondrial code: ATT, ATC, ATA, ATG, GTG
+    (3307, "A", "G", "start_lost", "MT-ND1", "p.Met1?"),
+    (4472, "T", "C", "start_retained_variant", "MT-ND2", "p.Met1="),
+    (4472, "T", "G", "start_retained_variant", "MT-ND2", "p.Met1="),
+    (4471, "T", "C", "start_lost", "MT-ND2", "p.Met1?"),
+    (14673, "T", "C", "start_retained_variant", "MT-ND6", "p.Met1="),
+    (14672, "A", "C", "start_lost", "MT-ND6", "p.Met1?"),
+    # terminal codons that polyadenylation completes
+    (4261, "T", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
+    (4262, "A", "G", "incomplete_terminal_codon_variant", "MT-ND1", None),
+    (5511, "T", "C", "incomplete_terminal_codon_variant", "MT-ND2", None),
+    (9990, "T", "C", "incomplete_terminal_codon_variant", "MT-CO3", None),
+    (10404, "T", "G", "incomplete_terminal_codon_variant", "MT-ND3", None),
+    (12137, "T", "C", "incomplete_terminal_codon_variant", "MT-ND4", None),
+    (15887, "T", "C", "incomplete_terminal_codon_variant", "MT-CYB", None),
+]
+
+
+def test_known_answers(run: Callable) -> None:
+    ordered = sorted(KNOWN)
+    found = run(HEADER + "".join(f"MT\t{position}\t.\t{ref}\t{alt}\t.\t.\t.\n" for position, ref, alt, *_ in ordered))
+    told = []
+    for index, (position, ref, alt, *_) in enumerate(ordered):
+        info = found.info(index)
+        told.append((position, ref, alt, info["GAS_CSQ"], info.get("GAS_GENE"), info.get("GAS_HGVSP")))
+    assert told == ordered
+
+
+def test_diseases_and_identifiers_of_confirmed_variants(run: Callable) -> None:
+    found = run(HEADER + "MT\t3243\t.\tA\tG\t.\t.\t.\nMT\t8993\t.\tT\tG\t.\t.\t.\n")
+    assert found.info(0)["GAS_RSID"] == "rs199474657"
+    assert "MELAS" in found.info(0)["GAS_DISEASE"]
+    assert found.info(1)["GAS_RSID"] == "rs199476133"
+
+
+def test_every_confirmed_variant_is_on_the_reference(rcrs: reference.Bundle) -> None:
+    import gzip
+
+    sequences = Sequences(rcrs.path(rcrs.fasta))
+    with gzip.open(rcrs.path("confirmed.tsv.gz"), "rt") as rows:
+        for row in rows:
+            contig, position, ref, *_ = row.split("\t")
+            assert sequences.get(contig, int(position) - 1, int(position) - 1 + len(ref)) == ref.encode(), row
+
+
+def test_the_embedded_sequence_is_the_revised_cambridge_reference(rcrs: reference.Bundle) -> None:
+    import hashlib
+
+    sequence = Sequences(rcrs.path(rcrs.fasta)).get("MT", 0, 20_000)
+    assert len(sequence) == 16569
+    assert sequence[3106:3107] == b"N"
+    assert hashlib.md5(sequence).hexdigest() == "c68f52674c9fb33aef52dcf399755519"
+    assert reference.verify(rcrs) == []
+
+
+CODONS = "TTT TTC TTA TTG TCT TCC TCA TCG TAT TAC TAA TAG TGT TGC TGA TGG CTT CTC CTA CTG CCT CCC CCA CCG CAT CAC CAA CAG CGT CGC CGA CGG \
+ATT ATC ATA ATG ACT ACC ACA ACG AAT AAC AAA AAG AGT AGC AGA AGG GTT GTC GTA GTG GCT GCC GCA GCG GAT GAC GAA GAG GGT GGC GGA GGG".split()
+VERTEBRATE_MITOCHONDRIAL = dict(zip(CODONS, "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSS**VVVVAAAADDEEGGGG", strict=True))
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
+
+
+def expected(sequence: str, start: int, end: int, strand: str, position: int, alt: str) -> str:
+    """The consequence of a substitution in a mitochondrial gene, by the definition of the code."""
+    bases = list(range(start, end + 1)) if strand == "+" else list(range(end, start - 1, -1))
+    offset = bases.index(position)
+    codon, within = divmod(offset, 3)
+    if codon * 3 + 3 > len(bases):
+        return "incomplete_terminal_codon_variant"
+    places = bases[codon * 3 : codon * 3 + 3]
+    read = str if strand == "+" else lambda bases: bases.translate(COMPLEMENT)
+    old = read("".join(sequence[place - 1] for place in places))
+    new = old[:within] + read(alt) + old[within + 1 :]
+    if codon == 0:
+        return "start_retained_variant" if new in ("ATT", "ATC", "ATA", "ATG", "GTG") else "start_lost"
+    before, after = VERTEBRATE_MITOCHONDRIAL[old], VERTEBRATE_MITOCHONDRIAL[new]
+    if before == after:
+        return "stop_retained_variant" if before == "*" else "synonymous_variant"
+    return "stop_lost" if before == "*" else "stop_gained" if after == "*" else "missense_variant"
+
+
+def test_every_possible_substitution_in_every_gene(run: Callable, rcrs: reference.Bundle) -> None:
+    """All 3 × 16,568 single-base changes against the genetic code itself."""
+    sequence = Sequences(rcrs.path(rcrs.fasta)).get("MT", 0, 20_000).decode()
+    genes = {}
+    for line in rcrs.path("genes.gff3").read_text().splitlines():
+        fields = line.split("\t")
+        if len(fields) > 8 and fields[2] == "CDS":
+            transcript = fields[8].split("Parent=transcript:")[1].split(";")[0]
+            genes[transcript] = int(fields[3]), int(fields[4]), fields[6]
+    sites = [(position, ref, alt) for position, ref in enumerate(sequence, 1) if ref != "N" for alt in "ACGT" if alt != ref]
+    found = run(HEADER + "".join(f"MT\t{position}\t.\t{ref}\t{alt}\t.\t.\t.\n" for position, ref, alt in sites))
+    assert len(found.records) == len(sites) == 3 * 16568
+    terms = {
+        "missense": "missense_variant",
+        "synonymous": "synonymous_variant",
+        "start_retained": "start_retained_variant",
+        "stop_retained": "stop_retained_variant",
+        "incomplete_terminal_codon": "incomplete_terminal_codon_variant",
+    }
+    wrong = []
+    for index, (position, _ref, alt) in enumerate(sites):
+        entries = [entry.split("|") for entry in found.info(index).get("BCSQ", "").split(",")]
+        told = {entry[2]: terms.get(entry[0].split("&")[0], entry[0].split("&")[0]) for entry in entries if len(entry) > 4}
+        for transcript, (start, end, strand) in genes.items():
+            if start <= position <= end:
+                right = expected(sequence, start, end, strand, position, alt)
+                if told.get(transcript) != right:
+                    wrong.append((position, alt, transcript, right, told.get(transcript)))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "../../etc/passwd", "x\ny\t;rm -rf $HOME.vcf", "вариант 变异.vcf", "", "-o"])
+def test_file_names_are_data(child: Callable, tmp_path: Path, name: str) -> None:
+    source = tmp_path / "input"
+    source.write_text(HEADER + "MT\t3460\t.\tG\tA\t.\t.\t.\n")
+    status, events, _ = child(source, tmp_path / "out", f"--name={name}")
+    assert (status, events[-1]["event"], events[-1]["records"]) == (0, "done", 1)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"]
