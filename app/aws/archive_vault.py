@@ -102,7 +102,9 @@ class VaultArchive:
     async def _send_whole(self, file: BinaryIO, description: str) -> str:
         body = await asyncio.to_thread(file.read)
         checksum = _root(await asyncio.to_thread(_leaves, body)).hex()
-        answer = await self.glacier.upload_archive(**self._where, archiveDescription=description, checksum=checksum, body=body)
+        answer = await self.glacier.upload_archive(
+            **self._where, archiveDescription=description, checksum=checksum, body=io.BytesIO(body)
+        )
         return answer["archiveId"]
 
     async def _send_parts(self, file: BinaryIO, description: str) -> str:

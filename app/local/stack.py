@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from rich.table import Table
 
 from app import topology
 from app.aws.clients import clients
+from app.local.demo import play
 from app.local.supervisor import Child, Supervisor
 from app.settings import Settings
 
@@ -65,8 +66,6 @@ def main(options: Options, *, demo: bool) -> int:
 
 
 async def _main(options: Options, demo: bool) -> int:
-    from app.local.demo import play
-
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -190,12 +189,12 @@ async def _listening(supervisor: Supervisor, *ports: int) -> None:
             raise StartFailed(f"nothing listens on port {port}: see {LOGS}")
 
 
-async def _unless_stopped(journey: object, stop: asyncio.Event) -> int:
-    playing, stopped = asyncio.ensure_future(journey), asyncio.create_task(stop.wait())  # type: ignore[type-var]
+async def _unless_stopped(journey: Coroutine[None, None, int], stop: asyncio.Event) -> int:
+    playing, stopped = asyncio.create_task(journey), asyncio.create_task(stop.wait())
     await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if playing.done():
-        return playing.result()  # type: ignore[return-value]
+        return playing.result()
     playing.cancel()
     return 130
 

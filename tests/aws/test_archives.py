@@ -1,0 +1,174 @@
+"""One suite for both archive backends: what one promises, the other keeps.
+
+moto's vault has no multipart, replies no tree hash and fails on what it does not have, so what concerns these runs on S3 alone.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from app.aws.archive_s3 import S3Archive
+from app.aws.archive_vault import MIB, VaultArchive
+from app.aws.archives import Damaged, Retrieval
+from app.aws.objects import Gone
+from app.domain.jobs import Job, Speed
+from app.domain.keys import Output, archive_key, output_key
+from app.services.backend import Backend
+
+both_backends = pytest.mark.parametrize("archive_backend", ["s3", "glacier"], indirect=True)
+
+
+async def stored(gas: Backend, body: bytes) -> Job:
+    """A job whose result is in the bucket."""
+    job = Job(user_id=str(uuid.uuid4()), job_id=str(uuid.uuid4()), rev=3)
+    key = output_key(job.user_id, job.job_id, 3, Output.RESULT)
+    await gas.results.s3.put_object(Bucket=gas.results.name, Key=key, Body=body, ChecksumAlgorithm="CRC64NVME")
+    return replace(job, result=key)
+
+
+async def archived(gas: Backend, body: bytes) -> Job:
+    job = await stored(gas, body)
+    archive = await gas.archive.store(job, 5)
+    assert archive
+    await gas.results.delete([str(job.result)])
+    return replace(job, result=None, archive=archive, rev=6)
+
+
+async def ready(gas: Backend, job: Job) -> Job:
+    started = await gas.archive.start(job, Speed.EXPEDITED)
+    job = replace(job, speed=started.speed, retrieval=started.retrieval)
+    if isinstance(gas.archive, VaultArchive):
+        backend = __import__("moto.glacier.models", fromlist=["glacier_backends"]).glacier_backends
+        vault = backend["123456789012"]["us-east-1"].vaults[gas.archive.vault]
+        vault.jobs[started.retrieval].et = vault.jobs[started.retrieval].st  # moto takes two seconds otherwise
+    return job
+
+
+@both_backends
+async def test_what_goes_in_comes_back(gas: Backend) -> None:
+    body = os.urandom(3_000_000)
+    job = await archived(gas, body)
+    assert await gas.archive.look(job) is Retrieval.NONE
+    key = output_key(job.user_id, job.job_id, 7, Output.RESULT)
+    assert not await gas.archive.bring_back(job, key)
+    job = await ready(gas, job)
+    assert await gas.archive.look(job) is Retrieval.READY
+    assert await gas.archive.bring_back(job, key)
+    assert await gas.results.read(key) == body
+
+
+@both_backends
+async def test_a_result_that_is_gone_is_not_archived(gas: Backend) -> None:
+    job = await stored(gas, b"x")
+    await gas.results.delete([str(job.result)])
+    assert await gas.archive.store(job, 5) is None
+
+
+@both_backends
+async def test_starting_twice_is_success(gas: Backend) -> None:
+    job = await archived(gas, b"x" * 100)
+    await gas.archive.start(job, Speed.EXPEDITED)
+    await gas.archive.start(job, Speed.STANDARD)
+
+
+async def test_deleting_twice_is_no_error_and_then_it_is_gone(gas: Backend) -> None:
+    job = await archived(gas, b"y" * 100)
+    await gas.archive.delete(str(job.archive))
+    await gas.archive.delete(str(job.archive))
+    assert await gas.archive.look(job) is Retrieval.NONE
+    assert not await gas.archive.bring_back(job, "results/elsewhere")
+    with pytest.raises(Gone):
+        await gas.archive.start(job, Speed.STANDARD)
+
+
+class Refusing:
+    """A client that refuses one call as AWS does, and passes every other on."""
+
+    def __init__(self, client: Any, operation: str, code: str, *, speed: str | None = None) -> None:
+        self.client, self.operation, self.code, self.speed, self.asked = client, operation, code, speed, []
+
+    def __getattr__(self, name: str) -> Any:
+        if name != self.operation:
+            return getattr(self.client, name)
+
+        async def call(**arguments: Any) -> Any:
+            request = arguments.get("RestoreRequest", {}).get("GlacierJobParameters") or arguments.get("jobParameters", {})
+            self.asked.append(request.get("Tier"))
+            if self.speed in (None, request.get("Tier")):
+                raise ClientError({"Error": {"Code": self.code, "Message": ""}}, self.operation)
+            return await getattr(self.client, name)(**arguments)
+
+        return call
+
+
+def refusing(gas: Backend, code: dict[str, str], speed: str | None) -> tuple[Any, Refusing]:
+    """The archive with a client that refuses to start retrievals of `speed`; error code by backend."""
+    if isinstance(gas.archive, VaultArchive):
+        client = Refusing(gas.archive.glacier, "initiate_job", code["glacier"], speed=speed)
+        return replace(gas.archive, glacier=client), client
+    assert isinstance(gas.archive, S3Archive)
+    client = Refusing(gas.archive.bucket.s3, "restore_object", code["s3"], speed=speed)
+    return replace(gas.archive, bucket=replace(gas.archive.bucket, s3=client)), client
+
+
+NO_CAPACITY = {"s3": "GlacierExpeditedRetrievalNotAvailable", "glacier": "InsufficientCapacityException"}
+THROTTLED = {"s3": "SlowDown", "glacier": "ThrottlingException"}
+
+
+@both_backends
+async def test_expedited_refused_for_capacity_goes_standard(gas: Backend) -> None:
+    job = await archived(gas, b"z" * 100)
+    archive, client = refusing(gas, NO_CAPACITY, "Expedited")
+    assert (await archive.start(job, Speed.EXPEDITED)).speed is Speed.STANDARD
+    assert client.asked == ["Expedited", "Standard"]
+
+
+@both_backends
+async def test_any_other_refusal_changes_no_speed(gas: Backend) -> None:
+    job = await archived(gas, b"z" * 100)
+    archive, client = refusing(gas, THROTTLED, "Expedited")
+    with pytest.raises(ClientError):
+        await archive.start(job, Speed.EXPEDITED)
+    assert client.asked == ["Expedited"]
+
+
+async def test_a_restore_already_in_progress_is_success(gas: Backend) -> None:
+    job = await archived(gas, b"z" * 100)
+    archive, client = refusing(gas, {"s3": "RestoreAlreadyInProgress"}, None)
+    assert (await archive.start(job, Speed.STANDARD)).speed is Speed.STANDARD
+    assert client.asked == ["Standard"]
+
+
+async def test_a_large_result_is_copied_in_parts(gas: Backend) -> None:
+    body = os.urandom(11 * MIB + 7)
+    assert isinstance(gas.archive, S3Archive)
+    archive = replace(gas.archive, copy_limit=6 * MIB, part_bytes=5 * MIB)
+    job = await stored(gas, body)
+    key = await archive.store(job, 5)
+    assert key == archive_key(job.user_id, job.job_id, 5)
+    head = await gas.results.head(key)
+    assert head and head.storage_class == "GLACIER" and head.size == len(body)
+
+
+async def test_a_damaged_copy_is_never_recorded(gas: Backend) -> None:
+    assert isinstance(gas.archive, S3Archive)
+    job = await stored(gas, b"whole")
+
+    class Damaging(Refusing):
+        def __getattr__(self, name: str) -> Any:
+            async def call(**arguments: Any) -> Any:
+                await self.client.put_object(Bucket=gas.results.name, Key=arguments["Key"], Body=b"other")
+                return {"CopyObjectResult": {}}
+
+            return call if name == "copy_object" else getattr(self.client, name)
+
+    bucket = replace(gas.results, s3=Damaging(gas.results.s3, "", ""))
+    with pytest.raises(Damaged):
+        await replace(gas.archive, bucket=bucket).store(job, 5)
+    assert await gas.results.head(archive_key(job.user_id, job.job_id, 5)) is None
