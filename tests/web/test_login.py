@@ -229,7 +229,7 @@ async def test_cookies_are_for_the_server_only(portal: Portal) -> None:
 @pytest.mark.parametrize("changes", [{"public_url": "https://gas.example.org"}])
 async def test_behind_https_cookies_are_secure_and_bound_to_the_host(portal: Portal) -> None:
     browser = await portal.browser()
-    answer = await browser.get("/login", follow=False)
+    answer = await browser.get("/login", headers={"Host": "gas.example.org"}, follow=False)
     line = answer.headers["Set-Cookie"]
     assert line.startswith("__Host-gas-login=") and "Secure" in line
     assert "max-age=" in answer.headers["Strict-Transport-Security"]
@@ -238,3 +238,16 @@ async def test_behind_https_cookies_are_secure_and_bound_to_the_host(portal: Por
 
 def cookie(browser: Browser) -> str:
     return next((one.value for one in browser.http.cookie_jar if one.key == "gas"), "")
+
+
+async def test_a_login_begins_at_the_public_address(portal: Portal) -> None:
+    browser = await portal.browser()
+    typed = portal.url.replace("127.0.0.1", "localhost")
+    page = await browser.get(f"{typed}/login?next=/profile")
+    assert urlsplit(page.url).path == "/v2/oauth2/authorize"
+    page = await browser.submit(page, email="a@example.org", name="A")
+    assert page.url == f"{portal.url}/profile"
+    # behind a proxy that renames the host it does not go round for ever
+    assert (await browser.get("/logout")).status == 200
+    other = await portal.browser()
+    assert urlsplit((await other.get(f"{typed}/login?here", follow=False)).headers["Location"]).path == "/v2/oauth2/authorize"

@@ -210,3 +210,17 @@ async def test_a_wrong_host_header_leads_nowhere_else(portal: Portal) -> None:
 
 def test_the_subject_of_an_address_is_the_same_in_every_case() -> None:
     assert subject("Ada@Example.org") == subject("ada@example.org")
+
+
+async def test_a_form_that_cannot_be_read_is_a_bad_request(portal: Portal) -> None:
+    browser = await portal.signed_in()
+    urlencoded = "application/x-www-form-urlencoded"
+    for kind, body in (
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=b", b"--c\r\n"),
+        (f"{urlencoded}; charset=none", b"a=b"),
+        (urlencoded, b"csrf=\xff\xfe%ff"),
+    ):
+        headers = {"Content-Type": kind, "Origin": portal.url}
+        async with browser.http.post(f"{portal.url}/subscribe", data=body, headers=headers) as answer:
+            assert answer.status in (400, 403), kind

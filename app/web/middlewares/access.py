@@ -62,6 +62,10 @@ async def _demand_own_form(request: web.Request) -> None:
     came_from = request.headers.get("Origin")
     if came_from is not None and came_from != origin(request.app[SETTINGS].public_url):
         raise web.HTTPForbidden
-    shown = request.headers.get(CSRF_HEADER) or str((await request.post()).get("csrf", ""))
+    try:
+        form = await request.post()
+    except (ValueError, LookupError) as error:
+        raise web.HTTPBadRequest from error
+    shown = request.headers.get(CSRF_HEADER) or str(form.get("csrf", ""))
     if not request[CSRF] or not secrets.compare_digest(shown.encode(), request[CSRF].encode()):
         raise web.HTTPForbidden

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from aiohttp import web
 
+from app.annotation import render
 from app.aws.objects import Gone, content_disposition
 from app.domain.jobs import Job
 from app.domain.keys import Output, input_key
@@ -40,22 +42,17 @@ async def input_file(request: web.Request) -> web.Response:
 async def log(request: web.Request) -> web.Response:
     """The count log, rendered from the job's summary."""
     job = await _job(request)
-    values = await _summary(request, job)
-    from app.annotation import render
-
-    return web.Response(text=render.count_log(values, job.file_name), content_type="text/plain")
+    text = render.count_log(await _summary(request, job), job.file_name)
+    return web.Response(text=text, content_type="text/plain")
 
 
 async def summary(request: web.Request) -> web.Response:
     """The self-contained summary: a page of its own, or with `?download` a file."""
     job = await _job(request)
-    values = await _summary(request, job)
-    from app.annotation import render
-
     headers = {"Content-Security-Policy": REPORT_POLICY}
     if "download" in request.query:
         headers["Content-Disposition"] = content_disposition(f"{stem(job.file_name)}.summary.html")
-    return web.Response(text=render.html(values, job.file_name), content_type="text/html", headers=headers)
+    return web.Response(text=render.html(await _summary(request, job), job.file_name), content_type="text/html", headers=headers)
 
 
 def stem(file_name: str) -> str:
@@ -78,7 +75,7 @@ async def _link(request: web.Request, key: str | None, name: str, media_type: st
     return see_other(await request.app[BACKEND].results.link(key, download_as=name, media_type=media_type))
 
 
-async def _summary(request: web.Request, job: Job) -> dict[str, object]:
+async def _summary(request: web.Request, job: Job) -> dict[str, Any]:
     if job.summary is None:
         raise Refused("There is no summary yet: it is written when the annotation is complete.")
     try:

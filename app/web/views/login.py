@@ -12,6 +12,7 @@ import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import asdict
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp_session import get_session, new_session
@@ -25,7 +26,10 @@ ATTEMPT_SECONDS = 600
 
 
 async def login(request: web.Request) -> web.Response:
-    back = local_path(request.query.get("next", "/annotations"))
+    back, settings = local_path(request.query.get("next", "/annotations")), request.app[SETTINGS]
+    if request.host != urlsplit(settings.public_url).netloc and "here" not in request.query:
+        # cookies would stay at the name that was typed, such as localhost, and Globus leads back to the public one
+        return see_other(f"{settings.public_url}/login?{urlencode({'here': '', 'next': back})}")
     if request[ACCOUNT]:
         return see_other(back)
     attempt = Attempt(next=back)
