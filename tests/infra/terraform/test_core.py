@@ -31,8 +31,16 @@ def test_environment_is_planned(any_core, checkout: Callable[[], Path], environm
     any_core.prepare(here)
     any_core.run(here, "plan", "-input=false", "-out=plan", f"-var=archive_backend={backend}")
     plan = any_core.json(here, "show", "-json", "plan")
-    changes = [change for change in plan["resource_changes"] if change["mode"] == "managed"]
-    assert changes and all(change["change"]["actions"] == ["create"] for change in changes)
+    actions = {tuple(change["change"]["actions"]) for change in plan["resource_changes"] if change["mode"] == "managed"}
+    assert actions == {("create",)}
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder.startswith(("examples/", "bootstrap"))])
+def test_example_is_planned(any_core, checkout: Callable[[], Path], folder: str) -> None:
+    here = checkout() / folder
+    any_core.prepare(here)
+    variables = ["-var=account_id=123456789012"] if folder == "bootstrap" else []
+    any_core.run(here, "plan", "-input=false", *variables)
 
 
 def test_second_plan_finds_nothing_to_do(core, checkout: Callable[[], Path]) -> None:

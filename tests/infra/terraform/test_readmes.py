@@ -1,0 +1,70 @@
+"""What the documentation says is so: inputs and outputs, and the cost of dev at rest, part by part."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent.parent
+README = ROOT / "terraform" / "README.md"
+ROW = re.compile(r"^\| ([^|]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", re.MULTILINE)
+HOURS = 730
+
+
+def test_inputs_and_outputs_are_current() -> None:
+    done = subprocess.run([sys.executable, str(ROOT / "scripts" / "terraform_readmes.py"), "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, f"run python scripts/terraform_readmes.py: {done.stdout}{done.stderr}"
+
+
+def test_every_module_is_named() -> None:
+    linked = set(re.findall(r"\]\(modules/(\w+)\)", README.read_text()))
+    assert linked | {"gas"} == {path.name for path in (ROOT / "terraform" / "modules").iterdir()}
+
+
+@pytest.fixture
+def costs() -> dict[str, tuple[float, float, float]]:
+    """Quantity, unit price and month's price of each part."""
+    return {part: (float(many), float(price), float(month)) for part, many, price, month in ROW.findall(README.read_text())}
+
+
+def test_costs_add_up(costs: dict[str, tuple[float, float, float]]) -> None:
+    for part, (many, price, month) in costs.items():
+        assert month == pytest.approx(many * price, abs=0.006), part
+    (together,) = re.findall(r"\*\*together\*\* \| \| \| \*\*([\d.]+)\*\*", README.read_text())
+    assert float(together) == pytest.approx(sum(month for _, _, month in costs.values()), abs=0.001)
+
+
+def test_costs_count_what_is_planned(costs: dict[str, tuple[float, float, float]], deploy: Any) -> None:
+    dev = deploy("dev", "s3")
+    groups = dev.planned("aws_autoscaling_group").values()
+    instances = sum(group["min_size"] for group in groups)
+    (balancer,) = dev.applied("aws_lb").values()
+    alarms = dev.planned("aws_cloudwatch_metric_alarm").values()
+    metrics = sum(len([query for query in alarm.get("metric_query", []) if query["metric"]]) or 1 for alarm in alarms)
+    # a target tracking policy makes two alarms of its own
+    for policy in dev.planned("aws_autoscaling_policy").values():
+        for tracking in policy["target_tracking_configuration"]:
+            metrics += 2 * len([m for m in tracking["customized_metric_specification"][0]["metrics"] if m["metric_stat"]])
+    volumes = sum(
+        group["min_size"] * template["block_device_mappings"][0]["ebs"][0]["volume_size"]
+        for group in groups
+        for template in dev.planned("aws_launch_template").values()
+        if template["name"] == group["name"]
+    )
+    expected = {
+        "load balancer": HOURS,
+        "public IPv4": HOURS * (len(dev.planned("aws_subnet")) // 2 + instances),
+        "instances": HOURS * instances,
+        "their gp3 volumes": volumes,
+        "alarms": metrics - 10,
+        "secrets": len(dev.planned("aws_secretsmanager_secret")),
+    }
+    assert not dev.planned("aws_nat_gateway") and balancer
+    said = {start: many for start in expected for part, (many, _, _) in costs.items() if part.startswith(start)}
+    assert said == expected, json.dumps(expected)
