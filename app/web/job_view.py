@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from aiohttp import web
 
+from app.annotation.errors import EngineError
+from app.annotation.reference import find
 from app.domain.accounts import PLANS
 from app.domain.jobs import Job, Status, Tier
 from app.web.keys import BACKEND, QUEUE_VIEW, account
@@ -18,6 +21,7 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
         "job": job,
         "state": state(job),
         "badge": badge(job),
+        "reference": _title(job.bundle),
         "moves": moves(job, account(request).plan),
         "waiting": await request.app[QUEUE_VIEW].waiting() if job.status is Status.PENDING else 0,
         "archived_at": await _archived_at(request, job),
@@ -33,3 +37,12 @@ async def _archived_at(request: web.Request, job: Job) -> int | None:
     due = job.finished_at + 1000 * await request.app[QUEUE_VIEW].retention()
     # given back by the archive, or restored: when its turn comes again, the record does not say
     return due if due > request.app[BACKEND].now() - 600_000 else None
+
+
+@cache
+def _title(bundle: str) -> str:
+    """What a reference bundle is called; its id, where it is none of the embedded ones."""
+    try:
+        return find(bundle).title
+    except EngineError:
+        return bundle

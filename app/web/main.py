@@ -61,6 +61,7 @@ def run(settings: Settings) -> None:
         print=None,
         loop=uvloop.new_event_loop(),
     )
+    log.info("portal stopped")
 
 
 async def _connections(app: web.Application) -> AsyncIterator[None]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.annotation.engine import annotate
+from app.annotation.reference import find
 from app.domain.accounts import Plan
 from app.domain.jobs import Fault, Job, Speed, State, Status, Tier, Trigger
 from app.services.subscriptions import change_plan
 from app.web import keys
+from app.web.assets import STATIC
 from app.web.states import BADGES, badge, moves, state
 
 if TYPE_CHECKING:
@@ -117,6 +122,23 @@ async def test_the_result_is_one_click_away_under_the_users_name(portal: Portal)
     page = await browser.get(f"/annotations/{job.job_id}/result")
     assert page.text == "result"
     assert "filename*=UTF-8''p%C3%A4ti_ent.annot.vcf.gz" in page.headers["Content-Disposition"]
+
+
+async def test_log_and_summary_are_rendered_from_what_the_engine_counted(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    counted = annotate(STATIC / "sample.vcf", tmp_path, name="sample.vcf", bundle=find("rcrs")).summary
+    results = portal.backend.results
+    await results.s3.put_object(Bucket=results.name, Key="results/s", Body=json.dumps(counted).encode())
+    name = "<script>alert(1)</script>\n.vcf"
+    job = await portal.job(ME, *CLAIM, (Trigger.COMPLETE, {**RESULT, "summary": "results/s"}), file_name=name)
+    log = await browser.get(f"/annotations/{job.job_id}/log")
+    assert log.headers["Content-Type"].startswith("text/plain") and "Total: 19\n" in log.text
+    summary = await browser.get(f"/annotations/{job.job_id}/summary")
+    assert "<script" not in summary.text and "MT-TL1" in summary.text
+    # it has styles of its own, and may do nothing
+    assert summary.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'; ")
+    saved = await browser.get(f"/annotations/{job.job_id}/summary?download")
+    assert saved.headers["Content-Disposition"].startswith("attachment; ")
 
 
 async def test_free_users_see_when_a_result_moves_and_premium_users_do_not(portal: Portal) -> None:
