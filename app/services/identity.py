@@ -166,6 +166,10 @@ class Secrets:
         if user_id := owner_of(secret):
             await self.accounts.delete_item(user_id, self._item(secret))
 
+    async def revoke_digest(self, user_id: str, digest: str) -> None:
+        """Revokes by what is stored, for an owner who does not have the secret at hand."""
+        await self.accounts.delete_item(user_id, f"{self.kind}#{digest}")
+
     async def revoke_all(self, user_id: str) -> None:
         """After this, none of the user's secrets of this kind is good."""
         async for values in self.list(user_id):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,7 +26,7 @@ OWN = [route for route in ROUTES if "{id" in route.path]
 def filled(route: Route, job_id: str = NOBODY) -> str:
     head, brace, tail = route.path.partition("{id")
     path = head + (job_id + tail.partition("}}" if "{36}}" in tail else "}")[2] if brace else "")
-    return path.replace("{digest}/{name}", "0/none.css")
+    return path.replace("{digest}/{name}", "0/none.css").replace("{digest:[0-9a-f]{64}}", "0" * 64)
 
 
 def named(route: Route) -> str:
@@ -93,17 +93,25 @@ async def test_a_token_in_the_address_is_none(portal: Portal) -> None:
 
 
 async def test_a_bearer_token_needs_no_csrf_and_no_cookie(portal: Portal) -> None:
-    await portal.signed_in("a@example.org")
+    browser = await portal.signed_in("a@example.org")
     job = await portal.job("a@example.org")
-    token = await portal.app[keys.TOKENS].issue(job.user_id, int(time.time()) + 60)
-    async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as http:
+    page = await browser.post("/profile/tokens", {"name": "<b>load test</b>", "days": "30"})
+    assert "&lt;b&gt;load test" in page.text and "<b>load" not in page.text
+    token = re.search(rf"{job.user_id}\.[\w-]+", page.text)
+    assert token and token[0] not in (await browser.get("/profile")).text
+    async with ClientSession(headers={"Authorization": f"Bearer {token[0]}"}) as http:
         async with http.get(f"{portal.url}/api/v1/jobs/{job.job_id}") as answer:
             assert (await answer.json())["job_id"] == job.job_id
         async with http.delete(f"{portal.url}/api/v1/jobs/{job.job_id}") as answer:
             assert answer.status == 204
         async with http.get(f"{portal.url}/profile", allow_redirects=False) as answer:
             assert answer.status == 303  # tokens are for the API
-        await portal.app[keys.TOKENS].revoke(token)
+        (digest,) = re.findall(r'action="/profile/tokens/(\w+)/revoke"', (await browser.get("/profile")).text)
+        other = await portal.signed_in()
+        await other.post(f"/profile/tokens/{digest}/revoke")
+        async with http.get(f"{portal.url}/api/v1/jobs") as answer:
+            assert answer.status == 200
+        await browser.post(f"/profile/tokens/{digest}/revoke")
         async with http.get(f"{portal.url}/api/v1/jobs") as answer:
             assert answer.status == 401
 

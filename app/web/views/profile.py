@@ -1,15 +1,44 @@
-"""The account: who, which plan, where signed in."""
+"""The account: who, which plan, where signed in, and the tokens of its programs."""
 
 from __future__ import annotations
+
+import time
 
 from aiohttp import web
 from aiohttp_session import get_session
 
-from app.web.keys import BILLING, SESSIONS, SETTINGS, account
+from app.web.keys import BILLING, SESSIONS, SETTINGS, TOKENS, account
 from app.web.pages import page, see_other
+
+TOKEN_DAYS = (7, 30, 90, 365)
+DAY = 86_400
 
 
 async def profile(request: web.Request) -> web.Response:
+    return await _profile(request)
+
+
+async def revoke_sessions(request: web.Request) -> web.Response:
+    await request.app[SESSIONS].revoke_all(account(request).user_id)
+    (await get_session(request)).invalidate()
+    return see_other("/")
+
+
+async def create_token(request: web.Request) -> web.Response:
+    """Makes a token and shows it, this once: only its hash is kept."""
+    form, now = await request.post(), int(time.time())
+    days = next((days for days in TOKEN_DAYS if str(days) == form.get("days")), TOKEN_DAYS[0])
+    name = str(form.get("name", "")).strip()[:100] or "token"
+    token = await request.app[TOKENS].issue(account(request).user_id, now + days * DAY, created=now, name=name)
+    return await _profile(request, token)
+
+
+async def revoke_token(request: web.Request) -> web.Response:
+    await request.app[TOKENS].revoke_digest(account(request).user_id, request.match_info["digest"])
+    return see_other("/profile")
+
+
+async def _profile(request: web.Request, token: str = "") -> web.Response:
     user, billing = account(request), request.app[BILLING]
     return page(
         request,
@@ -17,10 +46,7 @@ async def profile(request: web.Request) -> web.Response:
         limits=request.app[SETTINGS].limits(user.plan),
         subscription=await billing.subscription(user) if billing else None,
         sessions=[kept async for kept in request.app[SESSIONS].list(user.user_id)],
+        tokens=[kept async for kept in request.app[TOKENS].list(user.user_id)],
+        token_days=TOKEN_DAYS,
+        fresh_token=token,
     )
-
-
-async def revoke_sessions(request: web.Request) -> web.Response:
-    await request.app[SESSIONS].revoke_all(account(request).user_id)
-    (await get_session(request)).invalidate()
-    return see_other("/")
