@@ -31,8 +31,7 @@ class Finisher:
 
     def header(self, provenance: tuple[bytes, ...]) -> bytes:
         """The header of the result: the user's, repaired, with the added tags declared."""
-        lengths = {contig.name: contig.length for contig in self._bundle.contigs}
-        contigs = {name: lengths[contig] for name, contig in self._survey.names.items()}
+        contigs = self._survey.contigs(self._bundle)
         return self._survey.header.text(contigs, added=(*tags.declarations(tags.added(self._bundle)), *provenance))
 
     def lines(self, lines: list[bytes], write: Callable[[bytes], object]) -> None:
@@ -48,7 +47,15 @@ class Finisher:
             flag = b""
             if alt.startswith(MASK):
                 alt = unmask(alt)
-                flag = b"breakend" if not alt.isalpha() else b"ref_mismatch" if _plain(ref) and _plain(alt) else b"ambiguous"
+                flag = (
+                    b"symbolic"
+                    if alt[:1] == b"<"
+                    else b"breakend"
+                    if not alt.isalpha()
+                    else b"ref_mismatch"
+                    if _plain(ref) and _plain(alt)
+                    else b"ambiguous"
+                )
             start = info.find(_RAW)
             found = None
             if start >= 0:

@@ -32,6 +32,12 @@ class Survey:
     sorted: bool
     changed: bool
 
+    def contigs(self, bundle: Bundle) -> dict[bytes, int]:
+        """Names and lengths for the header; all of the bundle's if there is no record, for csq crashes without any."""
+        lengths = {contig.name: contig.length for contig in bundle.contigs}
+        names = self.names or {name.encode(): name for name in lengths}
+        return {name: lengths[contig] for name, contig in names.items()}
+
     @property
     def renamed(self) -> bool:
         return any(name.decode("utf-8", "replace") != contig for name, contig in self.names.items())
@@ -165,8 +171,7 @@ def survey(source: Source, bundle: Bundle, progress: Progress) -> Survey:
 
 def feed(found: Survey, bundle: Bundle, write: Callable[[bytes], object]) -> None:
     """Read the surveyed input again and write it as the VCF that bcftools is given."""
-    lengths = {contig.name: contig.length for contig in bundle.contigs}
-    write(found.header.text({name: lengths[contig] for name, contig in found.names.items()}, inner=True))
+    write(found.header.text(found.contigs(bundle), inner=True))
     lines = Lines(found.source, Notes(silent=True))
     lines.header()
     if not found.changed:

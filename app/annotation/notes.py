@@ -40,6 +40,7 @@ CODES: dict[str, tuple[str, str]] = {
     "reference_block": ("info", "reference blocks (gVCF) and sites without a variant passed through"),
     "spanning_deletion": ("info", "* alleles (deletions that begin upstream) passed through without consequence"),
     "local_alleles": ("info", "local-allele fields (LAA and friends) are not split with the alleles"),
+    "tag_name": ("info", "tag names that the VCF specification does not allow kept"),
     "warning": ("info", "remarks of bcftools"),
 }
 

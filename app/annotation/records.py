@@ -21,6 +21,7 @@ GENOTYPE = rb"[/|]?(?:[0-9]++|\.)(?:[/|](?:[0-9]++|\.))*+"
 PATTERNS = {b"Integer": INTEGERS, b"Float": FLOATS}
 VALID = {type_: re.compile(pattern).fullmatch for type_, pattern in PATTERNS.items()}
 WIDER = {b"Integer": b"Float", b"Float": b"String"}
+TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
 LOCAL_ALLELES = re.compile(rb"L(?:AA|AD|GT|PL|GP|GL|EC|AF)")
 
 
@@ -181,6 +182,8 @@ class Records:
         if len(fields) == 8 and self._width > 8:
             self.notes.add("missing_format", number)
             return [*fields, b"GT" if self.header.samples else b".", *[b"."] * len(self.header.samples)]
+        if min(len(fields), self._width) < 10:
+            raise InputError(f"Line {number} has {len(fields)} columns, the header has {self._width}.", number)
         got, wanted = max(len(fields) - 9, 0), len(self.header.samples)
         raise InputError(
             f"Line {number} has {got} genotype column{'s' if got != 1 else ''}, the header declares {wanted} sample{'s' if wanted != 1 else ''}.",
@@ -190,6 +193,8 @@ class Records:
     def _known_contig(self, fields: list[bytes], number: int) -> Contig:
         """The contig of the record; checks that the position is on it."""
         name = fields[0].strip()
+        if not name:
+            raise InputError(f"Line {number}: the CHROM column is empty.", number)
         contig = self.bundle.names.get(name.decode("utf-8", "replace"))
         if contig is None:
             raise assemblies.unknown_contig(name, self.header, self.bundle, number)
@@ -245,7 +250,8 @@ class Records:
             else:
                 self.notes.add("ambiguous", number, f"line {number}: REF {_text(ref[:20])}")
         fields[3] = ref
-        fields[4] = b",".join(self._mask(alt, strange, number) for alt in alts)
+        sized = self._has_length(fields[7], start + 1)
+        fields[4] = b",".join(self._mask(alt, strange or (alt.startswith(b"<DEL") and not sized), number) for alt in alts)
         return 0 if alts == [b"."] else len(alts)
 
     def _mask(self, alt: bytes, strange: bool, number: int) -> bytes:
@@ -269,6 +275,14 @@ class Records:
         )
         self.notes.add(code, number, f"line {number}: {_text(alt[:40])}")
         return alt if code in ("spanning_deletion", "reference_block", "symbolic") and not strange else mask(alt)
+
+    def _has_length(self, info: bytes, position: int) -> bool:
+        """Whether a structural variant says how long it is; bcftools norm moves deletions of no length to position 1."""
+        declared = self.header.fields["INFO"]
+        end, length = (re.search(rb"(?:^|;)%b=-?([0-9]{1,9})(?:[,;]|$)" % name, info) for name in (b"END", b"SVLEN"))
+        if end:
+            return int(end[1]) > position and declared[b"END"].type == b"Integer" if b"END" in declared else False
+        return bool(length and int(length[1]) and b"SVLEN" in declared and declared[b"SVLEN"].type == b"Integer")
 
     def _filters(self, fields: list[bytes], number: int) -> None:
         if fields[6] == b"0":
@@ -317,6 +331,8 @@ class Records:
                 Field(b"0", b"Flag") if value is None and kind == "INFO" else Field(b"1" if name == b"GT" else b".", b"String")
             )
             self.notes.add("undeclared", number, f"{kind}/{_text(name)}")
+            if not TAG_NAME.fullmatch(name):
+                self.notes.add("tag_name", number, f"{kind}/{_text(name)}")
         told = declared
         if told.type == b"Flag" and value is not None:
             told = Field(b".", b"String", told.description)

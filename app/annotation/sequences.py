@@ -25,6 +25,8 @@ class Sequences:
         if contig == self._contig and self._start <= start and end <= self._end:
             return self._bases[start - self._start : end - self._start]
         length = self._index[contig][0]
+        if start >= length:
+            return b""
         ahead = contig != self._contig or start >= self._start
         if not ahead or end - start > WINDOW:
             return self._read(contig, start, min(end, length))
