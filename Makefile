@@ -20,7 +20,7 @@ run: $(STAMP)  ## Run the whole service on this machine, until Ctrl-C (OPTIONS='
 	@$(BIN)/gas stack $(OPTIONS)
 
 demo: $(STAMP)  ## Play a user's whole journey on a stack of its own and print the timeline
-	@$(BIN)/gas stack --demo --port 0 --retention 5s --retrieval 5s $(OPTIONS)
+	@$(BIN)/gas stack --demo --folder .local/demo --port 0 --retention 5s --retrieval 5s $(OPTIONS)
 
 test: $(STAMP) lint  ## Run every test
 	$(BIN)/pytest -n auto --dist worksteal -q

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from enum import StrEnum
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +23,14 @@ app = typer.Typer(
     help="GAS, a genomics annotation service. Settings come from GAS_* and AWS_* variables: `gas settings` lists them.",
 )
 Verb = StrEnum("Verb", {verb: verb for verb in VERBS})  # type: ignore[misc]
+
+
+def seconds(text: str) -> int:
+    """Seconds from `300`, `300s`, `5m` or `1h`. Raises BadParameter."""
+    match = re.fullmatch(r"(\d+)(s|m|h)?", text.strip())
+    if not match:
+        raise typer.BadParameter(f"{text!r} is not a time: write 300, 300s or 5m")
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
 
 
 def _loop(main: object) -> None:
@@ -85,17 +95,21 @@ def show_settings() -> None:
 
 @app.command()
 def stack(
-    retention: Annotated[str, typer.Option(help="Time until free results are archived: 300s, 5m.")] = "300s",
-    retrieval: Annotated[str, typer.Option(help="Time that a retrieval from the archive takes.")] = "60s",
+    retention: Annotated[int, typer.Option(parser=seconds, metavar="TIME", help="Until free results are archived.")] = "5m",  # type: ignore[assignment]
+    retrieval: Annotated[int, typer.Option(parser=seconds, metavar="TIME", help="That a retrieval takes.")] = "1m",  # type: ignore[assignment]
     port: Annotated[int, typer.Option(help="The portal's port; another free one is taken if it is not free.")] = 8080,
     archive: Annotated[str, typer.Option(help="Archive backend: s3 or glacier.")] = "s3",
     annotators: Annotated[int, typer.Option(help="Number of annotate daemons.")] = 1,
+    folder: Annotated[Path, typer.Option(help="Where logs and the environment of the stack are written.")] = Path(".local"),
     demo: Annotated[bool, typer.Option(help="Play a user's whole journey, print its timeline, and stop.")] = False,
 ) -> None:
-    """Run the whole service on this machine, on stand-ins for AWS, Globus and Stripe, until Ctrl-C."""
-    from app.local.stack import Options, main, seconds
+    """Run the whole service on this machine, on stand-ins for AWS, Globus and Stripe, until Ctrl-C.
 
-    options = Options(seconds(retention), seconds(retrieval), port, archive, annotators)
+    A TIME is 300, 300s, 5m or 1h. What the stand-ins hold is forgotten at the end.
+    """
+    from app.local.stack import Options, main
+
+    options = Options(retention, retrieval, port, archive, annotators, folder)
     raise typer.Exit(main(options, demo=demo))
 
 

@@ -22,7 +22,7 @@ PATIENCE = 180
 KNOWN = {"3243": "MT-TL1", "11778": "p.Arg340His"}
 """What every annotation of the sample has to say, by position."""
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 class NotSeen(RuntimeError):

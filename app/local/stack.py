@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import secrets
+import shlex
 import signal
 import socket
 import sys
@@ -25,21 +25,25 @@ from app.local.demo import play
 from app.local.supervisor import Child, Supervisor
 from app.settings import Settings
 
-LOGS = Path(".local/logs")
 DAEMONS = ("archive", "restore", "thaw", "notify")
 SENDER = "gas@example.org"
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
 class Options:
-    """`retention` and `retrieval` are seconds; `port` 0 takes any free one."""
+    """`retention` and `retrieval` are seconds; `port` 0 takes any free one; `folder` holds logs and the environment."""
 
     retention: int = 300
     retrieval: int = 60
     port: int = 8080
     archive: str = "s3"
     annotators: int = 1
+    folder: Path = Path(".local")
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
 
 
 @dataclass
@@ -50,14 +54,6 @@ class Addresses:
     globus: str
     stripe: str
     environment: dict[str, str] = field(default_factory=dict)
-
-
-def seconds(text: str) -> int:
-    """Seconds from `300`, `300s` or `5m`. Raises ValueError."""
-    match = re.fullmatch(r"(\d+)(s|m|h)?", text.strip())
-    if not match:
-        raise ValueError(f"{text!r} is not a time: write 300, 300s or 5m")
-    return int(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
 
 
 def main(options: Options, *, demo: bool) -> int:
@@ -90,8 +86,8 @@ class StartFailed(RuntimeError):
 @asynccontextmanager
 async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Addresses]:
     """Starts everything and stops it again."""
-    LOGS.mkdir(parents=True, exist_ok=True)
-    for old in LOGS.glob("*.log"):
+    options.logs.mkdir(parents=True, exist_ok=True)
+    for old in options.logs.glob("*.log"):
         old.unlink()
     ports = _ports(options.port, 5)
     portal, aws, outbox, globus, stripe = (f"http://127.0.0.1:{port}" for port in ports)
@@ -107,13 +103,14 @@ async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Add
     try:
         for name, arguments in stand_ins.items():
             command = ["-m", f"app.local.{name}", *arguments]
-            await supervisor.start(Child(name, command, addresses.environment, LOGS / f"{name}.log"))
-        await _listening(supervisor, *ports[1:])
+            await supervisor.start(Child(name, command, addresses.environment, options.logs / f"{name}.log"))
+        await _listening(supervisor, options.logs, *ports[1:])
         addresses.environment |= await _create(options, addresses)
+        _write_environment(options.folder / "environment", addresses.environment)
         for name, arguments in ours.items():
             command = ["-m", "app.cli", *arguments]
-            await supervisor.start(Child(name, command, addresses.environment, LOGS / f"{name}.log"))
-        await _listening(supervisor, ports[0])
+            await supervisor.start(Child(name, command, addresses.environment, options.logs / f"{name}.log"))
+        await _listening(supervisor, options.logs, ports[0])
         yield addresses
     finally:
         await supervisor.stop()
@@ -157,6 +154,13 @@ async def _create(options: Options, addresses: Addresses) -> dict[str, str]:
         return await topology.create(aws, "gas_local", retention=options.retention)
 
 
+def _write_environment(path: Path, environment: dict[str, str]) -> None:
+    """What another `gas` command needs to work on this stack: `set -a; . .local/environment`."""
+    path.touch(mode=0o600)
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in environment.items() if name.startswith(("GAS_", "AWS_"))]
+    path.write_text("".join(lines))
+
+
 def _ports(wanted: int, count: int) -> list[int]:
     """Free ports of loopback; the first is `wanted` where it is free."""
     with contextlib.ExitStack() as stack:
@@ -173,7 +177,7 @@ def _ports(wanted: int, count: int) -> list[int]:
         return taken
 
 
-async def _listening(supervisor: Supervisor, *ports: int) -> None:
+async def _listening(supervisor: Supervisor, logs: Path, *ports: int) -> None:
     for port in ports:
         for _ in range(600):
             try:
@@ -186,7 +190,7 @@ async def _listening(supervisor: Supervisor, *ports: int) -> None:
             writer.close()
             break
         else:
-            raise StartFailed(f"nothing listens on port {port}: see {LOGS}")
+            raise StartFailed(f"nothing listens on port {port}: see {logs}")
 
 
 async def _unless_stopped(journey: Coroutine[None, None, int], stop: asyncio.Event) -> int:
@@ -202,7 +206,7 @@ async def _unless_stopped(journey: Coroutine[None, None, int], stop: asyncio.Eve
 def _greet(addresses: Addresses, options: Options) -> None:
     console.print(f"GAS is up.  [bold]{addresses.portal}[/bold]  the portal: sign in as anybody, a sample VCF is one click away")
     console.print(f"            {addresses.outbox}  the mail that was sent")
-    console.print(f"            {LOGS}/  a log file for each process")
+    console.print(f"            {options.logs}/  a log file for each process; {options.folder}/environment has the settings")
     console.print(f"Free results are archived {options.retention} s after completion; a retrieval takes {options.retrieval} s.")
     console.print("Stand-ins for AWS, Globus and Stripe keep nothing on disk: all is forgotten at the end. Ctrl-C stops.")
 

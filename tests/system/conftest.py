@@ -1,0 +1,158 @@
+"""The whole stack as its user starts it: separate processes, spoken to over HTTP only. Imports nothing of the product."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from aiohttp import ClientSession, FormData
+
+GAS = str(Path(sys.executable).with_name("gas"))
+
+
+@dataclass
+class Stack:
+    process: subprocess.Popen[str]
+    folder: Path
+    portal: str
+    outbox: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings that the stack wrote for other `gas` commands."""
+        words = shlex.split((self.folder / "environment").read_text())
+        return {**os.environ, **dict(word.split("=", 1) for word in words)}
+
+    def gas(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A `gas` command on this stack."""
+        return subprocess.run([GAS, *arguments], env=self.environment, capture_output=True, text=True, timeout=120)
+
+    def daemons(self) -> dict[int, str]:
+        """Process id and verb of each daemon that runs now."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            try:
+                status, command = (entry / "stat").read_text(), (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            ours = status.rpartition(")")[2].split()[1] == str(self.process.pid)
+            if ours and b"worker" in command:
+                found[int(entry.name)] = command[command.index(b"worker") + 1].decode()
+        return found
+
+    def mails(self) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{self.outbox}/mails.json") as answer:
+            return json.load(answer)
+
+    def logs(self) -> str:
+        return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in (self.folder / "logs").glob("*.log"))
+
+
+@pytest.fixture
+def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """A running stack with short waits; stopped with SIGTERM, as systemd or Ctrl-C would."""
+    options = ["--port", "0", "--retention", "3s", "--retrieval", "2s", "--annotators", "2", "--folder", str(tmp_path)]
+    process = subprocess.Popen([GAS, "stack", *options], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        said = ""
+        while "all is forgotten" not in said:
+            line = process.stdout.readline()
+            assert line, f"the stack ended: {said}"
+            said += line
+        portal, outbox = re.findall(r"http://127\.0\.0\.1:\d+", said)[:2]
+        stack = Stack(process, tmp_path, portal, outbox)
+        yield stack
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with process:
+            assert process.wait(60) == 0
+
+
+@dataclass
+class Person:
+    """Somebody who is signed in: cookies, and the token that forms carry."""
+
+    http: ClientSession
+    portal: str
+    csrf: str
+
+    async def call(self, method: str, path: str, **options: Any) -> Any:
+        headers = {"Origin": self.portal, "X-CSRF-Token": self.csrf}
+        async with self.http.request(method, f"{self.portal}{path}", headers=headers, **options) as answer:
+            assert answer.status < 400, (answer.status, await answer.text())
+            return await (answer.json() if "json" in answer.content_type else answer.read())
+
+    async def upload(self, name: str, body: bytes) -> str:
+        """Uploads as the portal's script does; replies the job id."""
+        upload = await self.call("POST", "/api/v1/jobs", json={"file_name": name})
+        form = FormData(upload["fields"])
+        form.add_field("file", body, filename=name)
+        async with self.http.post(upload["url"], data=form) as answer:
+            assert answer.status < 300, await answer.text()
+        job_id = upload["job"]["job_id"]
+        await self.call("POST", f"/api/v1/jobs/{job_id}/submit")
+        return job_id
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        return await self.call("GET", f"/api/v1/jobs/{job_id}")
+
+    async def subscribe(self) -> None:
+        await form(self.http, f"{self.portal}/subscribe", "/subscribe", {}, {})
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        before = ""
+        while True:
+            page = await self.call("GET", f"/api/v1/jobs?limit=100{before}")
+            found += page["jobs"]
+            if not page["next"]:
+                return found
+            before = f"&before={page['next']}"
+
+
+async def form(http: ClientSession, address: str, action: str, *fills: dict[str, str]) -> str:
+    """Opens a page and sends its form for `action`, filled in; then the last form of the page that comes back, and so on."""
+    async with http.get(address) as page:
+        text, url = await page.text(), str(page.url)
+    for filled in fills:
+        forms = [
+            (re.search(r'action="([^"]*)"', attributes), dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', body)))
+            for attributes, body in re.findall(r"<form([^>]*)>(.*?)</form>", text, re.DOTALL)
+        ]
+        target, hidden = next((one for one in forms if one[0] and action and one[0][1].endswith(action)), forms[-1])
+        target_url = urljoin(url, unescape(target[1]) if target else "")
+        body = {name: unescape(value) for name, value in hidden.items()}
+        async with http.post(target_url, data={**body, **filled}, headers={"Origin": "/".join(url.split("/")[:3])}) as page:
+            text, url = await page.text(), str(page.url)
+            assert page.status < 400, (page.status, url, text[:300])
+        action = ""
+    return text
+
+
+async def sign_in(http: ClientSession, portal: str, email: str) -> Person:
+    text = await form(http, f"{portal}/login", "", {"email": email, "name": "Test Person"})
+    token = re.search(r'<meta name="csrf" content="([^"]+)"', text)
+    assert token, text[:500]
+    return Person(http, portal, token[1])
+
+
+def patience(seconds: float) -> Iterator[None]:
+    """Yields until so many seconds have passed."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        yield
