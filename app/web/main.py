@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import AsyncIterator
 
@@ -15,6 +16,7 @@ from app.services.backend import backend
 from app.services.billing import billing
 from app.services.identity import Globus, Secrets
 from app.settings import Settings
+from app.systemd import feed_watchdog, notify
 from app.web import keys, routes
 from app.web.assets import Assets
 from app.web.live import polling
@@ -40,7 +42,7 @@ def create_app(settings: Settings) -> web.Application:
     app[keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)
     routes.add(app)
-    app.cleanup_ctx.append(_connections)
+    app.cleanup_ctx.extend((_connections, _service_manager))
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_close_live_pages)
     return app
@@ -80,5 +82,13 @@ async def _connections(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _service_manager(app: web.Application) -> AsyncIterator[None]:
+    watchdog = asyncio.create_task(feed_watchdog(), name="watchdog")
+    notify("READY=1")
+    yield
+    watchdog.cancel()
+
+
 async def _close_live_pages(app: web.Application) -> None:
+    notify("STOPPING=1")
     app[keys.LIVE].close()

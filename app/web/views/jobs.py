@@ -10,7 +10,7 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from app.services import submissions
 from app.web.job_view import view
-from app.web.keys import BACKEND, LIVE, account
+from app.web.keys import ACCOUNT, BACKEND, LIVE, account
 from app.web.pages import fragment, page, see_other
 from app.web.paths import job_id
 from app.web.states import moves
@@ -48,6 +48,7 @@ async def _send_changes(request: web.Request, stream: EventSourceResponse, found
     with suppress(ConnectionResetError, TimeoutError):
         async with aclosing(request.app[LIVE].watch(user.user_id, found_id)) as changes:
             async for found in changes:
+                request[ACCOUNT] = user = await request.app[BACKEND].accounts.get(user.user_id) or user
                 await stream.send(fragment(request, "annotation_panel.html", **await view(request, found)), event="panel")
                 if not moves(found, user.plan):
                     await stream.send("", event="end")
