@@ -182,6 +182,19 @@ async def test_invoices_are_at_stripe(portal: Portal) -> None:
     assert (await browser.post("/billing", follow=False)).headers["Location"].startswith(portal.stripe.url)
 
 
+@pytest.mark.parametrize("changes", [{"stripe_url": "http://127.0.0.1:9"}])
+async def test_without_an_answer_of_stripe_nothing_changes_and_the_profile_is_there(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    user_id = (await portal.account(ME)).user_id
+    await portal.backend.accounts.link_customer(user_id, "cus_x")
+    assert (await browser.get("/profile")).status == 200
+    page = await browser.post("/subscribe")
+    assert page.status == 503 and "Stripe" in page.text and "cus_x" not in page.text
+    about = event("customer.subscription.deleted", {"customer": "cus_x"})
+    assert await hook(portal, about) == 503  # so that Stripe tells it again
+    assert await plan(portal) is Plan.FREE
+
+
 @pytest.mark.parametrize("changes", [{"stripe_secret_key": ""}])
 async def test_without_stripe_plans_change_at_once(portal: Portal) -> None:
     browser = await portal.signed_in(ME)

@@ -41,6 +41,8 @@ async def test_nothing_but_the_public_pages_is_seen_without_a_login(portal: Port
             async with http.request(route.method, portal.url + filled(route), allow_redirects=False) as answer:
                 if route.path.startswith("/api/"):
                     assert (answer.status, answer.content_type) == (401, "application/problem+json"), named(route)
+                elif route.method != "GET":
+                    assert answer.status == 401 and 'href="/login"' in await answer.text(), named(route)
                 else:
                     assert answer.status == 303, named(route)
                     assert urlsplit(answer.headers["Location"]).path == "/login"

@@ -53,8 +53,10 @@ async def _by_session(request: web.Request) -> Account | None:
 def _please_sign_in(request: web.Request) -> web.HTTPException:
     if request.path.startswith("/api/"):
         return web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
-    back = request.path_qs if request.method in SAFE else "/"
-    return web.HTTPSeeOther(with_next("/login", back))
+    if request.method in SAFE:
+        return web.HTTPSeeOther(with_next("/login", request.path_qs))
+    # not sent on to Globus: browsers stop a form that is redirected where `form-action` does not allow
+    return web.HTTPUnauthorized()
 
 
 async def _demand_own_form(request: web.Request) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import ValidationError
+from stripe import StripeError
 
 from app.services.billing import Forged
 from app.services.identity import LoginFailed, ProviderDown
@@ -18,27 +18,32 @@ from app.web.pages import page
 
 log = structlog.get_logger()
 
-WORDS: dict[int, str] = {
-    400: "The request could not be understood.",
-    401: "Please sign in first.",
-    403: "This was not allowed: the form may be old. Please go back, reload the page and try again.",
-    404: "There is nothing here. It may have been deleted, or belong to somebody else.",
-    405: "This address does not do that.",
-    413: "That is too large.",
-    422: "Something in the request is not as it should be.",
-    503: "A service that we depend on does not answer. Please try again in a moment.",
+WORDS: dict[int, tuple[str, str]] = {
+    400: ("That did not work", "The request could not be understood."),
+    401: ("You are signed out", "Please sign in and try again."),
+    403: ("Not allowed", "The form may be old. Please go back, reload the page and try again."),
+    404: ("Not found", "There is nothing here. It may have been deleted, or belong to somebody else."),
+    405: ("Not possible", "This address does not do that."),
+    409: ("Not possible now", ""),
+    413: ("Too large", "That is more than can be taken here."),
+    422: ("Not quite right", "Something in the request is not as it should be."),
+    500: ("Something went wrong on our side", "Your data are safe; please try again."),
+    503: ("Please try again in a moment", "A service that we depend on does not answer."),
 }
-OURS = "Something went wrong on our side. Your data are safe; please try again."
 
 
 @dataclass(frozen=True)
 class Problem:
     status: int
-    detail: str
+    said: str = ""  # instead of the table's words
 
     @property
     def title(self) -> str:
-        return HTTPStatus(self.status).phrase
+        return WORDS[self.status][0]
+
+    @property
+    def detail(self) -> str:
+        return self.said or WORDS[self.status][1]
 
 
 @web.middleware
@@ -48,7 +53,7 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as answer:
         if answer.status < 400:
             raise
-        shown = render(request, Problem(answer.status, WORDS.get(answer.status, OURS if answer.status >= 500 else WORDS[400])))
+        shown = render(request, Problem(answer.status if answer.status in WORDS else 400))
         shown.headers.extend({name: answer.headers[name] for name in ("Allow", "WWW-Authenticate") if name in answer.headers})
         return shown
     except Exception as error:
@@ -58,7 +63,7 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 def _problem(error: Exception) -> Problem:
     match error:
         case NotFound():
-            return Problem(404, WORDS[404])
+            return Problem(404)
         case Refused():
             return Problem(409, str(error))
         case ValidationError():
@@ -68,12 +73,15 @@ def _problem(error: Exception) -> Problem:
             return Problem(400, "The sign-in did not work. It may have taken too long; please sign in again.")
         case ProviderDown():
             log.error("identity provider down", why=str(error))
-            return Problem(503, "Globus, where you sign in, does not answer. Please try again in a moment.")
+            return Problem(503, "Globus, where you sign in, does not answer.")
+        case StripeError():
+            log.error("billing down", why=str(error))
+            return Problem(503, "Stripe, where you pay, does not answer. Nothing was changed.")
         case Forged():
             log.warning("webhook refused", why=str(error))
-            return Problem(400, WORDS[400])
+            return Problem(400)
     log.exception("request failed")
-    return Problem(500, OURS)
+    return Problem(500)
 
 
 def render(request: web.Request, problem: Problem) -> web.Response:

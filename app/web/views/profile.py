@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from aiohttp import web
 from aiohttp_session import get_session
+from stripe import StripeError
 
 from app.web.keys import BILLING, SESSIONS, SETTINGS, TOKENS, account
 from app.web.pages import page, see_other
@@ -39,12 +41,15 @@ async def revoke_token(request: web.Request) -> web.Response:
 
 
 async def _profile(request: web.Request, token: str = "") -> web.Response:
-    user, billing = account(request), request.app[BILLING]
+    user, billing, subscription = account(request), request.app[BILLING], None
+    if billing:
+        with suppress(StripeError):  # the rest of the page is there without Stripe
+            subscription = await billing.subscription(user)
     return page(
         request,
         "profile.html",
         limits=request.app[SETTINGS].limits(user.plan),
-        subscription=await billing.subscription(user) if billing else None,
+        subscription=subscription,
         sessions=[kept async for kept in request.app[SESSIONS].list(user.user_id)],
         tokens=[kept async for kept in request.app[TOKENS].list(user.user_id)],
         token_days=TOKEN_DAYS,
