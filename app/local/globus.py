@@ -53,6 +53,7 @@ class Provider:
     issuer: str
     client_id: str
     client_secret: str
+    key_id: dict[str, str] = field(default_factory=dict)  # Globus names no key; a set of several would: {"kid": …}
     grants: dict[str, Grant] = field(default_factory=dict)
     people: dict[str, dict[str, str]] = field(default_factory=dict)  # by access token
     key: rsa.RSAPrivateKey = field(default_factory=lambda: _new_key())
@@ -76,7 +77,7 @@ class Provider:
 
     async def keys(self, request: web.Request) -> web.Response:
         public = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-        return web.json_response({"keys": [public | {"kid": "stand-in", "alg": "RS512", "use": "sig"}]})
+        return web.json_response({"keys": [public | self.key_id | {"alg": "RS512", "use": "sig"}]})
 
     async def authorize(self, request: web.Request) -> web.Response:
         query = dict(request.query)
@@ -148,9 +149,9 @@ class Provider:
         }
         claims = WRONG.get(wrong, lambda claims: claims)(claims)
         if wrong == "unsigned":
-            return jwt.encode(claims, "", algorithm="none", headers={"kid": "stand-in"})
+            return jwt.encode(claims, "", algorithm="none", headers=self.key_id)
         key = self.stray_key if wrong == "key" else self.key
-        return jwt.encode(claims, key, algorithm="RS512", headers={"kid": "stand-in"})
+        return jwt.encode(claims, key, algorithm="RS512", headers=self.key_id)
 
 
 def _new_key() -> rsa.RSAPrivateKey:

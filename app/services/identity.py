@@ -28,6 +28,9 @@ ALGORITHMS = ["RS256", "RS512"]
 LEEWAY = 30
 """Seconds that Globus's clock may be off ours."""
 
+ANSWER_SECONDS = 10
+"""How long Globus may take for one answer."""
+
 R = TypeVar("R")
 
 
@@ -69,7 +72,7 @@ class Globus:
 
     @classmethod
     def at(cls, settings: Settings) -> Globus:
-        return cls(settings, jwt.PyJWKClient(f"{settings.globus_url}/jwk.json", lifespan=3600, timeout=10))
+        return cls(settings, jwt.PyJWKClient(f"{settings.globus_url}/jwk.json", lifespan=3600, timeout=ANSWER_SECONDS))
 
     @property
     def redirect_uri(self) -> str:
@@ -97,7 +100,7 @@ class Globus:
 
     def _exchange(self, code: str, verifier: str) -> str:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri, "code_verifier": verifier}
-        with self._client() as client:
+        with self._client() as client, client.transport.tune(http_timeout=ANSWER_SECONDS):
             answer = client.oauth2_token(form)
         if not isinstance(token := answer.get("id_token"), str):
             raise LoginFailed("the answer has no id token")

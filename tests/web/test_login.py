@@ -59,6 +59,15 @@ async def test_the_request_to_the_provider_has_state_nonce_and_pkce(portal: Port
         assert len(one[name][0]) >= 32 and one[name] != other[name]
 
 
+async def test_a_key_is_chosen_by_the_name_that_the_token_gives(portal: Portal) -> None:
+    portal.provider.key_id = {"kid": "second"}
+    browser = await portal.browser()
+    assert signed_in(await browser.get(await back_from_provider(browser)))
+    portal.provider.key_id = {"kid": "unknown"}  # the portal has the keys already, and does not fetch them at every try
+    other = await portal.browser()
+    assert (await other.get(await back_from_provider(other))).status == 400
+
+
 async def test_a_wrong_id_token_is_refused(portal: Portal) -> None:
     browser = await portal.browser()
     for wrong in ("issuer", "audience", "nonce", "no_nonce", "expired", "subject", "key", "unsigned"):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import html
 import json
+import unicodedata
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from aiohttp import ClientSession, FormData
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.aws.objects import content_disposition
 from app.domain.jobs import Fault, Status, Trigger
 from app.domain.keys import input_key
 from app.domain.messages import JobRequested, parse
@@ -88,8 +93,6 @@ async def test_the_policy_of_the_form_names_key_and_size(portal: Portal) -> None
     _, made = await browser.api("POST", "/jobs", json={"file_name": "x.vcf"})
     assert made["fields"]["success_action_status"] == "201"
     assert made["fields"]["key"] == input_key((await portal.account("a@example.org")).user_id, made["job"]["job_id"])
-    from base64 import b64decode
-
     conditions = json.loads(b64decode(made["fields"]["policy"]))["conditions"]
     assert ["content-length-range", 0, 150_000] in conditions
 
@@ -215,6 +218,15 @@ async def test_an_upload_form_comes_back_to_the_public_address(portal: Portal) -
 )
 def test_the_stem_of_a_name(name: str, expected: str) -> None:
     assert stem(name) == expected
+
+
+@given(st.text(max_size=600))
+def test_any_name_makes_a_download(name: str) -> None:
+    name = "".join(c for c in name if unicodedata.category(c) != "Cs")
+    kept = stem(name)
+    assert kept and len(kept.encode()) <= 150 and not set(kept) & set('/\\:*?"<>|\0\r\n')
+    header = content_disposition(f"{kept}.annot.vcf.gz")
+    assert header.isascii() and header.isprintable()
 
 
 def test_a_long_name_is_cut_between_characters() -> None:
