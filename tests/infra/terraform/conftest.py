@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent.parent.parent / "terraform"
@@ -37,10 +36,8 @@ class Core:
 
     def try_run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         found = shutil.which("terraform")
-        command = [found] if found else [sys.executable, str(HERE / "core.py")]
-        return subprocess.run(
-            [*command, f"-chdir={folder}", *arguments], env=self.environment, text=True, capture_output=True, timeout=300
-        )
+        command = [*([found] if found else [sys.executable, str(HERE / "core.py")]), f"-chdir={folder}", *arguments]
+        return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=300)
 
     def run(self, folder: Path, *arguments: str) -> str:
         done = self.try_run(folder, *arguments)
@@ -63,6 +60,7 @@ class Deployment:
 
     environment: str
     backend: str
+    folder: str
     plan: dict[str, Any]
     state: dict[str, Any]
 
@@ -103,16 +101,6 @@ def core() -> Iterator[Core]:
         provider.stdin.close()
 
 
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[str]:
-    """Address of an AWS emulator of these tests' own."""
-    server = ThreadedMotoServer("127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 def _real_provider() -> Path | None:
     mirrors = [*MIRRORS, *(Path(cache_dir) for cache_dir in [os.environ.get("TF_PLUGIN_CACHE_DIR")] if cache_dir)]
     return next((mirror for mirror in mirrors if any(mirror.glob("registry.terraform.io/hashicorp/aws/6.*"))), None)
@@ -123,11 +111,9 @@ def any_core(request: pytest.FixtureRequest) -> Core:
     """Terraform core with the stand-in, and once more with the real provider where there is one."""
     if request.param == "stand-in":
         return request.getfixturevalue("core")
-    aws = {
-        "AWS_ENDPOINT_URL": request.getfixturevalue("emulator"),
-        **{name: "testing" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")},
-    }
-    return Core({**_quiet(), **aws}, [f"-plugin-dir={_real_provider()}"])
+    # the emulator's fixture sets AWS_ENDPOINT_URL and credentials in the environment
+    request.getfixturevalue("aws_endpoint")
+    return Core(_quiet(), [f"-plugin-dir={_real_provider()}"])
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +129,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 
 
 @pytest.fixture(scope="session")
-def deploy(core: Core, checkout: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Deployment]:
+def deploy(
+    core: Core, checkout: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Deployment]:
     """Plans and applies an environment with a backend, once a test run, whatever the number of pytest's workers."""
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
@@ -159,7 +147,7 @@ def deploy(core: Core, checkout: Callable[[], Path], tmp_path_factory: pytest.Te
                 core.run(folder, "plan", "-input=false", "-out=plan", f"-var=archive_backend={backend}")
                 plan = core.json(folder, "show", "-json", "plan")
                 core.run(folder, "apply", "-input=false", "plan")
-                made = json.dumps({"plan": plan, "state": core.json(folder, "show", "-json")})
+                made = json.dumps({"folder": str(folder), "plan": plan, "state": core.json(folder, "show", "-json")})
                 file.write(made)
         return Deployment(environment, backend, **json.loads(made))
 

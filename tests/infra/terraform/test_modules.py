@@ -38,7 +38,9 @@ def test_every_rule_is_broken_once(module: str) -> None:
 @modules
 def test_every_variable_and_output_is_described(module: str) -> None:
     for file in ("variables.tf", "outputs.tf"):
-        blocks = re.findall(r'^(?:variable|output) "(\w+)" {\n(.*?)^}', (MODULES / module / file).read_text(), re.MULTILINE | re.DOTALL)
+        blocks = re.findall(
+            r'^(?:variable|output) "(\w+)" {\n(.*?)^}', (MODULES / module / file).read_text(), re.MULTILINE | re.DOTALL
+        )
         assert blocks
         for name, body in blocks:
             assert re.search(r"description = (\"[^\"]+\.\"|<<-EOT\n)", body), f"{name} has no sentence"

@@ -18,7 +18,9 @@ HOURS = 730
 
 
 def test_inputs_and_outputs_are_current() -> None:
-    done = subprocess.run([sys.executable, str(ROOT / "scripts" / "terraform_readmes.py"), "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "terraform_readmes.py"), "--check"], capture_output=True, text=True
+    )
     assert done.returncode == 0, f"run python scripts/terraform_readmes.py: {done.stdout}{done.stderr}"
 
 

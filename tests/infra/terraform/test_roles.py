@@ -189,7 +189,7 @@ def permissions(client: str, operation: str, target: str, node: ast.AST, adapter
     if operation == "TransactWriteItems":
         return {found for method in methods(adapter).values() for found in in_transaction(method, target)}
     if client == "sqs":
-        to_dead = operation == "GetQueueUrl" or "dead_letter_url" in ast.unparse(node) and operation == "SendMessage"
+        to_dead = operation == "GetQueueUrl" or ("dead_letter_url" in ast.unparse(node) and operation == "SendMessage")
         action = operation.removesuffix("Batch")
         return {(f"sqs:{action}", target + load()["dead_letter"]["suffix"] * to_dead)}
     return {(f"{client}:{operation}", {"glacier": "archives", "ses": "mail"}.get(client, target))}
@@ -231,9 +231,7 @@ def thing(arn: str) -> str:
 
 @pytest.fixture
 def policies(deployment: Any) -> dict[str, str]:
-    return {
-        re.split(r'["\]]', address)[-3]: values["policy"] for address, values in deployment.applied("aws_iam_policy").items()
-    }
+    return {re.split(r'["\]]', address)[-3]: values["policy"] for address, values in deployment.applied("aws_iam_policy").items()}
 
 
 @pytest.mark.parametrize("verb", STARTS)
@@ -268,6 +266,8 @@ def test_tiers_have_the_policies_of_their_daemons(deployment: Any) -> None:
     for values in deployment.applied("aws_iam_role_policy_attachment").values():
         policy = values["policy_arn"].rpartition("/")[2].removeprefix(f"gas-{deployment.environment}-")
         attached.setdefault(values["role"].removeprefix(f"gas-{deployment.environment}-"), set()).add(policy)
-    expected = {tier: set(json.loads(said)["gas_daemons"]) | {f"host-{tier}"} for tier, said in deployment.output("deployments").items()}
+    expected = {
+        tier: set(json.loads(said)["gas_daemons"]) | {f"host-{tier}"} for tier, said in deployment.output("deployments").items()
+    }
     assert attached == expected
     assert not deployment.planned("aws_iam_user") and not deployment.planned("aws_iam_access_key")

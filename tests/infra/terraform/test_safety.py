@@ -1,4 +1,4 @@
-"""What a reviewer would look for in every plan: nothing public, nothing unencrypted, nothing without a tag, an alarm or a way out."""
+"""What a reviewer looks for in every plan: nothing public, unencrypted, untagged, without an alarm or without a way out."""
 
 from __future__ import annotations
 
@@ -117,7 +117,9 @@ def test_alarms_name_metrics_that_daemons_report(deployment) -> None:
     ours = {said["metric_name"] for said in (*alarms, *queries) if said["namespace"] == NAMESPACE}
     assert ours == {Metric.VIOLATIONS, Metric.REPAIRS}
     (dashboard,) = deployment.applied("aws_cloudwatch_dashboard").values()
-    shown = [metric for widget in json.loads(dashboard["dashboard_body"])["widgets"] for metric in widget["properties"]["metrics"]]
+    shown = [
+        metric for widget in json.loads(dashboard["dashboard_body"])["widgets"] for metric in widget["properties"]["metrics"]
+    ]
     assert {metric[1] for metric in shown if metric[0] == NAMESPACE} <= set(Metric)
 
 
@@ -129,7 +131,9 @@ def test_logs_are_not_kept_for_ever(deployment) -> None:
 def test_no_secret_has_a_value(deployment) -> None:
     assert deployment.planned("aws_secretsmanager_secret")
     assert not deployment.planned("aws_secretsmanager_secret_version")
-    names = json.dumps([deployment.output("settings"), [t["user_data"] for t in deployment.applied("aws_launch_template").values()]])
+    names = json.dumps(
+        [deployment.output("settings"), [t["user_data"] for t in deployment.applied("aws_launch_template").values()]]
+    )
     assert "GAS_STRIPE_SECRET_KEY" not in names
 
 
@@ -176,7 +180,9 @@ def test_annotators_follow_their_backlog(deployment) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["aws_iam_policy", "aws_iam_role", "aws_s3_bucket_policy", "aws_sqs_queue_policy", "aws_sns_topic_policy"])
+@pytest.mark.parametrize(
+    "kind", ["aws_iam_policy", "aws_iam_role", "aws_s3_bucket_policy", "aws_sqs_queue_policy", "aws_sns_topic_policy"]
+)
 def test_policies_can_be_read_in_the_plan(deployment, kind: str) -> None:
     """A reviewer sees who may do what before it is so, but for the ARN of a secret, which AWS makes up."""
     for address, values in deployment.planned(kind).items():

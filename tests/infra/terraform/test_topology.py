@@ -1,20 +1,16 @@
-"""Terraform and the local stack make the same queues, topics, subscriptions, tables, indexes and buckets, attribute by attribute."""
+"""Terraform and the local stack make the same queues, topics, tables and buckets, attribute by attribute."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 
 from app import topology
 
-SERVICES = ("sqs", "sns", "dynamodb", "s3", "glacier")
 DELIVERY = ("DelaySeconds", "VisibilityTimeout", "MessageRetentionPeriod")
 
 
@@ -33,30 +29,15 @@ def planned(request: pytest.FixtureRequest, deploy: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-async def local(emulator: str) -> Any:
-    """What the local stack makes in the emulator: the clients by service, and the settings that point at it."""
-    async with AsyncExitStack() as stack:
-        aws = {
-            service: await stack.enter_async_context(
-                get_session().create_client(
-                    service,
-                    region_name="us-east-1",
-                    endpoint_url=emulator,
-                    aws_access_key_id="testing",
-                    aws_secret_access_key="testing",
-                    config=AioConfig(s3={"addressing_style": "path"}),
-                )
-            )
-            for service in SERVICES
-        }
-        yield aws, await topology.create(aws, f"t{uuid.uuid4().hex[:10]}")
+async def local(aws: dict[str, Any]) -> dict[str, str]:
+    """What the local stack makes in the emulator: the settings that point at it."""
+    return await topology.create(aws, f"t{uuid.uuid4().hex[:10]}")
 
 
-async def test_queues_are_the_same(planned: Any, local: Any) -> None:
-    aws, settings = local
+async def test_queues_are_the_same(planned: Any, aws: dict[str, Any], local: dict[str, str]) -> None:
     dead = {name_of(values["arn"]): values for values in planned.applied("aws_sqs_queue").values()}
     made = {}
-    for name, url in json.loads(settings["GAS_QUEUE_URLS"]).items():
+    for name, url in json.loads(local["GAS_QUEUE_URLS"]).items():
         said = (await aws["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))["Attributes"]
         redrive = json.loads(said["RedrivePolicy"])
         dead_name = redrive["deadLetterTargetArn"].rpartition(":")[2]
@@ -87,10 +68,9 @@ def test_free_results_stay_for_five_minutes(planned: Any) -> None:
     assert set(delays.values()) == {0}
 
 
-async def test_subscriptions_are_the_same(planned: Any, local: Any) -> None:
-    aws, settings = local
+async def test_subscriptions_are_the_same(planned: Any, aws: dict[str, Any], local: dict[str, str]) -> None:
     made = set()
-    for topic, arn in json.loads(settings["GAS_TOPIC_ARNS"]).items():
+    for topic, arn in json.loads(local["GAS_TOPIC_ARNS"]).items():
         for subscription in (await aws["sns"].list_subscriptions_by_topic(TopicArn=arn))["Subscriptions"]:
             said = await aws["sns"].get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])
             attributes = said["Attributes"]
@@ -109,10 +89,9 @@ async def test_subscriptions_are_the_same(planned: Any, local: Any) -> None:
     assert declared == made and made
 
 
-async def test_tables_and_indexes_are_the_same(planned: Any, local: Any) -> None:
-    aws, settings = local
+async def test_tables_and_indexes_are_the_same(planned: Any, aws: dict[str, Any], local: dict[str, str]) -> None:
     made = {}
-    for name, table in json.loads(settings["GAS_TABLE_NAMES"]).items():
+    for name, table in json.loads(local["GAS_TABLE_NAMES"]).items():
         said = (await aws["dynamodb"].describe_table(TableName=table))["Table"]
         expiry = (await aws["dynamodb"].describe_time_to_live(TableName=table))["TimeToLiveDescription"]
         made[name] = {
@@ -141,11 +120,10 @@ async def test_tables_and_indexes_are_the_same(planned: Any, local: Any) -> None
     assert declared == made
 
 
-def test_settings_name_the_same_things(planned: Any, local: Any) -> None:
+def test_settings_name_the_same_things(planned: Any, local: dict[str, str]) -> None:
     """Whatever the local stack says in settings, a deployment says too, about things of the same names."""
-    _, local_settings = local
     settings = planned.output("settings")
-    for name, value in local_settings.items():
+    for name, value in local.items():
         if value.startswith("{"):
             assert set(json.loads(settings[name])) == set(json.loads(value)), name
         elif name != "GAS_VAULT":
@@ -180,7 +158,9 @@ def test_queues_let_exactly_their_topics_write(planned: Any) -> None:
         allowed = [said for said in json.loads(values["policy"])["Statement"] if said["Effect"] == "Allow"]
         let_in = {name_of(arn) for said in allowed for arn in said["Condition"]["ArnEquals"]["aws:SourceArn"]}
         assert let_in == (feeding.get(key_of(address), set()) if ".this[" in address else set()), address
-        assert all(said["Principal"] == {"Service": "sns.amazonaws.com"} and said["Action"] == "sqs:SendMessage" for said in allowed)
+        assert all(
+            said["Principal"] == {"Service": "sns.amazonaws.com"} and said["Action"] == "sqs:SendMessage" for said in allowed
+        )
         assert all(name_of(said["Resource"]) == key_of(address) for said in allowed)
 
 
@@ -195,7 +175,11 @@ def test_dead_letter_queues_take_only_from_their_queue(planned: Any) -> None:
 def test_topics_let_exactly_their_services_publish(planned: Any) -> None:
     services = {"s3": "s3.amazonaws.com", "glacier": "glacier.amazonaws.com"}
     for name, declared in topology.load()["topics"].items():
-        (policy,) = (v["policy"] for a, v in planned.planned("aws_sns_topic_policy").items() if a.endswith(f'.messaging.aws_sns_topic_policy.this["{name}"]'))
+        policy = planned.planned("aws_sns_topic_policy")[f'module.gas.module.messaging.aws_sns_topic_policy.this["{name}"]'][
+            "policy"
+        ]
         allowed = [said for said in json.loads(policy)["Statement"] if said["Effect"] == "Allow"]
-        assert {said["Principal"]["Service"] for said in allowed} == {services[by] for by in declared["published_by"] if by in services}
+        assert {said["Principal"]["Service"] for said in allowed} == {
+            services[by] for by in declared["published_by"] if by in services
+        }
         assert all(said["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"} for said in allowed)

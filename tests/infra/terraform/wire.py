@@ -36,7 +36,8 @@ MESSAGES = {
     "ReadRequest": "type_name=1:string current_state=2:DynamicValue private=3:bytes",
     "ReadResponse": "new_state=1:DynamicValue diagnostics=2:Diagnostic* private=3:bytes",
     "PlanRequest": (
-        "type_name=1:string prior_state=2:DynamicValue proposed_new_state=3:DynamicValue config=4:DynamicValue prior_private=5:bytes"
+        "type_name=1:string prior_state=2:DynamicValue proposed_new_state=3:DynamicValue "
+        "config=4:DynamicValue prior_private=5:bytes"
     ),
     "PlanResponse": "planned_state=1:DynamicValue planned_private=3:bytes diagnostics=4:Diagnostic*",
     "ApplyRequest": (
