@@ -53,13 +53,12 @@ function send(file, { url, fields }) {
   });
 }
 
-function busy(on, file) {
+function busy(on) {
   drop.hidden = on;
   sending.hidden = !on;
-  progress.value = 0;
   for (const button of document.querySelectorAll("#sample, #paste")) button.disabled = on;
   status.textContent = "";
-  if (on) document.getElementById("sending-name").textContent = `Uploading ${file.name}`;
+  window.onbeforeunload = on ? (event) => event.preventDefault() : null;
 }
 
 function complain(words) {
@@ -67,22 +66,38 @@ function complain(words) {
   problem.hidden = !words;
 }
 
-async function annotate(file) {
-  complain(await check(file));
-  if (!problem.hidden) return;
-  busy(true, file);
-  let job = null;
+async function upload(file) {
+  const made = await api("POST", "/jobs", { file_name: file.name.toWellFormed?.() ?? file.name });
+  const address = `/jobs/${made.job.job_id}`;
   try {
-    const upload = await api("POST", "/jobs", { file_name: file.name.toWellFormed?.() ?? file.name });
-    job = upload.job.job_id;
-    await send(file, upload);
-    status.textContent = "Uploaded. Starting the annotation…";
-    await api("POST", `/jobs/${job}/submit`);
-    location.assign(`/annotations/${job}`);
+    await send(file, made);
+  } catch (error) {
+    api("DELETE", address).catch(() => {});
+    throw error;
+  }
+  status.textContent = "Uploaded. Starting the annotation…";
+  await api("POST", `${address}/submit`);
+  return made.job.job_id;
+}
+
+async function annotate(files) {
+  if (!files.length) return;
+  complain((await Promise.all(files.map(check))).filter(Boolean).join(" "));
+  if (!problem.hidden) return;
+  busy(true);
+  try {
+    let job;
+    for (const [n, file] of files.entries()) {
+      progress.value = 0;
+      const which = files.length > 1 ? ` (${n + 1} of ${files.length})` : "";
+      document.getElementById("sending-name").textContent = `Uploading ${file.name}${which}`;
+      job = await upload(file);
+    }
+    busy(false);
+    location.assign(files.length > 1 ? "/annotations" : `/annotations/${job}`);
   } catch (error) {
     busy(false);
     complain(error.message);
-    if (job) api("DELETE", `/jobs/${job}`).catch(() => {});
   }
 }
 
@@ -103,20 +118,23 @@ function asVcf(pasted) {
   return ["##fileformat=VCFv4.2", columns, ...rows, ""].join("\n");
 }
 
-chooser.addEventListener("change", () => chooser.files[0] && annotate(chooser.files[0]));
+chooser.addEventListener("change", () => {
+  annotate([...chooser.files]);
+  chooser.value = ""; // the same file, mended, can be chosen again
+});
 for (const kind of ["dragover", "dragleave", "drop"]) {
   drop.addEventListener(kind, (event) => {
     event.preventDefault();
     drop.classList.toggle("over", kind === "dragover");
-    if (kind === "drop" && event.dataTransfer.files[0]) annotate(event.dataTransfer.files[0]);
+    if (kind === "drop") annotate([...event.dataTransfer.files]);
   });
 }
 document.getElementById("sample").addEventListener("click", async (event) => {
   const answer = await fetch(event.target.dataset.address);
-  annotate(new File([await answer.blob()], "sample.vcf"));
+  annotate([new File([await answer.blob()], "sample.vcf")]);
 });
 document.getElementById("paste").addEventListener("click", () => {
   const pasted = document.getElementById("pasted").value;
-  if (pasted.trim()) annotate(new File([asVcf(pasted)], "pasted.vcf"));
+  if (pasted.trim()) annotate([new File([asVcf(pasted)], "pasted.vcf")]);
   else complain("Please paste at least one variant.");
 });

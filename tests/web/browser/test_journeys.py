@@ -71,6 +71,16 @@ async def test_a_chosen_file_goes_straight_to_storage(portal: Portal, open_page:
     assert (job.file_name, job.size, job.status) == (name, len(body), "PENDING")
 
 
+async def test_several_files_become_several_jobs(portal: Portal, open_page: OpenPage) -> None:
+    page = await open_page()
+    await sign_in(page, portal)
+    files = [{"name": f"{n}.vcf", "mimeType": "text/vcf", "buffer": b"##fileformat=VCFv4.2\n"} for n in range(3)]
+    await page.locator("#file").set_input_files(files)  # type: ignore[arg-type]
+    await page.wait_for_url("**/annotations")
+    await expect(page.get_by_text("In line")).to_have_count(3)
+    assert [job.file_name for job in await jobs(portal)] == ["2.vcf", "1.vcf", "0.vcf"]
+
+
 async def test_a_wrong_file_is_refused_before_a_byte_is_sent(portal: Portal, open_page: OpenPage) -> None:
     page = await open_page()
     await sign_in(page, portal)
