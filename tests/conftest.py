@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from app import topology
 from app.aws.clients import clients
+from app.local import emulator
 from app.services.backend import Backend, backend
 from app.settings import Settings
 
@@ -28,9 +27,7 @@ def aws_endpoint() -> Iterator[str]:
     if given:
         yield given
         return
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    server = emulator.start()
     host, port = server.get_host_and_port()
     os.environ["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
     yield os.environ["AWS_ENDPOINT_URL"]

@@ -7,13 +7,12 @@ Nothing is kept on disk: what it holds is gone when it stops. A retrieval from S
 from __future__ import annotations
 
 import argparse
-import logging
 import signal
 import threading
 
 from moto.moto_api import state_manager
-from moto.server import ThreadedMotoServer
 
+from app.local import emulator
 from app.local.outbox import serve
 
 
@@ -23,13 +22,11 @@ def main() -> None:
     parser.add_argument("--outbox-port", type=int, required=True)
     parser.add_argument("--retrieval", type=int, default=0, help="seconds that a retrieval takes")
     chosen = parser.parse_args()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     state_manager.set_transition("s3::keyrestore", {"progression": "time", "seconds": chosen.retrieval})
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=chosen.port, verbose=False)
-    server.start()
+    emulator.start(chosen.port)
     serve(chosen.outbox_port)
     stop.wait()
 

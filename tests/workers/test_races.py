@@ -1,0 +1,290 @@
+"""The races of the protocol, each by its name. Handlers are called one delivery at a time, so each interleaving is exact."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.aws.archives import Retrieval
+from app.domain.accounts import Plan
+from app.domain.jobs import Job, Speed, Status, Tier, Trigger
+from app.domain.messages import ArchiveDue, JobFinished, JobRequested, PlanChanged, ResultRestored, RetrievalLook
+from app.services import submissions
+from tests.workers.conftest import Service
+from workers.runtime import LookAgain, RetryLater
+
+
+def due(job: Job) -> ArchiveDue:
+    return ArchiveDue(user_id=job.user_id, job_id=job.job_id)
+
+
+def look(job: Job, **values: Any) -> RetrievalLook:
+    return RetrievalLook(user_id=job.user_id, job_id=job.job_id, **values)
+
+
+async def change(service: Service, job: Job, plan: Plan) -> PlanChanged:
+    """The user changes the plan; replies the message that it sent."""
+    account = await service.gas.accounts.change_plan(job.user_id, plan)
+    assert account
+    return PlanChanged(user_id=job.user_id, plan_version=account.version)
+
+
+async def test_upgrade_during_the_five_minutes(service: Service) -> None:
+    job = await service.completed(await service.account())
+    walk = await change(service, job, Plan.PREMIUM)
+    await service.handle("restore", walk)
+    await service.handle("archive", due(job))
+    kept = await service.now(job)
+    assert (kept.tier, kept.deadline, kept.result) == (Tier.AVAILABLE, None, job.result)
+    assert await service.findings() == []
+
+
+async def test_upgrade_while_archiving(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await service.completed(await service.account())
+    store = type(service.gas.archive).store
+
+    async def upgraded_meanwhile(archive: Any, claimed: Job, rev: int) -> str | None:
+        copy = await store(archive, claimed, rev)
+        await change(service, job, Plan.PREMIUM)
+        return copy
+
+    monkeypatch.setattr(type(service.gas.archive), "store", upgraded_meanwhile)
+    with pytest.raises(RetryLater):
+        await service.handle("archive", due(job))
+    back = await service.now(job)
+    assert (back.tier, back.result) == (Tier.AVAILABLE, job.result)
+    assert await service.copies(job) == [job.result]
+    await service.handle("archive", due(job), again=True)
+    assert (await service.now(job)).deadline is None
+
+
+async def test_upgrade_stops_an_archiver_that_is_at_work(service: Service) -> None:
+    job = await service.completed(await service.account())
+    claimed = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, at=job.rev)
+    assert claimed
+    await service.handle("restore", await change(service, job, Plan.PREMIUM))
+    assert (await service.now(job)).tier is Tier.AVAILABLE
+    archive = await service.gas.archive.store(claimed, claimed.rev)
+    assert not await service.gas.jobs.advance_while(claimed, Plan.FREE, Trigger.ARCHIVED, archive=archive)
+
+
+async def test_upgrade_while_the_job_runs(service: Service) -> None:
+    account = await service.account()
+    job = await service.submit(account)
+    await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, patience=-1)
+    await service.handle("restore", await change(service, job, Plan.PREMIUM))
+    await service.handle("annotate", JobRequested(user_id=job.user_id, job_id=job.job_id), again=True)
+    await service.handle("archive", due(job))
+    kept = await service.now(job)
+    assert (kept.status, kept.tier, kept.deadline) == (Status.COMPLETED, Tier.AVAILABLE, None)
+
+
+async def test_downgrade_while_restoring(service: Service) -> None:
+    job = await service.in_archive(await service.account())
+    await service.handle("restore", await change(service, job, Plan.PREMIUM))
+    await service.handle("restore", await change(service, job, Plan.FREE))
+    await service.handle("thaw", look(job, archive=job.archive))
+    back = await service.now(job)
+    assert back.tier is Tier.AVAILABLE and back.deadline
+    await service.handle("archive", due(job))
+    again = await service.now(job)
+    assert again.tier is Tier.ARCHIVED and again.archive != job.archive
+    assert await service.copies(job) == [again.archive]
+    assert await service.findings() == []
+
+
+async def test_a_stale_walk_ends_for_the_newer_change_has_its_own(service: Service) -> None:
+    job = await service.in_archive(await service.account())
+    stale = await change(service, job, Plan.PREMIUM)
+    await change(service, job, Plan.FREE)
+    await service.handle("restore", stale)
+    assert (await service.now(job)).tier is Tier.ARCHIVED
+    account = await service.gas.accounts.get(job.user_id)
+    assert account and account.deadline
+
+
+async def test_a_duplicate_of_every_message_after_success_changes_nothing(service: Service) -> None:
+    account = await service.account()
+    job = await service.submit(account)
+    requested = JobRequested(user_id=job.user_id, job_id=job.job_id)
+    await service.handle("annotate", requested)
+    finished = [message for message in await service.sent("notifications") if isinstance(message, JobFinished)]
+    await service.handle("notify", finished[0])
+    await service.handle("archive", finished[0])
+    walk = await change(service, job, Plan.PREMIUM)
+    await service.handle("restore", walk)
+    restoring = await service.now(job)
+    await service.handle("thaw", look(job, archive=restoring.archive))
+    await service.handle("archive", due(job))
+    settled, copies = await service.now(job), await service.copies(job)
+    assert settled.tier is Tier.AVAILABLE and settled.deadline is None
+    for again in (False, True):
+        await service.handle("annotate", requested, again=again)
+        await service.handle("archive", finished[0], again=again)
+        await service.handle("restore", walk, again=again)
+        await service.handle("thaw", look(job, archive=restoring.archive), again=again)
+        for message in finished:
+            await service.handle("notify", message, again=again)
+    assert await service.now(job) == settled
+    assert await service.copies(job) == copies
+    assert await service.findings() == []
+
+
+async def test_two_annotators_with_one_message(service: Service) -> None:
+    job = await service.submit(await service.account())
+    requested = JobRequested(user_id=job.user_id, job_id=job.job_id)
+    ends = await asyncio.gather(*(service.handle("annotate", requested) for _ in range(2)), return_exceptions=True)
+    assert sorted(type(end) for end in ends if end) in ([], [LookAgain])
+    done = await service.now(job)
+    assert (done.status, done.attempts) == (Status.COMPLETED, 1)
+    assert await service.copies(job) == sorted([str(done.result), str(done.index), str(done.summary)])
+
+
+async def test_a_zombie_annotator_writes_but_never_overwrites(service: Service) -> None:
+    job = await service.submit(await service.account())
+    zombie = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, patience=-1)
+    assert zombie
+    requested = JobRequested(user_id=job.user_id, job_id=job.job_id)
+    await service.handle("annotate", requested, again=True)
+    done = await service.now(job)
+    late = f"results/{job.user_id}/{job.job_id}/{zombie.rev}/annot.vcf.gz"
+    assert late != done.result
+    await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=late, Body=b"late")
+    assert not await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.COMPLETE, at=zombie.rev, result=late)
+    await service.handle("annotate", requested, again=True)
+    assert late not in await service.copies(job)
+    assert await service.now(job) == done
+
+
+async def test_cancel_while_the_engine_runs_stops_it(service: Service) -> None:
+    hasty = service.gas.settings.model_copy(update={"progress_seconds": 0.1, "lease_seconds": 1})
+    gas = replace(
+        service.gas, settings=hasty, jobs=replace(service.gas.jobs, patience={**service.gas.jobs.patience, Status.RUNNING: 1})
+    )
+    head = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    account = await service.account(Plan.PREMIUM)
+    job = await service.submit(account, head + b"MT\t3243\t.\tA\tG\t.\t.\t.\n" * 400_000)
+    requested = JobRequested(user_id=job.user_id, job_id=job.job_id)
+    working = asyncio.create_task(Service(gas, service.aws).handle("annotate", requested))
+    await service.until(job, lambda job: job.records > 0)
+    await submissions.cancel(gas, job.user_id, job.job_id)
+    await working
+    cancelled = await service.now(job)
+    assert cancelled.status is Status.CANCELLED
+    assert await service.copies(job) == []
+    assert await service.sent("notifications") == []
+
+
+async def test_delete_against_archive(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await service.completed(await service.account())
+    store = type(service.gas.archive).store
+
+    async def deleted_meanwhile(archive: Any, claimed: Job, rev: int) -> str | None:
+        copy = await store(archive, claimed, rev)
+        await submissions.delete(service.gas, job.user_id, job.job_id)
+        return copy
+
+    monkeypatch.setattr(type(service.gas.archive), "store", deleted_meanwhile)
+    with pytest.raises(RetryLater):
+        await service.handle("archive", due(job))
+    await service.handle("archive", due(job), again=True)
+    assert await service.gas.jobs.get(job.user_id, job.job_id) is None
+    assert await service.copies(job) == []
+
+
+async def test_late_messages_of_a_deleted_job_find_nothing_and_end(service: Service) -> None:
+    account = await service.account()
+    job = await service.completed(account)
+    await submissions.delete(service.gas, job.user_id, job.job_id)
+    await service.handle("annotate", JobRequested(user_id=job.user_id, job_id=job.job_id))
+    await service.handle("archive", due(job))
+    await service.handle("thaw", look(job, archive="gone"))
+    await service.handle("notify", ResultRestored(user_id=job.user_id, job_id=job.job_id, mark="restored:1"))
+    assert await service.gas.jobs.get(job.user_id, job.job_id) is None
+    assert await service.copies(job) == []
+
+
+async def test_a_thaw_notice_before_the_restore_daemon_recorded_its_retrieval(service: Service) -> None:
+    job = await service.in_archive(await service.account())
+    await service.handle("thaw", look(job, archive=job.archive, notice=True))
+    assert (await service.now(job)).tier is Tier.ARCHIVED
+    await change(service, job, Plan.PREMIUM)
+    restoring = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.RESTORE, at=job.rev, speed=Speed.EXPEDITED)
+    assert restoring
+    await service.gas.archive.start(restoring, Speed.EXPEDITED)
+    await service.handle("thaw", look(job, archive=job.archive, notice=True))
+    assert (await service.now(job)).tier is Tier.AVAILABLE
+
+
+async def test_a_retrieval_that_failed_is_started_again(service: Service) -> None:
+    job = await service.in_archive(await service.account())
+    await change(service, job, Plan.PREMIUM)
+    restoring = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.RESTORE, at=job.rev, speed=Speed.STANDARD)
+    assert restoring and await service.gas.archive.look(restoring) is Retrieval.NONE
+    with pytest.raises(LookAgain):
+        await service.handle("thaw", look(job, archive=job.archive))
+    assert await service.gas.archive.look(restoring) is not Retrieval.NONE
+    await service.handle("thaw", look(job, archive=job.archive))
+    assert (await service.now(job)).tier is Tier.AVAILABLE
+
+
+async def test_an_archive_that_is_gone_is_told_and_not_hidden(service: Service) -> None:
+    job = await service.in_archive(await service.account())
+    await service.gas.archive.delete(str(job.archive))
+    walk = await change(service, job, Plan.PREMIUM)
+    await service.handle("restore", walk)
+    assert (await service.now(job)).tier is Tier.ARCHIVED
+    assert [finding.partition(":")[0] for finding in await service.findings()] == ["premium, and its result is archived"]
+
+
+async def test_many_archived_jobs_on_one_upgrade_page_by_page(service: Service) -> None:
+    gas = replace(service.gas, settings=service.gas.settings.model_copy(update={"page_jobs": 3}))
+    paged = Service(gas, service.aws)
+    account = await service.account()
+    jobs = [await service.in_archive(account) for _ in range(7)]
+    message = await change(service, jobs[0], Plan.PREMIUM)
+    pages = 0
+    while True:
+        await paged.handle("restore", message)
+        pages += 1
+        onwards = await service.sent("restore_requests")
+        if not onwards:
+            break
+        (message,) = onwards  # type: ignore[assignment]
+    assert pages == 3
+    assert {(await service.now(job)).tier for job in jobs} == {Tier.RESTORING}
+    assert (await gas.accounts.get(account.user_id)).deadline is None  # type: ignore[union-attr]
+
+
+async def test_the_newest_results_come_back_expedited_the_rest_standard(service: Service) -> None:
+    account = await service.account()
+    jobs = [await service.in_archive(account) for _ in range(3)]
+    walk = await change(service, jobs[0], Plan.PREMIUM)
+    await service.handle("restore", walk.model_copy(update={"expedited_left": 2}))
+    assert [(await service.now(job)).speed for job in jobs] == [Speed.STANDARD, Speed.EXPEDITED, Speed.EXPEDITED]
+
+
+async def test_archive_daemon_down_for_a_day(service: Service) -> None:
+    late = replace(service.gas.jobs, patience=dict.fromkeys(service.gas.jobs.patience, -1))
+    job = await service.completed(await service.account())
+    overdue = await late.note(job, state=Tier.AVAILABLE)
+    assert overdue
+    assert [finding.partition(":")[0] for finding in await service.findings()] == ["overdue job"]
+    await service.handle("archive", due(job))
+    assert (await service.now(job)).tier is Tier.ARCHIVED
+    assert await service.findings() == []
+
+
+async def test_no_second_mail_whatever_is_delivered_again(service: Service) -> None:
+    from moto.ses.models import ses_backends
+
+    account = await service.account()
+    job = await service.completed(account)
+    news = JobFinished(user_id=job.user_id, job_id=job.job_id, outcome="completed", mark=job.mark("completed"))
+    await asyncio.gather(*(service.handle("notify", news, again=bool(n)) for n in range(5)))
+    sent = ses_backends["123456789012"]["us-east-1"].sent_messages
+    assert len([mail for mail in sent if mail.destinations["ToAddresses"] == [account.email]]) == 1
+    assert "Ada &lt;i&gt;" in next(mail.body for mail in sent if mail.destinations["ToAddresses"] == [account.email])
