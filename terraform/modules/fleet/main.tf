@@ -54,7 +54,7 @@ resource "aws_vpc_security_group_ingress_rule" "front" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "this" {
-  for_each = { "AWS, Globus and Stripe" = 443, "Debian's mirrors, whose packages are signed" = 80 }
+  for_each = { "AWS, Globus and Stripe" = 443, "Mirrors of Debian, whose packages are signed" = 80 }
 
   security_group_id = aws_security_group.this.id
   description       = each.key

@@ -10,11 +10,18 @@ locals {
       }
     }]
     # a vault publishes for the account that owns it and the topic
-    glacier = [{
-      Sid       = "LetTheVaultNotify"
-      Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root", Service = "glacier.amazonaws.com" }
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
-    }]
+    glacier = [
+      {
+        Sid       = "LetTheAccountPublish"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
+        Condition = {}
+      },
+      {
+        Sid       = "LetTheVaultNotify"
+        Principal = { Service = "glacier.amazonaws.com" }
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+      },
+    ]
   }
   publishing_services = { for topic, declared in var.topics : topic => [for publisher in declared.published_by : publisher if contains(keys(local.services), publisher)] }
 }
@@ -42,11 +49,10 @@ resource "aws_sns_topic_policy" "this" {
         Resource  = local.topic_arns[each.key]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       }],
-      [for statement in flatten([for service in local.publishing_services[each.key] : local.services[service]]) : merge(statement, {
-        Effect   = "Allow"
-        Action   = "sns:Publish"
-        Resource = local.topic_arns[each.key]
-      })],
+      [for statement in flatten([for service in local.publishing_services[each.key] : local.services[service]]) : merge(
+        { for key, value in statement : key => value if value != {} },
+        { Effect = "Allow", Action = "sns:Publish", Resource = local.topic_arns[each.key] },
+      )],
     )
   })
 }

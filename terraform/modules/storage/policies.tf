@@ -17,7 +17,9 @@ locals {
       Principal = { Service = "logdelivery.elasticloadbalancing.amazonaws.com" }
       Action    = "s3:PutObject"
       Resource  = "${local.arns["logs"]}/alb/AWSLogs/${local.account_id}/*"
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+      Condition = {
+        ArnLike = { "aws:SourceArn" = "arn:${local.partition}:elasticloadbalancing:${data.aws_region.current.region}:${local.account_id}:loadbalancer/*" }
+      }
     },
   ]
 }

@@ -21,7 +21,7 @@ resource "aws_vpc_security_group_ingress_rule" "people" {
 
 resource "aws_vpc_security_group_egress_rule" "portal" {
   security_group_id = aws_security_group.balancer.id
-  description       = "The portal's instances"
+  description       = "Instances of the portal"
   cidr_ipv4         = var.network.cidr
   ip_protocol       = "tcp"
   from_port         = var.port

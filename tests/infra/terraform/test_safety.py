@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,14 @@ def test_only_the_load_balancer_is_open_to_the_world(deployment) -> None:
         if rule.get("cidr_ipv4") == "0.0.0.0/0":
             assert ".module.web." in address and rule["from_port"] in (80, 443)
     assert all(not group.get("ingress") for group in deployment.planned("aws_default_security_group").values())
+
+
+def test_security_groups_say_what_they_are_for(deployment) -> None:
+    """In the characters that EC2 takes, which no schema knows."""
+    kinds = ("aws_security_group", "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule")
+    for kind in kinds:
+        for address, values in deployment.planned(kind).items():
+            assert re.fullmatch(r"[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", values["description"]), address
 
 
 def test_everything_is_tagged(deployment) -> None:
