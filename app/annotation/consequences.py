@@ -71,7 +71,7 @@ AMINO_ACIDS = dict(
 _CHANGE = re.compile(r"(\d+)([A-Z*]+)(?:\.\.\d+)?(?:>(\d+)([A-Z*]+)(?:\.\.\d+)?)?")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # counted by identity, for speed
 class Consequence:
     """The worst consequence of an allele, and the text of the tags that say it and all others."""
 

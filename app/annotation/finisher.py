@@ -1,6 +1,7 @@
 """The last step of the stream: consequences corrected and ranked, masks lifted, contig names restored, everything counted."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 
 from app.annotation import tags
@@ -26,7 +27,7 @@ class Finisher:
         self._restored = {contig.encode(): name for name, contig in survey.names.items()}
         self._coding = {contig.encode(): by_name for contig, by_name in special(bundle).items()}
         self._memo: dict[bytes, Consequence] = {}
-        self._tracks = [(track.id, [(c.tag, f"{c.tag}=".encode()) for c in track.columns]) for track in bundle.tracks]
+        self._has_samples = survey.header.columns > 8
         self._has_frequency = b"AF" in survey.header.fields["INFO"]
 
     def header(self, provenance: tuple[bytes, ...]) -> bytes:
@@ -37,66 +38,61 @@ class Finisher:
     def lines(self, lines: list[bytes], write: Callable[[bytes], object]) -> None:
         """Finish a batch of records (without line ends)."""
         out: list[bytes] = []
-        genotypes: list[bytes] = []
-        tally = self.tally
-        contigs = tally.contigs
+        alleles: list[tuple[bytes, bytes]] = []
+        found: list[Consequence] = []
+        contigs: list[bytes] = []
+        samples: list[bytes] = []
+        renamed = self._survey.renamed
         for line in lines:
-            contig, position, identifier, ref, alt, quality, filters, rest = line.split(b"\t", 7)
-            info, tab, samples = rest.partition(b"\t")
-            coding = self._coding.get(contig)
-            flag = b""
-            if alt.startswith(MASK):
-                alt = unmask(alt)
-                flag = (
-                    b"symbolic"
-                    if alt[:1] == b"<"
-                    else b"breakend"
-                    if not alt.isalpha()
-                    else b"ref_mismatch"
-                    if _plain(ref) and _plain(alt)
-                    else b"ambiguous"
-                )
+            contig, position, identifier, ref, alt, quality, filters, info = line.split(b"\t", 7)
+            alleles.append((ref, alt))
+            contigs.append(contig)
+            if self._has_samples:
+                info, _, calls = info.partition(b"\t")
+                samples.append(calls)
+            if info == b".":
+                info = b""
             start = info.find(_RAW)
-            found = None
             if start >= 0:
-                end = info.find(b";", start)
-                end = len(info) if end < 0 else end
-                raw = info[start + len(_RAW) : end]
-                before, after = info[: max(start - 1, 0)], info[end + 1 :]
-                found = self._interpret(raw, coding, position, ref, alt)
-                added = found.tags
+                raw, _, after = info[start + len(_RAW) :].partition(b";")
+                consequence = self._interpret(raw, self._coding.get(contig), position, ref, alt)
+                found.append(consequence)
+                added = consequence.tags + b";" + after if after else consequence.tags
+                info = info[:start]  # with the semicolon before it
+            elif alt.isalpha() and alt != ref:
+                found.append(INTERGENIC)
+                added = INTERGENIC.tags
+                info = info + b";" if info else info
             else:
-                before, after, added = info, b"", b""
-                if flag:
-                    added = b"GAS_FLAG=" + flag
-                elif alt.isalpha() and alt != ref:
-                    found, added = INTERGENIC, INTERGENIC.tags
-            tally.allele(ref, alt)
-            if found:
-                tally.consequence(found)
-            if b"GAS_" in info:
-                self._count_tracks(info)
-            contig = self._restored[contig]
-            contigs[contig] += 1
-            parts = [part for part in (before if before != b"." else b"", added, after) if part]
-            info = b";".join(parts) or b"."
-            out.append(b"\t".join((contig, position, identifier, ref, alt, quality, filters, info)) + tab + samples + b"\n")
-            if tab:
-                genotypes.append(samples)
-        tally.records += len(lines)
-        if genotypes:
-            tally.samples(genotypes)
-        text = b"".join(out)
-        if self._has_frequency:
-            tally.frequency(_FREQUENCY.findall(text))
+                alt, added = _unmasked(ref, alt)
+                alleles[-1] = ref, alt
+                info = info + b";" if info and added else info or (b"" if added else b".")
+            if renamed:
+                contig = self._restored[contig]
+            fields = (contig, position, identifier, ref, alt, quality, filters, info + added)
+            out.append(b"\t".join((*fields, calls) if self._has_samples else fields))
+        out.append(b"")
+        text = b"\n".join(out)
         write(text)
+        self._count(alleles, found, contigs, samples, text)
 
-    def _count_tracks(self, info: bytes) -> None:
-        for track, tags_of_track in self._tracks:
-            found = [tag for tag, mark in tags_of_track if mark in info]
-            if found:
-                self.tally.tracks[track] += 1
-                self.tally.tags.update(found)
+    def _count(
+        self, alleles: list[tuple[bytes, bytes]], found: list[Consequence], contigs: list[bytes], samples: list[bytes], text: bytes
+    ) -> None:
+        tally = self.tally
+        tally.records += len(alleles)
+        tally.add_alleles(alleles)
+        tally.add_consequences(found)
+        for contig, count in Counter(contigs).items():
+            tally.contigs[self._restored[contig]] += count
+        for track in self._bundle.tracks:
+            counts = {column.tag: text.count(f"{column.tag}=".encode()) for column in track.columns}
+            tally.tags.update(counts)
+            tally.tracks[track.id] += max(counts.values(), default=0)
+        if samples:
+            tally.add_samples(samples)
+        if self._has_frequency:
+            tally.add_frequencies(_FREQUENCY.findall(text))
 
     def _interpret(self, raw: bytes, coding: dict | None, position: bytes, ref: bytes, alt: bytes) -> Consequence:  # type: ignore[type-arg]
         if coding is not None:
@@ -115,6 +111,16 @@ class Finisher:
             raise EngineError(
                 f"{self._survey.records} records and {self._survey.splits} splits came in, {total} records came out"
             )
+
+
+def _unmasked(ref: bytes, alt: bytes) -> tuple[bytes, bytes]:
+    """An allele without consequence as the file had it, and the flag that says why."""
+    if not alt.startswith(MASK):
+        return alt, b""
+    alt = unmask(alt)
+    if alt.isalpha():
+        return alt, b"GAS_FLAG=" + (b"ref_mismatch" if _plain(ref) and _plain(alt) else b"ambiguous")
+    return alt, b"GAS_FLAG=" + (b"symbolic" if alt.startswith(b"<") else b"breakend")
 
 
 def _plain(allele: bytes) -> bool:

@@ -44,19 +44,21 @@ class Tally:
     _alleles: Counter[tuple[bytes, bytes]] = field(default_factory=Counter)
     _types: Counter[str] = field(default_factory=Counter)
 
-    def allele(self, ref: bytes, alt: bytes) -> None:
-        if len(ref) <= SHORT and len(alt) <= SHORT:
-            self._alleles[ref, alt] += 1
-        else:
-            self._types[kind(ref, alt)] += 1
+    def add_alleles(self, alleles: list[tuple[bytes, bytes]]) -> None:
+        for (ref, alt), count in Counter(alleles).items():
+            if len(ref) <= SHORT and len(alt) <= SHORT:
+                self._alleles[ref, alt] += count
+            else:
+                self._types[kind(ref, alt)] += count
 
-    def consequence(self, found: Consequence) -> None:
-        self.consequences[found.term] += 1
-        self.impacts[found.impact] += 1
-        if found.gene:
-            self.genes[found.gene] += 1
+    def add_consequences(self, found: list[Consequence]) -> None:
+        for consequence, count in Counter(found).items():
+            self.consequences[consequence.term] += count
+            self.impacts[consequence.impact] += count
+            if consequence.gene:
+                self.genes[consequence.gene] += count
 
-    def samples(self, columns: list[bytes]) -> None:
+    def add_samples(self, columns: list[bytes]) -> None:
         """Count the genotypes of these records, each given as FORMAT and samples."""
         text = b"\n".join([*columns, b""])
         for name, spellings in GENOTYPES.items():
@@ -64,7 +66,7 @@ class Tally:
                 text.count(b"\t" + spelling + end) for spelling in spellings for end in (b":", b"\t", b"\n")
             )
 
-    def frequency(self, values: list[bytes]) -> None:
+    def add_frequencies(self, values: list[bytes]) -> None:
         """Count allele frequencies, given as text."""
         for value in values:
             try:

@@ -1,0 +1,202 @@
+"""How fast the engine is against the floor: `bench_engine.py [--records N] [--samples N]`.
+
+Generates a deterministic VCF on a synthetic genome of five contigs with genes and two tracks, then measures in one run the floor (bcftools
+view to bgzip at the engine's compression level, alone) and the engine with all its outputs: variants/s, CPU seconds, peak memory.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pysam
+
+from app.annotation import bgzf, reference
+
+CONTIGS = 5
+LENGTH = 12_000_000
+BASES = "ACGT"
+
+
+@dataclass(frozen=True)
+class Run:
+    seconds: float
+    cpu: float
+    peak: int  # bytes, of all processes together
+
+
+def genome(folder: Path, dice: random.Random) -> dict[str, str]:
+    """Write sequence, genes, tracks and manifest of a synthetic bundle; the sequences."""
+    sequences = {f"{number}": "".join(dice.choices(BASES, k=LENGTH)) for number in range(1, CONTIGS + 1)}
+    with (folder / "genome.fa").open("w") as fasta:
+        for name, bases in sequences.items():
+            fasta.write(f">{name}\n" + "".join(bases[start : start + 60] + "\n" for start in range(0, LENGTH, 60)))
+    pysam.faidx(str(folder / "genome.fa"))
+    with (folder / "genes.gff3").open("w") as genes:
+        genes.write("##gff-version 3\n" + "".join(gene(name, start) for name in sequences for start in range(1000, LENGTH - 20_000, 40_000)))
+    with (folder / "known.tsv").open("w") as known:
+        for name, bases in sequences.items():
+            for position in range(500, LENGTH, 50):
+                known.write(f"{name}\t{position}\t{bases[position - 1]}\t{'A' if bases[position - 1] != 'A' else 'C'}\trs{position}\n")
+    with (folder / "bands.bed").open("w") as bands:
+        for name in sequences:
+            bands.writelines(f"{name}\t{start}\t{start + 1_000_000}\tp{start // 1_000_000}\n" for start in range(0, LENGTH, 1_000_000))
+    for plain, columns in (("known.tsv", {"seq_col": 0, "start_col": 1, "end_col": 1}), ("bands.bed", {"preset": "bed"})):
+        pysam.tabix_compress(str(folder / plain), str(folder / f"{plain}.gz"), force=True)
+        pysam.tabix_index(str(folder / f"{plain}.gz"), force=True, **columns)
+        (folder / plain).unlink()
+    contigs = "".join(f'[[contigs]]\nname = "{name}"\nlength = {LENGTH}\naliases = ["chr{name}"]\n' for name in sequences)
+    (folder / "manifest.toml").write_text(MANIFEST.format(contigs=contigs) + reference.file_table(folder))
+    return sequences
+
+
+MANIFEST = """id = "bench"
+version = "1"
+title = "Synthetic genome"
+assembly = "synthetic"
+fasta = "genome.fa"
+{contigs}
+[[genes]]
+file = "genes.gff3"
+genetic_code = 1
+[[tracks]]
+id = "known"
+title = "Known variants"
+file = "known.tsv.gz"
+kind = "allele"
+columns = [{{ tag = "GAS_RSID", number = "1", type = "String", description = "Identifier" }}]
+[[tracks]]
+id = "bands"
+title = "Bands"
+file = "bands.bed.gz"
+kind = "region"
+columns = [{{ tag = "GAS_BAND", number = ".", type = "String", description = "Band" }}]
+"""
+
+
+def gene(contig: str, start: int) -> str:
+    """A gene of two coding exons in 3,000 bases."""
+    strand, name = "+-"[start // 40_000 % 2], f"{contig}_{start}"
+    rows = [("gene", 0, 2999, f"ID=gene:G{name};Name=GENE{name};biotype=protein_coding")]
+    rows += [("mRNA", 0, 2999, f"ID=transcript:T{name};Parent=gene:G{name};biotype=protein_coding")]
+    for first, last in ((0, 899), (2100, 2999)):
+        rows += [("exon", first, last, f"Parent=transcript:T{name}"), ("CDS", first, last, f"Parent=transcript:T{name}")]
+    return "".join(
+        f"{contig}\tGAS\t{kind}\t{start + first}\t{start + last}\t.\t{strand}\t{'0' if kind == 'CDS' else '.'}\t{attributes}\n"
+        for kind, first, last, attributes in rows
+    )
+
+
+def variants(path: Path, sequences: dict[str, str], records: int, samples: int, dice: random.Random) -> None:
+    """Write the VCF: nine in ten SNVs, some insertions, deletions and sites with two alternative alleles."""
+    names = "".join(f"\tS{number}" for number in range(samples))
+    with path.open("w") as vcf:
+        vcf.write("##fileformat=VCFv4.2\n" + "".join(f"##contig=<ID={name},length={LENGTH}>\n" for name in sequences) + META)
+        vcf.write("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO" + ("\tFORMAT" + names if samples else "") + "\n")
+        for name, bases in sequences.items():
+            for position in sorted(dice.sample(range(100, LENGTH - 100), records // CONTIGS)):
+                ref = bases[position - 1]
+                others = BASES.replace(ref, "")
+                match dice.randrange(100):
+                    case 0 | 1:
+                        alts = dice.sample(others, 2)
+                    case 2 | 3 | 4:
+                        alts = [ref + "".join(dice.choices(BASES, k=dice.randint(1, 4)))]
+                    case 5 | 6 | 7:
+                        ref = bases[position - 1 : position + dice.randint(1, 4)]
+                        alts = [ref[0]]
+                    case _:
+                        alts = [dice.choice(others)]
+                counts = ",".join(str(dice.randint(1, 99)) for _ in alts)
+                shares = ",".join(f"{dice.random():.4f}" for _ in alts)
+                calls = "".join(f"\t{dice.choice(GENOTYPES)}:{dice.randint(5, 60)}:{dice.randint(0, 99)}" for _ in range(samples))
+                info = f"AC={counts};AN=200;AF={shares};DP={dice.randint(10, 9999)}"
+                tail = f"\tGT:DP:GQ{calls}" if samples else ""
+                vcf.write(f"{name}\t{position}\t.\t{ref}\t{','.join(alts)}\t{dice.randint(20, 999)}\tPASS\t{info}{tail}\n")
+
+
+GENOTYPES = ("0/0", "0/0", "0/1", "1/1", "./.")
+META = """##INFO=<ID=AC,Number=A,Type=Integer,Description="Allele count">
+##INFO=<ID=AN,Number=1,Type=Integer,Description="Alleles">
+##INFO=<ID=AF,Number=A,Type=Float,Description="Allele frequency">
+##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Depth">
+##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Quality">
+"""
+
+
+def measure(command: list[str]) -> Run:
+    """Run a command and watch the memory of it and of everything that it starts."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    peak = 0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.05):
+            peak = max(peak, sum(map(resident, [child.pid, *descendants(child.pid)])))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    status = child.wait()
+    seconds = time.perf_counter() - started
+    done.set()
+    watcher.join()
+    if status:
+        raise SystemExit(f"{command} ended with {status}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Run(seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak)
+
+
+def descendants(pid: int) -> list[int]:
+    try:
+        children = [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    except FileNotFoundError:
+        return []
+    return [found for child in children for found in (child, *descendants(child))]
+
+
+def resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--samples", type=int, default=0)
+    options = parser.parse_args()
+    dice = random.Random(20)
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        bundle = work / "bundles" / "bench"
+        bundle.mkdir(parents=True)
+        source = work / "in.vcf"
+        variants(source, genome(bundle, dice), options.records, options.samples, dice)
+        child = [sys.executable, "-m", "app.annotation.bcftools", str(os.getpid())]
+        floor = measure([*child, "view", "-Oz", "-l", str(bgzf.LEVEL), "-o", str(work / "floor.vcf.gz"), str(source)])
+        engine = [sys.executable, "-m", "app.annotation", str(source), str(work / "out"), "--name", "bench"]
+        ours = measure([*engine, "--bundle", "bench", "--bundles", str(work / "bundles")])
+        summary = json.loads((work / "out" / "summary.json").read_text())
+    assert summary["records_in"] == options.records
+    print(f"{options.records:,} records, {options.samples} samples, {os.cpu_count()} cores, {source.name} compressed at level {bgzf.LEVEL}")
+    for title, run in (("floor", floor), ("engine", ours)):
+        speed = options.records / run.seconds
+        print(f"{title:7} {run.seconds:7.2f} s {speed:12,.0f} records/s {run.cpu:7.2f} CPU s {run.peak / 2**20:7.0f} MiB")
+    print(f"the engine reaches {100 * floor.seconds / ours.seconds:.0f}% of the floor")
+
+
+if __name__ == "__main__":
+    main()
