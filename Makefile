@@ -1,15 +1,17 @@
 # GAS: what can be done here. `make help` lists it.
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-STAMP  := $(VENV)/installed
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/installed
+CHECKOV := .venv-checkov
 OPTIONS ?=
+PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format clean
+.PHONY: help run demo test test-browser test-infra lint format docs clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,8 +24,21 @@ run: $(STAMP)  ## Run the whole service on this machine, until Ctrl-C (OPTIONS='
 demo: $(STAMP)  ## Play a user's whole journey on a stack of its own and print the timeline
 	@$(BIN)/gas stack --demo --folder .local/demo --port 0 --retention 5s --retrieval 5s $(OPTIONS)
 
-test: $(STAMP) lint  ## Run every test
-	$(BIN)/pytest -n auto --dist worksteal -q
+test: $(STAMP) lint  ## Run the tests: rules, adapters, daemons, portal, engine, and the whole stack
+	$(PYTEST) --ignore tests/web/browser --ignore tests/infra
+
+test-browser: $(STAMP)  ## Run the tests that drive a browser (needs Debian's chromium)
+	$(PYTEST) tests/web/browser
+
+test-infra: $(STAMP) $(CHECKOV)/installed  ## Plan and check the infrastructure with real Terraform, offline
+	$(PYTEST) tests/infra
+	$(CHECKOV)/bin/checkov --config-file terraform/.checkov.yaml --compact --quiet
+
+# apart from the rest: it pins versions of what we use in others
+$(CHECKOV)/installed:
+	$(PYTHON) -m venv $(CHECKOV)
+	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check 'checkov>=3.2,<4'
+	@touch $@
 
 lint: $(STAMP)  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -35,5 +50,8 @@ format: $(STAMP)  ## Format the code
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
+docs: $(STAMP)  ## Write the pages of docs/ that follow from the code
+	$(BIN)/python scripts/generate_docs.py
+
 clean:  ## Remove what was built and what the local stack left
-	rm -rf $(VENV) .local build dist *.egg-info
+	rm -rf $(VENV) $(CHECKOV) .local build dist *.egg-info
