@@ -77,7 +77,12 @@ class Finisher:
         self._count(alleles, found, contigs, samples, text)
 
     def _count(
-        self, alleles: list[tuple[bytes, bytes]], found: list[Consequence], contigs: list[bytes], samples: list[bytes], text: bytes
+        self,
+        alleles: list[tuple[bytes, bytes]],
+        found: list[Consequence],
+        contigs: list[bytes],
+        samples: list[bytes],
+        text: bytes,
     ) -> None:
         tally = self.tally
         tally.records += len(alleles)

@@ -33,6 +33,7 @@ CODES: dict[str, tuple[str, str]] = {
     "filter_zero": ("repair", "FILTER 0 of VCF 3.x read as PASS"),
     "allele_notation": ("repair", "insertions and deletions in the notation of VCF 3.x rewritten"),
     "id_repaired": ("repair", "empty ID, QUAL, FILTER or INFO columns read as missing"),
+    "end_beyond": ("flag", "records whose END lies beyond the end of the contig"),
     "symbolic": ("flag", "symbolic alleles (structural variants): at most an overlap consequence"),
     "breakend": ("flag", "breakend alleles passed through without consequence"),
     "ambiguous": ("flag", "alleles with IUPAC ambiguity codes passed through without consequence"),

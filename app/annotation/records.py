@@ -15,11 +15,14 @@ from app.annotation.notes import Notes
 from app.annotation.reference import Bundle, Contig
 from app.annotation.sequences import Sequences
 
-INTEGERS = rb"(?:[-+]?[0-9]{1,9}|\.)(?:,(?:[-+]?[0-9]{1,9}|\.))*+"
-FLOATS = rb"(?:[-+]?[0-9]++\.?[0-9]*+(?:[eE][-+]?[0-9]++)?+|[-+]?\.[0-9]++|\.|[nN]a[nN]|-?[iI]nf)(?:,(?:[-+]?[0-9.]++(?:[eE][-+]?[0-9]++)?+|[nN]a[nN]|-?[iI]nf))*+"
+_INTEGER = rb"(?:[-+]?+[0-9]{1,9}+|\.)"
+_FLOAT = rb"(?:[-+]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+|\.|[nN]a[nN]|-?[iI]nf)"
+INTEGERS = _INTEGER + b"(?:," + _INTEGER + b")*+"
+FLOATS = _FLOAT + b"(?:," + _FLOAT + b")*+"
 GENOTYPE = rb"[/|]?(?:[0-9]++|\.)(?:[/|](?:[0-9]++|\.))*+"
 PATTERNS = {b"Integer": INTEGERS, b"Float": FLOATS}
 VALID = {type_: re.compile(pattern).fullmatch for type_, pattern in PATTERNS.items()}
+INDEXABLE = 1 << 29  # a tabix index reaches no further
 WIDER = {b"Integer": b"Float", b"Float": b"String"}
 TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
 LOCAL_ALLELES = re.compile(rb"L(?:AA|AD|GT|PL|GP|GL|EC|AF)")
@@ -99,11 +102,13 @@ class Records:
         """Build the pattern of a clean record with one alternative allele from what the header declares."""
         kinds: dict[bytes, list[bytes]] = {}
         for name, declared in self.header.fields["INFO"].items():
+            if name == b"END":
+                continue  # where records end is always examined
             kinds.setdefault(declared.type, []).append(re.escape(name))
         items = []
         for type_, names in kinds.items():
-            value = b"" if type_ == b"Flag" else b"=" + PATTERNS.get(type_, rb"[^;\t ]++")
-            items.append(b"(?:%b)%b(?=[;\t]|$)" % (b"|".join(names), value))
+            value = rb"(?=[;\t]|\Z)" if type_ == b"Flag" else b"=" + PATTERNS.get(type_, rb"[^;\t ]++")
+            items.append(b"(?:%b)%b" % (b"|".join(names), value))
         item = b"(?:%b)" % b"|".join(items or [b"(?!)"])
         filters = b"|".join(re.escape(name) for name in (b"PASS", b".", *self.header.filters))
         samples = (
@@ -113,9 +118,8 @@ class Records:
             if self._width == 8
             else rb"\t(?:[^\t]*+)(?:(\0)(\0))?"
         )
-        pattern = rb"(%b)\t([1-9][0-9]{0,9})\t[^\t ]++\t([ACGTN]++)\t(?:[ACGT]++|\.)\t(?:[0-9]++(?:\.[0-9]++)?|\.)\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b"
-        contigs = b"|".join(map(re.escape, self.names)) or b"(?!)"
-        compiled = re.compile(pattern % (contigs, filters, item, item, samples))
+        pattern = rb"([^\t]++)\t([1-9][0-9]{0,9}+)\t[^\t ]++\t([ACGTN]++)\t[ACGT]++\t(?:[0-9]++(?:\.[0-9]++)?|\.)\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b"
+        compiled = re.compile(pattern % (filters, item, item, samples))
         self._clean = compiled.fullmatch
         return self._clean
 
@@ -250,7 +254,13 @@ class Records:
             else:
                 self.notes.add("ambiguous", number, f"line {number}: REF {_text(ref[:20])}")
         fields[3] = ref
-        sized = self._has_length(fields[7], start + 1)
+        end = re.search(rb"(?:^|;)END=([0-9]{1,18})(?:;|$)", fields[7])
+        if end and int(end[1]) > contig.length:
+            where = f"line {number}: END={int(end[1])} lies beyond the end of {contig.name} ({contig.length} bases)"
+            if int(end[1]) >= INDEXABLE:
+                raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
+            self.notes.add("end_beyond", number, where)
+        sized = self._has_length(fields[7], start + 1, contig.length)
         fields[4] = b",".join(self._mask(alt, strange or (alt.startswith(b"<DEL") and not sized), number) for alt in alts)
         return 0 if alts == [b"."] else len(alts)
 
@@ -276,13 +286,18 @@ class Records:
         self.notes.add(code, number, f"line {number}: {_text(alt[:40])}")
         return alt if code in ("spanning_deletion", "reference_block", "symbolic") and not strange else mask(alt)
 
-    def _has_length(self, info: bytes, position: int) -> bool:
-        """Whether a structural variant says how long it is; bcftools norm moves deletions of no length to position 1."""
+    def _has_length(self, info: bytes, position: int, length: int) -> bool:
+        """Whether a structural variant says how long it is.
+
+        bcftools norm moves deletions of no length to position 1, csq crashes on those that end far beyond the contig.
+        """
         declared = self.header.fields["INFO"]
-        end, length = (re.search(rb"(?:^|;)%b=-?([0-9]{1,9})(?:[,;]|$)" % name, info) for name in (b"END", b"SVLEN"))
+        end, size = (re.search(rb"(?:^|;)%b=-?([0-9]{1,9})(?:[,;]|$)" % name, info) for name in (b"END", b"SVLEN"))
         if end:
-            return int(end[1]) > position and declared[b"END"].type == b"Integer" if b"END" in declared else False
-        return bool(length and int(length[1]) and b"SVLEN" in declared and declared[b"SVLEN"].type == b"Integer")
+            return position < int(end[1]) <= length and declared[b"END"].type == b"Integer" if b"END" in declared else False
+        return bool(
+            size and 0 < int(size[1]) <= length - position and b"SVLEN" in declared and declared[b"SVLEN"].type == b"Integer"
+        )
 
     def _filters(self, fields: list[bytes], number: int) -> None:
         if fields[6] == b"0":
