@@ -1,7 +1,7 @@
 """How fast the engine is against the floor: `bench_engine.py [--records N] [--samples N]`.
 
-Generates a deterministic VCF on a synthetic genome of five contigs with genes and two tracks, then measures in one run the floor (bcftools
-view to bgzip at the engine's compression level, alone) and the engine with all its outputs: variants/s, CPU seconds, peak memory.
+Generates a deterministic VCF on a synthetic genome of five contigs with genes and two tracks, then measures in one run the floor
+(bcftools view to bgzip at the engine's compression level, alone) and the engine with all its outputs: variants/s, CPU, memory.
 """
 
 import argparse
@@ -41,14 +41,21 @@ def genome(folder: Path, dice: random.Random) -> dict[str, str]:
             fasta.write(f">{name}\n" + "".join(bases[start : start + 60] + "\n" for start in range(0, LENGTH, 60)))
     pysam.faidx(str(folder / "genome.fa"))
     with (folder / "genes.gff3").open("w") as genes:
-        genes.write("##gff-version 3\n" + "".join(gene(name, start) for name in sequences for start in range(1000, LENGTH - 20_000, 40_000)))
+        genes.write(
+            "##gff-version 3\n"
+            + "".join(gene(name, start) for name in sequences for start in range(1000, LENGTH - 20_000, 40_000))
+        )
     with (folder / "known.tsv").open("w") as known:
         for name, bases in sequences.items():
             for position in range(500, LENGTH, 50):
-                known.write(f"{name}\t{position}\t{bases[position - 1]}\t{'A' if bases[position - 1] != 'A' else 'C'}\trs{position}\n")
+                known.write(
+                    f"{name}\t{position}\t{bases[position - 1]}\t{'A' if bases[position - 1] != 'A' else 'C'}\trs{position}\n"
+                )
     with (folder / "bands.bed").open("w") as bands:
         for name in sequences:
-            bands.writelines(f"{name}\t{start}\t{start + 1_000_000}\tp{start // 1_000_000}\n" for start in range(0, LENGTH, 1_000_000))
+            bands.writelines(
+                f"{name}\t{start}\t{start + 1_000_000}\tp{start // 1_000_000}\n" for start in range(0, LENGTH, 1_000_000)
+            )
     for plain, columns in (("known.tsv", {"seq_col": 0, "start_col": 1, "end_col": 1}), ("bands.bed", {"preset": "bed"})):
         pysam.tabix_compress(str(folder / plain), str(folder / f"{plain}.gz"), force=True)
         pysam.tabix_index(str(folder / f"{plain}.gz"), force=True, **columns)
@@ -191,7 +198,7 @@ def main() -> None:
         ours = measure([*engine, "--bundle", "bench", "--bundles", str(work / "bundles")])
         summary = json.loads((work / "out" / "summary.json").read_text())
     assert summary["records_in"] == options.records
-    print(f"{options.records:,} records, {options.samples} samples, {os.cpu_count()} cores, {source.name} compressed at level {bgzf.LEVEL}")
+    print(f"{options.records:,} records, {options.samples} samples, {os.cpu_count()} cores, compression level {bgzf.LEVEL}")
     for title, run in (("floor", floor), ("engine", ours)):
         speed = options.records / run.seconds
         print(f"{title:7} {run.seconds:7.2f} s {speed:12,.0f} records/s {run.cpu:7.2f} CPU s {run.peak / 2**20:7.0f} MiB")

@@ -1,10 +1,10 @@
 """Rebuild the embedded mitochondrial reference bundle from a FASTA of NC_012920.1 (rCRS): `make_mito_bundle.py rCRS.fa`.
 
-Gene coordinates, variants and diseases below are facts, written down here; only the sequence comes from a file, and its checksum is fixed.
+Gene coordinates, variants and diseases below are facts, written down here; only the sequence comes from a file, whose
+checksum is fixed.
 """
 
 import argparse
-import gzip
 import hashlib
 from pathlib import Path
 
@@ -56,7 +56,7 @@ MT-TT 15888 15953 +
 MT-TP 15956 16023 -
 """
 
-# Variants held to be confirmed as pathogenic in the mitochondrial literature: position, ref, alt, dbSNP id where certain, disease.
+# Variants held to be confirmed as pathogenic in the literature: position, ref, alt, dbSNP id where certain, disease.
 CONFIRMED = """
 583 G A . MELAS
 1494 C T rs267606619 Aminoglycoside-induced_hearing_loss
@@ -225,7 +225,7 @@ def main() -> None:
     track(FOLDER / "regions.bed.gz", [f"MT\t{start}\t{end}\t{name}\n" for start, end, name in regions], preset="bed")
     manifest = MANIFEST + reference.file_table(FOLDER)
     (FOLDER / "manifest.toml").write_text(manifest)
-    print(f"{FOLDER}: {len(variants)} variants, {len(gzip.open(FOLDER / 'regions.bed.gz').readlines())} regions")
+    print(f"{FOLDER}: {len(variants)} variants, {len(regions)} regions")
 
 
 if __name__ == "__main__":

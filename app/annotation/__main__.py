@@ -1,7 +1,7 @@
 """The engine as a child process: `python -m app.annotation INPUT OUT_DIR --name NAME [--bundle ID]`.
 
-Standard output carries JSON lines: `progress` at least once a second, then exactly one of `done` (exit 0), `rejected` (1: the input is
-at fault) or `failed` (3: we are). Usage errors exit with 2. SIGTERM ends it and everything it started.
+Standard output carries JSON lines: `progress` at least once a second, then exactly one of `done` (exit 0), `rejected` (1: the
+input is at fault) or `failed` (3: we are). Usage errors exit with 2. SIGTERM ends it and everything it started.
 """
 
 import argparse

@@ -6,18 +6,21 @@ from app.annotation.errors import InputError
 from app.annotation.headers import Header
 from app.annotation.reference import Bundle
 
-# length: assembly, for contigs whose length tells assemblies apart
-LENGTHS: dict[int, str] = {
-    248956422: "GRCh38 (hg38)", 242193529: "GRCh38 (hg38)", 64444167: "GRCh38 (hg38)", 46709983: "GRCh38 (hg38)",
-    50818468: "GRCh38 (hg38)", 156040895: "GRCh38 (hg38)", 57227415: "GRCh38 (hg38)",
-    249250621: "GRCh37 (hg19)", 243199373: "GRCh37 (hg19)", 63025520: "GRCh37 (hg19)", 48129895: "GRCh37 (hg19)",
-    51304566: "GRCh37 (hg19)", 155270560: "GRCh37 (hg19)", 59373566: "GRCh37 (hg19)",
-    247249719: "NCBI36 (hg18)", 242951149: "NCBI36 (hg18)", 62435964: "NCBI36 (hg18)", 46944323: "NCBI36 (hg18)",
-    49691432: "NCBI36 (hg18)", 154913754: "NCBI36 (hg18)", 57772954: "NCBI36 (hg18)",
-    245522847: "NCBI35 (hg17)", 246127941: "NCBI34 (hg16)", 248387328: "T2T-CHM13v2.0",
-    195471971: "mouse GRCm38 (mm10)", 195154279: "mouse GRCm39 (mm39)", 197195432: "mouse NCBIM37 (mm9)", 16299: "a mouse mitochondrion",
-    16571: "UCSC hg19, whose chrM is NC_001807",
-}  # fmt: skip
+# Lengths of contigs that tell assemblies apart.
+_LENGTHS: dict[str, tuple[int, ...]] = {
+    "GRCh38 (hg38)": (248956422, 242193529, 64444167, 46709983, 50818468, 156040895, 57227415),
+    "GRCh37 (hg19)": (249250621, 243199373, 63025520, 48129895, 51304566, 155270560, 59373566),
+    "NCBI36 (hg18)": (247249719, 242951149, 62435964, 46944323, 49691432, 154913754, 57772954),
+    "NCBI35 (hg17)": (245522847,),
+    "NCBI34 (hg16)": (246127941,),
+    "T2T-CHM13v2.0": (248387328,),
+    "mouse GRCm38 (mm10)": (195471971,),
+    "mouse GRCm39 (mm39)": (195154279,),
+    "mouse NCBIM37 (mm9)": (197195432,),
+    "a mouse mitochondrion": (16299,),
+    "UCSC hg19, whose chrM is NC_001807": (16571,),
+}
+LENGTHS = {length: assembly for assembly, lengths in _LENGTHS.items() for length in lengths}
 
 # words in the header lines that people and tools write about the reference
 WORDS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
@@ -55,12 +58,9 @@ def check_lengths(header: Header, bundle: Bundle) -> None:
     for name, length in header.contigs.items():
         contig = bundle.names.get(name.decode("utf-8", "replace"))
         if contig and length and length != contig.length:
-            if assembly := LENGTHS.get(length):
-                what = f"that is {assembly}"
-            else:
-                what = "that is another sequence"
+            shown, assembly = name.decode("utf-8", "replace"), LENGTHS.get(length, "another sequence")
             raise InputError(
-                f"{name.decode('utf-8', 'replace')} has length {length} in the header: {what}, not {bundle.assembly} ({contig.length}). "
+                f"{shown} has length {length} in the header: that is {assembly}, not {bundle.assembly} ({contig.length}). "
                 "Positions differ, so the file was not annotated. Please lift it over or call against the right reference."
             )
 

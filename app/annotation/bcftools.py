@@ -1,4 +1,4 @@
-"""bcftools as child processes: `python -m app.annotation.bcftools PARENT COMMAND ARGS…` is bcftools itself, as bundled in pysam."""
+"""bcftools as child processes: `python -m app.annotation.bcftools PARENT COMMAND ARGS…` is bcftools, as bundled in pysam."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""From what bcftools csq says of an allele to what the result says: Sequence Ontology, impact, the worst first, known defects corrected."""
+"""What bcftools csq says of an allele, said in Sequence Ontology, with its impact, the worst first, and csq's defects corrected."""
 
 import re
 from collections.abc import Mapping
@@ -38,36 +38,13 @@ RANK = {term: rank for rank, term in enumerate(TERMS)}
 IMPACTS = ("HIGH", "MODERATE", "LOW", "MODIFIER")
 SEVERITY = {term: rank for rank, (term, _) in enumerate(TERMS.values())}
 
-AMINO_ACIDS = dict(
-    zip(
-        "ACDEFGHIKLMNPQRSTVWY*UX",
-        [
-            "Ala",
-            "Cys",
-            "Asp",
-            "Glu",
-            "Phe",
-            "Gly",
-            "His",
-            "Ile",
-            "Lys",
-            "Leu",
-            "Met",
-            "Asn",
-            "Pro",
-            "Gln",
-            "Arg",
-            "Ser",
-            "Thr",
-            "Val",
-            "Trp",
-            "Tyr",
-            "Ter",
-            "Sec",
-            "Xaa",
-        ],
-    )
-)
+# fmt: off
+AMINO_ACIDS = {
+    "A": "Ala", "C": "Cys", "D": "Asp", "E": "Glu", "F": "Phe", "G": "Gly", "H": "His", "I": "Ile", "K": "Lys", "L": "Leu",
+
+    "M": "Met", "N": "Asn", "P": "Pro", "Q": "Gln", "R": "Arg", "S": "Ser", "T": "Thr", "V": "Val", "W": "Trp", "Y": "Tyr", "*": "Ter", "U": "Sec", "X": "Xaa",
+}
+# fmt: on
 _CHANGE = re.compile(r"(\d+)([A-Z*]+)(?:\.\.\d+)?(?:>(\d+)([A-Z*]+)(?:\.\.\d+)?)?")
 
 
@@ -85,7 +62,7 @@ INTERGENIC = Consequence("intergenic_variant", "MODIFIER", "", b"GAS_CSQ=interge
 
 
 def interpret(raw: bytes, coding: Mapping[bytes, Coding] | None, position: int, ref: bytes, alt: bytes) -> Consequence:
-    """The consequence that csq's text means; `coding` are the transcripts under another genetic code on this contig, if it has one."""
+    """The consequence that csq's text means; `coding` are the transcripts of a contig under another genetic code."""
     entries = [entry.split(b"|") for entry in raw.split(b",")]
     if coding is not None:
         for entry in entries:
@@ -163,7 +140,7 @@ def _three(letters: str) -> str:
 
 def _frameshift(start: int, before: str, after: str) -> str:
     """The first amino acid that changes; the distance to the new stop is not always told, so it is left out."""
-    for offset, (old, new) in enumerate(zip(before, after)):
+    for offset, (old, new) in enumerate(zip(before, after, strict=False)):
         if old != new:
             return f"p.{_three(old)}{start + offset}{'Ter' if new == '*' else _three(new) + 'fs'}"
     return ""

@@ -14,7 +14,7 @@ from app.annotation import bcftools, bgzf, pipeline
 from app.annotation.errors import EngineError
 from app.annotation.finisher import Finisher
 from app.annotation.intake import Survey, survey
-from app.annotation.limits import Limits
+from app.annotation.limits import DEFAULT, Limits
 from app.annotation.reference import Bundle
 from app.annotation.source import Source
 
@@ -39,7 +39,7 @@ def _silent(phase: str, records: int, percent: float) -> None:
 
 
 def annotate(
-    input_path: Path, out_dir: Path, *, name: str, bundle: Bundle, progress: Progress = _silent, limits: Limits = Limits()
+    input_path: Path, out_dir: Path, *, name: str, bundle: Bundle, progress: Progress = _silent, limits: Limits = DEFAULT
 ) -> Result:
     """Annotate one file into `out_dir`; InputError if the file cannot be annotated. All three outputs appear, or none."""
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -74,14 +74,9 @@ def tool_versions() -> dict[str, str]:
     """The versions of everything that computes."""
     from importlib.metadata import version
 
-    from pysam import version as pysam
+    from pysam.version import __bcftools_version__, __htslib_version__, __version__
 
-    return {
-        "gas": version("gas"),
-        "bcftools": pysam.__bcftools_version__,
-        "htslib": pysam.__htslib_version__,
-        "pysam": pysam.__version__,
-    }
+    return {"gas": version("gas"), "bcftools": __bcftools_version__, "htslib": __htslib_version__, "pysam": __version__}
 
 
 def _index(work: Path) -> int:

@@ -8,7 +8,7 @@ from app.annotation import tags
 from app.annotation.alleles import MASK, unmask
 from app.annotation.consequences import INTERGENIC, Consequence, interpret
 from app.annotation.errors import EngineError
-from app.annotation.genes import special
+from app.annotation.genes import Coding, special
 from app.annotation.intake import Survey
 from app.annotation.reference import Bundle
 from app.annotation.summary import Tally
@@ -99,7 +99,7 @@ class Finisher:
         if self._has_frequency:
             tally.add_frequencies(_FREQUENCY.findall(text))
 
-    def _interpret(self, raw: bytes, coding: dict | None, position: bytes, ref: bytes, alt: bytes) -> Consequence:  # type: ignore[type-arg]
+    def _interpret(self, raw: bytes, coding: dict[bytes, Coding] | None, position: bytes, ref: bytes, alt: bytes) -> Consequence:
         if coding is not None:
             return interpret(raw, coding, int(position), ref, alt)
         known = self._memo.get(raw)

@@ -157,7 +157,7 @@ def _columns(header: Header, line: bytes, number: int, notes: Notes) -> None:
     while len(names) > 8 and not names[-1].strip():
         names.pop()
         notes.add("trailing_tab", number)
-    for index, (got, wanted) in enumerate(zip(names, COLUMNS), 1):
+    for index, (got, wanted) in enumerate(zip(names, COLUMNS, strict=False), 1):
         if got.strip().upper().lstrip(b"#") != wanted.lstrip(b"#"):
             found = got.decode("utf-8", "replace")[:40]
             raise InputError(

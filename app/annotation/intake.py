@@ -76,7 +76,8 @@ class Lines:
         number = self.number
         if any(earlier.startswith(b"##") for earlier in before):
             return InputError(
-                f"The #CHROM column line is missing before line {number}, so columns cannot be identified. Please export the file again.",
+                f"The #CHROM column line is missing before line {number}, so columns cannot be identified. "
+                "Please export the file again.",
                 number,
             )
         shown = line.decode("utf-8", "replace")[:60]

@@ -13,6 +13,7 @@ class Limits:
     records: int = 500_000_000
     samples: int = 200_000
     alleles: int = 10_000
-    mismatches: float = (
-        0.1  # share of records whose REF may disagree with the reference before the file counts as another assembly
-    )
+    mismatches: float = 0.1  # share of records whose REF may disagree with the reference
+
+
+DEFAULT = Limits()

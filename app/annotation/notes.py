@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-# code: (kind, what the log says). A repair changed the text; a flag left a record unannotated or points at something odd; info is harmless.
+# code: (kind, what the log says). A repair changed the text, a flag left records without consequence or is odd, info is harmless.
 CODES: dict[str, tuple[str, str]] = {
     "bom": ("repair", "UTF-8 byte-order mark removed"),
     "crlf": ("repair", "Windows or old Macintosh line endings converted"),

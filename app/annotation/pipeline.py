@@ -71,10 +71,10 @@ def stream(survey: Survey, bundle: Bundle, work: Path) -> Iterator[Iterator[list
         if feeder.error:
             raise feeder.error
     finally:
-        for _, child, messages in running:
+        for _, child, log in running:
             child.kill()
             child.wait()
-            messages.close()
+            log.close()
             if child.stdout:
                 child.stdout.close()
         if feeder:

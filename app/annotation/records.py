@@ -118,7 +118,10 @@ class Records:
             if self._width == 8
             else rb"\t(?:[^\t]*+)(?:(\0)(\0))?"
         )
-        pattern = rb"([^\t]++)\t([1-9][0-9]{0,9}+)\t[^\t ]++\t([ACGTN]++)\t[ACGT]++\t(?:[0-9]++(?:\.[0-9]++)?|\.)\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b"
+        pattern = (
+            rb"([^\t]++)\t([1-9][0-9]{0,9}+)\t[^\t ]++\t([ACGTN]++)\t[ACGT]++\t(?:[0-9]++(?:\.[0-9]++)?|\.)"
+            rb"\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b"
+        )
         compiled = re.compile(pattern % (filters, item, item, samples))
         self._clean = compiled.fullmatch
         return self._clean
@@ -180,9 +183,7 @@ class Records:
             return fields
         if len(fields) < 8:
             hint = " They seem to be separated by spaces instead of tabs." if len(line.split()) >= 8 else ""
-            raise InputError(
-                f"Line {number} has {len(fields)} column{'s'[: len(fields) > 1]}, at least 8 expected.{hint}", number
-            )
+            raise InputError(f"Line {number} has {_many(len(fields), 'column')}, at least 8 expected.{hint}", number)
         if len(fields) == 8 and self._width > 8:
             self.notes.add("missing_format", number)
             return [*fields, b"GT" if self.header.samples else b".", *[b"."] * len(self.header.samples)]
@@ -190,7 +191,7 @@ class Records:
             raise InputError(f"Line {number} has {len(fields)} columns, the header has {self._width}.", number)
         got, wanted = max(len(fields) - 9, 0), len(self.header.samples)
         raise InputError(
-            f"Line {number} has {got} genotype column{'s' if got != 1 else ''}, the header declares {wanted} sample{'s' if wanted != 1 else ''}.",
+            f"Line {number} has {_many(got, 'genotype column')}, the header declares {_many(wanted, 'sample')}.",
             number,
         )
 
@@ -239,7 +240,8 @@ class Records:
         start = int(fields[1]) - 1
         if start + len(ref) > contig.length:
             raise InputError(
-                f"Line {number}: REF reaches beyond the end of {contig.name} ({contig.length} bases). Was the file called against another assembly?",
+                f"Line {number}: REF reaches beyond the end of {contig.name} ({contig.length} bases). "
+                "Was the file called against another assembly?",
                 number,
             )
         bases = self.sequences.get(contig.name, start, start + len(ref))
@@ -386,7 +388,7 @@ class Records:
                 raise InputError(f"Line {number}, sample {name}: {len(values)} values for {len(keys)} FORMAT keys.", number)
             if b" " in sample:
                 raise InputError(f"Line {number}, sample {name}: spaces in {_shown(sample)}.", number)
-            for key, value in zip(keys, values):
+            for key, value in zip(keys, values, strict=False):
                 if key == b"GT":
                     self._genotype(value or b".", alleles, number, name)
                 else:
@@ -428,6 +430,10 @@ def _counts(number: bytes, value: bytes, alleles: int) -> bool:
     if number == b"G":
         return parts in (alleles + 1, (alleles + 1) * (alleles + 2) // 2)
     return {b"A": alleles, b"R": alleles + 1}.get(number, parts) == parts
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def _text(value: bytes) -> str:

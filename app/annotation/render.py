@@ -84,7 +84,10 @@ def _line(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
-COLUMNS = "contig position id ref alt type quality filter consequence impact gene transcript biotype strand protein_change hgvs_protein".split()
+COLUMNS = (
+    *("contig", "position", "id", "ref", "alt", "type", "quality", "filter", "consequence", "impact"),
+    *("gene", "transcript", "biotype", "strand", "protein_change", "hgvs_protein"),
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

@@ -5,13 +5,19 @@ from html import escape
 from typing import Any
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --bar: #2f6f9f; --quiet: #5c6670; --line: #d5dae0 }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --paper: #15181c; --bar: #6cb0e0; --quiet: #a0a9b3; --line: #343b43 } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --bar: #2f6f9f; --quiet: #5c6670;
+  --line: #d5dae0 }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ed; --paper: #15181c; --bar: #6cb0e0; --quiet: #a0a9b3; --line: #343b43 } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
+  margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margin-top: 2rem }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } svg { width: 100%; height: auto } svg text { fill: var(--ink); font-size: 13px }
-svg rect { fill: var(--bar) } .quiet { color: var(--quiet) } .facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 0 }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
+svg { width: 100%; height: auto } svg text { fill: var(--ink); font-size: 13px }
+svg rect { fill: var(--bar) } .quiet { color: var(--quiet) }
+.facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 0 }
 .facts dt { color: var(--quiet) } .facts dd { margin: 0; font-size: 1.5rem }
 """
 
@@ -75,7 +81,8 @@ def bars(title: str, counts: Mapping[str, int]) -> str:
         shown = label if len(label) <= 38 else label[:37] + "…"
         rows.append(
             f'<text x="290" y="{y + 17}" text-anchor="end">{escape(shown)}</text>'
-            f'<rect x="300" y="{y + 3}" width="{500 * count / top:.1f}" height="18"><title>{escape(label)}: {count:,}</title></rect>'
+            f'<rect x="300" y="{y + 3}" width="{500 * count / top:.1f}" height="18">'
+            f"<title>{escape(label)}: {count:,}</title></rect>"
             f'<text x="{306 + 500 * count / top:.1f}" y="{y + 17}">{count:,}</text>'
         )
     words = escape(f"{title}: " + ", ".join(f"{label} {count}" for label, count in counts.items()))
@@ -91,7 +98,8 @@ def _notes(notes: list[dict[str, Any]]) -> str:
         + f'</td><td class="n">{note["count"]:,}</td><td class="n">{note["line"] or ""}</td></tr>'
         for note in notes
     )
-    return f'<table><thead><tr><th>Kind</th><th>What</th><th class="n">Times</th><th class="n">First line</th></tr></thead><tbody>{rows}</tbody></table>'
+    head = '<tr><th>Kind</th><th>What</th><th class="n">Times</th><th class="n">First line</th></tr>'
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def _facts(facts: Mapping[str, str]) -> str:

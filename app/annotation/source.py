@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.annotation import bcftools
 from app.annotation.errors import InputError
-from app.annotation.limits import Limits
+from app.annotation.limits import DEFAULT, Limits
 from app.annotation.sniff import AGAIN, check_text
 
 RAW_CHUNK = 1 << 18
@@ -22,7 +22,7 @@ class Source:
     """One input file; `chunks` may be called again for another pass over the same bytes."""
 
     path: Path
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT
     compression: str = ""
     size: int = 0
     position: int = 0  # compressed bytes read in the pass under way, for progress

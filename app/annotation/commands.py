@@ -1,0 +1,180 @@
+"""`gas annotate` and `gas reference`: the engine and its bundles on a person's own machine.
+
+Exit codes: 0 done, 1 the input is at fault, 2 usage, 3 we are.
+"""
+
+import gzip
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.annotation import reference as bundles
+from app.annotation.errors import EngineError, InputError
+from app.annotation.stores import FolderStore, Store
+
+reference = typer.Typer(no_args_is_help=True, help="Reference bundles: build, verify, list, push, pull.")
+Bundles = Annotated[Path, typer.Option("--bundles", envvar="GAS_BUNDLES", help="The folder of installed bundles.")]
+HOME = Path("bundles")
+
+# How the scheme of a location becomes a store; the command line of the service adds `s3`.
+STORES: dict[str, Callable[[str], Store]] = {"file": lambda location: FolderStore(Path(location.removeprefix("file://")))}
+
+
+def annotate(
+    source: Annotated[Path, typer.Argument(help="A VCF: plain, gzip, bgzip or BCF.", exists=True, dir_okay=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the results.")],
+    bundle: Annotated[str, typer.Option(help="The reference bundle.")] = "rcrs",
+    folder: Bundles = HOME,
+) -> None:
+    """Annotate a VCF on this machine: the annotated VCF with its index, summary, count log, HTML page and table."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from app.annotation import engine
+
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%  {task.fields[records]:,} records"),
+    )
+    try:
+        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar, tempfile.TemporaryDirectory() as work:
+            task = bar.add_task("reading", total=100, records=0)
+
+            def progress(phase: str, records: int, percent: float) -> None:
+                bar.update(task, description=phase, completed=percent, records=records)
+
+            result = engine.annotate(source, Path(work), name=source.name, bundle=bundles.find(bundle, folder), progress=progress)
+            written = _publish(result, out, source.name)
+    except InputError as fault:
+        typer.echo(fault.message, err=True)
+        raise typer.Exit(1) from None
+    except Exception as fault:
+        typer.echo(f"The annotation failed: {fault}", err=True)
+        raise typer.Exit(3) from None
+    summary = result.summary
+    typer.echo(f"{summary['records_in']:,} records read, {summary['records_out']:,} alleles annotated")
+    for note in summary["notes"]:
+        typer.echo(f"{note['kind']}: {note['message']} ({note['count']:,})")
+    for path in written:
+        typer.echo(str(path))
+
+
+def _publish(result: "object", out: Path, name: str) -> list[Path]:
+    from app.annotation import engine, render
+
+    assert isinstance(result, engine.Result)
+    stem = name
+    for suffix in (".gz", ".bgz", ".vcf", ".bcf"):
+        stem = stem.removesuffix(suffix)
+    stem = stem.encode()[:200].decode(errors="ignore") or "annotation"
+    out.mkdir(parents=True, exist_ok=True)
+    summary = result.summary
+    with gzip.open(result.vcf, "rt") as lines, (result.folder / "table").open("w", newline="") as table:
+        table.writelines(render.tsv(lines, summary["tags"]))
+    (result.folder / "page").write_text(render.html(summary, name))
+    (result.folder / "log").write_text(render.count_log(summary, name))
+    files = {
+        engine.VCF: f"{stem}.annot.vcf.gz",
+        engine.INDEX: f"{stem}.annot.vcf.gz.tbi",
+        engine.SUMMARY: f"{stem}.summary.json",
+        "table": f"{stem}.annot.tsv",
+        "page": f"{stem}.summary.html",
+        "log": f"{stem}.vcf.count.log",
+    }
+    for made, called in files.items():
+        partial = out / f".{called}.partial"
+        shutil.copyfile(result.folder / made, partial)
+        os.replace(partial, out / called)
+    return [out / called for called in files.values()]
+
+
+def _guarded(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except (EngineError, OSError) as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(3) from None
+
+
+@reference.command("list")
+def list_(folder: Bundles = HOME) -> None:
+    """Name the installed bundles."""
+    for root in (folder, bundles.EMBEDDED):
+        for manifest in sorted(root.glob(f"[!.]*/{bundles.MANIFEST}")):
+            found = bundles.load(manifest.parent)
+            size = sum(file.bytes for file in found.files)
+            typer.echo(
+                f"{found.id}\t{found.version}\t{found.assembly}\t{len(found.tracks)} tracks\t{size:,} bytes\t{manifest.parent}"
+            )
+
+
+@reference.command()
+def verify(bundle: str, folder: Bundles = HOME) -> None:
+    """Compare a bundle's files with its manifest; exit 1 if any differs."""
+    faults: list[str] = []
+    _guarded(lambda: faults.extend(bundles.verify(bundles.find(bundle, folder))))
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo(f"{bundle} agrees with its manifest")
+
+
+@reference.command()
+def build(
+    recipe: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    folder: Bundles = HOME,
+    cache: Annotated[Path, typer.Option(help="Where downloads are kept.")] = Path("downloads"),
+) -> None:
+    """Build a bundle from a recipe: download (resuming), convert, describe."""
+    import tomllib
+
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
+    from app.annotation import build as builder
+
+    with Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True)) as bar:
+        tasks = {}
+
+        def progress(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done)
+
+        target = folder / tomllib.loads(recipe.read_text())["id"]
+        _guarded(lambda: typer.echo(f"built {builder.build(recipe, target, cache, progress).folder}"))
+
+
+@reference.command()
+def push(bundle: str, location: str, folder: Bundles = HOME) -> None:
+    """Upload a bundle to a store, for example s3://bucket/prefix."""
+    from app.annotation import stores
+
+    _guarded(lambda: stores.push(bundles.find(bundle, folder), _store(location), _step))
+
+
+@reference.command()
+def pull(bundle: str, version: str, location: str, folder: Bundles = HOME) -> None:
+    """Fetch a bundle from a store; it is installed only if every checksum agrees."""
+    from app.annotation import stores
+
+    _guarded(lambda: typer.echo(f"installed {stores.pull(bundle, version, folder, _store(location), _step).folder}"))
+
+
+def _step(name: str, size: int) -> None:
+    typer.echo(f"{name}\t{size:,} bytes", file=sys.stderr)
+
+
+def _store(location: str) -> Store:
+    scheme = location.partition("://")[0] if "://" in location else "file"
+    if scheme not in STORES:
+        raise EngineError(f"There is no store for {location}; known: {', '.join(STORES)}.")
+    return STORES[scheme](location)

@@ -1,0 +1,77 @@
+"""Reference bundles in an object store: pushed whole, pulled only if every checksum agrees."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from app.annotation import reference
+from app.annotation.errors import EngineError
+from app.annotation.reference import MANIFEST, Bundle
+
+Step = Callable[[str, int], None]
+
+
+class Store(Protocol):
+    """What a bundle needs of an object store; both calls move whole files and raise on failure."""
+
+    def put(self, source: Path, key: str) -> None: ...
+
+    def get(self, key: str, target: Path) -> None: ...
+
+
+class FolderStore:
+    """A store in a folder: a mounted disk, or a trial."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, source: Path, key: str) -> None:
+        (self._root / key).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, self._root / key)
+
+    def get(self, key: str, target: Path) -> None:
+        shutil.copyfile(self._root / key, target)
+
+
+def _nothing(name: str, size: int) -> None:
+    """Progress that nobody watches."""
+
+
+def push(bundle: Bundle, store: Store, step: Step = _nothing) -> None:
+    """Upload a verified bundle under `id/version/`, the manifest last, so that a half-pushed bundle is none."""
+    if faults := reference.verify(bundle):
+        raise EngineError(f"The bundle {bundle.id} is damaged: {'; '.join(faults)}.")
+    for file in bundle.files:
+        store.put(bundle.path(file.path), f"{bundle.id}/{bundle.version}/{file.path}")
+        step(file.path, file.bytes)
+    store.put(bundle.path(MANIFEST), f"{bundle.id}/{bundle.version}/{MANIFEST}")
+
+
+def pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step = _nothing) -> Bundle:
+    """Fetch a bundle into `folder/id`, resuming what is there already; it appears only if every checksum agrees."""
+    target = folder / bundle_id
+    if (target / MANIFEST).is_file() and (here := reference.load(target)).version == version and not reference.verify(here):
+        return here
+    partial = folder / f".{bundle_id}-{version}"
+    partial.mkdir(parents=True, exist_ok=True)
+    store.get(f"{bundle_id}/{version}/{MANIFEST}", partial / MANIFEST)
+    bundle = reference.load(partial)
+    for file in bundle.files:
+        path = partial / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not (path.is_file() and path.stat().st_size == file.bytes and reference.sha256(path) == file.sha256):
+            store.get(f"{bundle_id}/{version}/{file.path}", path)
+        step(file.path, file.bytes)
+    if faults := reference.verify(bundle):
+        raise EngineError(f"The bundle {bundle_id} {version} does not match its manifest: {'; '.join(faults)}.")
+    if target.exists():
+        aside = Path(tempfile.mkdtemp(prefix=f".{bundle_id}-", dir=folder))
+        os.replace(target, aside / "old")
+        os.replace(partial, target)
+        shutil.rmtree(aside)
+    else:
+        os.replace(partial, target)
+    return reference.load(target)
