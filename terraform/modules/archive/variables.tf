@@ -42,4 +42,9 @@ variable "glacier" {
   type = object({
     vault = string
   })
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]+$", var.glacier.vault))
+    error_message = "A vault is called by letters, digits, underscores, dots and dashes."
+  }
 }

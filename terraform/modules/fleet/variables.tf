@@ -35,6 +35,11 @@ variable "network" {
     subnet_ids       = list(string)
     public_addresses = optional(bool, false)
   })
+
+  validation {
+    condition     = length(var.network.subnet_ids) > 0
+    error_message = "Instances need at least one subnet."
+  }
 }
 
 variable "instances" {
@@ -148,11 +153,21 @@ variable "front" {
     port              = number
   })
   default = null
+
+  validation {
+    condition     = var.front == null ? true : var.front.port >= 1024 && var.front.port <= 65535
+    error_message = "The portal does not run as root: its port must be 1024 to 65535."
+  }
 }
 
 variable "instance_profile_arn" {
   description = "Instance profile with the tier's role."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:iam:", var.instance_profile_arn))
+    error_message = "The instance profile is given by its ARN."
+  }
 }
 
 variable "release" {
@@ -182,6 +197,11 @@ variable "secret_arn" {
   description = "Secret with those settings that nobody may read here; null for a tier that has none."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.secret_arn == null ? true : can(regex("^arn:[a-z-]+:secretsmanager:", var.secret_arn))
+    error_message = "The secret is given by its ARN, never by its value."
+  }
 }
 
 variable "boot_seconds" {

@@ -174,7 +174,7 @@ module "observability" {
   front              = module.web.metric_dimensions
   queue_names        = module.messaging.queue_names
   table_names        = module.tables.table_names
-  group_names        = { for tier in keys(var.fleets) : tier => "${local.name}-${tier}" }
+  groups             = { for tier, fleet in var.fleets : tier => { name = "${local.name}-${tier}", min = fleet.min } }
   doctor_seconds     = var.timing.doctor
   monthly_budget_usd = var.monthly_budget_usd
 }

@@ -22,6 +22,11 @@ variable "zone_id" {
   description = "Route 53 zone of the domain name; null if its records are written elsewhere (then see the output `dns_records`)."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.zone_id == null ? true : can(regex("^Z[A-Z0-9]+$", var.zone_id))
+    error_message = "A zone's id starts with Z, such as Z0123456789EXAMPLE."
+  }
 }
 
 variable "certificate_arn" {

@@ -27,21 +27,41 @@ variable "queues" {
     arn             = string
     dead_letter_arn = string
   }))
+
+  validation {
+    condition     = alltrue(flatten([for queue in var.queues : [for arn in [queue.arn, queue.dead_letter_arn] : can(regex("^arn:[a-z-]+:sqs:", arn))]]))
+    error_message = "Queues are given by their ARN."
+  }
 }
 
 variable "topic_arns" {
   description = "ARN of each topic."
   type        = map(string)
+
+  validation {
+    condition     = alltrue([for arn in values(var.topic_arns) : can(regex("^arn:[a-z-]+:sns:", arn))])
+    error_message = "Topics are given by their ARN."
+  }
 }
 
 variable "table_arns" {
   description = "ARN of each table."
   type        = map(string)
+
+  validation {
+    condition     = alltrue([for arn in values(var.table_arns) : can(regex("^arn:[a-z-]+:dynamodb:", arn))])
+    error_message = "Tables are given by their ARN."
+  }
 }
 
 variable "bucket_arns" {
   description = "ARN of each bucket."
   type        = map(string)
+
+  validation {
+    condition     = alltrue([for arn in values(var.bucket_arns) : can(regex("^arn:[a-z-]+:s3:", arn))])
+    error_message = "Buckets are given by their ARN."
+  }
 }
 
 variable "archive" {
@@ -69,6 +89,11 @@ variable "mail" {
     identity_arn          = string
     configuration_set_arn = string
   })
+
+  validation {
+    condition     = alltrue([for arn in values(var.mail) : can(regex("^arn:[a-z-]+:ses:", arn))])
+    error_message = "Identity and configuration set are given by their ARN."
+  }
 }
 
 variable "secret_arns" {
@@ -85,4 +110,9 @@ variable "secret_arns" {
 variable "release_bucket" {
   description = "Bucket with releases and reference bundles."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.release_bucket))
+    error_message = "The bucket must be named as S3 names buckets: 3 to 63 lower-case letters, digits, dots and dashes."
+  }
 }

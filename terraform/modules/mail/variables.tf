@@ -33,10 +33,20 @@ variable "zone_id" {
   description = "Route 53 zone that gets the records which prove the domain; null if somebody else writes them (output `dns_records`)."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.zone_id == null ? true : can(regex("^Z[A-Z0-9]+$", var.zone_id))
+    error_message = "A zone's id starts with Z, such as Z0123456789EXAMPLE."
+  }
 }
 
 variable "alarm_topic_arns" {
   description = "Topics that hear of alarms."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:", arn))])
+    error_message = "Alarms are sent to SNS topics, by their ARN."
+  }
 }

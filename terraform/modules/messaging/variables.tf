@@ -124,10 +124,20 @@ variable "max_age_seconds" {
 variable "notifying_bucket" {
   description = "Name of the bucket whose notices `s3` publishes to topics."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.notifying_bucket))
+    error_message = "The bucket must be named as S3 names buckets: 3 to 63 lower-case letters, digits, dots and dashes."
+  }
 }
 
 variable "alarm_topic_arns" {
   description = "Topics that hear of alarms."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:", arn))])
+    error_message = "Alarms are sent to SNS topics, by their ARN."
+  }
 }

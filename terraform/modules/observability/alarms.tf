@@ -107,3 +107,21 @@ resource "aws_cloudwatch_metric_alarm" "doctor_silent" {
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
 }
+
+resource "aws_cloudwatch_metric_alarm" "short" {
+  for_each = { for tier, group in var.groups : tier => group if group.min > 0 }
+
+  alarm_name          = "${each.value.name}-short"
+  alarm_description   = "The tier ${each.key} has too few instances: look at the group's activity, and at the boot log of the last one that was given up."
+  namespace           = "AWS/AutoScaling"
+  metric_name         = "GroupInServiceInstances"
+  dimensions          = { AutoScalingGroupName = each.value.name }
+  statistic           = "Maximum"
+  comparison_operator = "LessThanThreshold"
+  threshold           = each.value.min
+  period              = 60
+  evaluation_periods  = 20 # longer than a boot
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}

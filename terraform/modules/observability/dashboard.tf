@@ -10,7 +10,7 @@ locals {
     ["Seconds to answer", "p99", [["AWS/ApplicationELB", "TargetResponseTime", "LoadBalancer", var.front.LoadBalancer]]],
     ["Messages waiting", "Maximum", [for name in values(var.queue_names) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name]]],
     ["Age of the oldest message", "Maximum", [for name in values(var.queue_names) : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", name]]],
-    ["Instances", "Average", [for name in values(var.group_names) : ["AWS/AutoScaling", "GroupInServiceInstances", "AutoScalingGroupName", name]]],
+    ["Instances", "Average", [for group in values(var.groups) : ["AWS/AutoScaling", "GroupInServiceInstances", "AutoScalingGroupName", group.name]]],
     ["Handled", "Sum", [for verb in local.verbs : ["GAS", "handled", "verb", verb]]],
     ["Seconds in the handler", "p99", [for verb in local.verbs : ["GAS", "seconds", "verb", verb]]],
     ["Failed and buried", "Sum", [for pair in setproduct(["failed", "buried"], local.verbs) : ["GAS", pair[0], "verb", pair[1]]]],

@@ -21,6 +21,11 @@ variable "alarm_emails" {
 variable "tiers" {
   description = "Tiers whose instances write logs, each into a group of its own."
   type        = set(string)
+
+  validation {
+    condition     = length(var.tiers) > 0
+    error_message = "There must be a tier, or nobody writes logs."
+  }
 }
 
 variable "log_days" {
@@ -40,6 +45,11 @@ variable "front" {
     LoadBalancer = string
     TargetGroup  = string
   })
+
+  validation {
+    condition     = startswith(var.front.LoadBalancer, "app/") && startswith(var.front.TargetGroup, "targetgroup/")
+    error_message = "CloudWatch knows them by the end of their ARN: app/… and targetgroup/…."
+  }
 }
 
 variable "queue_names" {
@@ -52,9 +62,17 @@ variable "table_names" {
   type        = map(string)
 }
 
-variable "group_names" {
-  description = "Autoscaling group of each tier."
-  type        = map(string)
+variable "groups" {
+  description = "Autoscaling group of each tier: its name, and how many instances it must have."
+  type = map(object({
+    name = string
+    min  = number
+  }))
+
+  validation {
+    condition     = alltrue([for group in var.groups : group.min >= 0])
+    error_message = "A group has 0 instances or more."
+  }
 }
 
 variable "doctor_seconds" {

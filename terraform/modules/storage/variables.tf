@@ -56,6 +56,11 @@ variable "upload_origins" {
 variable "restore_topic_arn" {
   description = "Topic that hears of restored objects."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:sns:", var.restore_topic_arn))
+    error_message = "Restores are reported to an SNS topic, by its ARN."
+  }
 }
 
 variable "archive_prefix" {

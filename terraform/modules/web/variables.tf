@@ -22,6 +22,11 @@ variable "zone_id" {
   description = "Route 53 zone of the domain name; null if somebody else writes its records."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.zone_id == null ? true : can(regex("^Z[A-Z0-9]+$", var.zone_id))
+    error_message = "A zone's id starts with Z, such as Z0123456789EXAMPLE."
+  }
 }
 
 variable "certificate_arn" {
@@ -107,6 +112,11 @@ variable "drain_seconds" {
 variable "log_bucket" {
   description = "Bucket for access logs."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.log_bucket))
+    error_message = "The bucket must be named as S3 names buckets: 3 to 63 lower-case letters, digits, dots and dashes."
+  }
 }
 
 variable "deletion_protection" {

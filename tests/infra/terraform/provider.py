@@ -191,6 +191,7 @@ def _made_up(kind: str, name: str, attribute: dict[str, Any], state: dict[str, A
     known = {key: value for key, value in state.items() if isinstance(value, str)}
     forms = {"arn": ARNS.get(kind, "arn:aws:stand-in:{region}:{account}:" + kind), "id": IDS.get(kind, f"{kind}-id")}
     forms["url"] = IDS.get(kind, "https://{region}.amazonaws.com")
+    forms["arn_suffix"] = forms["arn"].rpartition(":")[2].removeprefix("loadbalancer/")
     if name in forms:
         return re.sub(r"{(\w+)}", lambda part: {**known, "region": REGION, "account": ACCOUNT}.get(part[1], part[1]), forms[name])
     if "type" not in attribute:

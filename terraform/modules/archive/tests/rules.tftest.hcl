@@ -47,3 +47,13 @@ run "copy_that_is_never_there" {
 
   expect_failures = [var.s3]
 }
+
+run "vault_with_a_space" {
+  command = plan
+
+  variables {
+    glacier = { vault = "old archives" }
+  }
+
+  expect_failures = [var.glacier]
+}

@@ -225,3 +225,43 @@ run "user_data_too_long" {
 
   expect_failures = [aws_launch_template.this]
 }
+
+run "no_subnet" {
+  command = plan
+
+  variables {
+    network = { vpc_id = "vpc-1", subnet_ids = [] }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "profile_by_name" {
+  command = plan
+
+  variables {
+    instance_profile_arn = "gas-test-annotate"
+  }
+
+  expect_failures = [var.instance_profile_arn]
+}
+
+run "secret_by_value" {
+  command = plan
+
+  variables {
+    secret_arn = "sk_live_0123"
+  }
+
+  expect_failures = [var.secret_arn]
+}
+
+run "front_with_a_port_of_root" {
+  command = plan
+
+  variables {
+    front = { target_group_arn = "arn", resource_label = "label", security_group_id = "sg-1", port = 80 }
+  }
+
+  expect_failures = [var.front]
+}

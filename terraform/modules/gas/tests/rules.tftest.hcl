@@ -1,6 +1,18 @@
 # Each rule of variables.tf, broken once.
 
-mock_provider "aws" {}
+mock_provider "aws" {
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+
+  mock_data "aws_region" {
+    defaults = { region = "us-east-1" }
+  }
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+}
 
 variables {
   environment        = "dev"
@@ -180,4 +192,14 @@ run "secret_in_settings" {
   }
 
   expect_failures = [var.settings]
+}
+
+run "zone_by_name" {
+  command = plan
+
+  variables {
+    zone_id = "example.org"
+  }
+
+  expect_failures = [var.zone_id]
 }

@@ -79,8 +79,68 @@ run "policy_too_long" {
   command = plan
 
   variables {
-    release_bucket = join("", [for n in range(700) : "0123456789"])
+    topic_arns = { for topic in ["job_requests", "job_results", "results_restored"] : topic => "arn:aws:sns:${join("", [for n in range(700) : "0123456789"])}" }
   }
 
   expect_failures = [aws_iam_policy.this]
+}
+
+run "queue_by_name" {
+  command = plan
+
+  variables {
+    queues = { job_requests = { consumer = "annotate", arn = "job_requests", dead_letter_arn = "job_requests_dead" } }
+  }
+
+  expect_failures = [var.queues]
+}
+
+run "topic_by_name" {
+  command = plan
+
+  variables {
+    topic_arns = { job_requests = "job_requests", job_results = "job_results", results_restored = "results_restored" }
+  }
+
+  expect_failures = [var.topic_arns]
+}
+
+run "table_by_name" {
+  command = plan
+
+  variables {
+    table_arns = { jobs = "jobs", accounts = "accounts" }
+  }
+
+  expect_failures = [var.table_arns]
+}
+
+run "bucket_by_name" {
+  command = plan
+
+  variables {
+    bucket_arns = { inputs = "inputs", results = "results" }
+  }
+
+  expect_failures = [var.bucket_arns]
+}
+
+run "identity_by_name" {
+  command = plan
+
+  variables {
+    mail = { identity_arn = "gas.example.org", configuration_set_arn = "gas-test" }
+  }
+
+  expect_failures = [var.mail]
+}
+
+run "bucket_that_is_none" {
+  command = plan
+
+  variables {
+    release_bucket = "Releases"
+  }
+
+  expect_failures = [var.release_bucket]
 }

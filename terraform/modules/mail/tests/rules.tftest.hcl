@@ -36,3 +36,23 @@ run "sender_with_domain" {
 
   expect_failures = [var.sender]
 }
+
+run "alarm_to_no_topic" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["oncall@example.org"]
+  }
+
+  expect_failures = [var.alarm_topic_arns]
+}
+
+run "zone_by_name" {
+  command = plan
+
+  variables {
+    zone_id = "example.org"
+  }
+
+  expect_failures = [var.zone_id]
+}

@@ -152,3 +152,23 @@ run "age_below_a_minute" {
 
   expect_failures = [var.max_age_seconds]
 }
+
+run "bucket_that_is_none" {
+  command = plan
+
+  variables {
+    notifying_bucket = "Results"
+  }
+
+  expect_failures = [var.notifying_bucket]
+}
+
+run "alarm_to_no_topic" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["oncall@example.org"]
+  }
+
+  expect_failures = [var.alarm_topic_arns]
+}

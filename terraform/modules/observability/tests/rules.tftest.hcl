@@ -9,7 +9,7 @@ variables {
   front              = { LoadBalancer = "app/gas-test/0", TargetGroup = "targetgroup/gas-test/0" }
   queue_names        = { job_requests = "gas-test_job_requests" }
   table_names        = { jobs = "gas-test_jobs" }
-  group_names        = { web = "gas-test-web" }
+  groups             = { web = { name = "gas-test-web", min = 1 } }
   monthly_budget_usd = 100
 }
 
@@ -61,4 +61,34 @@ run "no_budget" {
   }
 
   expect_failures = [var.monthly_budget_usd]
+}
+
+run "no_tier" {
+  command = plan
+
+  variables {
+    tiers = []
+  }
+
+  expect_failures = [var.tiers]
+}
+
+run "front_by_name" {
+  command = plan
+
+  variables {
+    front = { LoadBalancer = "gas-test", TargetGroup = "gas-test" }
+  }
+
+  expect_failures = [var.front]
+}
+
+run "group_of_less_than_none" {
+  command = plan
+
+  variables {
+    groups = { web = { name = "gas-test-web", min = -1 } }
+  }
+
+  expect_failures = [var.groups]
 }

@@ -92,3 +92,13 @@ run "no_access_logs" {
 
   expect_failures = [var.access_log_days]
 }
+
+run "restores_to_no_topic" {
+  command = plan
+
+  variables {
+    restore_topic_arn = "retrievals"
+  }
+
+  expect_failures = [var.restore_topic_arn]
+}

@@ -99,3 +99,23 @@ run "drain_beyond_an_hour" {
 
   expect_failures = [var.drain_seconds]
 }
+
+run "zone_by_name" {
+  command = plan
+
+  variables {
+    zone_id = "example.org"
+  }
+
+  expect_failures = [var.zone_id]
+}
+
+run "bucket_that_is_none" {
+  command = plan
+
+  variables {
+    log_bucket = "Logs"
+  }
+
+  expect_failures = [var.log_bucket]
+}
