@@ -1,4 +1,4 @@
-"""What bcftools csq says of an allele, said in Sequence Ontology, with its impact, the worst first, and csq's defects corrected."""
+"""What bcftools csq says of an allele, in Sequence Ontology, with its impact, the worst first, csq's defects corrected."""
 
 import re
 from collections.abc import Mapping
@@ -41,8 +41,8 @@ SEVERITY = {term: rank for rank, (term, _) in enumerate(TERMS.values())}
 # fmt: off
 AMINO_ACIDS = {
     "A": "Ala", "C": "Cys", "D": "Asp", "E": "Glu", "F": "Phe", "G": "Gly", "H": "His", "I": "Ile", "K": "Lys", "L": "Leu",
-
-    "M": "Met", "N": "Asn", "P": "Pro", "Q": "Gln", "R": "Arg", "S": "Ser", "T": "Thr", "V": "Val", "W": "Trp", "Y": "Tyr", "*": "Ter", "U": "Sec", "X": "Xaa",
+    "M": "Met", "N": "Asn", "P": "Pro", "Q": "Gln", "R": "Arg", "S": "Ser", "T": "Thr", "V": "Val",
+    "W": "Trp", "Y": "Tyr", "*": "Ter", "U": "Sec", "X": "Xaa",
 }
 # fmt: on
 _CHANGE = re.compile(r"(\d+)([A-Z*]+)(?:\.\.\d+)?(?:>(\d+)([A-Z*]+)(?:\.\.\d+)?)?")

@@ -76,7 +76,7 @@ class Records:
                     self.count += 1
                     continue
             repaired = self._examine(line, before + index + 1)
-            if repaired != line:
+            if repaired != line or not repaired:
                 lines[index] = repaired
                 changed = True
         if self.count > self.limits.records:
