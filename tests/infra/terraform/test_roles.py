@@ -261,6 +261,18 @@ def test_wildcards_have_reasons(deployment: Any, policies: dict[str, str]) -> No
             assert ("*" in statement["Resource"]) == (statement["Sid"] in reasons[name]), (name, statement["Sid"])
 
 
+def test_actions_exist(policies: dict[str, str]) -> None:
+    """IAM takes any word for an action, and lets nobody do what it does not know."""
+    # Session Manager's agent speaks a protocol that is in no model
+    beside = {"dynamodb:ConditionCheckItem", "ssm:UpdateInstanceInformation"}
+    beside |= {action.rstrip("*") for actions in S3_ACTIONS.values() for action in actions}
+    for policy in policies.values():
+        for action in (action for statement in json.loads(policy)["Statement"] for action in statement["Action"]):
+            service, _, operation = action.partition(":")
+            if service != "ssmmessages" and action not in beside:
+                assert operation in operations(CLIENTS.get(service, service)).values(), action
+
+
 def test_tiers_have_the_policies_of_their_daemons(deployment: Any) -> None:
     attached: dict[str, set[str]] = {}
     for values in deployment.applied("aws_iam_role_policy_attachment").values():
