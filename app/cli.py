@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from app import logs
+from app.annotation import commands as engine
 from app.settings import Settings, settings
 from workers import VERBS
 
@@ -84,6 +85,10 @@ def doctor(
         _loop(examine_regularly(settings(), every))
     else:
         raise typer.Exit(1 if asyncio.run(once()) else 0)
+
+
+app.command()(engine.annotate)
+app.add_typer(engine.reference, name="reference")
 
 
 @app.command("settings")

@@ -37,9 +37,9 @@ class Accounts:
         return record(Account, values) if values else None
 
     async def login(self, user_id: str, **profile: str) -> Account:
-        """Creates the account at the first login, on the free plan; at later ones brings `profile` (not empty) up to date."""
+        """Creates the account at the first login, on the free plan; at later ones brings what `profile` says up to date."""
         first = {"plan": Plan.FREE, "version": 0, "created_at": self.now()}
-        write = update(profile)
+        write = update({**profile, "seen_at": self.now()})
         write["UpdateExpression"] += "".join(f", #{name} = if_not_exists(#{name}, :{name})" for name in first)
         write["ExpressionAttributeNames"] |= {f"#{name}": name for name in first}
         write["ExpressionAttributeValues"] |= to_wire({f":{name}": value for name, value in first.items()})

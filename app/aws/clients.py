@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from typing import Any
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError
 
 from app.settings import Settings
@@ -18,6 +19,12 @@ LONGEST_POLL = 20
 def code(error: ClientError) -> str:
     """The error code that AWS gave, such as `ConditionalCheckFailedException`."""
     return error.response["Error"]["Code"]
+
+
+@cache
+def _session() -> AioSession:
+    # reads the descriptions of AWS's services once a process
+    return get_session()
 
 
 @asynccontextmanager
@@ -33,10 +40,9 @@ async def clients(settings: Settings, *services: str) -> AsyncIterator[dict[str,
         retries={"mode": "standard", "total_max_attempts": 5},
         user_agent_extra="gas",
     )
-    session = get_session()
     async with AsyncExitStack() as stack:
         made: dict[str, Any] = {}
         for service in services:
             chosen = config if service == "s3" else config.merge(AioConfig(signature_version="v4"))
-            made[service] = await stack.enter_async_context(session.create_client(service, config=chosen))
+            made[service] = await stack.enter_async_context(_session().create_client(service, config=chosen))
         yield made

@@ -55,6 +55,7 @@ class Account:
     organization: str = ""
     stripe_customer: str | None = None
     created_at: int | None = None
+    seen_at: int | None = None  # the last login
 
     @property
     def limits(self) -> Limits:
