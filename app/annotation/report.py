@@ -94,7 +94,7 @@ def _notes(notes: list[dict[str, Any]]) -> str:
         return "<p>None: the file was read as it is.</p>"
     rows = "".join(
         f"<tr><td>{escape(note['kind'])}</td><td>{escape(note['message'])}"
-        + (f'<br><span class="quiet">{escape("; ".join(note["examples"]))}</span>' if note["examples"] else "")
+        + (f'<br/><span class="quiet">{escape("; ".join(note["examples"]))}</span>' if note["examples"] else "")
         + f'</td><td class="n">{note["count"]:,}</td><td class="n">{note["line"] or ""}</td></tr>'
         for note in notes
     )
