@@ -7,7 +7,9 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  vault = "${var.name}_${var.glacier.vault}"
+  partition = data.aws_partition.current.partition
+  here      = "${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}"
+  vault     = "${var.name}_${var.glacier.vault}"
 }
 
 resource "aws_glacier_vault" "this" {

@@ -12,5 +12,5 @@ output "settings" {
 
 output "vault_arn" {
   description = "ARN of the vault; null without one."
-  value       = var.backend == "glacier" ? "arn:${data.aws_partition.current.partition}:glacier:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:vaults/${local.vault}" : null
+  value       = var.backend == "glacier" ? "arn:${local.partition}:glacier:${local.here}:vaults/${local.vault}" : null
 }

@@ -132,12 +132,16 @@ variable "fleets" {
   }))
 
   validation {
-    condition     = toset(flatten([for fleet in var.fleets : tolist(fleet.daemons)])) == toset(["web", "annotate", "archive", "restore", "thaw", "notify", "doctor"])
+    condition = toset(flatten([for fleet in var.fleets : tolist(fleet.daemons)])) == toset([
+      "web", "annotate", "archive", "restore", "thaw", "notify", "doctor",
+    ])
     error_message = "Each of web, annotate, archive, restore, thaw, notify and doctor must run on some fleet, and nothing else."
   }
 
   validation {
-    condition     = alltrue([for tier, fleet in var.fleets : contains(fleet.daemons, "web") == (tier == "web")]) && try(length(var.fleets["web"].daemons) == 1, false)
+    condition = try(length(var.fleets["web"].daemons) == 1, false) && alltrue([
+      for tier, fleet in var.fleets : contains(fleet.daemons, "web") == (tier == "web")
+    ])
     error_message = "The portal runs on the fleet `web`, alone: only its instances stand behind the load balancer and may read its secrets."
   }
 
@@ -189,7 +193,9 @@ variable "settings" {
   }
 
   validation {
-    condition     = length(setintersection(keys(var.settings), ["GAS_GLOBUS_CLIENT_SECRET", "GAS_STRIPE_SECRET_KEY", "GAS_STRIPE_WEBHOOK_SECRET"])) == 0
+    condition = length(setintersection(keys(var.settings), [
+      "GAS_GLOBUS_CLIENT_SECRET", "GAS_STRIPE_SECRET_KEY", "GAS_STRIPE_WEBHOOK_SECRET",
+    ])) == 0
     error_message = "Secrets don't belong in settings: their values would be in the state and in the instances' user data. Put them into Secrets Manager."
   }
 }

@@ -10,7 +10,7 @@ locals {
         }
         ShipLogs = {
           actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-          resources = ["arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:/gas/${var.name}/${tier}:*"]
+          resources = ["arn:${local.partition}:logs:${local.here}:log-group:/gas/${var.name}/${tier}:*"]
         }
         ShipMetrics = {
           actions   = ["cloudwatch:PutMetricData"]
@@ -22,7 +22,7 @@ locals {
           actions = [
             "autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:SetInstanceHealth",
           ]
-          resources = ["arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.name}-${tier}"]
+          resources = ["arn:${local.partition}:autoscaling:${local.here}:autoScalingGroup:*:autoScalingGroupName/${var.name}-${tier}"]
         }
         OpenSessions = {
           actions = [

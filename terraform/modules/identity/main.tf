@@ -9,7 +9,7 @@ data "aws_region" "current" {}
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
-  region     = data.aws_region.current.region
+  here       = "${data.aws_region.current.region}:${local.account_id}"
 
   daemons = toset(flatten([for daemons in values(var.tiers) : tolist(daemons)]))
 

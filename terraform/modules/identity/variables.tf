@@ -29,7 +29,9 @@ variable "queues" {
   }))
 
   validation {
-    condition     = alltrue(flatten([for queue in var.queues : [for arn in [queue.arn, queue.dead_letter_arn] : can(regex("^arn:[a-z-]+:sqs:", arn))]]))
+    condition = alltrue(flatten([
+      for queue in var.queues : [for arn in [queue.arn, queue.dead_letter_arn] : can(regex("^arn:[a-z-]+:sqs:", arn))]
+    ]))
     error_message = "Queues are given by their ARN."
   }
 }

@@ -7,8 +7,10 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  partition   = data.aws_partition.current.partition
+  here        = "${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}"
   return_path = "bounce.${var.domain}"
-  bounces_arn = "arn:${data.aws_partition.current.partition}:sns:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:${var.name}_bounces"
+  bounces_arn = "arn:${local.partition}:sns:${local.here}:${var.name}_bounces"
 
   # SES gives three DKIM tokens
   dkim = { for n in range(3) : "dkim-${n}" => {

@@ -11,12 +11,12 @@ output "settings" {
 
 output "identity_arn" {
   description = "ARN of the domain that may send."
-  value       = "arn:${data.aws_partition.current.partition}:ses:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:identity/${var.domain}"
+  value       = "arn:${local.partition}:ses:${local.here}:identity/${var.domain}"
 }
 
 output "configuration_set_arn" {
   description = "ARN of the configuration set."
-  value       = "arn:${data.aws_partition.current.partition}:ses:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:configuration-set/${var.name}"
+  value       = "arn:${local.partition}:ses:${local.here}:configuration-set/${var.name}"
 }
 
 output "bounces_topic_arn" {

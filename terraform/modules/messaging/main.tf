@@ -9,14 +9,18 @@ data "aws_region" "current" {}
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
-  region     = data.aws_region.current.region
+  here       = "${data.aws_region.current.region}:${local.account_id}"
 
   # made from names and not read from the resources, so that every policy is readable in the plan
-  queue_arns = { for queue in keys(var.queues) : queue => "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.name}_${queue}" }
-  topic_arns = { for topic in keys(var.topics) : topic => "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.name}_${topic}" }
+  queue_arns = { for queue in keys(var.queues) : queue => "arn:${local.partition}:sqs:${local.here}:${var.name}_${queue}" }
+  topic_arns = { for topic in keys(var.topics) : topic => "arn:${local.partition}:sns:${local.here}:${var.name}_${topic}" }
 
   subscriptions = { for subscription in var.subscriptions : "${subscription.topic}.${subscription.queue}" => subscription }
-  feeding       = { for queue in keys(var.queues) : queue => [for subscription in var.subscriptions : local.topic_arns[subscription.topic] if subscription.queue == queue] }
+  feeding = {
+    for queue in keys(var.queues) : queue => [
+      for subscription in var.subscriptions : local.topic_arns[subscription.topic] if subscription.queue == queue
+    ]
+  }
 }
 
 resource "aws_sqs_queue" "this" {
@@ -91,7 +95,7 @@ locals {
       Effect    = "Deny"
       Principal = "*"
       Action    = "sqs:*"
-      Resource  = "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.name}_${queue}"
+      Resource  = "arn:${local.partition}:sqs:${local.here}:${var.name}_${queue}"
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }
   }

@@ -23,7 +23,11 @@ locals {
       },
     ]
   }
-  publishing_services = { for topic, declared in var.topics : topic => [for publisher in declared.published_by : publisher if contains(keys(local.services), publisher)] }
+  publishing_services = {
+    for topic, declared in var.topics : topic => [
+      for publisher in declared.published_by : publisher if contains(keys(local.services), publisher)
+    ]
+  }
 }
 
 resource "aws_sns_topic" "this" {

@@ -4,6 +4,11 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
+locals {
+  partition = data.aws_partition.current.partition
+  here      = "${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}"
+}
+
 resource "aws_cloudwatch_log_group" "flow" {
   count = local.flowing
 
@@ -37,7 +42,7 @@ resource "aws_iam_role_policy" "flow" {
       Effect = "Allow"
       Action = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
       # the streams of this one group
-      Resource = "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/gas/${var.name}/network:*"
+      Resource = "arn:${local.partition}:logs:${local.here}:log-group:/gas/${var.name}/network:*"
     }]
   })
 }

@@ -1,6 +1,4 @@
 locals {
-  region = data.aws_region.current.region
-
   # one row a graph: title, statistic, metrics as CloudWatch writes them
   graphs = [
     ["Requests", "Sum", [["AWS/ApplicationELB", "RequestCount", "LoadBalancer", var.front.LoadBalancer]]],

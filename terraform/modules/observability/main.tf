@@ -7,8 +7,10 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  partition  = data.aws_partition.current.partition
+  region     = data.aws_region.current.region
   account_id = data.aws_caller_identity.current.account_id
-  topic_arn  = "arn:${data.aws_partition.current.partition}:sns:${data.aws_region.current.region}:${local.account_id}:${var.name}_alarms"
+  topic_arn  = "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.name}_alarms"
 }
 
 resource "aws_cloudwatch_log_group" "tier" {

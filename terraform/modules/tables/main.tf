@@ -7,6 +7,9 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  partition = data.aws_partition.current.partition
+  here      = "${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}"
+
   key_attributes = {
     for name, table in var.tables : name => toset(flatten([
       table.partition_key, table.sort_key, [for index in values(table.indexes) : [index.partition_key, index.sort_key]],

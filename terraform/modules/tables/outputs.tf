@@ -7,6 +7,6 @@ output "table_arns" {
   description = "ARN of each table."
   value = {
     for table in keys(var.tables) : table =>
-    "arn:${data.aws_partition.current.partition}:dynamodb:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:table/${var.name}_${table}"
+    "arn:${local.partition}:dynamodb:${local.here}:table/${var.name}_${table}"
   }
 }
