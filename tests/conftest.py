@@ -1,4 +1,4 @@
-"""One moto server a test run (a worker process of it), and names of its own for each test."""
+"""One moto server a test run (a worker process of it), a vault and names of its own for each test."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from app import topology
 from app.aws.clients import clients
 from app.local import emulator
+from app.local.vault import Vault, create_app, publish
 from app.services.backend import Backend, backend
 from app.settings import Settings
 
@@ -36,7 +38,20 @@ def aws_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-async def aws(aws_endpoint: str) -> AsyncIterator[dict[str, Any]]:
+async def vault(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Vault]:
+    """A vault that retrieves at once, checks what it is given, and sends notices; moto's does neither."""
+    vault = Vault(0, publish)
+    runner = web.AppRunner(create_app(vault))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_GLACIER", f"http://127.0.0.1:{runner.addresses[0][1]}")
+    yield vault
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def aws(aws_endpoint: str, vault: Vault) -> AsyncIterator[dict[str, Any]]:
     """Raw clients by service, to look at what the adapters did."""
     async with clients(Settings(), *SERVICES) as opened:
         yield opened

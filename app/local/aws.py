@@ -1,7 +1,7 @@
 """A stand-in for AWS on this machine: moto's server, and beside it a page that shows the mail that was sent.
 
 Nothing is kept on disk: what it holds is gone when it stops. A retrieval from S3's Glacier classes takes the time that
-`--retrieval` says; moto's vault always takes 2 seconds for an Expedited and 5 for a Standard one.
+`--retrieval` says. The vault is another process: see `vault`.
 """
 
 from __future__ import annotations

@@ -50,9 +50,6 @@ class Options:
 class Addresses:
     portal: str
     outbox: str
-    aws: str
-    globus: str
-    stripe: str
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -89,13 +86,14 @@ async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Add
     options.logs.mkdir(parents=True, exist_ok=True)
     for old in options.logs.glob("*.log"):
         old.unlink()
-    ports = _ports(options.port, 5)
-    portal, aws, outbox, globus, stripe = (f"http://127.0.0.1:{port}" for port in ports)
-    addresses = Addresses(portal, outbox, aws, globus, stripe, _environment(options, *ports))
+    ports = _ports(options.port, 6)
+    portal, outbox = (f"http://127.0.0.1:{port}" for port in (ports[0], ports[2]))
+    addresses = Addresses(portal, outbox, _environment(options, *ports))
     stand_ins = {
         "aws": ["--port", str(ports[1]), "--outbox-port", str(ports[2]), "--retrieval", str(options.retrieval)],
         "globus": ["--port", str(ports[3]), "--client-id", addresses.environment["GAS_GLOBUS_CLIENT_ID"]],
         "stripe": ["--port", str(ports[4]), "--webhook-url", f"{portal}/webhooks/stripe"],
+        "vault": ["--port", str(ports[5]), "--retrieval", str(options.retrieval)],
     }
     ours = {"web": ["web"], "doctor": ["doctor", "--every", "10"]}
     ours |= {verb: ["worker", verb] for verb in DAEMONS}
@@ -116,10 +114,11 @@ async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Add
         await supervisor.stop()
 
 
-def _environment(options: Options, web: int, aws: int, outbox: int, globus: int, stripe: int) -> dict[str, str]:
+def _environment(options: Options, web: int, aws: int, outbox: int, globus: int, stripe: int, vault: int) -> dict[str, str]:
     return {
         **os.environ,
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws}",
+        "AWS_ENDPOINT_URL_GLACIER": f"http://127.0.0.1:{vault}",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": "us-east-1",
