@@ -1,12 +1,13 @@
 """Writing BGZF: gzip in independent blocks of 64 KB, so that the result can be indexed; compressed beside the caller's work."""
 
 import struct
-import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
+
+from zlib_ng import zlib_ng
 
 from app.annotation.source import BGZF_END
 
@@ -23,12 +24,12 @@ def compress(data: bytes) -> bytes:
 
 def _block(data: bytes) -> bytes:
     for level in (LEVEL, 0):  # what cannot be compressed is stored
-        deflate = zlib.compressobj(level, zlib.DEFLATED, -15)
+        deflate = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15)
         body = deflate.compress(data) + deflate.flush()
         if len(body) + 26 <= 1 << 16:
             break
     head = _HEAD.pack(31, 139, 8, 4, 0, 0, 255, 6, 66, 67, 2, len(body) + 25)
-    return head + body + struct.pack("<II", zlib.crc32(data), len(data))
+    return head + body + struct.pack("<II", zlib_ng.crc32(data), len(data))
 
 
 class Writer:

@@ -58,6 +58,13 @@ class Consequence:
     tags: bytes
 
 
+def completed(coding: Mapping[bytes, Coding], position: int, ref: bytes, alt: bytes) -> bytes:
+    """What csq should have said of a deletion in an incomplete terminal codon, on which it is silent; empty elsewhere."""
+    first = position + (1 if len(ref) > len(alt) and ref[:1] == alt[:1] else 0)
+    hit = {c.transcript: c for c in coding.values() if not c.incomplete.isdisjoint(range(first, position + len(ref)))}
+    return b",".join(f"intron|{c.gene}|{c.transcript}|{c.biotype}".encode() for c in hit.values())
+
+
 INTERGENIC = Consequence("intergenic_variant", "MODIFIER", "", b"GAS_CSQ=intergenic_variant;GAS_IMPACT=MODIFIER")
 
 
@@ -69,7 +76,7 @@ def interpret(raw: bytes, coding: Mapping[bytes, Coding] | None, position: int, 
             _correct(entry, coding, position, ref, alt)
     worst = min(entries, key=_severity)
     words = worst[0].lstrip(b"*").split(b"&")
-    word = min(words, key=lambda word: RANK.get(word, len(RANK)))
+    word = b"frameshift" if b"frameshift" in words else min(words, key=lambda word: RANK.get(word, len(RANK)))
     if coding is not None and word == b"non_coding":
         word = b"non_coding_exon"  # mitochondrial genes have no introns
     term, impact = TERMS.get(word) or (word.decode(), "MODIFIER")
@@ -152,6 +159,8 @@ def _inframe(start: int, before: str, after: str) -> str:
         before, after = before[:-1], after[:-1]
     while before and after and before[0] == after[0] and len(before) > 1:
         before, after, start = before[1:], after[1:], start + 1
+    if len(before) == 1 and after[:1] == before:
+        return ""  # an insertion is named by its neighbours, which csq does not tell
     end = start + len(before) - 1
     span = f"{_three(before[0])}{start}" + (f"_{_three(before[-1])}{end}" if len(before) > 1 else "")
     return f"p.{span}del" if not after else f"p.{span}delins{_three(after)}"

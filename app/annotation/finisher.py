@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from app.annotation import tags
 from app.annotation.alleles import MASK, unmask
-from app.annotation.consequences import INTERGENIC, Consequence, interpret
+from app.annotation.consequences import INTERGENIC, Consequence, completed, interpret
 from app.annotation.errors import EngineError
 from app.annotation.genes import Coding, special
 from app.annotation.intake import Survey
@@ -14,7 +14,7 @@ from app.annotation.reference import Bundle
 from app.annotation.summary import Tally
 
 _RAW = tags.RAW.encode() + b"="
-_FREQUENCY = re.compile(rb"[\t;]AF=([0-9][^,;\t\n]*)")
+_FREQUENCIES = [re.compile(before + rb"AF=([0-9][^,;\t\n]*)") for before in (b"\t", b";")]  # a literal beginning is found fast
 _MEMO = 50_000
 
 
@@ -53,6 +53,8 @@ class Finisher:
             if info == b".":
                 info = b""
             start = info.find(_RAW)
+            if start < 0 and contig in self._coding and (raw := self._completed(contig, position, ref, alt)):
+                info, start = b"%b%b%b%b" % (info, b";" if info else b"", _RAW, raw), len(info) + bool(info)
             if start >= 0:
                 raw, _, after = info[start + len(_RAW) :].partition(b";")
                 consequence = self._interpret(raw, self._coding.get(contig), position, ref, alt)
@@ -97,7 +99,11 @@ class Finisher:
         if samples:
             tally.add_samples(samples)
         if self._has_frequency:
-            tally.add_frequencies(_FREQUENCY.findall(text))
+            for pattern in _FREQUENCIES:
+                tally.add_frequencies(pattern.findall(text))
+
+    def _completed(self, contig: bytes, position: bytes, ref: bytes, alt: bytes) -> bytes:
+        return completed(self._coding[contig], int(position), ref, alt) if alt.isalpha() and alt != ref else b""
 
     def _interpret(self, raw: bytes, coding: dict[bytes, Coding] | None, position: bytes, ref: bytes, alt: bytes) -> Consequence:
         if coding is not None:

@@ -23,7 +23,13 @@ GENOTYPE = rb"[/|]?(?:[0-9]++|\.)(?:[/|](?:[0-9]++|\.))*+"
 PATTERNS = {b"Integer": INTEGERS, b"Float": FLOATS}
 VALID = {type_: re.compile(pattern).fullmatch for type_, pattern in PATTERNS.items()}
 INDEXABLE = 1 << 29  # a tabix index reaches no further
+_QUALITY = re.compile(rb"\.|" + FLOATS).fullmatch
+_POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
+_END = re.compile(rb"(?:^|;)END=([0-9]{1,18})(?:;|$)").search
+_BASES = re.compile(rb"[ACGT]+").fullmatch
+_OLD_ALLELES = re.compile(rb"(?=.*[ID])[ID0-9ACGTNacgtn,]+").fullmatch
 WIDER = {b"Integer": b"Float", b"Float": b"String"}
+DECLARABLE = re.compile(rb"[^\s,;=<>\"]+")
 TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
 LOCAL_ALLELES = re.compile(rb"L(?:AA|AD|GT|PL|GP|GL|EC|AF)")
 
@@ -141,7 +147,7 @@ class Records:
                 self.notes.add("id_repaired", number, name)
         contig = self._known_contig(fields, number)
         alleles = self._alleles(fields, contig, number)
-        if not re.fullmatch(rb"\.|" + FLOATS, fields[5]):
+        if not _QUALITY(fields[5]):
             raise InputError(f"Line {number}: QUAL is {_shown(fields[5])}, expected a number or a dot.", number)
         self._filters(fields, number)
         self._info(fields, alleles, number)
@@ -214,7 +220,7 @@ class Records:
             if self.header.contigs.get(name) is None:
                 self.notes.add("contigs_added", None, name.decode())
         fields[0] = preferred
-        if not re.fullmatch(rb"[0-9]{1,10}", fields[1]):
+        if not _POSITION(fields[1]):
             raise InputError(f"Line {number}: POS is {_shown(fields[1])}, expected a whole number.", number)
         fields[1] = b"%d" % int(fields[1])
         if not 1 <= int(fields[1]) <= contig.length:
@@ -228,7 +234,7 @@ class Records:
 
     def _alleles(self, fields: list[bytes], contig: Contig, number: int) -> int:
         """Repair and mask REF and ALT; how many alternative alleles there are."""
-        if fields[4][:1] in b"IDid" and fields[4] and re.fullmatch(rb"[ID0-9ACGTNacgtn,]+", fields[4]):
+        if _OLD_ALLELES(fields[4]):
             expand_old(fields, lambda start, end: self.sequences.get(contig.name, start, end))
             self.notes.add("allele_notation", number)
         ref, alts = fields[3], fields[4].split(b",")
@@ -256,7 +262,7 @@ class Records:
             else:
                 self.notes.add("ambiguous", number, f"line {number}: REF {_text(ref[:20])}")
         fields[3] = ref
-        end = re.search(rb"(?:^|;)END=([0-9]{1,18})(?:;|$)", fields[7])
+        end = _END(fields[7])
         if end and int(end[1]) > contig.length:
             where = f"line {number}: END={int(end[1])} lies beyond the end of {contig.name} ({contig.length} bases)"
             if int(end[1]) >= INDEXABLE:
@@ -272,7 +278,7 @@ class Records:
             return alt
         if alt.startswith(MASK):
             raise InputError(f"Line {number}: the symbolic allele {_shown(alt)} is reserved.", number)
-        if re.fullmatch(rb"[ACGT]+", alt):
+        if _BASES(alt):
             return mask(alt) if strange else alt
         code = (
             "spanning_deletion"
@@ -310,6 +316,7 @@ class Records:
             if b" " in name:
                 raise InputError(f"Line {number}: FILTER contains spaces ({_shown(fields[6])}).", number)
             if name != b"PASS" and name not in self.header.filters:
+                self._declarable("FILTER", name, number)
                 self.header.filters[name] = b'""'
                 self._clean = None
                 self.notes.add("undeclared", number, f"FILTER/{_text(name)}")
@@ -344,6 +351,7 @@ class Records:
         """The declaration that is true of this value, too; `None` is a value that is not there."""
         declared = self.header.fields[kind].get(name)
         if declared is None:
+            self._declarable(kind, name, number)
             declared = (
                 Field(b"0", b"Flag") if value is None and kind == "INFO" else Field(b"1" if name == b"GT" else b".", b"String")
             )
@@ -366,6 +374,10 @@ class Records:
             self._formats.clear()
             self.changed = True
         return told
+
+    def _declarable(self, kind: str, name: bytes, number: int) -> None:
+        if not DECLARABLE.fullmatch(name):
+            raise InputError(f"Line {number}: {kind} has the tag {_shown(name)}, which no header can declare.", number)
 
     def _genotypes(self, fields: list[bytes], alleles: int, number: int) -> None:
         """Check the samples of a record against its FORMAT."""

@@ -1,5 +1,6 @@
 """What a result holds, counted while it is written; the only source of the count log and the HTML page."""
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ FREQUENCIES = (
     (0.5, "≤ 50%"),
     (1.0, "≤ 100%"),
 )
+_BOUNDS = [bound for bound, _ in FREQUENCIES]
 SHORT = 4  # alleles up to this length are counted by text first and classified at the end
 
 
@@ -68,12 +70,12 @@ class Tally:
 
     def add_frequencies(self, values: list[bytes]) -> None:
         """Count allele frequencies, given as text."""
-        for value in values:
+        for value, count in Counter(values).items():
             try:
                 number = float(value)
             except ValueError:
                 continue
-            self.frequencies[next((name for bound, name in FREQUENCIES if number <= bound), FREQUENCIES[-1][1])] += 1
+            self.frequencies[FREQUENCIES[min(bisect_left(_BOUNDS, number), len(FREQUENCIES) - 1)][1]] += count
 
     def types(self) -> Counter[str]:
         types = self._types.copy()

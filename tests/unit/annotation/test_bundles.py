@@ -1,4 +1,4 @@
-"""Bundles built from recipes over HTTP, in the formats of Ensembl, ClinVar and UCSC; pushed, pulled; two genetic codes at once."""
+"""Bundles built from recipes over HTTP, in the formats of Ensembl, ClinVar and UCSC; pushed, pulled; two genetic codes."""
 
 import gzip
 import http.server

@@ -32,6 +32,9 @@ KNOWN = [
     # terminal codons that polyadenylation completes
     (4261, "T", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
     (4262, "A", "G", "incomplete_terminal_codon_variant", "MT-ND1", None),
+    (4260, "CTA", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
+    (3459, "CG", "C", "frameshift_variant", "MT-ND1", "p.Ala52Profs"),
+    (3460, "GCCA", "G", "inframe_deletion", "MT-ND1", "p.Ala52_Met53delinsVal"),
     (5511, "T", "C", "incomplete_terminal_codon_variant", "MT-ND2", None),
     (9990, "T", "C", "incomplete_terminal_codon_variant", "MT-CO3", None),
     (10404, "T", "G", "incomplete_terminal_codon_variant", "MT-ND3", None),
