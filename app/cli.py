@@ -45,7 +45,7 @@ def web() -> None:
     """Run the portal and its API until SIGTERM."""
     from app.web.main import run
 
-    run(settings())
+    run(settings().for_portal())
 
 
 @app.command()

@@ -5,6 +5,8 @@ AWS itself is configured by the usual `AWS_*` variables. `gas settings` prints t
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -92,21 +94,33 @@ class Settings(BaseSettings):
             for name in ("public_url", "globus_url", "stripe_url")
             if urlsplit(getattr(self, name)).hostname in LOOPBACK
         ]
+        wrong += [
+            f"{name} points at this machine"
+            for name in os.environ
+            if name.startswith("AWS_ENDPOINT_URL") and urlsplit(os.environ[name]).hostname in LOOPBACK
+        ]
         if not self.public_url.startswith("https://"):
             wrong.append("GAS_PUBLIC_URL must be https")
-        wrong += [
-            f"GAS_{name.upper()} is empty"
-            for name in ("globus_client_id", "globus_client_secret", "stripe_secret_key", "stripe_webhook_secret", "queue_urls")
-            if not (value := getattr(self, name)) or (isinstance(value, SecretStr) and not value.get_secret_value())
-        ]
+        if not self.queue_urls:
+            wrong.append("GAS_QUEUE_URLS is empty")
         if wrong:
             raise ValueError(f"environment {self.environment} cannot start: " + "; ".join(wrong))
         return self
 
+    def for_portal(self) -> Settings:
+        """These settings, with all that only the portal may read. Raises ValueError with the names of what is missing."""
+        secrets = {
+            "GAS_GLOBUS_CLIENT_ID": self.globus_client_id,
+            "GAS_GLOBUS_CLIENT_SECRET": self.globus_client_secret.get_secret_value(),
+            "GAS_STRIPE_SECRET_KEY": self.stripe_secret_key.get_secret_value(),
+            "GAS_STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret.get_secret_value(),
+        }
+        if self.environment != "local" and (missing := [name for name, value in secrets.items() if not value]):
+            raise ValueError(f"environment {self.environment} cannot start the portal without {', '.join(missing)}")
+        return self
+
     def limits(self, plan: Plan) -> Limits:
         """The plan's row of the domain's table, with what this deployment sets itself."""
-        from dataclasses import replace
-
         return replace(PLANS[plan], max_upload_bytes=self.free_upload_bytes) if plan is Plan.FREE else PLANS[plan]
 
 

@@ -30,20 +30,20 @@ LONGEST_HOLD = 11 * 3600
 """Seconds that one delivery may be kept: SQS allows twelve hours from the receive."""
 
 
-class RetryLater(Exception):
-    """Not an error: this delivery is put back and looked at again after `delay` seconds."""
+class Later(Exception):
+    """Not an error: the message is looked at again after `delay` seconds."""
 
     def __init__(self, delay: float, reason: str) -> None:
         super().__init__(reason)
         self.delay = delay
 
 
-class LookAgain(RetryLater):
-    """Nothing to do yet, perhaps for hours: a fresh message in `delay` seconds, which eats no receive count."""
+class RetryLater(Later):
+    """Something changed under the handler: this delivery is put back."""
 
-    def __init__(self, delay: float, reason: str, message: Message | None = None) -> None:
-        super().__init__(delay, reason)
-        self.message = message
+
+class LookAgain(Later):
+    """Nothing to do yet, perhaps for hours: a fresh message takes its place, which eats no receive count."""
 
 
 class Poison(Exception):
@@ -153,12 +153,7 @@ class Consumer:
                 with structlog.contextvars.bound_contextvars(
                     user_id=message.user_id, job_id=getattr(message, "job_id", None), event_id=message.event_id
                 ):
-                    await self.spec.handle(Delivery(message, again=received.receives > 1), self.backend)
-        except LookAgain as later:
-            self.log.info("looks again", reason=str(later), delay=round(later.delay))
-            again = later.message or self._read(received)[0]
-            await self.backend.queues.send(self.spec.queue, [again], delay=_whole(later.delay, LONGEST_DELAY))
-            await self.queue.delete(received)
+                    await self._handle_one(Delivery(message, again=received.receives > 1))
         except RetryLater as later:
             self.log.info("retries later", reason=str(later), delay=round(later.delay))
             await self.queue.hide(received, _whole(later.delay, LONGEST_HOLD))
@@ -175,6 +170,13 @@ class Consumer:
             await self.queue.delete(received)
             self.metrics.add(Metric.HANDLED)
             self.metrics.add(Metric.AGE, max(0, self.backend.now() - received.sent_at) / 1000)
+
+    async def _handle_one(self, delivery: Delivery) -> None:
+        try:
+            await self.spec.handle(delivery, self.backend)
+        except LookAgain as later:
+            self.log.info("looks again", reason=str(later), delay=round(later.delay))
+            await self.backend.queues.send(self.spec.queue, [delivery.message], delay=_whole(later.delay, LONGEST_DELAY))
 
     def _read(self, received: Received) -> list[AnyMessage]:
         messages = parse(received.body)

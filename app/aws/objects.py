@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -180,7 +181,5 @@ class Bucket:
 
 def content_disposition(name: str) -> str:
     """The header that makes a browser save under `name`, whatever characters it has (RFC 6266)."""
-    from urllib.parse import quote
-
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%;' else "_" for c in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
 
 import structlog
+from botocore.exceptions import ClientError
 
 from app import systemd
+from app.aws.queues import NotSent
 from app.domain.accounts import Plan
 from app.domain.jobs import RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
 from app.domain.keys import input_key, owner
@@ -49,7 +51,7 @@ async def examine(backend: Backend, *, repair: bool, full: bool = False) -> Asyn
     async for user_id, job_id in backend.jobs.overdue():
         job = await backend.jobs.get(user_id, job_id)
         if job and backend.jobs.is_overdue(job):
-            done = await REPAIRS[_state(job)](backend, job) if repair else ""
+            done = await _repair(backend, job) if repair else ""
             yield Finding("overdue job", user_id, job_id, f"{job.status}/{job.tier}", done)
     async for user_id in backend.accounts.overdue():
         account = await backend.accounts.get(user_id)
@@ -76,6 +78,9 @@ async def examine_regularly(settings: Settings, every: int) -> None:
         watchdog = asyncio.create_task(systemd.feed_watchdog())
         systemd.notify("READY=1")
         while not stop.is_set():
+            # a look that finds nothing says so: an alarm watches for a doctor that is silent
+            metrics.add(Metric.VIOLATIONS, 0)
+            metrics.add(Metric.REPAIRS, 0)
             try:
                 async for finding in examine(opened, repair=True):
                     log.warning("finding", **finding.as_dict())
@@ -91,6 +96,15 @@ async def examine_regularly(settings: Settings, every: int) -> None:
                 continue
         systemd.notify("STOPPING=1")
         watchdog.cancel()
+
+
+async def _repair(backend: Backend, job: Job) -> str:
+    try:
+        return await REPAIRS[_state(job)](backend, job)
+    except (submissions.Refused, submissions.NotFound, ClientError, NotSent) as error:
+        # one job that can't be moved now keeps nobody else waiting: the next look tries again
+        log.error("repair failed", user_id=job.user_id, job_id=job.job_id, error=repr(error))
+        return ""
 
 
 def _state(job: Job) -> Status | Tier:
