@@ -64,6 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     if not options.input.is_file():
         parser.error(f"{options.input} is not a file")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    sys.setswitchinterval(0.0005)  # the compressing thread asks for the interpreter lock once a block
     report = Reporter()
     try:
         bundle = reference.find(options.bundle, *options.bundles)

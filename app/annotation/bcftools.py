@@ -8,6 +8,7 @@ import sys
 from typing import IO
 
 _PR_SET_PDEATHSIG = 1
+PIPE = 1 << 20  # bytes; wide pipes let the stages run in longer strides
 
 
 def die_with(parent: int) -> None:
@@ -26,6 +27,7 @@ def spawn(
         stdin=subprocess.DEVNULL if stdin is None else stdin,
         stdout=stdout,
         stderr=stderr,
+        pipesize=PIPE,
     )
 
 

@@ -5,6 +5,7 @@ Downloads resume; a finished file is not fetched again.
 """
 
 import gzip
+import itertools
 import os
 import shutil
 import subprocess
@@ -38,13 +39,18 @@ def build(recipe_path: Path, target: Path, cache: Path, progress: Progress = lam
         contigs = _contigs(work / "genome.fa.fai", recipe)
         names = {alias: name for name, _, aliases in contigs for alias in (name, *aliases)}
         codes = _genes(_fetch(recipe["genes"], cache, progress), work, set(names.values()))
-        tracks = [_track(track, _fetch(track, cache, progress), work, names) for track in recipe.get("tracks", ())]
+        tracks = [_track(track, _fetched(track, cache, progress), work, names) for track in recipe.get("tracks", ())]
         (work / MANIFEST).write_text(_manifest(recipe, contigs, codes, tracks) + reference.file_table(work))
         reference.load(work)
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(work, target)
     return reference.load(target)
+
+
+def _fetched(track: dict[str, Any], cache: Path, progress: Progress) -> list[Path]:
+    """The files of a track, which may come in pieces (`urls`)."""
+    return [_fetch({**track, "url": url}, cache, progress) for url in track.get("urls") or [track["url"]]]
 
 
 def _fetch(source: dict[str, Any], cache: Path, progress: Progress) -> Path:
@@ -112,11 +118,12 @@ def _genes(source: Path, work: Path, contigs: set[str]) -> list[tuple[str, int]]
     return [(files[code], code) for code in sorted(seen)]
 
 
-def _track(track: dict[str, Any], source: Path, work: Path, names: dict[str, str]) -> dict[str, Any]:
+def _track(track: dict[str, Any], sources: list[Path], work: Path, names: dict[str, str]) -> dict[str, Any]:
     """Convert a track to a sorted, compressed, indexed table; its entry for the manifest."""
     allele = track["format"] == "vcf"
     file = f"{track['id']}.{'tsv' if allele else 'bed'}"
-    rows = _variants(track, source, work, names) if allele else _intervals(track, source, names)
+    pieces = (_variants(track, source, work, names) if allele else _intervals(track, source, names) for source in sources)
+    rows = itertools.chain.from_iterable(pieces)
     order = ["sort", "-t", "\t", "-k1,1", "-k2,2n", "-S", "256M", "-T", str(work), "-o", str(work / file)]
     with subprocess.Popen(order, stdin=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}) as sort:
         assert sort.stdin is not None
