@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Coroutine
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,10 +35,10 @@ def seconds(text: str) -> int:
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
 
 
-def _loop(main: object) -> None:
+def _loop(main: Coroutine[Any, Any, None]) -> None:
     import uvloop
 
-    uvloop.run(main)  # type: ignore[arg-type]
+    uvloop.run(main)
 
 
 @app.command()

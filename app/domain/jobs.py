@@ -10,7 +10,7 @@ import uuid
 import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 
 class Status(StrEnum):
@@ -64,6 +64,7 @@ class Speed(StrEnum):
 
 
 State = Status | Tier
+S = TypeVar("S", Status, Tier)
 
 TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (Status.UPLOADING, Trigger.SUBMIT): Status.PENDING,
@@ -134,14 +135,21 @@ class Step:
 
 def step(trigger: Trigger) -> Step:
     """The row of `TRANSITIONS` for `trigger`. Every trigger leads to one status, one tier, or one of each."""
-    rows = [(source, to) for (source, by), to in TRANSITIONS.items() if by is trigger]
-    statuses, tiers = ([row for row in rows if isinstance(row[0], kind)] for kind in (Status, Tier))
+    statuses, tiers = _rows(Status, trigger), _rows(Tier, trigger)
     return Step(
-        statuses=frozenset(source for source, _ in statuses),  # type: ignore[misc]
-        tiers=frozenset(source for source, _ in tiers),  # type: ignore[misc]
-        status=statuses[0][1] if statuses else None,  # type: ignore[arg-type]
-        tier=tiers[0][1] if tiers else None,  # type: ignore[arg-type]
+        statuses=frozenset(statuses),
+        tiers=frozenset(tiers),
+        status=next(iter(statuses.values()), None),
+        tier=next(iter(tiers.values()), None),
     )
+
+
+def _rows(kind: type[S], trigger: Trigger) -> dict[S, S]:
+    return {
+        source: to
+        for (source, by), to in TRANSITIONS.items()
+        if by is trigger and isinstance(source, kind) and isinstance(to, kind)
+    }
 
 
 STEPS: dict[Trigger, Step] = {trigger: step(trigger) for trigger in Trigger}
