@@ -15,6 +15,7 @@ import typer
 
 from app import logs
 from app.annotation import commands as engine
+from app.annotation.stores import Store
 from app.settings import Settings, settings
 from workers import VERBS
 
@@ -88,6 +89,13 @@ def doctor(
         raise typer.Exit(1 if asyncio.run(once()) else 0)
 
 
+def _s3_store(location: str) -> Store:
+    from app.aws.bundles import S3Store
+
+    return S3Store.at(location)
+
+
+engine.STORES["s3"] = _s3_store
 app.command()(engine.annotate)
 app.add_typer(engine.reference, name="reference")
 

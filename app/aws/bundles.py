@@ -1,0 +1,34 @@
+"""Reference bundles in S3, for the command line of an operator or a booting host; it blocks, and may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+
+
+@dataclass(frozen=True)
+class S3Store:
+    """Moves whole files below one prefix of a bucket, in parts and several at once."""
+
+    s3: Any
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def at(cls, location: str) -> S3Store:
+        """The store at `s3://bucket/prefix`."""
+        parts = urlsplit(location)
+        return cls(boto3.client("s3"), parts.netloc, parts.path.strip("/"))
+
+    def put(self, source: Path, key: str) -> None:
+        self.s3.upload_file(str(source), self.bucket, self._key(key))
+
+    def get(self, key: str, target: Path) -> None:
+        self.s3.download_file(self.bucket, self._key(key), str(target))
+
+    def _key(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
