@@ -1,0 +1,138 @@
+"""A lane: a deployment of its own whose one daemon is a real process behind a fault proxy, and the others work in here.
+
+The daemon is started again whenever it dies, as systemd would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app import topology
+from app.services.backend import backend
+from app.services.doctor import examine
+from app.settings import Settings
+from tests.faults.proxy import Proxy, serving
+from tests.workers.conftest import Service, spec, working
+from workers import VERBS
+
+WAITS = {
+    "GAS_POLL_SECONDS": "1",
+    "GAS_VISIBILITY_SECONDS": "3",
+    "GAS_LEASE_SECONDS": "2",
+    "GAS_PROGRESS_SECONDS": "0.5",
+    "GAS_EXPEDITED_LOOK_SECONDS": "1",
+    "GAS_STANDARD_LOOK_SECONDS": "1",
+    "GAS_DRAIN_SECONDS": "5",
+    "GAS_PATIENCE": '{"PENDING": 6, "AVAILABLE": 6, "RESTORING": 6, "DELETING": 3}',
+    "GAS_MAIL_FROM": "gas@example.org",
+}
+
+
+@dataclass
+class Daemon:
+    """One daemon process behind its proxy. Its output goes to a file, which a failing test shows."""
+
+    verb: str
+    environment: dict[str, str]
+    folder: Path
+    proxy: Proxy = field(init=False)
+    process: asyncio.subprocess.Process | None = None
+    deaths: int = 0
+
+    def __post_init__(self) -> None:
+        self.proxy = Proxy(self.environment["AWS_ENDPOINT_URL"], self.kill)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.verb}.log"
+
+    def kill(self) -> None:
+        if self.process and self.process.returncode is None:
+            self.process.kill()
+
+    async def keep(self) -> None:
+        """Runs the process, and again whenever it dies, until cancelled."""
+        environment = {**self.environment, "AWS_ENDPOINT_URL": self.proxy.url, "TMPDIR": str(self.folder)}
+        command = [sys.executable, "-m", "app.cli", "worker", self.verb]
+        with self.log.open("ab") as log:
+            while True:
+                self.process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
+                try:
+                    await self.process.wait()
+                    self.deaths += 1
+                except asyncio.CancelledError:
+                    self.kill()
+                    await self.process.wait()
+                    raise
+
+
+@dataclass
+class Lane:
+    service: Service
+    daemons: dict[str, Daemon]
+
+    async def quiet(self) -> bool:
+        """Nothing waits in any queue, in flight and delayed included."""
+        names = [f"ApproximateNumberOfMessages{name}" for name in ("", "NotVisible", "Delayed")]
+        for url in self.service.gas.settings.queue_urls.values():
+            said = await self.service.aws["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=names)
+            if any(int(said["Attributes"][name]) for name in names):
+                return False
+        return True
+
+    async def repair(self) -> list[str]:
+        return [str(finding) async for finding in examine(self.service.gas, repair=True)]
+
+    async def dead_letters(self) -> list[str]:
+        return [body for queue in self.service.gas.settings.queue_urls for body in await self.service.dead(queue)]
+
+    def said(self) -> str:
+        """The end of what each daemon logged."""
+        return "\n".join(f"== {daemon.log.name}\n{daemon.log.read_text()[-6000:]}" for daemon in self.daemons.values())
+
+
+@asynccontextmanager
+async def lane(aws: dict[str, Any], folder: Path, verbs: Iterable[str]) -> AsyncIterator[Lane]:
+    """A deployment whose `verbs` are processes; yields when each of them polls."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = await topology.create(aws, f"f{uuid.uuid4().hex[:10]}", retention=1) | WAITS
+    await aws["sesv2"].create_email_identity(EmailIdentity=WAITS["GAS_MAIL_FROM"])
+    daemons = {verb: Daemon(verb, {**os.environ, **environment}, folder) for verb in verbs}
+    async with AsyncExitStack() as stack:
+        gas = await stack.enter_async_context(backend(settings_of(environment), mail=True))
+        await stack.enter_async_context(working(gas, *(spec(verb) for verb in VERBS if verb not in daemons)))
+        kept = []
+        for daemon in daemons.values():
+            await stack.enter_async_context(serving(daemon.proxy))
+            kept.append(asyncio.create_task(daemon.keep()))
+        try:
+            for daemon in daemons.values():
+                await asyncio.wait_for(daemon.proxy.polled.wait(), 60)
+            yield Lane(Service(gas, aws), daemons)
+        finally:
+            for task in kept:
+                task.cancel()
+            await asyncio.gather(*kept, return_exceptions=True)
+
+
+def settings_of(environment: dict[str, str]) -> Settings:
+    values = {
+        name.removeprefix("GAS_").lower(): json.loads(value) if value.startswith("{") else value
+        for name, value in environment.items()
+    }
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def seeded(seed: int, *names: object) -> random.Random:
+    """The same numbers for the same names, whatever else runs."""
+    return random.Random(f"{seed} {names}")

@@ -1,0 +1,67 @@
+"""Whatever call a daemon dies or fails at, each job ends in its one right state, without a copy or a mail too many.
+
+The calls are learned by watching one message being handled without faults, so that new code is covered by itself.
+A sample of the faults runs by default, every one of them with GAS_FAULTS=all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.lanes import Lane, lane, seeded
+from tests.faults.proxy import Call, Fault, Rule
+from tests.faults.scenarios import SCENARIOS, Scenario, at_rest, problems
+
+LANES = 4
+SAMPLE = 6
+"""Faults a scenario, unless all are asked for."""
+
+TIMED = {"sqs.ChangeMessageVisibility", "sqs.GetQueueAttributes", "sqs.GetQueueUrl"}
+"""Heartbeats come when they come, and the others belong to the start."""
+
+
+async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list[Call]:
+    """One message of `scenario` under `rule`; replies the calls that its daemon made until all was quiet."""
+    proxy = lane.daemons[scenario.verb].proxy
+    proxy.forget()
+    proxy.rules = [rule] if rule else []
+    began = await scenario.begin(lane.service)
+    (job,) = await at_rest(lane, [began])
+    found = await problems(lane, [job], mails_lost=rule is not None and scenario.verb == "notify")
+    if (job.status, job.tier) != (scenario.status, scenario.tier):
+        found.append(f"ends {job.status}/{job.tier}")
+    if (told := {mark.partition(":")[0] for mark in job.mailed}) != scenario.told:
+        found.append(f"told of {told}")
+    assert not found, "\n".join([f"{scenario.begin.__name__}, {rule}:", *found, str(job), lane.said()])
+    return [call for call in proxy.calls if call.operation not in TIMED]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_a_fault_at_every_call(name: str, aws: dict[str, Any], tmp_path: Path) -> None:
+    scenario = SCENARIOS[name]
+    every = os.environ.get("GAS_FAULTS") == "all"
+    missed: list[str] = []
+    async with lane(aws, tmp_path / "watched", [scenario.verb]) as watched:
+        calls = await play(watched, scenario)
+    cases = [Rule(call.operation, fault, call.number) for call in dict.fromkeys(calls) for fault in Fault]
+    if not every:
+        cases = seeded(1, name).sample(cases, min(SAMPLE, len(cases)))
+    waiting = iter(cases)
+
+    async def work(folder: Path) -> None:
+        async with lane(aws, folder, [scenario.verb]) as here:
+            for rule in waiting:
+                await play(here, scenario, rule)
+                if not rule.fired:
+                    missed.append(str(rule))
+
+    async with asyncio.TaskGroup() as lanes:
+        for number in range(LANES):
+            lanes.create_task(work(tmp_path / str(number)))
+    print(f"{name}: {len(calls)} calls, {len(cases)} faults, not reached: {missed}")
+    assert len(missed) <= len(cases) // 4, missed
