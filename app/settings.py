@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     copy_part_bytes: int = Field(512 * 2**20, description="Part size of copies above 5 GiB and of vault uploads.")
 
     default_bundle: str = Field("rcrs", description="Reference bundle of a job that names none.")
+    bundles: str = Field("", description="Folder of installed reference bundles, besides the embedded one.")
     free_upload_bytes: int = Field(PLANS[Plan.FREE].max_upload_bytes, description="Largest upload on the free plan, in bytes.")
 
     poll_seconds: int = Field(

@@ -93,7 +93,7 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
     source, out = folder / "input", folder / "out"
     out.mkdir()
     await backend.inputs.download(input_key(job.user_id, job.job_id), source, etag=job.etag)
-    await _run(job, source, out, engine)
+    await _run(job, source, out, engine, backend.settings.bundles)
     if engine.last["event"] == "rejected":
         return await _fail(backend, job, Fault.USER, engine.last["message"], line=engine.last.get("line"))
     engine.progress = {**engine.progress, "phase": "storing"}
@@ -121,9 +121,10 @@ async def _fail(backend: Backend, job: Job, fault: Fault, message: str, line: in
     return await backend.jobs.advance(job.user_id, job.job_id, Trigger.FAIL, at=job.rev, **ended)
 
 
-async def _run(job: Job, source: Path, out: Path, engine: Engine) -> None:
+async def _run(job: Job, source: Path, out: Path, engine: Engine, bundles: str) -> None:
     """Runs the engine as a child and follows what it says. Raises EngineFailed unless it is done or rejects the input."""
     command = ["-m", "app.annotation", str(source), str(out), f"--name={job.file_name}", f"--bundle={job.bundle}"]
+    command += [f"--bundles={bundles}"] if bundles else []
     async with _child(sys.executable, *command) as child:
         assert child.stdout and child.stderr
         complaints = asyncio.create_task(_tail(child.stderr))
