@@ -25,6 +25,10 @@ class Gone(LookupError):
     """The object is not there, or is not the one that was asked for."""
 
 
+class OutOfRange(LookupError):
+    """The object ends before this."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """What HEAD says of an object: size in bytes, ETag without quotes."""
@@ -102,6 +106,18 @@ class Bucket:
         if answer["ContentLength"] > most:
             raise ValueError(f"{key} has {answer['ContentLength']} bytes")
         return await answer["Body"].read()
+
+    async def range(self, key: str, start: int, size: int) -> tuple[bytes, int]:
+        """At most `size` bytes of the object from `start` on, and its whole size. Raises Gone, OutOfRange."""
+        try:
+            answer = await self.s3.get_object(Bucket=self.name, Key=key, Range=f"bytes={start}-{start + size - 1}")
+        except ClientError as error:
+            if code(error) in MISSING | {"InvalidObjectState"}:
+                raise Gone(key) from error
+            if code(error) in {"InvalidRange", "416"}:
+                raise OutOfRange(start) from error
+            raise
+        return await answer["Body"].read(), int(answer["ContentRange"].rpartition("/")[2])
 
     async def chunks(self, key: str) -> AsyncIterator[bytes]:
         """The object's bytes as they come. Raises Gone."""
