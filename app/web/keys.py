@@ -9,6 +9,7 @@ from aiohttp import web
 from app.domain.accounts import Account
 from app.services.backend import Backend
 from app.services.billing import Billing
+from app.services.exploring import Explorer
 from app.services.identity import Globus, Secrets
 from app.settings import Settings
 from app.web.assets import Assets
@@ -18,6 +19,7 @@ from app.web.queue_view import QueueView
 SETTINGS = web.AppKey("settings", Settings)
 ASSETS = web.AppKey("assets", Assets)
 BACKEND = web.AppKey("backend", Backend)
+EXPLORER = web.AppKey("explorer", Explorer)
 GLOBUS = web.AppKey("globus", Globus)
 SESSIONS = web.AppKey("sessions", Secrets)
 TOKENS = web.AppKey("tokens", Secrets)

@@ -14,6 +14,7 @@ from aiohttp_session import session_middleware
 from app import logs
 from app.services.backend import backend
 from app.services.billing import billing
+from app.services.exploring import Explorer
 from app.services.identity import Globus, Secrets
 from app.settings import Settings
 from app.systemd import feed_watchdog, notify
@@ -70,6 +71,7 @@ async def _connections(app: web.Application) -> AsyncIterator[None]:
     settings = app[keys.SETTINGS]
     async with backend(settings) as opened, billing(opened) as paid, polling(opened.jobs) as live:
         app[keys.BACKEND] = opened
+        app[keys.EXPLORER] = Explorer(opened.results)
         app[keys.BILLING] = paid
         app[keys.LIVE] = live
         app[keys.QUEUE_VIEW] = QueueView(opened.queues)

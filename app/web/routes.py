@@ -13,6 +13,7 @@ from app.web.views import (
     annotate,
     billing,
     downloads,
+    explorer,
     health,
     home,
     jobs,
@@ -43,6 +44,8 @@ class Route:
 
 
 ID = "{id:[0-9a-f-]{36}}"
+AT = "{at:[0-9a-f]{1,15}}"
+FORM = "{form:vcf|tsv}"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", home.home, PUBLIC),
@@ -66,6 +69,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"/annotations/{ID}/index", downloads.index),
     Route("GET", f"/annotations/{ID}/input", downloads.input_file),
     Route("GET", f"/annotations/{ID}/summary", downloads.summary),
+    Route("GET", f"/annotations/{ID}/variants", explorer.listing),
+    Route("GET", f"/annotations/{ID}/variants/{AT}", explorer.variant),
+    Route("GET", f"/annotations/{ID}/variants.{FORM}", explorer.download),
     Route("POST", "/profile/tokens", profile.create_token),
     Route("POST", "/profile/tokens/{digest:[0-9a-f]{64}}/revoke", profile.revoke_token),
     Route("GET", "/subscribe", billing.subscribe_page),
@@ -80,6 +86,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"/api/v1/jobs/{ID}/submit", v1.submit),
     Route("GET", f"/api/v1/jobs/{ID}/result", downloads.result),
     Route("GET", f"/api/v1/jobs/{ID}/log", downloads.log),
+    Route("GET", f"/api/v1/jobs/{ID}/variants", v1.variants),
+    Route("GET", f"/api/v1/jobs/{ID}/variants.{FORM}", explorer.download),
     Route("POST", f"/api/v1/jobs/{ID}/cancel", v1.cancel),
     Route("DELETE", f"/api/v1/jobs/{ID}", v1.delete),
     Route("GET", "/healthz", health.alive, ANONYMOUS),

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from tests.web.conftest import Portal
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
+PARTS = {"digest": "0" * 64, "name": "none.css", "at": "10", "form": "tsv"}
 OWN = [route for route in ROUTES if "{id" in route.path]
 
 
 def filled(route: Route, job_id: str = NOBODY) -> str:
-    head, brace, tail = route.path.partition("{id")
-    path = head + (job_id + tail.partition("}}" if "{36}}" in tail else "}")[2] if brace else "")
-    return path.replace("{digest}/{name}", "0/none.css").replace("{digest:[0-9a-f]{64}}", "0" * 64)
+    path = re.sub(r"\{id(:[^{}]*(\{\d+\})?[^{}]*)?\}", job_id, route.path)
+    for part, value in PARTS.items():
+        path = re.sub(rf"\{{{part}(:[^{{}}]*(\{{[\d,]+\}})?)?\}}", value, path)
+    assert "{" not in path, path
+    return path
 
 
 def named(route: Route) -> str:

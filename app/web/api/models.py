@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.domain.jobs import Fault, Job, Status, Tier
+from app.services.variants import WHOLE, Filter, Region
 
 
 class NewJob(BaseModel):
@@ -49,3 +51,111 @@ class UploadOut(BaseModel):
 
 def job_out(job: Job) -> dict[str, Any]:
     return JobOut.model_validate(job).model_dump(mode="json")
+
+
+REGION = r"^([^\s:]+(?::[^\s:]*)*?)(?::([\d,]{1,13})(-([\d,]{1,13})?)?)?$"
+
+
+class VariantQuery(BaseModel):
+    """What is looked for in a result. Everything that is given must be true of a variant."""
+
+    region: str = Field("", max_length=200, description="A contig, a position or a range of both, such as `MT:3200-3300`.")
+    gene: str = Field("", max_length=100, description="Symbol of a gene.")
+    consequence: str = Field("", max_length=100, description="The most severe one: a Sequence Ontology term.")
+    impact: Literal["", "HIGH", "MODERATE", "LOW", "MODIFIER"] = ""
+    known: bool = Field(False, description="Only variants that are known in a disease.")
+    frequency: float | None = Field(None, ge=0, le=1, description="AF at most; variants without one are kept.")
+    text: str = Field("", max_length=200, description="Text anywhere in the record, in small letters or large.")
+    cursor: str = Field("", pattern="^[0-9a-f]{0,15}$", description="The `next` of the page before.")
+    limit: int = Field(50, ge=1, le=500, description="Variants on a page.")
+
+    @field_validator("region", "gene", "consequence", "text", mode="before")
+    @classmethod
+    def _trimmed(cls, value: Any) -> Any:
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("frequency", mode="before")
+    @classmethod
+    def _absent(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("region")
+    @classmethod
+    def _regular(cls, value: str) -> str:
+        if value and not re.fullmatch(REGION, value):
+            raise ValueError("write a contig, MT:3243 or MT:3200-3300")
+        return value
+
+    @property
+    def at(self) -> int | None:
+        return int(self.cursor, 16) if self.cursor else None
+
+    def filter(self) -> Filter:
+        given = self.model_dump(exclude={"region", "cursor", "limit"})
+        return Filter(region=self._region(), **given)
+
+    def _region(self) -> Region | None:
+        found = re.fullmatch(REGION, self.region)
+        if not found:
+            return None
+        contig, begin, ranged, end = found.groups()
+        first = min(_position(begin), WHOLE) if begin else 1
+        last = _position(end) if end else WHOLE if ranged or not begin else first
+        return Region(contig, first, max(first, min(last, WHOLE)))
+
+    def asked(self) -> dict[str, str]:
+        """What is asked, as the query of an address, without where in the answer."""
+        given = self.model_dump(exclude={"cursor", "limit"}, exclude_defaults=True)
+        return {name: "true" if value is True else str(value) for name, value in given.items()}
+
+
+class TranscriptOut(BaseModel):
+    """What a variant does in one transcript."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    consequence: str
+    gene: str
+    transcript: str
+    biotype: str
+    strand: str
+    protein: str
+    dna: str
+
+
+class VariantOut(BaseModel):
+    """One allele of a result."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    contig: str
+    position: int
+    identifier: str
+    ref: str
+    alt: str
+    type: str
+    quality: str
+    filters: str
+    consequence: str
+    impact: str
+    gene: str
+    rsid: str
+    known: str
+    transcripts: list[TranscriptOut]
+    info: dict[str, str]
+
+
+class VariantsOut(BaseModel):
+    """A page of variants. `next` is the `cursor` of what follows, null at the end.
+
+    One page looks through a bounded part of the result: it may have few variants, or none, and still a `next`.
+    """
+
+    variants: list[VariantOut]
+    next: str | None
+    looked: int = Field(description="Records that were looked at for this page.")
+    share: float = Field(description="How much of what was asked for is behind this page, 0 to 1.")
+
+
+def _position(text: str) -> int:
+    return max(1, int(text.replace(",", "") or 1))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from app.services import submissions
-from app.web.api.models import JobOut, NewJob, UploadOut, job_out
-from app.web.keys import BACKEND, SETTINGS, account
+from app.web.api.models import JobOut, NewJob, UploadOut, VariantOut, VariantQuery, VariantsOut, job_out
+from app.web.keys import BACKEND, EXPLORER, SETTINGS, account
 from app.web.paths import job_id
+from app.web.views.explorer import available
 
 MOST = 100
 
@@ -52,3 +53,14 @@ async def delete(request: web.Request) -> web.Response:
     await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     await submissions.delete(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     return web.Response(status=204)
+
+
+async def variants(request: web.Request) -> web.Response:
+    """A page of the result's variants in genomic order."""
+    asked = VariantQuery.model_validate(dict(request.query))
+    job = await available(request)
+    found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
+    following = f"{found.next:x}" if found.next is not None else None
+    shown = [VariantOut.model_validate(variant) for variant in found.variants]
+    out = VariantsOut(variants=shown, next=following, looked=found.looked, share=round(found.share, 4))
+    return web.json_response(out.model_dump(mode="json"))

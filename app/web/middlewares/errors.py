@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 from stripe import StripeError
 
+from app.aws.objects import Gone
 from app.services.billing import Forged
 from app.services.identity import LoginFailed, ProviderDown
 from app.services.submissions import NotFound, Refused
@@ -66,6 +67,8 @@ def _problem(error: Exception) -> Problem:
             return Problem(404)
         case Refused():
             return Problem(409, str(error))
+        case Gone():
+            return Problem(409, "This file is not there any more. The job's page says where it is.")
         case ValidationError():
             return Problem(422, "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]))
         case LoginFailed():

@@ -1,0 +1,119 @@
+"""The result, variant by variant: a table over all of it, one variant with everything that is known, filtered downloads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import islice
+from urllib.parse import urlencode
+
+import structlog
+from aiohttp import web
+
+from app.annotation import render
+from app.annotation.consequences import IMPACTS
+from app.aws.objects import content_disposition
+from app.domain.jobs import Job
+from app.services.submissions import Refused, find
+from app.services.variants import Variant
+from app.web.api.models import VariantQuery
+from app.web.job_view import counts
+from app.web.keys import BACKEND, EXPLORER, account
+from app.web.pages import page, see_other
+from app.web.states import badge
+from app.web.views.downloads import stem
+
+log = structlog.get_logger()
+
+FORMS = {"vcf": "text/plain", "tsv": "text/tab-separated-values"}
+MITOCHONDRIAL = {"M", "MT", "chrM", "chrMT", "NC_012920.1"}
+
+
+async def listing(request: web.Request) -> web.Response:
+    asked = VariantQuery.model_validate(dict(request.query))
+    job = await available(request)
+    found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
+    return page(
+        request,
+        "variants.html",
+        job=job,
+        asked=asked,
+        found=found,
+        here=urlencode(asked.asked()),
+        counts=await counts(request, job),
+        impacts=IMPACTS,
+    )
+
+
+async def variant(request: web.Request) -> web.Response:
+    job = await available(request)
+    found = await request.app[EXPLORER].variant(job, int(request.match_info["at"], 16))
+    return page(request, "variant.html", job=job, variant=found, links=links(found), back=request.query.get("back", "")[:2000])
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    """Everything that is wanted, streamed. The whole VCF is a file that is there already."""
+    job, form = await available(request), request.match_info["form"]
+    asked = VariantQuery.model_validate({**request.query, "cursor": ""})
+    if form == "vcf" and not asked.asked():
+        return see_other(request.path.removesuffix("variants.vcf") + "result")
+    header, batches = await request.app[EXPLORER].open(job, asked.filter())
+    tags = list((await counts(request, job)).get("tags", {}))
+    pieces = _vcf(header, batches) if form == "vcf" else _tsv(tags, batches)
+    name = f"{stem(job.file_name)}.{'variants' if asked.asked() else 'annot'}.{form}"
+    answer = web.StreamResponse(headers={"Content-Disposition": content_disposition(name)})
+    answer.content_type = FORMS[form]
+    await answer.prepare(request)
+    try:
+        async for piece in pieces:
+            await answer.write(piece)
+        await answer.write_eof()
+    except Exception:
+        # half of it is sent: only a broken connection still tells the browser that it is not whole
+        log.exception("download broke off", job_id=job.job_id)
+        if request.transport:
+            request.transport.abort()
+    return answer
+
+
+async def available(request: web.Request) -> Job:
+    """The job, with its result at hand. Raises NotFound; Refused, with where the result is instead."""
+    job = await find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
+    if not job.result or not job.index:
+        raise Refused(f"There is nothing to explore now. {badge(job).meaning} Summary and log, once written, stay.")
+    return job
+
+
+def links(found: Variant) -> list[tuple[str, str]]:
+    """Name and address of where else this variant or its gene is described."""
+    known = []
+    if found.rsid:
+        known = [
+            (f"dbSNP {found.rsid}", f"https://www.ncbi.nlm.nih.gov/snp/{found.rsid}"),
+            (f"ClinVar {found.rsid}", f"https://www.ncbi.nlm.nih.gov/clinvar/?{urlencode({'term': found.rsid})}"),
+            (f"Ensembl {found.rsid}", f"https://www.ensembl.org/Homo_sapiens/Variation/Explore?{urlencode({'v': found.rsid})}"),
+        ]
+    if found.gene:
+        known.append(
+            (f"Ensembl {found.gene}", f"https://www.ensembl.org/Homo_sapiens/Gene/Summary?{urlencode({'g': found.gene})}")
+        )
+    if found.contig in MITOCHONDRIAL and len(found.ref) + len(found.alt) < 100:
+        name = f"{found.position}{found.ref}>{found.alt}"
+        known.append((f"MITOMAP {name}", f"https://mitomap.org/cgi-bin/search_allele?{urlencode({'variant': name})}"))
+    return known
+
+
+async def _vcf(header: bytes, batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+    yield header
+    async for lines in batches:
+        if lines:
+            yield b"\n".join([*lines, b""])
+
+
+async def _tsv(tags: list[str], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+    yield "".join(render.tsv([], tags)).encode()
+    async for lines in batches:
+        rows = render.tsv((line.decode("utf-8", "replace") for line in lines), tags)
+        next(rows)
+        # a few hundred at a time, so that others get their turn
+        while some := "".join(islice(rows, 200)):
+            yield some.encode()

@@ -1,0 +1,230 @@
+"""The explorer: pages over a whole result by ranges of S3, as tabix would answer; one variant; downloads."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from html import unescape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pysam
+import pytest
+
+from app.annotation.engine import annotate
+from app.annotation.reference import EMBEDDED, find
+from app.domain.jobs import Job, Trigger
+from app.domain.keys import Output, output_key
+from app.services import exploring
+from app.services.exploring import Explorer, narrowed
+from app.services.submissions import Refused
+from app.services.variants import Filter, Region
+from app.web import keys
+from tests.web.test_jobs import ARCHIVED, CLAIM, ME
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Portal
+
+HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+KNOWN = "chrM\t3243\t=1+1\tA\tG\t50\tPASS\tAF=0.001\nchrM\t11778\t.\tG\tA\t.\t.\tAF=0.5;NOTE=<script>alert(1)</script>\n"
+
+
+def many(count: int) -> str:
+    """A file of `count` single-base changes in order, some with a deletion over the next."""
+    sequence = "".join((EMBEDDED / "rcrs" / "rcrs.fa").read_text().split("\n")[1:]).upper()
+    chance = random.Random(1)
+    rows = []
+    for position in sorted(chance.randrange(1, 16_000) for _ in range(count)):
+        ref = sequence[position - 1]
+        if ref == "N":
+            continue
+        length = chance.choice((1, 1, 1, 40))
+        alt = chance.choice([base for base in "ACGT" if base != ref]) if length == 1 else ref
+        rows.append(f"chrM\t{position}\t.\t{sequence[position - 1 : position - 1 + length]}\t{alt}\t.\tPASS\t.\n")
+    return HEADER + "".join(rows)
+
+
+async def explored(portal: Portal, folder: Path, text: str, **values: Any) -> Job:
+    """A completed job with a real result of the engine in the bucket."""
+    source, values = folder / "in.vcf", {"file_name": "päti/ent.vcf", **values}
+    source.write_text(text)
+    result = annotate(source, folder / "out", name="in.vcf", bundle=find("rcrs"))
+    job = await portal.job(ME, *CLAIM, bundle="rcrs", **values)
+    stored = {name: output_key(job.user_id, job.job_id, job.rev, name) for name in Output}
+    results = portal.backend.results
+    for name, key in stored.items():
+        body = json.dumps(result.summary).encode() if name is Output.SUMMARY else (folder / "out" / name).read_bytes()
+        await results.s3.put_object(Bucket=results.name, Key=key, Body=body)
+    done = await portal.backend.jobs.advance(
+        job.user_id,
+        job.job_id,
+        Trigger.COMPLETE,
+        result=stored[Output.RESULT],
+        index=stored[Output.INDEX],
+        summary=stored[Output.SUMMARY],
+        result_size=result.vcf.stat().st_size,
+    )
+    assert done
+    return done
+
+
+async def everything(explorer: Explorer, job: Job, wanted: Filter, limit: int) -> list[tuple[int, str, str]]:
+    found: list[tuple[int, str, str]] = []
+    cursor: int | None = None
+    while True:
+        page = await explorer.page(job, wanted, cursor=cursor, limit=limit)
+        assert len(page.variants) <= limit and 0 <= page.share <= 1
+        found += [(one.position, one.ref, one.alt) for one in page.variants]
+        if page.next is None:
+            return found
+        assert cursor is None or page.next > cursor
+        cursor = page.next
+
+
+WANTED = (
+    Filter(),
+    Filter(region=Region("chrM", 3000, 3300)),
+    Filter(region=Region("MT", 4999, 5000)),
+    Filter(region=Region("chrM", 15_999, 17_000)),
+    Filter(gene="mt-nd4"),
+    Filter(gene="MT-CO1", impact="HIGH"),
+    Filter(gene="MT-CO1", region=Region("chrM", 6000, 6100)),
+    Filter(gene="MT-CO1", region=Region("chrM", 1, 100)),
+    Filter(consequence="missense_variant"),
+    Filter(known=True),
+    Filter(text="leigh"),
+)
+
+
+async def test_pages_give_exactly_what_tabix_finds(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, many(3000))
+    # so small that pages, pieces and spans end within blocks, lines and regions
+    monkeypatch.setattr(exploring, "FIRST_PIECE", 3000)
+    monkeypatch.setattr(exploring, "PIECE", 7000)
+    explorer = Explorer(portal.backend.results, budget=5000)
+    index = await explorer.index(job)
+    with pysam.TabixFile(str(tmp_path / "out" / Output.RESULT)) as file:
+        for wanted in WANTED:
+            asked = narrowed(wanted, "rcrs", index)
+            region, test = asked.region, asked.test()
+            lines = list(file.fetch(region.contig, region.begin - 1, region.end) if region else file.fetch())
+            rows = [line.split("\t") for line in lines if test(line.encode())]
+            expected = [(int(row[1]), row[3], row[4]) for row in rows]
+            assert await everything(explorer, job, wanted, 37) == expected, wanted
+            header, batches = await explorer.open(job, wanted)
+            assert [line.decode() async for batch in batches for line in batch] == [line for line in lines if test(line.encode())]
+            assert header == "".join(f"{line}\n" for line in file.header).encode()
+        assert len(await everything(explorer, job, Filter(known=True), 5)) < 20
+    with pytest.raises(Refused, match="no contig chr7"):
+        await explorer.page(job, Filter(region=Region("chr7")), cursor=None, limit=5)
+
+
+async def test_a_page_reads_little_of_a_large_result(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, many(12_000))
+    read: list[int] = []
+    real = type(portal.backend.results).range
+
+    async def counted(self: Any, key: str, start: int, size: int) -> tuple[bytes, int]:
+        body, whole = await real(self, key, start, size)
+        read.append(len(body))
+        return body, whole
+
+    monkeypatch.setattr(type(portal.backend.results), "range", counted)
+    middle = f"{job.result_size // 2 << 16:x}"
+    page = await browser.get(f"/annotations/{job.job_id}/variants")
+    following = re.search(r"cursor=([0-9a-f]+)", page.text)
+    assert page.status == 200 and following and int(following[1], 16) < int(middle, 16)
+    assert (await browser.get(f"/annotations/{job.job_id}/variants?cursor={following[1]}")).status == 200
+    assert sum(read) <= 2 * exploring.FIRST_PIECE < job.result_size
+
+
+async def test_the_table_and_the_page_of_one_variant(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + KNOWN)
+    address = f"/annotations/{job.job_id}/variants"
+    assert f'href="{address}"' in (await browser.get(f"/annotations/{job.job_id}")).text
+    page = await browser.get(address)
+    assert page.status == 200 and "2 variants: these are all" in page.text
+    assert "MELAS" in (await browser.get(f"{address}?region=MT:3,243&known=true&frequency=0.01")).text
+    assert "Nothing fits" in (await browser.get(f"{address}?region=chrM:3244")).text
+    first, second = re.findall(rf'href="({address}/[0-9a-f]+)"', page.text)
+    one = await browser.get(first)
+    for words in ("MT-TL1", "MELAS", "mitomap.org/cgi-bin/search_allele?variant=3243A%3EG", "ensembl.org/Homo_sapiens/Gene"):
+        assert words in one.text
+    assert "/snp/rs199474657" in one.text and "/clinvar/?term=rs199474657" in one.text
+    other = await browser.get(second)
+    assert "<script>alert" not in other.text and "missense variant" in other.text
+    wrong = await browser.get(f"{address}?text=%22%3E%3Cscript%3Ealert(2)")
+    assert "<script>alert" not in wrong.text and "&#34;&gt;&lt;script&gt;alert(2)" in wrong.text
+
+
+async def test_the_table_walks_to_the_end_by_its_links(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, many(130))
+    path, seen = f"/annotations/{job.job_id}/variants?text=PASS", 0
+    for _ in range(3):
+        page = await browser.get(path)
+        seen += len(re.findall(r'<th scope="row">', page.text))
+        following = re.search(r'rel="next" href="([^"]+)"', page.text)
+        path = unescape(following[1]) if following else ""
+    assert seen == 130 and not path and "this is the end" in page.text
+
+
+async def test_a_cursor_or_address_made_up_is_refused(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + KNOWN)
+    for tail in ("variants?cursor=abc0000", "variants?cursor=fffffffffffffff", "variants/abc0001", "variants/fffffffffffffff"):
+        assert (await browser.get(f"/annotations/{job.job_id}/{tail}")).status in (200, 409), tail
+    for tail in ("cursor=xyz", "limit=0", "limit=9999", "region=a%20b", "frequency=2", "impact=BIG"):
+        assert (await browser.get(f"/annotations/{job.job_id}/variants?{tail}")).status == 422, tail
+
+
+async def test_downloads_are_filtered_and_safe_in_a_spreadsheet(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + KNOWN)
+    address = f"/annotations/{job.job_id}/variants"
+    vcf = await browser.get(f"{address}.vcf?gene=MT-TL1")
+    assert vcf.text.startswith("##fileformat=VCF") and "#CHROM\t" in vcf.text
+    assert [line.split("\t")[1] for line in vcf.text.splitlines() if line[0] != "#"] == ["3243"]
+    assert "p%C3%A4ti_ent.variants.vcf" in vcf.headers["Content-Disposition"]
+    tsv = await browser.get(f"{address}.tsv")
+    rows = [line.split("\t") for line in tsv.text.splitlines()]
+    assert rows[0][:3] == ["contig", "position", "id"] and rows[1][1:3] == ["3243", "'=1+1"] and len(rows) == 3
+    assert tsv.headers["X-Content-Type-Options"] == "nosniff"
+    assert (await browser.get(f"{address}.vcf", follow=False)).headers["Location"] == f"/annotations/{job.job_id}/result"
+
+
+async def test_the_api_answers_the_same(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + KNOWN)
+    status, answer = await browser.api("GET", f"/jobs/{job.job_id}/variants?limit=1")
+    assert status == 200 and answer["variants"][0]["gene"] == "MT-TL1" and answer["next"]
+    status, answer = await browser.api("GET", f"/jobs/{job.job_id}/variants?limit=1&cursor={answer['next']}")
+    assert (answer["variants"][0]["position"], answer["next"]) == (11778, None)
+    assert answer["variants"][0]["transcripts"][0]["gene"] == "MT-ND4"
+    status, problem = await browser.api("GET", f"/jobs/{job.job_id}/variants?impact=BIG")
+    assert status == 422 and "impact" in problem["detail"]
+
+
+async def test_a_result_that_is_not_there_says_where_it_is(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    archived = await portal.job(ME, *ARCHIVED)
+    page = await browser.get(f"/annotations/{archived.job_id}/variants")
+    assert page.status == 409 and "in the archive. Premium brings it back." in page.text
+    job = await explored(portal, tmp_path, HEADER + KNOWN)
+    assert job.result
+    await portal.backend.results.delete([job.result])
+    for tail in ("variants", "variants.tsv?gene=MT-ND4", "variants/10"):
+        page = await browser.get(f"/annotations/{job.job_id}/{tail}")
+        assert page.status == 409 and "not there any more" in page.text
+
+
+async def test_the_page_of_a_job_draws_what_was_counted(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, many(100))
+    page = await browser.get(f"/annotations/{job.job_id}")
+    assert page.text.count('<table class="bars">') >= 4 and "<caption>Impact</caption>" in page.text
+    assert portal.app[keys.EXPLORER].results is portal.backend.results
