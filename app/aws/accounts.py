@@ -92,6 +92,12 @@ class Accounts:
         wire = to_wire({"user_id": user_id, "item": item, "expires_at": expires_at, **values})
         await self.dynamodb.put_item(TableName=self.table, Item=wire)
 
+    async def put_new(self, user_id: str, item: str, *, expires_at: int, **values: Any) -> bool:
+        """Writes one item unless it is there and has not expired; False if it is."""
+        write = update({**values, "expires_at": expires_at}, "attribute_not_exists(#expires_at) OR #expires_at <= :now")
+        write["ExpressionAttributeValues"] |= to_wire({":now": self.now() // 1000})
+        return await self._write(user_id, item, write) is not None
+
     async def count(self, user_id: str, item: str, most: int, *, expires_at: int) -> bool:
         """Counts one more under `item`, such as DAY#…; False if there are `most` already."""
         write = update({"expires_at": expires_at}, "attribute_not_exists(#seen) OR #seen < :most", most=most)
