@@ -19,7 +19,7 @@ from app.services.submissions import Refused
 from app.services.tabix import END, BadBlock, Index, Span, blocks, read
 from app.services.variants import WHOLE, Filter, Region, Variant, extent, parse
 
-FIRST_PIECE, PIECE = 64 << 10, 1 << 20
+FIRST_PIECE, PIECE = 64 << 10, 1 << 19
 """Bytes of the first read of a page, and of the largest: each is twice the one before."""
 
 BUDGET = 8 << 20

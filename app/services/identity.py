@@ -31,6 +31,9 @@ LEEWAY = 30
 ANSWER_SECONDS = 10
 """How long Globus may take for one answer."""
 
+READ, WRITE = "read", "write"
+"""What a token may do: only look, or everything that its owner may do to jobs."""
+
 R = TypeVar("R")
 
 

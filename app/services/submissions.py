@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import unicodedata
 from collections.abc import Mapping
@@ -39,18 +40,21 @@ class Upload:
     form: dict[str, Any]
 
 
-async def prepare(backend: Backend, account: Account, file_name: str, bundle: str, fields: Mapping[str, str]) -> Upload:
-    """Records an UPLOADING job and makes its upload form. Raises Refused at a limit of the plan."""
-    await _check_limits(backend, account)
-    job = Job(
-        user_id=account.user_id,
-        job_id=job_id(backend.now(), os.urandom(10)),
-        file_name=_clean(file_name) or "upload.vcf",
-        bundle=bundle,
-    )
+async def prepare(
+    backend: Backend, account: Account, file_name: str, bundle: str, fields: Mapping[str, str], key: str = ""
+) -> Upload:
+    """Records an UPLOADING job and makes its upload form. Raises Refused at a limit of the plan.
+
+    The same `key` within a day is the same job: whoever repeats a request whose answer got lost makes no second one.
+    """
+    name = _clean(file_name) or "upload.vcf"
+    found = await _id_for(backend, account.user_id, key, name) if key else job_id(backend.now(), os.urandom(10))
     limits = backend.settings.limits(account.plan)
-    form = await backend.inputs.upload_form(input_key(job.user_id, job.job_id), most_bytes=limits.max_upload_bytes, fields=fields)
-    return Upload(await backend.jobs.create(job), form)
+    form = await backend.inputs.upload_form(input_key(account.user_id, found), most_bytes=limits.max_upload_bytes, fields=fields)
+    if key and (job := await backend.jobs.get(account.user_id, found)):
+        return Upload(job, form)
+    await _check_limits(backend, account)
+    return Upload(await backend.jobs.create(Job(user_id=account.user_id, job_id=found, file_name=name, bundle=bundle)), form)
 
 
 async def submit(backend: Backend, account: Account, job_id: str) -> Job:
@@ -147,6 +151,18 @@ async def find(backend: Backend, user_id: str, job_id: str) -> Job:
     if job is None or job.status is Status.DELETING:
         raise NotFound(job_id)
     return job
+
+
+async def _id_for(backend: Backend, user_id: str, key: str, name: str) -> str:
+    """The job id that stands for this key: the first request with it decides. Raises Refused if that was another request."""
+    item, now = f"MARK#key:{hashlib.sha256(key.encode()).hexdigest()}", backend.now()
+    fresh = {"job_id": job_id(now, os.urandom(10)), "file_name": name}
+    if await backend.accounts.put_new(user_id, item, expires_at=(now + DAY) // 1000, **fresh):
+        return fresh["job_id"]
+    kept = await backend.accounts.item(user_id, item) or fresh
+    if kept["file_name"] != name:
+        raise Refused("This Idempotency-Key was used for another file. Please choose a new one for each request.")
+    return kept["job_id"]
 
 
 def _clean(name: str) -> str:

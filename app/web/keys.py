@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -16,6 +17,9 @@ from app.web.assets import Assets
 from app.web.live import Live
 from app.web.queue_view import QueueView
 
+if TYPE_CHECKING:
+    from app.web.middlewares.limits import RateLimit
+
 SETTINGS = web.AppKey("settings", Settings)
 ASSETS = web.AppKey("assets", Assets)
 BACKEND = web.AppKey("backend", Backend)
@@ -26,9 +30,11 @@ TOKENS = web.AppKey("tokens", Secrets)
 BILLING: web.AppKey[Billing | None] = web.AppKey("billing")
 LIVE = web.AppKey("live", Live)
 QUEUE_VIEW = web.AppKey("queue_view", QueueView)
+LIMITS: web.AppKey[RateLimit] = web.AppKey("limits")
 HEADERS: web.AppKey[Mapping[str, str]] = web.AppKey("headers")
 
 ACCOUNT: web.RequestKey[Account | None] = web.RequestKey("account")
+ALLOWANCE: web.RequestKey[dict[str, str]] = web.RequestKey("allowance")
 CSRF: web.RequestKey[str] = web.RequestKey("csrf")
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")
 

@@ -24,6 +24,7 @@ from app.web.live import polling
 from app.web.middlewares.access import control_access
 from app.web.middlewares.errors import show_errors
 from app.web.middlewares.headers import add_headers, headers, origin
+from app.web.middlewares.limits import RateLimit, add_allowance, limit_rate
 from app.web.middlewares.log import log_requests
 from app.web.pages import set_up
 from app.web.queue_view import QueueView
@@ -38,13 +39,14 @@ DRAIN_SECONDS = 10
 def create_app(settings: Settings) -> web.Application:
     """The portal as an application; opens its connections at startup and closes them at the end."""
     sessions = session_middleware(AccountSessions(settings))
-    app = web.Application(middlewares=[log_requests, show_errors, sessions, control_access])
+    app = web.Application(middlewares=[log_requests, show_errors, sessions, control_access, limit_rate])
     app[keys.SETTINGS] = settings
+    app[keys.LIMITS] = RateLimit()
     app[keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)
     routes.add(app)
     app.cleanup_ctx.extend((_connections, _service_manager))
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.extend((add_headers, add_allowance))
     app.on_shutdown.append(_close_live_pages)
     return app
 

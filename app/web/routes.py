@@ -8,6 +8,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from app.web.api import v1
+from app.web.api.models import AccountOut, JobOut, JobQuery, JobsOut, NewJob, TokensOut, UploadOut, VariantQuery, VariantsOut
+from app.web.api.openapi import Operation
 from app.web.assets import PREFIX
 from app.web.views import (
     annotate,
@@ -19,6 +21,7 @@ from app.web.views import (
     jobs,
     login,
     profile,
+    reference,
 )
 
 
@@ -41,11 +44,18 @@ class Route:
     path: str
     handler: Handler
     access: Access = SIGNED_IN
+    api: Operation | None = None
 
 
 ID = "{id:[0-9a-f-]{36}}"
 AT = "{at:[0-9a-f]{1,15}}"
 FORM = "{form:vcf|tsv}"
+DIGEST = "{digest:[0-9a-f]{64}}"
+
+
+def _api(method: str, path: str, handler: Handler, operation: Operation) -> Route:
+    return Route(method, f"/api/v1{path}", handler, api=operation)
+
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", home.home, PUBLIC),
@@ -73,23 +83,35 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"/annotations/{ID}/variants/{AT}", explorer.variant),
     Route("GET", f"/annotations/{ID}/variants.{FORM}", explorer.download),
     Route("POST", "/profile/tokens", profile.create_token),
-    Route("POST", "/profile/tokens/{digest:[0-9a-f]{64}}/revoke", profile.revoke_token),
+    Route("POST", f"/profile/tokens/{DIGEST}/revoke", profile.revoke_token),
     Route("GET", "/subscribe", billing.subscribe_page),
     Route("POST", "/subscribe", billing.subscribe),
     Route("GET", "/unsubscribe", billing.unsubscribe_page),
     Route("POST", "/unsubscribe", billing.unsubscribe),
     Route("POST", "/billing", billing.portal),
     Route("POST", "/webhooks/stripe", billing.webhook, ANONYMOUS),
-    Route("POST", "/api/v1/jobs", v1.create),
-    Route("GET", "/api/v1/jobs", v1.listing),
-    Route("GET", f"/api/v1/jobs/{ID}", v1.get),
-    Route("POST", f"/api/v1/jobs/{ID}/submit", v1.submit),
-    Route("GET", f"/api/v1/jobs/{ID}/result", downloads.result),
-    Route("GET", f"/api/v1/jobs/{ID}/log", downloads.log),
-    Route("GET", f"/api/v1/jobs/{ID}/variants", v1.variants),
-    Route("GET", f"/api/v1/jobs/{ID}/variants.{FORM}", explorer.download),
-    Route("POST", f"/api/v1/jobs/{ID}/cancel", v1.cancel),
-    Route("DELETE", f"/api/v1/jobs/{ID}", v1.delete),
+    _api("POST", "/jobs", v1.create, Operation("Create an upload", UploadOut, 201, body=NewJob, keyed=True)),
+    _api("GET", "/jobs", v1.listing, Operation("List jobs, newest first", JobsOut, query=JobQuery)),
+    _api("GET", f"/jobs/{ID}", v1.get, Operation("Look at a job", JobOut)),
+    _api("POST", f"/jobs/{ID}/submit", v1.submit, Operation("Submit an uploaded job; may be repeated", JobOut)),
+    _api("GET", f"/jobs/{ID}/events", jobs.events, Operation("Watch a job: server-sent events", media="text/event-stream")),
+    _api("GET", f"/jobs/{ID}/result", downloads.result, Operation("Be led to the annotated VCF", status=303)),
+    _api("GET", f"/jobs/{ID}/index", downloads.index, Operation("Be led to its index", status=303)),
+    _api("GET", f"/jobs/{ID}/log", downloads.log, Operation("Read the count log", media="text/plain")),
+    _api("GET", f"/jobs/{ID}/variants", v1.variants, Operation("Look through the result", VariantsOut, query=VariantQuery)),
+    _api(
+        "GET",
+        f"/jobs/{ID}/variants.{FORM}",
+        explorer.download,
+        Operation("Download what is looked for", query=VariantQuery, media="text/plain"),
+    ),
+    _api("POST", f"/jobs/{ID}/cancel", v1.cancel, Operation("Cancel a job", JobOut)),
+    _api("DELETE", f"/jobs/{ID}", v1.delete, Operation("Delete a job with all its data", status=204)),
+    _api("GET", "/account", v1.who, Operation("Whose token this is", AccountOut)),
+    _api("GET", "/tokens", v1.tokens, Operation("List tokens", TokensOut)),
+    _api("DELETE", f"/tokens/{DIGEST}", v1.revoke_token, Operation("Revoke a token", status=204)),
+    Route("GET", "/api/v1/openapi.json", reference.document, PUBLIC),
+    Route("GET", "/api", reference.readable, PUBLIC),
     Route("GET", "/healthz", health.alive, ANONYMOUS),
     Route("GET", "/readyz", health.ready, ANONYMOUS),
     Route("GET", PREFIX + "{digest}/{name}", home.asset, ANONYMOUS),

@@ -41,6 +41,55 @@ class JobOut(BaseModel):
     result_size: int
 
 
+class JobQuery(BaseModel):
+    """Which part of the list, newest first."""
+
+    limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
+    before: str = Field("", pattern="^([0-9a-f-]{36})?$", description="The `next` of the page before.")
+
+
+class JobsOut(BaseModel):
+    """A page of jobs, newest first. `next` is the `before` of the page that follows, null at the end."""
+
+    jobs: list[JobOut]
+    next: str | None
+
+
+class LimitsOut(BaseModel):
+    """What the plan allows."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    max_upload_bytes: int
+    unfinished_jobs: int
+    daily_submissions: int
+    archives: bool
+
+
+class AccountOut(BaseModel):
+    """Whose token this is."""
+
+    user_id: str
+    name: str
+    email: str
+    plan: str
+    limits: LimitsOut
+
+
+class TokenOut(BaseModel):
+    """A token by what is kept of it. Times are seconds since 1970."""
+
+    digest: str
+    name: str
+    scope: str
+    created: int
+    expires_at: int
+
+
+class TokensOut(BaseModel):
+    tokens: list[TokenOut]
+
+
 class UploadOut(BaseModel):
     """A new job and how to upload its file: a multipart POST of `fields`, then `file`, to `url`. Then submit the job."""
 
@@ -62,7 +111,7 @@ class VariantQuery(BaseModel):
     region: str = Field("", max_length=200, description="A contig, a position or a range of both, such as `MT:3200-3300`.")
     gene: str = Field("", max_length=100, description="Symbol of a gene.")
     consequence: str = Field("", max_length=100, description="The most severe one: a Sequence Ontology term.")
-    impact: Literal["", "HIGH", "MODERATE", "LOW", "MODIFIER"] = ""
+    impact: Literal["", "HIGH", "MODERATE", "LOW", "MODIFIER"] = Field("", description="Class of the most severe consequence.")
     known: bool = Field(False, description="Only variants that are known in a disease.")
     frequency: float | None = Field(None, ge=0, le=1, description="AF at most; variants without one are kept.")
     text: str = Field("", max_length=200, description="Text anywhere in the record, in small letters or large.")

@@ -1,16 +1,27 @@
-"""Jobs under `/api/v1`: create an upload, submit, look, list, cancel, delete."""
+"""`/api/v1`: jobs from upload to deletion, variants of results, the account and its tokens."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from app.services import submissions
-from app.web.api.models import JobOut, NewJob, UploadOut, VariantOut, VariantQuery, VariantsOut, job_out
-from app.web.keys import BACKEND, EXPLORER, SETTINGS, account
-from app.web.paths import job_id
+from app.web.api.models import (
+    AccountOut,
+    JobOut,
+    JobQuery,
+    JobsOut,
+    LimitsOut,
+    NewJob,
+    TokenOut,
+    TokensOut,
+    UploadOut,
+    VariantOut,
+    VariantQuery,
+    VariantsOut,
+    job_out,
+)
+from app.web.keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
 from app.web.views.explorer import available
-
-MOST = 100
 
 
 async def create(request: web.Request) -> web.Response:
@@ -18,7 +29,8 @@ async def create(request: web.Request) -> web.Response:
     bundle = request.app[SETTINGS].default_bundle
     # a redirect at the end of a script's upload would arrive here without cookies
     fields = {"success_action_status": "201"}
-    upload = await submissions.prepare(request.app[BACKEND], account(request), wanted.file_name, bundle, fields)
+    key = request.headers.get("Idempotency-Key", "")[:200]
+    upload = await submissions.prepare(request.app[BACKEND], account(request), wanted.file_name, bundle, fields, key)
     out = UploadOut(job=JobOut.model_validate(upload.job), **upload.form)
     location = {"Location": f"/api/v1/jobs/{upload.job.job_id}"}
     return web.json_response(out.model_dump(mode="json"), status=201, headers=location)
@@ -36,12 +48,11 @@ async def get(request: web.Request) -> web.Response:
 
 async def listing(request: web.Request) -> web.Response:
     """Newest first; `next` is the `before` of the following page, or null."""
-    limit = request.query.get("limit", "20")
-    most = min(int(limit), MOST) if limit.isascii() and limit.isdigit() and int(limit) else 20
-    before = job_id(request.query.get("before"))
-    jobs = await request.app[BACKEND].jobs.page(account(request).user_id, before=before, limit=most + 1)
-    following = jobs[most - 1].job_id if len(jobs) > most else None
-    return web.json_response({"jobs": [job_out(job) for job in jobs[:most]], "next": following})
+    asked = JobQuery.model_validate(dict(request.query))
+    jobs = await request.app[BACKEND].jobs.page(account(request).user_id, before=asked.before or None, limit=asked.limit + 1)
+    following = jobs[asked.limit - 1].job_id if len(jobs) > asked.limit else None
+    out = JobsOut(jobs=[JobOut.model_validate(job) for job in jobs[: asked.limit]], next=following)
+    return web.json_response(out.model_dump(mode="json"))
 
 
 async def cancel(request: web.Request) -> web.Response:
@@ -64,3 +75,21 @@ async def variants(request: web.Request) -> web.Response:
     shown = [VariantOut.model_validate(variant) for variant in found.variants]
     out = VariantsOut(variants=shown, next=following, looked=found.looked, share=round(found.share, 4))
     return web.json_response(out.model_dump(mode="json"))
+
+
+async def who(request: web.Request) -> web.Response:
+    user = account(request)
+    limits = LimitsOut.model_validate(request.app[SETTINGS].limits(user.plan))
+    out = AccountOut(user_id=user.user_id, name=user.name, email=user.email, plan=user.plan, limits=limits)
+    return web.json_response(out.model_dump(mode="json"))
+
+
+async def tokens(request: web.Request) -> web.Response:
+    kept = [one async for one in request.app[TOKENS].list(account(request).user_id)]
+    out = TokensOut(tokens=[TokenOut(**{"scope": "write", **one}, digest=one["item"].partition("#")[2]) for one in kept])
+    return web.json_response(out.model_dump(mode="json"))
+
+
+async def revoke_token(request: web.Request) -> web.Response:
+    await request.app[TOKENS].revoke_digest(account(request).user_id, request.match_info["digest"])
+    return web.Response(status=204)

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 from aiohttp_session import get_session
 
 from app.domain.accounts import Account
+from app.services.identity import READ
 from app.web.keys import ACCOUNT, BACKEND, CSRF, SETTINGS, TOKENS
 from app.web.middlewares.headers import origin
 from app.web.paths import with_next
@@ -39,6 +40,8 @@ async def control_access(request: web.Request, handler: Handler) -> web.StreamRe
 
 async def _by_token(request: web.Request, token: str) -> Account | None:
     kept = await request.app[TOKENS].find(token)
+    if kept and kept.get("scope") == READ and request.method not in SAFE:
+        raise web.HTTPForbidden
     return await request.app[BACKEND].accounts.get(kept["user_id"]) if kept else None
 
 

@@ -28,6 +28,7 @@ WORDS: dict[int, tuple[str, str]] = {
     409: ("Not possible now", ""),
     413: ("Too large", "That is more than can be taken here."),
     422: ("Not quite right", "Something in the request is not as it should be."),
+    429: ("Too many requests", "Please wait a moment; the header Retry-After says how many seconds."),
     500: ("Something went wrong on our side", "Your data are safe; please try again."),
     503: ("Please try again in a moment", "A service that we depend on does not answer."),
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import aclosing, suppress
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
 from app.services import submissions
+from app.web.api.models import job_out
 from app.web.job_view import view
 from app.web.keys import ACCOUNT, BACKEND, LIVE, account
 from app.web.pages import fragment, page, see_other
@@ -31,7 +33,10 @@ async def job(request: web.Request) -> web.Response:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """The job's panel, again at every change. `end` says that nothing more happens; a stream that just stops begins anew."""
+    """The job's panel (for the API: the job), again at every change.
+
+    `end` says that nothing more happens; a stream that just stops begins anew.
+    """
     found_id = request.match_info["id"]
     await submissions.find(request.app[BACKEND], account(request).user_id, found_id)
     async with sse_response(request) as stream, asyncio.TaskGroup() as tasks:
@@ -49,7 +54,10 @@ async def _send_changes(request: web.Request, stream: EventSourceResponse, found
         async with aclosing(request.app[LIVE].watch(user.user_id, found_id)) as changes:
             async for found in changes:
                 request[ACCOUNT] = user = await request.app[BACKEND].accounts.get(user.user_id) or user
-                await stream.send(fragment(request, "annotation_panel.html", **await view(request, found)), event="panel")
+                if request.path.startswith("/api/"):
+                    await stream.send(json.dumps(job_out(found)), event="job")
+                else:
+                    await stream.send(fragment(request, "annotation_panel.html", **await view(request, found)), event="panel")
                 if not moves(found, user.plan):
                     await stream.send("", event="end")
                     break

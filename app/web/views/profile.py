@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp_session import get_session
 from stripe import StripeError
 
+from app.services.identity import READ, WRITE
 from app.web.keys import BILLING, SESSIONS, SETTINGS, TOKENS, account
 from app.web.pages import page, see_other
 
@@ -31,7 +32,8 @@ async def create_token(request: web.Request) -> web.Response:
     form, now = await request.post(), int(time.time())
     days = next((days for days in TOKEN_DAYS if str(days) == form.get("days")), TOKEN_DAYS[0])
     name = str(form.get("name", "")).strip()[:100] or "token"
-    token = await request.app[TOKENS].issue(account(request).user_id, now + days * DAY, created=now, name=name)
+    scope = READ if form.get("scope") == READ else WRITE
+    token = await request.app[TOKENS].issue(account(request).user_id, now + days * DAY, created=now, name=name, scope=scope)
     return await _profile(request, token)
 
 

@@ -1,0 +1,65 @@
+"""How often the API may be asked: a token bucket a user, kept by each process for itself.
+
+Behind a load balancer with n portals a user may ask n times as often; what is protected is each process, not an allowance.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from app.web.keys import ACCOUNT, ALLOWANCE, LIMITS
+
+MOST_BUCKETS = 10_000
+
+
+@dataclass
+class Bucket:
+    left: float
+    at: float
+
+
+@dataclass
+class RateLimit:
+    """`burst` requests at once, and `per_second` in the long run."""
+
+    burst: int = 200
+    per_second: float = 20
+    now: Callable[[], float] = time.monotonic
+    _buckets: dict[str, Bucket] = field(default_factory=dict)
+
+    def take(self, user_id: str) -> tuple[bool, dict[str, str]]:
+        """May the user ask now? And the headers that say how often still."""
+        now = self.now()
+        bucket = self._buckets.pop(user_id, None) or Bucket(self.burst, now)
+        left = min(self.burst, bucket.left + (now - bucket.at) * self.per_second)
+        allowed = left >= 1
+        self._buckets[user_id] = Bucket(left - allowed, now)
+        if len(self._buckets) > MOST_BUCKETS:
+            # who was not here for longest; a bucket that is forgotten is a full one
+            del self._buckets[next(iter(self._buckets))]
+        headers = {
+            "RateLimit-Policy": f'"user";q={self.burst};w={math.ceil(self.burst / self.per_second)}',
+            "RateLimit": f'"user";r={int(left - allowed)};t={math.ceil((self.burst - left + allowed) / self.per_second)}',
+        }
+        return allowed, headers | ({} if allowed else {"Retry-After": str(math.ceil((1 - left) / self.per_second))})
+
+
+@web.middleware
+async def limit_rate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    user = request[ACCOUNT]
+    if user and request.path.startswith("/api/"):
+        allowed, request[ALLOWANCE] = request.app[LIMITS].take(user.user_id)
+        if not allowed:
+            raise web.HTTPTooManyRequests
+    return await handler(request)
+
+
+async def add_allowance(request: web.Request, response: web.StreamResponse) -> None:
+    """For `on_response_prepare`."""
+    response.headers.update(request.get(ALLOWANCE, {}))
