@@ -20,6 +20,9 @@ from app.services.copies import sweep
 
 DAY = 86_400_000
 LONGEST_NAME = 500
+UNRECORDED = 30_000
+"""Milliseconds that a request may take from its key to its job."""
+
 UNPUBLISHED = 300
 """Seconds that a submitted job waits for its first message; the doctor sends it if the portal died before it did."""
 
@@ -162,7 +165,13 @@ async def _id_for(backend: Backend, user_id: str, key: str, name: str) -> str:
     kept = await backend.accounts.item(user_id, item) or fresh
     if kept["file_name"] != name:
         raise Refused("This Idempotency-Key was used for another file. Please choose a new one for each request.")
-    return kept["job_id"]
+    if await backend.jobs.get(user_id, kept["job_id"]):
+        return kept["job_id"]
+    if now - Job(user_id=user_id, job_id=kept["job_id"]).created_at < UNRECORDED:
+        raise Refused("The first request with this Idempotency-Key is still being worked on. Please try again in a moment.")
+    # its portal died, or the job was deleted: never the same id again, for late messages and sweeps may know it
+    await backend.accounts.put_item(user_id, item, expires_at=(now + DAY) // 1000, **fresh)
+    return fresh["job_id"]
 
 
 def _clean(name: str) -> str:

@@ -1,0 +1,242 @@
+"""`gas remote`: annotates files on a GAS somewhere else, by its API.
+
+A file is known by its SHA-256, so that a command that is given again goes on where the one before stopped. Exit codes:
+0 done, 3 not yet, 1 failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import typer
+
+remote = typer.Typer(no_args_is_help=True, help="Annotate files on another GAS. Exit codes: 0 done, 3 not yet, 1 failed.")
+
+DONE, FAILED, PENDING = 0, 1, 3
+ENDS = {"COMPLETED": DONE, "FAILED": FAILED, "CANCELLED": FAILED}
+LOOK_SECONDS = 3
+CHUNK = 1 << 20
+
+
+class Stop(Exception):
+    """Ends the command with these words."""
+
+
+@dataclass
+class Known:
+    """Where we are signed in, and which job each file became, by its SHA-256. Kept where only its owner reads it."""
+
+    url: str = ""
+    token: str = ""
+    jobs: dict[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def path() -> Path:
+        return Path(typer.get_app_dir("gas")) / "remote.json"
+
+    @classmethod
+    def read(cls) -> Known:
+        try:
+            return cls(**json.loads(cls.path().read_text()))
+        except FileNotFoundError:
+            return cls()
+
+    def write(self) -> None:
+        path = self.path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(self), file)
+        fresh.replace(path)
+
+
+@dataclass
+class Gas:
+    """The API of one GAS."""
+
+    known: Known
+    http: aiohttp.ClientSession
+
+    async def ask(self, method: str, path: str, **options: Any) -> dict[str, Any] | None:
+        """The answer; None if there is no such thing. Waits where it is told to. Raises Stop with the problem's words."""
+        headers = {"Authorization": f"Bearer {self.known.token}"} | options.pop("headers", {})
+        while True:
+            async with self.http.request(method, f"{self.known.url}/api/v1{path}", headers=headers, **options) as answer:
+                if answer.status == 429:
+                    await asyncio.sleep(int(answer.headers.get("Retry-After", LOOK_SECONDS)))
+                    continue
+                if answer.status == 404:
+                    return None
+                said = await answer.json(content_type=None)
+                if answer.status == 401:
+                    raise Stop(f"{self.known.url} does not know the token (any more): gas remote login {self.known.url}")
+                if answer.status >= 400:
+                    raise Stop(said["detail"])
+                return said
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        if found := await self.ask("GET", f"/jobs/{job_id}"):
+            return found
+        raise Stop(f"There is no job {job_id}.")
+
+    async def submitted(self, file: Path, digest: str) -> dict[str, Any]:
+        """The job of this file: the one that it has, if that did not fail, else a new one, uploaded and submitted."""
+        before = self.known.jobs.get(digest, "")
+        job = await self.ask("GET", f"/jobs/{before}") if before else None
+        if job and ENDS.get(job["status"], DONE) != FAILED and job["status"] != "UPLOADING":
+            return job
+        # a job that ended badly is not gone on with, and its key not used again
+        key = f"{digest}:{before if job and job['status'] != 'UPLOADING' else ''}"
+        made = await self.ask("POST", "/jobs", json={"file_name": file.name}, headers={"Idempotency-Key": key})
+        assert made
+        job = made["job"]
+        self.known.jobs[digest] = job["job_id"]
+        self.known.write()
+        if job["status"] != "UPLOADING":
+            return job
+        await self.upload(file, made["url"], made["fields"])
+        return await self.ask("POST", f"/jobs/{job['job_id']}/submit") or job
+
+    async def upload(self, file: Path, url: str, fields: dict[str, str]) -> None:
+        form = aiohttp.FormData(fields)
+        with file.open("rb") as body:
+            form.add_field("file", body, filename="input")
+            async with self.http.post(url, data=form) as answer:
+                if answer.status >= 400:
+                    raise Stop(f"Storage refused the file ({answer.status}). Is it larger than your plan allows?")
+
+    async def download(self, path: str, target: Path) -> None:
+        """The file appears whole or not at all. The link that the API leads to is shown no token."""
+        headers = {"Authorization": f"Bearer {self.known.token}"}
+        async with self.http.get(f"{self.known.url}/api/v1{path}", headers=headers, allow_redirects=False) as answer:
+            if answer.status != 303:
+                raise Stop((await answer.json(content_type=None))["detail"])
+            link = answer.headers["Location"]
+        part = target.with_name(target.name + ".part")
+        async with self.http.get(link) as answer:
+            answer.raise_for_status()
+            with part.open("wb") as file:
+                async for chunk in answer.content.iter_chunked(CHUNK):
+                    file.write(chunk)
+        part.replace(target)
+
+
+@remote.command()
+def login(
+    url: Annotated[str, typer.Argument(help="Address of the portal.")],
+    token: Annotated[
+        str, typer.Option(prompt="Token (make one on your profile)", hide_input=True, envvar="GAS_REMOTE_TOKEN", help="A token.")
+    ],
+) -> None:
+    """Keep the address and a token of a GAS, after trying them."""
+    known = Known(url.rstrip("/"), token.strip(), Known.read().jobs)
+
+    async def work(gas: Gas) -> int:
+        account = await gas.ask("GET", "/account")
+        if account is None:
+            raise Stop(f"{known.url} is not a GAS.")
+        known.write()
+        typer.echo(f"Signed in at {known.url} as {account['email'] or account['user_id']}, on the {account['plan']} plan.")
+        return DONE
+
+    _run(work, known)
+
+
+@remote.command()
+def annotate(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A VCF, plain or compressed, or BCF.")],
+    wait: Annotated[bool, typer.Option(help="Wait until it is done.")] = False,
+) -> None:
+    """Upload a file and have it annotated; given again, goes on with the same job."""
+
+    async def work(gas: Gas) -> int:
+        job = await gas.submitted(file, _digest(file))
+        while wait and job["status"] not in ENDS:
+            await asyncio.sleep(LOOK_SECONDS)
+            job = await gas.job(job["job_id"])
+        return _said(job)
+
+    _run(work)
+
+
+@remote.command()
+def status(what: Annotated[str, typer.Argument(help="A file that was annotated, or a job id.")]) -> None:
+    """Say how far a job is."""
+
+    async def work(gas: Gas) -> int:
+        return _said(await gas.job(_job_of(gas.known, what)))
+
+    _run(work)
+
+
+@remote.command()
+def fetch(
+    what: Annotated[str, typer.Argument(help="A file that was annotated, or a job id.")],
+    out: Annotated[Path, typer.Option(help="Folder for the annotated VCF and its index.")] = Path(),
+) -> None:
+    """Download the annotated VCF and its index."""
+
+    async def work(gas: Gas) -> int:
+        job = await gas.job(_job_of(gas.known, what))
+        if job["status"] != "COMPLETED" or job["tier"] not in ("AVAILABLE", "ARCHIVING"):
+            return _said(job) or PENDING
+        out.mkdir(parents=True, exist_ok=True)
+        stem = Path(job["file_name"]).name.removesuffix(".gz").removesuffix(".vcf").removesuffix(".bcf") or "annotation"
+        for path, suffix in (("index", ".annot.vcf.gz.tbi"), ("result", ".annot.vcf.gz")):
+            await gas.download(f"/jobs/{job['job_id']}/{path}", out / f"{stem}{suffix}")
+        typer.echo(out / f"{stem}.annot.vcf.gz")
+        return DONE
+
+    _run(work)
+
+
+def _said(job: dict[str, Any]) -> int:
+    """Prints the job's state and replies the exit code that means it."""
+    state = job["tier"] if job["status"] == "COMPLETED" else job["status"]
+    words = job["message"] or (f"{job['records']:,} records" if job["records"] else "")
+    typer.echo("\t".join(filter(None, (job["job_id"], job["file_name"], state.lower(), words))))
+    return ENDS.get(job["status"], PENDING)
+
+
+def _job_of(known: Known, what: str) -> str:
+    path = Path(what)
+    if not path.is_file():
+        return what
+    if job_id := known.jobs.get(_digest(path)):
+        return job_id
+    raise Stop(f"{what} was not annotated from here: gas remote annotate {what}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _run(work: Callable[[Gas], Awaitable[int]], known: Known | None = None) -> None:
+    async def session() -> int:
+        async with _opened(known or Known.read()) as gas:
+            return await work(gas)
+
+    try:
+        code = asyncio.run(session())
+    except (Stop, aiohttp.ClientError, OSError) as error:
+        typer.echo(str(error) or type(error).__name__, err=True)
+        code = FAILED
+    raise typer.Exit(code)
+
+
+@asynccontextmanager
+async def _opened(known: Known) -> Any:
+    if not known.url:
+        raise Stop("Please sign in first: gas remote login https://…")
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=30, sock_read=120)) as http:
+        yield Gas(known, http)

@@ -1,0 +1,95 @@
+"""`gas remote` against a real portal: a file becomes one job, however often the command is given."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app import client
+from app.domain.jobs import Fault, Tier, Trigger
+from tests.web.test_api import token
+from tests.web.test_jobs import ME
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Portal
+
+VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nMT\t3243\t.\tA\tG\t.\t.\t.\n"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(client.typer, "get_app_dir", lambda name: str(tmp_path / "home" / name))
+    return tmp_path / "home" / "gas"
+
+
+async def gas(*arguments: str | Path) -> Result:
+    """In a thread, for the command has a loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, client.remote, [str(one) for one in arguments])
+
+
+async def test_from_login_to_the_annotated_file(portal: Portal, tmp_path: Path, home: Path) -> None:
+    secret = await token(await portal.signed_in(ME))
+    file = tmp_path / "patient.vcf"
+    file.write_text(VCF)
+    assert (await gas("annotate", file)).exit_code == 1  # not signed in
+    assert (await gas("login", portal.url, "--token", "wrong")).exit_code == 1
+    assert not (home / "remote.json").exists()
+    signed_in = await gas("login", portal.url + "/", "--token", secret)
+    assert signed_in.exit_code == 0 and ME in signed_in.output
+    assert stat.S_IMODE((home / "remote.json").stat().st_mode) == 0o600
+
+    first, again = await gas("annotate", file), await gas("annotate", file)
+    # the portal, in the same process, logs in between
+    assert (first.exit_code, again.exit_code) == (3, 3)
+    assert first.output.splitlines()[-1] == again.output.splitlines()[-1]
+    (job,) = await portal.backend.jobs.page((await portal.account(ME)).user_id)
+    assert job.status == "PENDING" and job.size == len(VCF) and job.file_name == "patient.vcf"
+    renamed = tmp_path / "same.vcf"
+    renamed.write_text(VCF)
+    assert job.job_id in (await gas("status", renamed)).output
+    assert (await gas("fetch", file)).exit_code == 3
+
+    results = portal.backend.results
+    for key in ("results/r", "results/i"):
+        await results.s3.put_object(Bucket=results.name, Key=key, Body=key.encode())
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
+    end = {"result": "results/r", "index": "results/i", "records": 1}
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.COMPLETE, **end)
+    assert (await gas("annotate", file, "--wait")).exit_code == 0
+    fetched = await gas("fetch", file, "--out", tmp_path / "out")
+    assert fetched.exit_code == 0, fetched.output
+    assert (tmp_path / "out" / "patient.annot.vcf.gz").read_bytes() == b"results/r"
+    assert (tmp_path / "out" / "patient.annot.vcf.gz.tbi").read_bytes() == b"results/i"
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE)
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVED, result=None, archive="a")
+    archived = await gas("fetch", job.job_id)
+    assert archived.exit_code == 3 and Tier.ARCHIVED.lower() in archived.output
+
+
+async def test_what_failed_is_said_and_begins_anew(portal: Portal, tmp_path: Path) -> None:
+    secret = await token(await portal.signed_in(ME))
+    file = tmp_path / "patient.vcf"
+    file.write_text(VCF)
+    await gas("login", portal.url, "--token", secret)
+    await gas("annotate", file)
+    (job,) = await portal.backend.jobs.page((await portal.account(ME)).user_id)
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.FAIL, fault=Fault.USER, message="Line 3 has no ALT.")
+    failed = await gas("status", file)
+    assert failed.exit_code == 1 and "Line 3 has no ALT." in failed.output
+    assert (await gas("annotate", file)).exit_code == 3
+    assert len(await portal.backend.jobs.page(job.user_id)) == 2
+
+
+async def test_a_file_of_another_is_not_known(portal: Portal, tmp_path: Path) -> None:
+    await gas("login", portal.url, "--token", await token(await portal.signed_in(ME)))
+    file = tmp_path / "x.vcf"
+    file.write_text(VCF)
+    assert "was not annotated from here" in (await gas("fetch", file)).output
+    theirs = await portal.job("other@example.org") if await portal.signed_in("other@example.org") else None
+    assert theirs and (await gas("status", theirs.job_id)).exit_code == 1
