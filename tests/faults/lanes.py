@@ -98,7 +98,7 @@ class Lane:
 
     def said(self) -> str:
         """The end of what each daemon logged."""
-        return "\n".join(f"== {daemon.log.name}\n{daemon.log.read_text()[-6000:]}" for daemon in self.daemons.values())
+        return "\n".join(f"== {daemon.log.name}\n{daemon.log.read_text()[-4000:]}" for daemon in self.daemons.values())
 
 
 @asynccontextmanager

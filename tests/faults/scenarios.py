@@ -140,7 +140,8 @@ async def at_rest(lane: Lane, jobs: list[Job], seconds: float = PATIENCE) -> lis
             repair_at = loop.time() + 2
         await asyncio.sleep(0.3)
     left = [await gas.jobs.get(job.user_id, job.job_id) for job in jobs]
-    raise AssertionError(f"never at rest: quiet {await lane.quiet()}, {[job for job in left if job and job.deadline]}")
+    waiting = [job for job in left if job is None or job.deadline]
+    raise AssertionError(f"never at rest: queues {'empty' if await lane.quiet() else 'not empty'}, {waiting}\n{lane.said()}")
 
 
 async def problems(lane: Lane, jobs: list[Job], *, mails_lost: int = 0) -> list[str]:

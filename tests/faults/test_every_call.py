@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.faults.scenarios import SCENARIOS, Scenario, at_rest, problems
 from workers import VERBS
 
 LANES = 3
-SAMPLE = 9
+SAMPLE = 10
 """Faults a daemon, unless all are asked for."""
 
 SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))
@@ -48,8 +49,7 @@ async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list
 @pytest.mark.parametrize("verb", VERBS)
 async def test_a_fault_at_every_call(verb: str, aws: dict[str, Any], tmp_path: Path) -> None:
     cases: list[tuple[Scenario, Rule]] = []
-    missed: list[str] = []
-    turn = asyncio.Lock()
+    missed, failures = list[str](), list[str]()
 
     async def watch(here: Lane) -> None:
         for scenario in SCENARIOS:
@@ -60,21 +60,30 @@ async def test_a_fault_at_every_call(verb: str, aws: dict[str, Any], tmp_path: P
         if os.environ.get("GAS_FAULTS") != "all":
             cases[:] = seeded(SEED, verb).sample(cases, min(SAMPLE, len(cases)))
 
-    async def work(number: int) -> None:
-        async with lane(aws, tmp_path / str(number), [verb]) as here:
-            async with turn:
-                if not cases:
-                    await watch(here)
-                    waiting.extend(cases)
-            while waiting:
-                scenario, rule = waiting.pop()
+    async def work_in(here: Lane) -> None:
+        """Until all is done, or a failure leaves this lane's queues in disorder."""
+        while waiting:
+            scenario, rule = waiting.pop()
+            try:
                 await play(here, scenario, rule)
-                if not rule.fired:
-                    missed.append(str(rule))
+            except AssertionError as failure:
+                failures.append(str(failure))
+                return
+            if not rule.fired:
+                missed.append(f"{rule.operation}#{rule.number} {rule.fault.name}")
 
-    waiting: list[tuple[Scenario, Rule]] = []
-    async with asyncio.TaskGroup() as lanes:
-        for number in range(LANES):
-            lanes.create_task(work(number))
-    print(f"{verb}: {len(cases)} faults, not reached: {missed}")
+    async def work() -> None:
+        while waiting:
+            async with lane(aws, tmp_path / uuid.uuid4().hex, [verb]) as here:
+                await work_in(here)
+
+    async with lane(aws, tmp_path / "watched", [verb]) as watched:
+        await watch(watched)
+        waiting = list(cases)
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(work_in(watched))
+            for _ in range(LANES - 1):
+                lanes.create_task(work())
+    print(f"{verb}: {len(cases)} faults, {len(failures)} failures, not reached: {missed}")
+    assert not failures, "\n\n".join(failures)
     assert len(missed) <= len(cases) // 4, missed
