@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.model import checker, model
+from tests.model import calls, checker, model, protocol
+from tests.model.calls import Budget, Key, Scenario, Steps, World
 from tests.model.checker import Call, End
-from tests.model.model import Budget, Key, Scenario, Steps, World, check
+from tests.model.model import check
 
 QUICK = [
     "annotate, cancel",
     "annotate, delete",
     "annotate without the doctor",
     "archive",
-    "plan flips twice",
     "restoring, delete",
     "vault, plan flips",
     "without the doctor",
@@ -35,10 +35,10 @@ def any_rev(_: int) -> Callable[[Any], bool]:
 
 
 def read_then_list(listing: Call | None, *known: Key | None) -> Steps:
-    job = yield model.READ_JOB
+    job = yield calls.READ_JOB
     for key in {*(key for key in known if key), *((yield listing) if listing else ())}:
-        if not model.keeps(job, key):
-            yield model.delete(key)
+        if not calls.keeps(job, key):
+            yield calls.delete(key)
 
 
 def rev_stays(w: World) -> int:
@@ -47,19 +47,19 @@ def rev_stays(w: World) -> int:
 
 
 def any_plan(_: str, rev: int, **to: Any) -> Steps:
-    return (yield model.update(model.at(rev), **to))
+    return (yield calls.update(calls.at(rev), **to))
 
 
 def mail_then_mark(_: bool, event: Key) -> Steps:
     marked = yield checker.read(f"is {event} marked?", lambda w: not w.job or event in w.job.mailed)
     if not marked:
-        yield model.mail(event)
-        yield model.mark(event)
+        yield protocol.mail(event)
+        yield protocol.mark(event)
     return End.DONE
 
 
 def mail_only(_: bool, event: Key) -> Steps:
-    yield model.mail(event)
+    yield protocol.mail(event)
     return End.DONE
 
 
@@ -69,15 +69,15 @@ def settle_any_version(_: int) -> Call:
 
 def publish_only_what_i_ended(again: bool, _: Any) -> Steps:
     """Takes a lost race for success."""
-    rev = yield model.update(lambda job: job.status in ("PENDING", "RUNNING"), "claim", status="RUNNING")
+    rev = yield calls.update(lambda job: job.status in ("PENDING", "RUNNING"), "claim", status="RUNNING")
     if rev:
-        result = yield model.run_engine(("R", rev))
-        if (yield model.update(model.at(rev), status="COMPLETED", tier="AVAILABLE", result=result)):
-            yield model.send(("archive", None), ("notify", ("finished", 100)))
-    job = yield model.READ_JOB
+        result = yield calls.run_engine(("R", rev))
+        if (yield calls.update(calls.at(rev), status="COMPLETED", tier="AVAILABLE", result=result)):
+            yield calls.send(("archive", None), ("notify", ("finished", 100)))
+    job = yield calls.READ_JOB
     if job and job.status == "RUNNING":
         return End.LOOK
-    yield from model.sweep(model.LIST)
+    yield from protocol.sweep(calls.LIST)
     return End.DONE
 
 
@@ -92,30 +92,30 @@ def keep_what_it_points_to(job: Any, key: Key) -> bool:
 
 def forget_deliveries(again: bool, about: Any) -> Steps:
     """An archiver that looks again without saying that an earlier attempt may have died anywhere."""
-    return (yield from model.archive(False, about))
+    return (yield from protocol.archive(False, about))
 
 
 BROKEN: dict[str, tuple[Scenario, dict[str, Any], dict[str, Any]]] = {
     "a write is conditional on the rev of its claim": (
-        Scenario(Budget(stalls=1, dups=1)), {"at": any_rev}, {}),
+        Scenario(Budget(stalls=1, dups=1)), {"protocol.at": any_rev}, {}),
     "a sweep knows what exists before it reads the record": (
-        Scenario(Budget(crashes=1, dups=1)), {"sweep": read_then_list}, {}),
+        Scenario(Budget(crashes=1, dups=1)), {"protocol.sweep": read_then_list}, {}),
     "a sweep leaves what a claim is writing": (
-        Scenario(Budget(crashes=1, dups=1)), {"keeps": keep_what_it_points_to}, {}),
+        Scenario(Budget(crashes=1, dups=1)), {"protocol.keeps": keep_what_it_points_to}, {}),
     "no key is used twice": (
-        Scenario(Budget(flips=1, crashes=1, stalls=1, dups=1), "AVAILABLE"), {"fresh": rev_stays}, {}),
+        Scenario(Budget(flips=1, crashes=1, stalls=1, dups=1), "AVAILABLE"), {"calls.fresh": rev_stays}, {}),
     "the archive transaction asks for the plan": (
-        Scenario(Budget(flips=1), "AVAILABLE"), {"transact": any_plan}, {}),
+        Scenario(Budget(flips=1), "AVAILABLE"), {"protocol.transact": any_plan}, {}),
     "a mail is marked": (
         Scenario(Budget(dups=1)), {}, {"notify": mail_only}),
     "a mail is marked before it is sent": (
         Scenario(Budget(crashes=1)), {}, {"notify": mail_then_mark}),
     "an account is settled at the version that was read": (
-        Scenario(Budget(flips=2, losses=1), "AVAILABLE"), {"settle_account": settle_any_version}, {}),
+        Scenario(Budget(flips=2, losses=1), "AVAILABLE"), {"protocol.settle_account": settle_any_version}, {}),
     "losing a race is not success": (
         Scenario(Budget(crashes=1), doctor=False, scan=False), {}, {"annotate": publish_only_what_i_ended}),
     "a state that waits has a deadline": (
-        Scenario(Budget(losses=1)), {"waits": no_deadline}, {}),
+        Scenario(Budget(losses=1)), {"calls.waits": no_deadline}, {}),
     "who was delivered before looks for what an earlier attempt left": (
         Scenario(Budget(crashes=1), "AVAILABLE", doctor=False, scan=False), {}, {"archive": forget_deliveries}),
 }  # fmt: skip
@@ -125,7 +125,7 @@ BROKEN: dict[str, tuple[Scenario, dict[str, Any], dict[str, Any]]] = {
 def test_the_checker_notices_a_missing_rule(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario, functions, daemons = BROKEN[rule]
     for name, function in functions.items():
-        monkeypatch.setattr(model, name, function)
+        monkeypatch.setattr(f"tests.model.{name}", function)
     for name, handler in daemons.items():
-        monkeypatch.setitem(model.DAEMONS, name, handler)
+        monkeypatch.setitem(protocol.DAEMONS, name, handler)
     assert check(scenario).violation
