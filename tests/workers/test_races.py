@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.annotation.reference import EMBEDDED
 from app.aws.archives import Retrieval
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Speed, Status, Tier, Trigger
@@ -159,14 +160,22 @@ async def test_a_zombie_annotator_writes_but_never_overwrites(service: Service) 
     assert await service.now(job) == done
 
 
+def long_vcf() -> bytes:
+    """Ten records at each position of the mitochondrial genome: seconds of work for the engine."""
+    sequence = "".join((EMBEDDED / "rcrs" / "rcrs.fa").read_text().split("\n")[1:])
+    lines = [
+        f"MT\t{at}\t.\t{ref}\t{'A' if ref != 'A' else 'C'}\t.\t.\t.\n" * 10 for at, ref in enumerate(sequence, 1) if ref in "ACGT"
+    ]
+    return ("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + "".join(lines)).encode()
+
+
 async def test_cancel_while_the_engine_runs_stops_it(service: Service) -> None:
     hasty = service.gas.settings.model_copy(update={"progress_seconds": 0.1, "lease_seconds": 1})
     gas = replace(
         service.gas, settings=hasty, jobs=replace(service.gas.jobs, patience={**service.gas.jobs.patience, Status.RUNNING: 1})
     )
-    head = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     account = await service.account(Plan.PREMIUM)
-    job = await service.submit(account, head + b"MT\t3243\t.\tA\tG\t.\t.\t.\n" * 400_000)
+    job = await service.submit(account, long_vcf())
     requested = JobRequested(user_id=job.user_id, job_id=job.job_id)
     working = asyncio.create_task(Service(gas, service.aws).handle("annotate", requested))
     await service.until(job, lambda job: job.records > 0)
