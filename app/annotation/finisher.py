@@ -42,37 +42,34 @@ class Finisher:
         found: list[Consequence] = []
         contigs: list[bytes] = []
         samples: list[bytes] = []
-        renamed = self._survey.renamed
+        renamed, has_samples = self._survey.renamed, self._has_samples
         for line in lines:
-            contig, position, identifier, ref, alt, quality, filters, info = line.split(b"\t", 7)
-            alleles.append((ref, alt))
+            contig, position, _, ref, alt, _, _, info = line.split(b"\t", 7)
             contigs.append(contig)
-            if self._has_samples:
+            if has_samples:
                 info, _, calls = info.partition(b"\t")
                 samples.append(calls)
-            if info == b".":
-                info = b""
+                line = line[: -len(calls) - 1]
             start = info.find(_RAW)
             if start < 0 and contig in self._coding and (raw := self._completed(contig, position, ref, alt)):
-                info, start = b"%b%b%b%b" % (info, b";" if info else b"", _RAW, raw), len(info) + bool(info)
-            if start >= 0:
-                raw, _, after = info[start + len(_RAW) :].partition(b";")
+                consequence = self._interpret(raw, self._coding[contig], position, ref, alt)
+                found.append(consequence)
+                line = _with(line, consequence.tags)
+            elif start >= 0:
+                raw, semicolon, after = info[start + len(_RAW) :].partition(b";")
                 consequence = self._interpret(raw, self._coding.get(contig), position, ref, alt)
                 found.append(consequence)
-                added = consequence.tags + b";" + after if after else consequence.tags
-                info = info[:start]  # with the semicolon before it
+                line = line[: start - len(info)] + consequence.tags + semicolon + after
             elif alt.isalpha() and alt != ref:
                 found.append(INTERGENIC)
-                added = INTERGENIC.tags
-                info = info + b";" if info else info
-            else:
-                alt, added = _unmasked(ref, alt)
-                alleles[-1] = ref, alt
-                info = info + b";" if info and added else info or (b"" if added else b".")
+                line = _with(line, INTERGENIC.tags)
+            elif alt.startswith(MASK):
+                masked, (alt, flag) = alt, _unmasked(ref, alt)
+                line = _with(line.replace(b"\t%b\t" % masked, b"\t%b\t" % alt, 1), flag)
+            alleles.append((ref, alt))
             if renamed:
-                contig = self._restored[contig]
-            fields = (contig, position, identifier, ref, alt, quality, filters, info + added)
-            out.append(b"\t".join((*fields, calls) if self._has_samples else fields))
+                line = self._restored[contig] + line[len(contig) :]
+            out.append(line + b"\t" + calls if has_samples else line)
         out.append(b"")
         text = b"\n".join(out)
         write(text)
@@ -124,10 +121,13 @@ class Finisher:
             )
 
 
+def _with(line: bytes, tags: bytes) -> bytes:
+    """A record without samples with these tags at the end of its INFO."""
+    return line[:-1] + tags if line.endswith(b"\t.") else line + b";" + tags
+
+
 def _unmasked(ref: bytes, alt: bytes) -> tuple[bytes, bytes]:
-    """An allele without consequence as the file had it, and the flag that says why."""
-    if not alt.startswith(MASK):
-        return alt, b""
+    """A masked allele as the file had it, and the flag that says why it carries no consequence."""
     alt = unmask(alt)
     if alt.isalpha():
         return alt, b"GAS_FLAG=" + (b"ref_mismatch" if _plain(ref) and _plain(alt) else b"ambiguous")

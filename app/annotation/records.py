@@ -53,7 +53,7 @@ class Records:
         self._preferred = {contig: name for name, contig in self.names.items()}
         self._contig, self._place, self._start = b"", "", -1
         self._left: set[bytes] = set()
-        self._clean: Callable[[bytes], re.Match[bytes] | None] | None = None
+        self._clean: Callable[[bytes], list[tuple[bytes, ...]]] | None = None
         self._formats: dict[bytes, Callable[[bytes], re.Match[bytes] | None]] = {}
         self._mismatches, self._first_mismatch = 0, ""
         self._width = header.columns
@@ -66,25 +66,29 @@ class Records:
         lines.pop()
         changed = False
         tabs = len(self.header.samples) - 1
-        get = self.sequences.get
-        for index, line in enumerate(lines):
-            match = (self._clean or self._compile())(line)
-            if match:
-                contig, position, ref, form, values = match.groups()
+        holds = self.sequences.holds
+        place, last, clean = self._contig, self._start, 0
+        # a declaration that changes on the way only ever gets wider: what was clean before it stays clean
+        for index, (contig, position, ref, form, values) in enumerate((self._clean or self._compile())(block)):
+            if contig == place and contig:
                 start = int(position) - 1
                 if (
-                    contig == self._contig
-                    and start >= self._start
-                    and get(self._place, start, start + len(ref)) == ref
-                    and (form is None or (values.count(b"\t") == tabs and form in self._formats and self._formats[form](values)))
+                    start >= last
+                    and holds(self._place, start, ref)
+                    and (not form or (values.count(b"\t") == tabs and form in self._formats and self._formats[form](values)))
                 ):
-                    self._start = start
-                    self.count += 1
+                    last = start
+                    clean += 1
                     continue
+            self._start = last
+            line = lines[index]
             repaired = self._examine(line, before + index + 1)
+            place, last = self._contig, self._start
             if repaired != line or not repaired:
                 lines[index] = repaired
                 changed = True
+        self._start = last
+        self.count += clean
         if self.count > self.limits.records:
             raise InputError(f"The file has more than {self.limits.records:,} records. Please split it.")
         if not changed:
@@ -104,8 +108,9 @@ class Records:
                 f"(first: {self._first_mismatch}). The file looks like {guess or 'another assembly'}. It was not annotated."
             )
 
-    def _compile(self) -> Callable[[bytes], re.Match[bytes] | None]:
-        """Build the pattern of a clean record with one alternative allele from what the header declares."""
+    def _compile(self) -> Callable[[bytes], list[tuple[bytes, ...]]]:
+        """Build the pattern of lines that captures of clean records with one alternative allele, as the header declares them,
+        contig, position, REF, FORMAT and samples; of all other lines nothing."""
         kinds: dict[bytes, list[bytes]] = {}
         for name, declared in self.header.fields["INFO"].items():
             if name == b"END":
@@ -113,23 +118,16 @@ class Records:
             kinds.setdefault(declared.type, []).append(re.escape(name))
         items = []
         for type_, names in kinds.items():
-            value = rb"(?=[;\t]|\Z)" if type_ == b"Flag" else b"=" + PATTERNS.get(type_, rb"[^;\t ]++")
+            value = rb"(?=[;\t\n])" if type_ == b"Flag" else b"=" + PATTERNS.get(type_, rb"[^;\t\n ]++")
             items.append(b"(?:%b)%b" % (b"|".join(names), value))
         item = b"(?:%b)" % b"|".join(items or [b"(?!)"])
         filters = b"|".join(re.escape(name) for name in (b"PASS", b".", *self.header.filters))
-        samples = (
-            rb"\t([^\t]++)\t([^ ]++)"
-            if self.header.samples
-            else rb"(?:(\0)(\0))?"
-            if self._width == 8
-            else rb"\t(?:[^\t]*+)(?:(\0)(\0))?"
-        )
+        samples = rb"\t([^\t\n]++)\t([^ \n]++)" if self.header.samples else rb"()()" if self._width == 8 else rb"\t[^\t\n]*+()()"
         pattern = (
-            rb"([^\t]++)\t([1-9][0-9]{0,9}+)\t[^\t ]++\t([ACGTN]++)\t[ACGT]++\t(?:[0-9]++(?:\.[0-9]++)?|\.)"
-            rb"\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b"
+            rb"(?:([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^\t\n ]++\t([ACGTN]++)\t[ACGT]++\t(?:[0-9]++(?:\.[0-9]++)?|\.)"
+            rb"\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b|[^\n]*+)\n"
         )
-        compiled = re.compile(pattern % (filters, item, item, samples))
-        self._clean = compiled.fullmatch
+        self._clean = re.compile(pattern % (filters, item, item, samples)).findall
         return self._clean
 
     def _examine(self, line: bytes, number: int) -> bytes:
@@ -214,7 +212,6 @@ class Records:
             self.notes.add("contig_renamed", number, f"{_text(name)} → {_text(preferred)}")
         elif name not in self.names:
             self.names[name] = contig.name
-            self._clean = None
             if name.decode() != contig.name:
                 self.notes.add("contig_alias", number, f"{name.decode()} → {contig.name}")
             if self.header.contigs.get(name) is None:

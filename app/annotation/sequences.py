@@ -34,6 +34,12 @@ class Sequences:
         self._bases = self._read(contig, start, self._end)
         return self._bases[: end - start]
 
+    def holds(self, contig: str, start: int, bases: bytes) -> bool:
+        """Whether the contig has these bases from the 0-based start on."""
+        if contig == self._contig and self._start <= start and self._bases.startswith(bases, start - self._start):
+            return True
+        return self.get(contig, start, start + len(bases)) == bases
+
     def _read(self, contig: str, start: int, end: int) -> bytes:
         _, offset, bases, width = self._index[contig]
         first, last = offset + start // bases * width + start % bases, offset + end // bases * width + end % bases

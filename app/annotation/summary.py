@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from app.annotation.alleles import kind
@@ -28,6 +29,15 @@ FREQUENCIES = (
 )
 _BOUNDS = [bound for bound, _ in FREQUENCIES]
 SHORT = 4  # alleles up to this length are counted by text first and classified at the end
+
+
+@lru_cache(20_000)
+def _interval(value: bytes) -> str:
+    """The interval of FREQUENCIES that this number falls into; empty if it is no number."""
+    try:
+        return FREQUENCIES[min(bisect_left(_BOUNDS, float(value)), len(FREQUENCIES) - 1)][1]
+    except ValueError:
+        return ""
 
 
 @dataclass
@@ -70,12 +80,9 @@ class Tally:
 
     def add_frequencies(self, values: list[bytes]) -> None:
         """Count allele frequencies, given as text."""
-        for value, count in Counter(values).items():
-            try:
-                number = float(value)
-            except ValueError:
-                continue
-            self.frequencies[FREQUENCIES[min(bisect_left(_BOUNDS, number), len(FREQUENCIES) - 1)][1]] += count
+        for interval, count in Counter(map(_interval, values)).items():
+            if interval:
+                self.frequencies[interval] += count
 
     def types(self) -> Counter[str]:
         types = self._types.copy()
