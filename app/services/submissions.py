@@ -12,7 +12,7 @@ from typing import Any
 import humanize
 
 from app.domain.accounts import Account
-from app.domain.jobs import UNFINISHED, Fault, Job, Status, Trigger, job_id
+from app.domain.jobs import UNFINISHED, Fault, Job, State, Status, Trigger, job_id
 from app.domain.keys import input_key
 from app.domain.messages import JobRequested
 from app.services.backend import Backend
@@ -146,6 +146,27 @@ async def delete(backend: Backend, user_id: str, job_id: str) -> None:
         await sweep(backend, user_id, job_id, job.archive, listing=True)
         await backend.inputs.delete([input_key(user_id, job_id)])
         await backend.jobs.remove(job)
+
+
+async def search(
+    backend: Backend, user_id: str, text: str, states: frozenset[State] | None, before: str | None, limit: int = 20
+) -> tuple[list[Job], str | None]:
+    """The newest jobs whose file name has `text` and whose state is one of `states`, and where to go on, if there is more.
+
+    One call looks at a thousand jobs at most: it may find none, and still say where to go on.
+    """
+    found: list[Job] = []
+    for _ in range(10):
+        jobs = await backend.jobs.page(user_id, before=before, limit=100)
+        for job in jobs:
+            before = job.job_id
+            if text.lower() in job.file_name.lower() and (states is None or {job.status, job.tier} & states):
+                found.append(job)
+                if len(found) == limit:
+                    return found, before
+        if len(jobs) < 100:
+            return found, None
+    return found, before
 
 
 async def find(backend: Backend, user_id: str, job_id: str) -> Job:

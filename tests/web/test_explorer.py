@@ -45,12 +45,12 @@ def many(count: int) -> str:
     return HEADER + "".join(rows)
 
 
-async def explored(portal: Portal, folder: Path, text: str, **values: Any) -> Job:
+async def explored(portal: Portal, folder: Path, text: str, email: str = ME, **values: Any) -> Job:
     """A completed job with a real result of the engine in the bucket."""
     source, values = folder / "in.vcf", {"file_name": "päti/ent.vcf", **values}
     source.write_text(text)
     result = annotate(source, folder / "out", name="in.vcf", bundle=find("rcrs"))
-    job = await portal.job(ME, *CLAIM, bundle="rcrs", **values)
+    job = await portal.job(email, *CLAIM, bundle="rcrs", **values)
     stored = {name: output_key(job.user_id, job.job_id, job.rev, name) for name in Output}
     results = portal.backend.results
     for name, key in stored.items():

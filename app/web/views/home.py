@@ -15,6 +15,21 @@ async def home(request: web.Request) -> web.Response:
     return page(request, "home.html", free=free, retention=1000 * await request.app[QUEUE_VIEW].retention())
 
 
+async def privacy(request: web.Request) -> web.Response:
+    return page(request, "privacy.html")
+
+
+async def terms(request: web.Request) -> web.Response:
+    return page(request, "terms.html")
+
+
+async def retention(request: web.Request) -> web.Response:
+    settings = request.app[SETTINGS]
+    plans = [(plan, settings.limits(plan)) for plan in Plan]
+    delay = 1000 * await request.app[QUEUE_VIEW].retention()
+    return page(request, "retention.html", plans=plans, delay=delay, session_days=settings.session_days)
+
+
 async def asset(request: web.Request) -> web.Response:
     found = request.app[ASSETS].files.get(request.match_info["name"])
     if found is None or request.match_info["digest"] != found.digest:

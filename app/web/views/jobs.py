@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing, suppress
+from urllib.parse import urlencode
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from app.domain.jobs import UNFINISHED, State, Status, Tier
 from app.services import submissions
 from app.web.api.models import job_out
 from app.web.job_view import view
@@ -18,13 +20,45 @@ from app.web.paths import job_id
 from app.web.states import moves
 
 PAGE = 20
+SHOWN: dict[str, frozenset[State]] = {
+    "unfinished": frozenset(UNFINISHED),
+    "completed": frozenset({Tier.AVAILABLE, Tier.ARCHIVING}),
+    "archived": frozenset({Tier.ARCHIVED, Tier.RESTORING}),
+    "failed": frozenset({Status.FAILED}),
+    "cancelled": frozenset({Status.CANCELLED}),
+}
+"""What the list can be narrowed to."""
 
 
 async def listing(request: web.Request) -> web.Response:
-    before = job_id(request.query.get("before"))
-    jobs = await request.app[BACKEND].jobs.page(account(request).user_id, before=before, limit=PAGE + 1)
-    older = jobs[PAGE - 1].job_id if len(jobs) > PAGE else None
-    return page(request, "annotations.html", jobs=jobs[:PAGE], older=older, before=before)
+    before, user_id = job_id(request.query.get("before")), account(request).user_id
+    asked = {"text": request.query.get("text", "").strip()[:500], "state": request.query.get("state", "")}
+    here = {name: value for name, value in asked.items() if value}
+    if here:
+        jobs, older = await submissions.search(request.app[BACKEND], user_id, asked["text"], SHOWN.get(asked["state"]), before)
+    else:
+        jobs = await request.app[BACKEND].jobs.page(user_id, before=before, limit=PAGE + 1)
+        older = jobs[PAGE - 1].job_id if len(jobs) > PAGE else None
+    return page(
+        request,
+        "annotations.html",
+        jobs=jobs[:PAGE],
+        older=older,
+        before=before,
+        asked=asked,
+        states=SHOWN,
+        here=urlencode(here),
+    )
+
+
+async def bulk(request: web.Request) -> web.Response:
+    """Cancels or deletes the chosen jobs; those that are another's, or past that, are left alone."""
+    form, backend, user_id = await request.post(), request.app[BACKEND], account(request).user_id
+    for chosen in list(filter(None, (job_id(str(one)) for one in form.getall("job", []))))[:PAGE]:
+        with suppress(submissions.NotFound, submissions.Refused):
+            await submissions.find(backend, user_id, chosen)
+            await (submissions.delete if form.get("do") == "delete" else submissions.cancel)(backend, user_id, chosen)
+    return see_other("/annotations")
 
 
 async def job(request: web.Request) -> web.Response:

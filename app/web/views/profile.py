@@ -9,12 +9,15 @@ from aiohttp import web
 from aiohttp_session import get_session
 from stripe import StripeError
 
+from app.services import privacy
 from app.services.identity import READ, WRITE
-from app.web.keys import BILLING, SESSIONS, SETTINGS, TOKENS, account
+from app.services.submissions import Refused
+from app.web.keys import BACKEND, BILLING, SESSIONS, SETTINGS, TOKENS, account
 from app.web.pages import page, see_other
 
 TOKEN_DAYS = (7, 30, 90, 365)
 DAY = 86_400
+WORDS = "delete my account"
 
 
 async def profile(request: web.Request) -> web.Response:
@@ -42,6 +45,35 @@ async def revoke_token(request: web.Request) -> web.Response:
     return see_other("/profile")
 
 
+async def export(request: web.Request) -> web.StreamResponse:
+    """Everything that is kept about the user, as a file."""
+    answer = web.StreamResponse(headers={"Content-Disposition": 'attachment; filename="gas-export.json"'})
+    answer.content_type = "application/json"
+    await answer.prepare(request)
+    async for piece in privacy.export(request.app[BACKEND], account(request)):
+        await answer.write(piece.encode())
+    await answer.write_eof()
+    return answer
+
+
+async def delete_page(request: web.Request) -> web.Response:
+    return page(request, "delete_account.html", words=WORDS, unfinished=False)
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Deletes the account with all its data; what one request does not manage, the next does."""
+    user, billing = account(request), request.app[BILLING]
+    if str((await request.post()).get("words", "")).strip().lower() != WORDS:
+        raise Refused(f"To delete your account, please type the words: {WORDS}.")
+    paid = await billing.subscription(user) if billing else None
+    if paid and not paid.ends_at:
+        raise Refused("You have premium, and would go on paying. Please cancel it on your profile first.")
+    if not await privacy.erase(request.app[BACKEND], user.user_id):
+        return page(request, "delete_account.html", words=WORDS, unfinished=True)
+    (await get_session(request)).invalidate()
+    return see_other("/")
+
+
 async def _profile(request: web.Request, token: str = "") -> web.Response:
     user, billing, subscription = account(request), request.app[BILLING], None
     if billing:
@@ -56,4 +88,5 @@ async def _profile(request: web.Request, token: str = "") -> web.Response:
         tokens=[kept async for kept in request.app[TOKENS].list(user.user_id)],
         token_days=TOKEN_DAYS,
         fresh_token=token,
+        usage=await privacy.usage(request.app[BACKEND], user),
     )

@@ -15,6 +15,9 @@ from app.domain.accounts import Plan
 from app.domain.jobs import Fault, Job, Speed, Trigger
 from app.services import submissions
 from app.services.subscriptions import change_plan
+from app.services.variants import Filter
+from app.web import keys
+from tests.web.test_explorer import explored, many
 
 if TYPE_CHECKING:
     from tests.web.browser.conftest import OpenPage
@@ -149,7 +152,9 @@ async def test_an_expired_session_leads_to_the_login_and_back(portal: Portal, op
 
 
 @pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark")])
-async def test_every_page_is_accessible(portal: Portal, open_page: OpenPage, size: dict[str, int], theme: str) -> None:
+async def test_every_page_is_accessible(
+    portal: Portal, open_page: OpenPage, tmp_path: Path, size: dict[str, int], theme: str
+) -> None:
     page = await open_page(viewport=size, color_scheme=theme, reduced_motion="reduce")
     await look(page, f"{portal.url}/", "home")
     await sign_in(page, portal)
@@ -157,7 +162,14 @@ async def test_every_page_is_accessible(portal: Portal, open_page: OpenPage, siz
     for name, path in pages.items():
         await look(page, portal.url + path, name)
     pages = {f"job-{name}": f"/annotations/{job.job_id}" for name, job in (await every_job(portal)).items()}
-    pages |= {name: f"/{name}" for name in ("annotations", "profile", "subscribe", "unsubscribe", "logout", "nothing")}
+    plain = ("annotations", "profile", "subscribe", "unsubscribe", "logout", "nothing", "privacy", "retention", "terms", "api")
+    pages |= {name: f"/{name}" for name in plain}
+    explored_job = await explored(portal, tmp_path, many(130), email=ME)
+    pages |= {"delete-account": "/profile/delete", "job-explored": f"/annotations/{explored_job.job_id}"}
+    pages["variants"] = f"/annotations/{explored_job.job_id}/variants"
+    pages["variants-none"] = pages["variants"] + "?text=none"
+    first = (await portal.app[keys.EXPLORER].page(explored_job, Filter(), cursor=None, limit=1)).variants[0]
+    pages["variant"] = f"{pages['variants']}/{first.at:x}"
     for name, path in pages.items():
         await look(page, portal.url + path, name)
     await change_plan(portal.backend, (await portal.account(ME)).user_id, Plan.PREMIUM)

@@ -1,0 +1,83 @@
+"""What belongs to a user and is theirs to take away or to have deleted."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.domain.accounts import Account
+from app.domain.jobs import UNFINISHED, Job
+from app.services.backend import Backend
+from app.services.submissions import DAY, delete
+
+PAGE = 50
+PROFILE = "PROFILE"
+PATIENCE = 20
+"""Seconds that one request deletes; what is left then, the next one does."""
+
+HIDDEN = {"item", "user_id", "csrf"}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is used of the plan now."""
+
+    unfinished: int
+    today: int  # submissions since midnight, UTC
+
+
+async def usage(backend: Backend, account: Account) -> Usage:
+    newest = await backend.jobs.page(account.user_id, limit=2 * account.limits.unfinished_jobs)
+    counted = await backend.accounts.item(account.user_id, f"DAY#{backend.now() // DAY}")
+    return Usage(sum(job.status in UNFINISHED for job in newest), (counted or {}).get("seen", 0))
+
+
+async def export(backend: Backend, account: Account) -> AsyncIterator[str]:
+    """Everything that is kept about the user, as one JSON document in pieces. Files are named, not contained."""
+    yield '{"account": ' + json.dumps(asdict(account))
+    for name, prefix in (("sessions", "SESSION#"), ("tokens", "TOKEN#"), ("counts", "DAY#"), ("marks", "MARK#")):
+        kept = [_shown(one) async for one in backend.accounts.items(account.user_id, prefix)]
+        yield f',\n"{name}": {json.dumps(kept)}'
+    yield ',\n"jobs": ['
+    separator, before = "", None
+    while jobs := await backend.jobs.page(account.user_id, before=before, limit=PAGE):
+        for job in jobs:
+            yield separator + json.dumps(_job(backend, job))
+            separator = ",\n"
+        before = jobs[-1].job_id
+    yield "]}\n"
+
+
+async def erase(backend: Backend, user_id: str) -> bool:
+    """Deletes the account with all its data, the record that it was there last. False if time ran out: again, then.
+
+    Tokens go first, so that no program adds jobs meanwhile; sessions after the jobs, so that the user can go on.
+    """
+    until = time.monotonic() + PATIENCE
+    await _forget(backend, user_id, "TOKEN#")
+    while jobs := await backend.jobs.page(user_id, limit=PAGE):
+        for job in jobs:
+            await delete(backend, user_id, job.job_id)
+            if time.monotonic() > until:
+                return False
+    for prefix in ("SESSION#", "DAY#", "MARK#", "AUDIT#"):
+        await _forget(backend, user_id, prefix)
+    await backend.accounts.delete_item(user_id, PROFILE)
+    return True
+
+
+async def _forget(backend: Backend, user_id: str, prefix: str) -> None:
+    async for one in backend.accounts.items(user_id, prefix):
+        await backend.accounts.delete_item(user_id, one["item"])
+
+
+def _shown(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in HIDDEN}
+
+
+def _job(backend: Backend, job: Job) -> dict[str, Any]:
+    values = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(job).items()}
+    return {**values, "address": f"{backend.settings.public_url}/annotations/{job.job_id}"}

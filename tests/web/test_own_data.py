@@ -1,0 +1,125 @@
+"""Search and bulk actions of the list; usage, export, and deletion of an account with all its data."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.domain.jobs import Trigger
+from app.domain.keys import input_key
+from app.services import privacy
+from app.web.views.profile import WORDS
+from tests.web.test_api import token
+from tests.web.test_jobs import ARCHIVED, COMPLETE, ME, SUBMIT
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Portal
+
+
+async def test_the_list_is_searched_and_narrowed(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    for n in range(30):
+        await portal.job(ME, *(SUBMIT if n % 2 else [(Trigger.FAIL, {})]), file_name=f"Patient-{n}.vcf")
+    await portal.job(ME, *ARCHIVED, file_name="old.vcf")
+
+    async def names(query: str) -> list[str]:
+        return re.findall(r">([^<>]+\.vcf)</a>", (await browser.get(f"/annotations?{query}")).text)
+
+    assert await names("text=patient-2") == [f"Patient-{n}.vcf" for n in (29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 2)]
+    assert await names("state=failed&text=-1") == [f"Patient-{n}.vcf" for n in (18, 16, 14, 12, 10)]
+    assert await names("state=archived") == ["old.vcf"]
+    assert len(await names("state=unfinished")) == 15
+    page = await browser.get("/annotations?text=none%3Cscript%3E")
+    assert "No annotation like this" in page.text and "<script>" not in page.text.partition("<main")[2]
+    first = await browser.get("/annotations?text=Patient")
+    older = re.search(r'href="(/annotations\?before=[^"]+)"', first.text)
+    assert older and len(re.findall(r">([^<>]+\.vcf)</a>", (await browser.get(older[1].replace("&amp;", "&"))).text)) == 10
+
+
+async def test_bulk_actions_touch_only_the_chosen_and_the_own(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await portal.signed_in("other@example.org")
+    mine = [await portal.job(ME, *SUBMIT) for _ in range(3)]
+    theirs = await portal.job("other@example.org", *SUBMIT)
+    jobs = portal.backend.jobs
+
+    async def act(what: str, *chosen: str) -> None:
+        form = [("csrf", browser.csrf), ("do", what), *(("job", one) for one in chosen)]
+        async with browser.http.post(f"{portal.url}/annotations", data=form, headers={"Origin": portal.url}) as answer:
+            assert answer.status == 200
+
+    await act("cancel", mine[0].job_id, theirs.job_id, "nonsense")
+    await act("delete", mine[1].job_id, theirs.job_id)
+    assert await jobs.get(theirs.user_id, theirs.job_id) == theirs
+    cancelled = await jobs.get(mine[0].user_id, mine[0].job_id)
+    assert cancelled and cancelled.status == "CANCELLED"
+    assert await jobs.get(mine[1].user_id, mine[1].job_id) is None
+    assert await jobs.get(mine[2].user_id, mine[2].job_id) == mine[2]
+
+
+async def test_the_profile_counts_what_is_used(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    for _ in range(2):
+        await browser.api("POST", "/jobs", json={"file_name": "a.vcf"})
+    page = await browser.get("/profile")
+    assert "2 of 20 at once" in page.text and "2 of 100 today" in page.text
+
+
+async def test_the_export_has_everything_and_no_secret(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    secret = await token(browser)
+    jobs = [await portal.job(ME, *COMPLETE, file_name=f"{n}.vcf") for n in range(60)]
+    exported = await browser.get("/profile/export")
+    assert secret.partition(".")[2] not in exported.text and browser.csrf not in exported.text
+    everything = json.loads(exported.text)
+    assert everything["account"]["email"] == ME and everything["tokens"][0]["name"] == "program"
+    assert len(everything["sessions"]) == 1
+    assert {job["job_id"] for job in everything["jobs"]} == {job.job_id for job in jobs}
+
+
+async def test_an_account_is_deleted_with_everything(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await portal.signed_in(ME)
+    other = await portal.signed_in("other@example.org")
+    theirs = await portal.job("other@example.org")
+    await browser.post("/profile/tokens", {"name": "t", "days": "7"})
+    inputs = portal.backend.inputs
+    job = await portal.job(ME, *SUBMIT)
+    await portal.job(ME, *COMPLETE)
+    await inputs.s3.put_object(Bucket=inputs.name, Key=(key := input_key(job.user_id, job.job_id)), Body=b"x")
+    assert (await browser.post("/profile/delete", {"words": "yes"})).status == 409
+    assert await portal.backend.jobs.get(job.user_id, job.job_id) == job
+
+    monkeypatch.setattr(privacy, "PATIENCE", -1)  # what one request does not manage, the next does
+    page = await browser.post("/profile/delete", {"words": WORDS})
+    assert "Please go on" in page.text
+    monkeypatch.setattr(privacy, "PATIENCE", 60)
+    assert (await browser.post("/profile/delete", {"words": "Delete my account "}, follow=False)).headers["Location"] == "/"
+    assert await portal.backend.accounts.get(job.user_id) is None
+    kinds = ("SESSION#", "TOKEN#", "DAY#", "MARK#")
+    left = [one for kind in kinds async for one in portal.backend.accounts.items(job.user_id, kind)]
+    assert left == [] and await portal.backend.jobs.page(job.user_id) == [] and await inputs.head(key) is None
+    assert "Sign in" in (await browser.get("/")).text
+    assert (await other.get("/profile")).status == 200
+    assert await portal.backend.jobs.get(theirs.user_id, theirs.job_id) == theirs
+
+
+async def test_who_pays_cancels_first(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    checkout = await browser.post("/subscribe")
+    await browser.post(checkout.url, headers={})
+    account = await portal.account(ME)
+    assert account.plan == "premium"
+    answer = await browser.post("/profile/delete", {"words": WORDS})
+    assert answer.status == 409 and "cancel it" in answer.text
+    await browser.post("/unsubscribe")
+    assert (await browser.post("/profile/delete", {"words": WORDS}, follow=False)).status == 303
+
+
+async def test_pages_for_everybody(portal: Portal) -> None:
+    browser = await portal.browser()
+    for path, words in (("/privacy", "Genomes are personal"), ("/retention", "S3 Glacier"), ("/terms", "no diagnosis")):
+        page = await browser.get(path)
+        assert page.status == 200 and words in page.text and "From the operator" in page.text
