@@ -36,6 +36,10 @@ class Fault(Enum):
     def after(self) -> bool:
         return self in (Fault.KILL_AFTER, Fault.DROP, Fault.DUPLICATE)
 
+    def befalls(self, operation: str) -> bool:
+        """Queues and topics deliver at least once; elsewhere nobody doubles a call but who missed its answer."""
+        return self is not Fault.DUPLICATE or operation in ("sqs.ReceiveMessage", "sqs.SendMessageBatch", "sns.Publish")
+
 
 @dataclass
 class Rule:
@@ -48,7 +52,7 @@ class Rule:
     fired: int = 0
 
     def applies(self, call: Call, chance: random.Random) -> bool:
-        if not fnmatch(call.operation, self.operation):
+        if not (fnmatch(call.operation, self.operation) and self.fault.befalls(call.operation)):
             return False
         return call.number == self.number if self.number else chance.random() < self.share
 
