@@ -48,7 +48,7 @@ AMINO_ACIDS = {
 _CHANGE = re.compile(r"(\d+)([A-Z*]+)(?:\.\.\d+)?(?:>(\d+)([A-Z*]+)(?:\.\.\d+)?)?")
 
 
-@dataclass(frozen=True, eq=False)  # counted by identity, for speed
+@dataclass(frozen=True, eq=False, slots=True)  # counted by identity, for speed
 class Consequence:
     """The worst consequence of an allele, and the text of the tags that say it and all others."""
 

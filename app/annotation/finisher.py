@@ -15,7 +15,7 @@ from app.annotation.summary import Tally
 
 _RAW = tags.RAW.encode() + b"="
 _FREQUENCIES = [re.compile(before + rb"AF=([0-9][^,;\t\n]*)") for before in (b"\t", b";")]  # a literal beginning is found fast
-_MEMO = 50_000
+_MEMO = 4_000  # neighbours share their consequences, so a short memory is enough
 
 
 class Finisher:
@@ -27,7 +27,7 @@ class Finisher:
         self._restored = {contig.encode(): name for name, contig in survey.names.items()}
         self._coding = {contig.encode(): by_name for contig, by_name in special(bundle).items()}
         self._memo: dict[bytes, Consequence] = {}
-        self._has_samples = survey.header.columns > 8
+        self._has_samples = bool(survey.header.samples)
         self._has_frequency = b"AF" in survey.header.fields["INFO"]
 
     def header(self, provenance: tuple[bytes, ...]) -> bytes:

@@ -59,7 +59,7 @@ class Header:
                     declaration = Field(number, b"String")
                 out.append(declaration.line(kind, name))
         out += [b"##contig=<ID=%b,length=%d>" % item for item in contigs.items()]
-        names = [*COLUMNS, *([b"FORMAT"] if self.columns > 8 else []), *self.samples]
+        names = [*COLUMNS, *([b"FORMAT", *self.samples] if self.samples else [])]
         return b"\n".join([*out, *added, b"\t".join(names)]) + b"\n"
 
 

@@ -23,6 +23,7 @@ CODES: dict[str, tuple[str, str]] = {
     "unsorted": ("repair", "records were not sorted by position; sorted"),
     "lower_case": ("repair", "lower-case alleles upper-cased"),
     "trailing_tab": ("repair", "empty columns at the end of lines removed"),
+    "format_dropped": ("repair", "FORMAT column removed, for there are no samples"),
     "missing_format": ("repair", "records without FORMAT and samples filled with missing values"),
     "encoding": ("repair", "text that is not UTF-8 converted from Latin-1"),
     "earlier_run": ("repair", "annotations of an earlier run (GAS_… and BCSQ) replaced"),

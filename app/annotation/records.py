@@ -122,7 +122,7 @@ class Records:
             items.append(b"(?:%b)%b" % (b"|".join(names), value))
         item = b"(?:%b)" % b"|".join(items or [b"(?!)"])
         filters = b"|".join(re.escape(name) for name in (b"PASS", b".", *self.header.filters))
-        samples = rb"\t([^\t\n]++)\t([^ \n]++)" if self.header.samples else rb"()()" if self._width == 8 else rb"\t[^\t\n]*+()()"
+        samples = rb"\t([^\t\n]++)\t([^ \n]++)" if self.header.samples else rb"()()"
         pattern = (
             rb"(?:([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^\t\n ]++\t([ACGTN]++)\t[ACGT]++\t(?:[0-9]++(?:\.[0-9]++)?|\.)"
             rb"\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b|[^\n]*+)\n"
@@ -183,14 +183,17 @@ class Records:
         while len(fields) > self._width and not fields[-1].strip():
             fields.pop()
             self.notes.add("trailing_tab", number)
-        if len(fields) == self._width:
+        if len(fields) == self._width == 9:
+            self.notes.add("format_dropped", number)
+            return fields[:8]
+        if len(fields) == self._width or (len(fields) == 8 and self._width == 9):
             return fields
         if len(fields) < 8:
             hint = " They seem to be separated by spaces instead of tabs." if len(line.split()) >= 8 else ""
             raise InputError(f"Line {number} has {_many(len(fields), 'column')}, at least 8 expected.{hint}", number)
         if len(fields) == 8 and self._width > 8:
             self.notes.add("missing_format", number)
-            return [*fields, b"GT" if self.header.samples else b".", *[b"."] * len(self.header.samples)]
+            return [*fields, b"GT", *[b"."] * len(self.header.samples)]
         if min(len(fields), self._width) < 10:
             raise InputError(f"Line {number} has {len(fields)} columns, the header has {self._width}.", number)
         got, wanted = max(len(fields) - 9, 0), len(self.header.samples)

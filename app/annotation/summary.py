@@ -31,7 +31,7 @@ _BOUNDS = [bound for bound, _ in FREQUENCIES]
 SHORT = 4  # alleles up to this length are counted by text first and classified at the end
 
 
-@lru_cache(20_000)
+@lru_cache(10_000)
 def _interval(value: bytes) -> str:
     """The interval of FREQUENCIES that this number falls into; empty if it is no number."""
     try:

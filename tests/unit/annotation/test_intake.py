@@ -207,3 +207,10 @@ def test_every_added_tag_is_declared(run: Callable) -> None:
     declared = {line.split("ID=")[1].split(",")[0] for line in found.header if line.startswith("##INFO=")}
     used = {item.partition("=")[0] for record in found.records for item in record[7].split(";")}
     assert used <= declared
+
+
+def test_a_format_column_without_samples_is_removed(run: Callable) -> None:
+    found = run(META + COLUMNS[:-1] + "\tFORMAT\nMT\t263\t.\tA\tG\t.\t.\t.\tGT\nMT\t8860\trs1\tA\tG\t.\t.\t.\n")
+    assert found.notes()["format_dropped"] == 1
+    assert [len(record) for record in found.records] == [8, 8]
+    assert found.header[-1].endswith("\tINFO")
