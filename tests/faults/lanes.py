@@ -28,7 +28,6 @@ from workers import VERBS
 WAITS = {
     "GAS_POLL_SECONDS": "1",
     "GAS_VISIBILITY_SECONDS": "3",
-    "GAS_LEASE_SECONDS": "2",
     "GAS_PROGRESS_SECONDS": "0.5",
     "GAS_EXPEDITED_LOOK_SECONDS": "1",
     "GAS_STANDARD_LOOK_SECONDS": "1",
@@ -102,10 +101,11 @@ class Lane:
 
 
 @asynccontextmanager
-async def lane(aws: dict[str, Any], folder: Path, verbs: Iterable[str]) -> AsyncIterator[Lane]:
-    """A deployment whose `verbs` are processes; yields when each of them polls."""
+async def lane(aws: dict[str, Any], folder: Path, verbs: Iterable[str], *, lease: int = 2) -> AsyncIterator[Lane]:
+    """A deployment whose `verbs` are processes; yields when each of them polls. With a `lease` above the visibility (3),
+    a message of a dead daemon comes back before its lease has run out."""
     folder.mkdir(parents=True, exist_ok=True)
-    environment = await topology.create(aws, f"f{uuid.uuid4().hex[:10]}", retention=1) | WAITS
+    environment = await topology.create(aws, f"f{uuid.uuid4().hex[:10]}", retention=1) | WAITS | {"GAS_LEASE_SECONDS": str(lease)}
     await aws["sesv2"].create_email_identity(EmailIdentity=WAITS["GAS_MAIL_FROM"])
     daemons = {verb: Daemon(verb, {**os.environ, **environment}, folder) for verb in verbs}
     async with AsyncExitStack() as stack:
