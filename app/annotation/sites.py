@@ -1,0 +1,133 @@
+"""Where a record lies and which alleles it has: position and REF checked, what bcftools would misread masked."""
+
+import re
+
+from app.annotation import assemblies
+from app.annotation.alleles import MASK, expand_old, mask, problem
+from app.annotation.errors import InputError
+from app.annotation.headers import Header
+from app.annotation.notes import Notes
+from app.annotation.reference import Bundle, Contig
+from app.annotation.sequences import Sequences
+from app.annotation.values import shown, text
+
+_INDEXABLE = 1 << 29  # a tabix index reaches no further
+_POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
+_END = re.compile(rb"(?:^|;)END=([0-9]{1,18})(?:;|$)").search
+_BASES = re.compile(rb"[ACGT]+").fullmatch
+_OLD_ALLELES = re.compile(rb"(?=.*[ID])[ID0-9ACGTNacgtn,]+").fullmatch
+
+
+class Sites:
+    """Judges the first five columns of the records of one file."""
+
+    def __init__(self, header: Header, bundle: Bundle, sequences: Sequences, notes: Notes, names: dict[bytes, str]) -> None:
+        self.header, self.bundle, self.sequences, self.notes = header, bundle, sequences, notes
+        self.names = dict(names)  # contig as the file calls it: as the bundle does
+        self.mismatches, self.first_mismatch = 0, ""
+        self._preferred = {contig: name for name, contig in self.names.items()}
+
+    def contig(self, fields: list[bytes], number: int) -> Contig:
+        """The contig of the record; checks that the position is on it."""
+        name = fields[0].strip()
+        if not name:
+            raise InputError(f"Line {number}: the CHROM column is empty.", number)
+        contig = self.bundle.names.get(name.decode("utf-8", "replace"))
+        if contig is None:
+            raise assemblies.unknown_contig(name, self.header, self.bundle, number)
+        preferred = self._preferred.setdefault(contig.name, name)
+        if preferred != name:
+            self.notes.add("contig_renamed", number, f"{text(name)} → {text(preferred)}")
+        elif name not in self.names:
+            self.names[name] = contig.name
+            if name.decode() != contig.name:
+                self.notes.add("contig_alias", number, f"{name.decode()} → {contig.name}")
+            if self.header.contigs.get(name) is None:
+                self.notes.add("contigs_added", None, name.decode())
+        fields[0] = preferred
+        if not _POSITION(fields[1]):
+            raise InputError(f"Line {number}: POS is {shown(fields[1])}, expected a whole number.", number)
+        fields[1] = b"%d" % int(fields[1])
+        if not 1 <= int(fields[1]) <= contig.length:
+            where = "beyond the end" if int(fields[1]) else "before the beginning"
+            raise InputError(
+                f"Line {number}: {text(name)}:{int(fields[1])} lies {where} of {contig.name} ({contig.length} bases). "
+                "Was the file called against another assembly?",
+                number,
+            )
+        return contig
+
+    def alleles(self, fields: list[bytes], contig: Contig, number: int) -> int:
+        """Repair and mask REF and ALT; how many alternative alleles there are."""
+        if _OLD_ALLELES(fields[4]):
+            expand_old(fields, lambda start, end: self.sequences.get(contig.name, start, end))
+            self.notes.add("allele_notation", number)
+        ref, alts = fields[3], fields[4].split(b",")
+        if fault := problem(ref, alts):
+            raise InputError(f"Line {number}: {fault}", number)
+        if not (ref.isupper() and all(alt.isupper() or not alt.isalpha() for alt in alts)):
+            self.notes.add("lower_case", number)
+            ref, alts = ref.upper(), [alt.upper() if alt.isalpha() else alt for alt in alts]
+        start = int(fields[1]) - 1
+        if start + len(ref) > contig.length:
+            raise InputError(
+                f"Line {number}: REF reaches beyond the end of {contig.name} ({contig.length} bases). "
+                "Was the file called against another assembly?",
+                number,
+            )
+        bases = self.sequences.get(contig.name, start, start + len(ref))
+        if strange := bases != ref:
+            if re.fullmatch(rb"[ACGTN]+", ref):
+                self.mismatches += 1
+                seen = (
+                    f"{fields[0].decode()}:{start + 1} has {text(ref[:20])} in the file and {text(bases[:20])} in the reference"
+                )
+                self.first_mismatch = self.first_mismatch or f"line {number}, {seen}"
+                self.notes.add("ref_mismatch", number, f"line {number}: {seen}")
+            else:
+                self.notes.add("ambiguous", number, f"line {number}: REF {text(ref[:20])}")
+        fields[3] = ref
+        end = _END(fields[7])
+        if end and int(end[1]) > contig.length:
+            where = f"line {number}: END={int(end[1])} lies beyond the end of {contig.name} ({contig.length} bases)"
+            if int(end[1]) >= _INDEXABLE:
+                raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
+            self.notes.add("end_beyond", number, where)
+        sized = self._has_length(fields[7], start + 1, contig.length)
+        fields[4] = b",".join(self._mask(alt, strange or (alt.startswith(b"<DEL") and not sized), number) for alt in alts)
+        return 0 if alts == [b"."] else len(alts)
+
+    def _mask(self, alt: bytes, strange: bool, number: int) -> bytes:
+        if alt == b".":
+            self.notes.add("reference_block", number)
+            return alt
+        if alt.startswith(MASK):
+            raise InputError(f"Line {number}: the symbolic allele {shown(alt)} is reserved.", number)
+        if _BASES(alt):
+            return mask(alt) if strange else alt
+        code = (
+            "spanning_deletion"
+            if alt == b"*"
+            else "reference_block"
+            if alt in (b"<*>", b"<NON_REF>", b"<X>")
+            else "symbolic"
+            if alt.startswith(b"<") and alt.endswith(b">")
+            else "ambiguous"
+            if alt.isalpha()
+            else "breakend"
+        )
+        self.notes.add(code, number, f"line {number}: {text(alt[:40])}")
+        return alt if code in ("spanning_deletion", "reference_block", "symbolic") and not strange else mask(alt)
+
+    def _has_length(self, info: bytes, position: int, length: int) -> bool:
+        """Whether a structural variant says how long it is.
+
+        bcftools norm moves deletions of no length to position 1, csq crashes on those that end far beyond the contig.
+        """
+        declared = self.header.fields["INFO"]
+        end, size = (re.search(rb"(?:^|;)%b=-?([0-9]{1,9})(?:[,;]|$)" % name, info) for name in (b"END", b"SVLEN"))
+        if end:
+            return position < int(end[1]) <= length and declared[b"END"].type == b"Integer" if b"END" in declared else False
+        return bool(
+            size and 0 < int(size[1]) <= length - position and b"SVLEN" in declared and declared[b"SVLEN"].type == b"Integer"
+        )
