@@ -132,7 +132,8 @@ _ACCESS = {route.handler: route.access for route in ROUTES}
 def add(app: web.Application) -> None:
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
-        if route.method == "GET":
+        # a stream of events has no head: it would begin, and never end
+        if route.method == "GET" and not route.path.endswith("/events"):
             app.router.add_route("HEAD", route.path, route.handler)
 
 

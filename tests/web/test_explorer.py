@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import re
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pysam
 import pytest
@@ -195,6 +197,19 @@ async def test_downloads_are_filtered_and_safe_in_a_spreadsheet(portal: Portal, 
     assert rows[0][:3] == ["contig", "position", "id"] and rows[1][1:3] == ["3243", "'=1+1"] and len(rows) == 3
     assert tsv.headers["X-Content-Type-Options"] == "nosniff"
     assert (await browser.get(f"{address}.vcf", follow=False)).headers["Location"] == f"/annotations/{job.job_id}/result"
+
+
+async def test_a_head_has_no_body_that_would_be_taken_for_the_next_answer(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + KNOWN)
+    cookies = "; ".join(f"{one.key}={one.value}" for one in browser.http.cookie_jar)
+    for path in (f"/annotations/{job.job_id}/variants.tsv", "/profile/export", f"/annotations/{job.job_id}/events"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(portal.url).port)
+        writer.write(f"HEAD {path} HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n".encode())
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 ") and answer.partition(b"\r\n\r\n")[2] == b"", path
 
 
 async def test_the_api_answers_the_same(portal: Portal, tmp_path: Path) -> None:

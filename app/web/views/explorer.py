@@ -63,6 +63,8 @@ async def download(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Disposition": content_disposition(name)})
     answer.content_type = FORMS[form]
     await answer.prepare(request)
+    if request.method == "HEAD":  # a body here would be taken for the next answer
+        return answer
     try:
         async for piece in pieces:
             await answer.write(piece)

@@ -50,6 +50,8 @@ async def export(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Disposition": 'attachment; filename="gas-export.json"'})
     answer.content_type = "application/json"
     await answer.prepare(request)
+    if request.method == "HEAD":  # a body here would be taken for the next answer
+        return answer
     async for piece in privacy.export(request.app[BACKEND], account(request)):
         await answer.write(piece.encode())
     await answer.write_eof()
