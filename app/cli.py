@@ -16,6 +16,7 @@ import typer
 from app import logs
 from app.annotation import commands as engine
 from app.annotation.stores import Store
+from app.client import remote
 from app.settings import Settings, settings
 from workers import VERBS
 
@@ -98,6 +99,7 @@ def _s3_store(location: str) -> Store:
 engine.STORES["s3"] = _s3_store
 app.command()(engine.annotate)
 app.add_typer(engine.reference, name="reference")
+app.add_typer(remote, name="remote")
 
 
 @app.command("settings")
