@@ -178,7 +178,7 @@ class Proxy:
             asked: dict[str, Any] = {"QueueUrl": json.loads(body)["QueueUrl"], "VisibilityTimeout": 0}
             asked["ReceiptHandle"] = message["ReceiptHandle"]
             async with self._session.post(self.upstream, headers=headers, json=asked) as said:
-                assert said.status == 200, await said.text()
+                await said.read()  # refused where its time had run out: then it is visible anyway
 
 
 @asynccontextmanager

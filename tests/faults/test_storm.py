@@ -104,5 +104,5 @@ async def test_a_storm_leaves_nothing_to_report(aws: dict[str, Any], tmp_path: P
         fired = Counter({rule.fault.name: rule.fired for rule in rules})
         ended = Counter(f"{job.status}/{job.tier}" for job in jobs)
         print(f"{dict(ended)}, {len(storm.deleted)} deleted, faults {dict(fired)}")
-        assert not found, "\n".join([*found, here.said()])
+        assert not found, "\n".join([*found, "dead letters:", *await here.dead_letters(), here.said()])
         assert fired.total() > JOBS // 2
