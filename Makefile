@@ -8,7 +8,7 @@ OPTIONS ?=
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-browser test-infra bench-engine lint format docs clean
+.PHONY: help run demo test test-browser test-infra chaos bench-engine lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ $(CHECKOV)/installed:
 	$(PYTHON) -m venv $(CHECKOV)
 	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check 'checkov>=3.2,<4'
 	@touch $@
+
+chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: half an hour or more
+	GAS_FAULTS=all $(BIN)/pytest -q -n 2 tests/faults
+	$(BIN)/python -m tests.model.model
 
 bench-engine: $(STAMP)  ## Measure the engine against the floor: bcftools view to bgzip, in the same run
 	$(BIN)/python scripts/bench_engine.py $(OPTIONS)

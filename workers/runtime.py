@@ -153,7 +153,7 @@ class Consumer:
                 with structlog.contextvars.bound_contextvars(
                     user_id=message.user_id, job_id=getattr(message, "job_id", None), event_id=message.event_id
                 ):
-                    await self._handle_one(Delivery(message, again=received.receives > 1))
+                    await self._handle_one(Delivery(message, again=received.receives > 1 or message.again))
         except RetryLater as later:
             self.log.info("retries later", reason=str(later), delay=round(later.delay))
             await self.queue.hide(received, _whole(later.delay, LONGEST_HOLD))
@@ -176,7 +176,8 @@ class Consumer:
             await self.spec.handle(delivery, self.backend)
         except LookAgain as later:
             self.log.info("looks again", reason=str(later), delay=round(later.delay))
-            await self.backend.queues.send(self.spec.queue, [delivery.message], delay=_whole(later.delay, LONGEST_DELAY))
+            message = delivery.message.model_copy(update={"again": delivery.again})
+            await self.backend.queues.send(self.spec.queue, [message], delay=_whole(later.delay, LONGEST_DELAY))
 
     def _read(self, received: Received) -> list[AnyMessage]:
         messages = parse(received.body)

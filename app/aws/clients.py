@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 from app.settings import Settings
 
 LONGEST_POLL = 20
+ONCE: dict[str, Any] = {"sesv2": {"retries": {"mode": "standard", "total_max_attempts": 1}}}
+"""Services whose calls must not be made again on their own: SES knows no idempotency, and a lost answer may be a sent mail."""
 
 
 def code(error: ClientError) -> str:
@@ -43,6 +45,6 @@ async def clients(settings: Settings, *services: str) -> AsyncIterator[dict[str,
     async with AsyncExitStack() as stack:
         made: dict[str, Any] = {}
         for service in services:
-            chosen = config if service == "s3" else config.merge(AioConfig(signature_version="v4"))
+            chosen = config if service == "s3" else config.merge(AioConfig(signature_version="v4", **ONCE.get(service, {})))
             made[service] = await stack.enter_async_context(_session().create_client(service, config=chosen))
         yield made

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import ClientError
+
+from app.aws.clients import code
+
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -13,16 +21,24 @@ class Mail:
     configuration_set: str = ""
 
     async def send(self, to: str, subject: str, text: str, html: str) -> None:
-        """Hands one mail to SES."""
+        """Hands one mail to SES, at most once: only where SES says that it took nothing is it handed over again."""
         reported = {"ConfigurationSetName": self.configuration_set} if self.configuration_set else {}
-        await self.ses.send_email(
-            FromEmailAddress=self.sender,
-            Destination={"ToAddresses": [to]},
-            Content={
+        request: dict[str, Any] = {
+            "FromEmailAddress": self.sender,
+            "Destination": {"ToAddresses": [to]},
+            "Content": {
                 "Simple": {
                     "Subject": {"Data": subject, "Charset": "UTF-8"},
                     "Body": {"Text": {"Data": text, "Charset": "UTF-8"}, "Html": {"Data": html, "Charset": "UTF-8"}},
                 }
             },
             **reported,
-        )
+        }
+        for attempt in range(ATTEMPTS):
+            try:
+                await self.ses.send_email(**request)
+                return
+            except ClientError as error:
+                if code(error) != "TooManyRequestsException" or attempt == ATTEMPTS - 1:
+                    raise
+            await asyncio.sleep(random.uniform(0, 2**attempt))

@@ -28,6 +28,7 @@ class Message(BaseModel):
     event_id: str = Field(default_factory=lambda: str(uuid.uuid4()))
     user_id: Id
     occurred_at: int = 0
+    again: bool = False  # stands in for a message that was seen before, so an earlier attempt may have died anywhere
 
     def body(self) -> str:
         return self.model_dump_json()
