@@ -89,8 +89,8 @@ class Lane:
                 return False
         return True
 
-    async def repair(self) -> list[str]:
-        return [str(finding) async for finding in examine(self.service.gas, repair=True)]
+    async def repair(self, *, full: bool = False) -> list[str]:
+        return [str(finding) async for finding in examine(self.service.gas, repair=True, full=full)]
 
     async def dead_letters(self) -> list[str]:
         return [body for queue in self.service.gas.settings.queue_urls for body in await self.service.dead(queue)]
