@@ -107,7 +107,7 @@ class Service:
     async def findings(self) -> list[str]:
         return [str(finding) async for finding in examine(self.gas, repair=False, full=True)]
 
-    async def in_archive(self, account: Account, body: bytes = b"result", **changes: Any) -> Job:
+    async def in_archive(self, account: Account, body: bytes = b"result") -> Job:
         """A completed job of a free account whose result is archived, made by the protocol's own steps."""
         job = await self.completed(account, body)
         claimed = await self.gas.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, at=job.rev)
