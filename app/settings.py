@@ -48,7 +48,14 @@ class Settings(BaseSettings):
     vault: str = Field("", description="Name of the vault (glacier backend).")
     copy_part_bytes: int = Field(512 * 2**20, description="Part size of copies above 5 GiB and of vault uploads.")
 
-    default_bundle: str = Field("rcrs", description="Reference bundle of a job that names none.")
+    references: dict[str, str] = Field(
+        {"rCRS": "rcrs"},
+        description="Assemblies that jobs may name, each with its reference bundle as `id` (embedded) or `id/version` "
+        "(pulled from GAS_BUNDLE_STORE), as JSON. A file whose job names none is annotated with the first that it fits.",
+    )
+    bundle_store: str = Field(
+        "", description="Where annotators pull reference bundles from as they start: `s3://bucket/prefix` or a folder."
+    )
     bundles: str = Field("", description="Folder of installed reference bundles, besides the embedded one.")
     free_upload_bytes: int = Field(PLANS[Plan.FREE].max_upload_bytes, description="Largest upload on the free plan, in bytes.")
 
@@ -119,6 +126,10 @@ class Settings(BaseSettings):
         if self.environment != "local" and (missing := [name for name, value in secrets.items() if not value]):
             raise ValueError(f"environment {self.environment} cannot start the portal without {', '.join(missing)}")
         return self
+
+    def bundle(self, assembly: str) -> str:
+        """Id of the reference bundle of an assembly that is offered; of the first, if none is named."""
+        return self.references[assembly or next(iter(self.references))].partition("/")[0]
 
     def limits(self, plan: Plan) -> Limits:
         """The plan's row of the domain's table, with what this deployment sets itself."""

@@ -20,6 +20,7 @@ from app.domain.keys import Output, input_key, output_key
 from app.domain.messages import JobFinished, JobRequested
 from app.services.backend import Backend
 from app.services.copies import sweep
+from app.settings import Settings
 from workers.lease import LeaseLost, lease
 from workers.runtime import Delivery, LookAgain, Spec
 
@@ -93,7 +94,7 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
     source, out = folder / "input", folder / "out"
     out.mkdir()
     await backend.inputs.download(input_key(job.user_id, job.job_id), source, etag=job.etag)
-    await _run(job, source, out, engine, backend.settings.bundles)
+    await _run(job, source, out, engine, backend.settings)
     if engine.last["event"] == "rejected":
         return await _fail(backend, job, Fault.USER, engine.last["message"], line=engine.last.get("line"))
     engine.progress = {**engine.progress, "phase": "storing"}
@@ -109,6 +110,7 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         index=keys[Output.INDEX],
         summary=keys[Output.SUMMARY],
         result_size=sizes[0],
+        bundle=engine.last["bundle"],
         records=engine.last["records"],
         phase="done",
         percent=100,
@@ -121,10 +123,12 @@ async def _fail(backend: Backend, job: Job, fault: Fault, message: str, line: in
     return await backend.jobs.advance(job.user_id, job.job_id, Trigger.FAIL, at=job.rev, **ended)
 
 
-async def _run(job: Job, source: Path, out: Path, engine: Engine, bundles: str) -> None:
+async def _run(job: Job, source: Path, out: Path, engine: Engine, settings: Settings) -> None:
     """Runs the engine as a child and follows what it says. Raises EngineFailed unless it is done or rejects the input."""
-    command = ["-m", "app.annotation", str(source), str(out), f"--name={job.file_name}", f"--bundle={job.bundle}"]
-    command += [f"--bundles={bundles}"] if bundles else []
+    command = ["-m", "app.annotation", str(source), str(out), f"--name={job.file_name}"]
+    command += [f"--bundle={job.bundle}"] if job.assembly else []
+    command += [f"--among={settings.bundle(assembly)}" for assembly in settings.references]
+    command += [f"--bundles={settings.bundles}"] if settings.bundles else []
     async with _child(sys.executable, *command) as child:
         assert child.stdout and child.stderr
         complaints = asyncio.create_task(_tail(child.stderr))

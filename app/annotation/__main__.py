@@ -1,4 +1,4 @@
-"""The engine as a child process: `python -m app.annotation INPUT OUT_DIR --name NAME [--bundle ID]`.
+"""The engine as a child process: `python -m app.annotation INPUT OUT_DIR --name NAME [--bundle ID] [--among ID]…`.
 
 Standard output carries JSON lines: `progress` at least once a second, then exactly one of `done` (exit 0), `rejected` (1: the
 input is at fault) or `failed` (3: we are). Usage errors exit with 2. SIGTERM ends it and everything it started.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.annotation import reference
+from app.annotation.choice import choose
 from app.annotation.engine import annotate
 from app.annotation.errors import InputError
 
@@ -58,7 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("input", type=Path)
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--name", required=True, help="the file's name as its owner knows it; only ever shown")
-    parser.add_argument("--bundle", default="rcrs")
+    parser.add_argument("--bundle", help="the reference bundle that was asked for; without it, the file decides")
+    parser.add_argument("--among", action="append", help="a bundle that the file may decide for (default: all)")
     parser.add_argument("--bundles", type=Path, action="append", default=[], help="a folder of further reference bundles")
     options = parser.parse_args(argv)
     if not options.input.is_file():
@@ -67,9 +69,12 @@ def main(argv: list[str] | None = None) -> int:
     sys.setswitchinterval(0.0005)  # the compressing thread asks for the interpreter lock once a block
     report = Reporter()
     try:
-        bundle = reference.find(options.bundle, *options.bundles)
-        summary = annotate(options.input, options.out_dir, name=options.name, bundle=bundle, progress=report).summary
-        facts = {key: summary[key] for key in ("records_in", "records_out", "splits")}
+        wanted = reference.find(options.bundle, *options.bundles) if options.bundle else None
+        among = [reference.find(one, *options.bundles) for one in options.among or ()] or reference.installed(*options.bundles)
+        bundle, why = choose(options.input, wanted, among)
+        result = annotate(options.input, options.out_dir, name=options.name, bundle=bundle, overruled=why, progress=report)
+        summary = result.summary
+        facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits")}
         return report.end("done", records=summary["records_out"], notes=len(summary["notes"]), **facts)
     except InputError as fault:
         return report.end("rejected", message=fault.message, line=fault.line)

@@ -1,6 +1,7 @@
 """Which genome assembly a file was called against, by the lengths of its contigs or by what its header says."""
 
 import re
+from collections.abc import Iterable
 
 from app.annotation.errors import InputError
 from app.annotation.headers import Header
@@ -37,7 +38,19 @@ WORDS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"nc_001807", "the NC_001807 mitochondrion"),
     )
 )
+# What an assembly is called besides its name, in lower case.
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "GRCh38": ("hg38", "b38", "build38", "ncbi38"),
+    "GRCh37": ("hg19", "b37", "build37", "ncbi37", "hs37d5"),
+    "rCRS": ("nc_012920", "nc_012920.1", "mt", "chrm"),
+}
 _REFERENCE_LINE = re.compile(rb"##(reference|assembly|contig|refseq|genome|.*command.*)", re.IGNORECASE)
+
+
+def named(name: str, offered: Iterable[str]) -> str | None:
+    """The one of the offered assemblies that people mean by this name, in any case and with or without its patch."""
+    meant = re.sub(r"\.p[0-9]+$", "", name.strip().lower())
+    return next((one for one in offered if meant in (one.lower(), *SYNONYMS.get(one, ()))), None)
 
 
 def looks_like(header: Header) -> str | None:

@@ -29,7 +29,7 @@ STORES: dict[str, Callable[[str], Store]] = {"file": lambda location: FolderStor
 def annotate(
     source: Annotated[Path, typer.Argument(help="A VCF: plain, gzip, bgzip or BCF.", exists=True, dir_okay=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the results.")],
-    bundle: Annotated[str, typer.Option(help="The reference bundle.")] = "rcrs",
+    bundle: Annotated[str, typer.Option(help="The reference bundle; without it, the file decides.")] = "",
     folder: Bundles = HOME,
 ) -> None:
     """Annotate a VCF on this machine: the annotated VCF with its index, summary, count log, HTML page and table."""
@@ -37,7 +37,12 @@ def annotate(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from app.annotation import engine
+    from app.annotation.choice import choose
 
+    try:
+        wanted = bundles.find(bundle, folder) if bundle else None
+    except EngineError as fault:
+        raise typer.BadParameter(str(fault)) from None
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
@@ -50,7 +55,8 @@ def annotate(
             def progress(phase: str, records: int, percent: float) -> None:
                 bar.update(task, description=phase, completed=percent, records=records)
 
-            result = engine.annotate(source, Path(work), name=source.name, bundle=bundles.find(bundle, folder), progress=progress)
+            used, why = choose(source, wanted, bundles.installed(folder))
+            result = engine.annotate(source, Path(work), name=source.name, bundle=used, overruled=why, progress=progress)
             written = _publish(result, out, source.name)
     except InputError as fault:
         typer.echo(fault.message, err=True)

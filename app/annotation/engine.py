@@ -39,13 +39,25 @@ def _silent(phase: str, records: int, percent: float) -> None:
 
 
 def annotate(
-    input_path: Path, out_dir: Path, *, name: str, bundle: Bundle, progress: Progress = _silent, limits: Limits = DEFAULT
+    input_path: Path,
+    out_dir: Path,
+    *,
+    name: str,
+    bundle: Bundle,
+    overruled: str = "",
+    progress: Progress = _silent,
+    limits: Limits = DEFAULT,
 ) -> Result:
-    """Annotate one file into `out_dir`; InputError if the file cannot be annotated. All three outputs appear, or none."""
+    """Annotate one file into `out_dir`; InputError if the file cannot be annotated. All three outputs appear, or none.
+
+    `overruled` says why the bundle is not the one that was asked for, and goes into the log.
+    """
     out_dir.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".work-", dir=out_dir))
     try:
         found = survey(Source(input_path, limits), bundle, progress)
+        if overruled:
+            found.notes.add("assembly", None, overruled)
         finisher = Finisher(found, bundle)
         versions = tool_versions()
         expected = max(found.records + found.splits, 1)

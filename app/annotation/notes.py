@@ -38,6 +38,7 @@ CODES: dict[str, tuple[str, str]] = {
     "symbolic": ("flag", "symbolic alleles (structural variants): at most an overlap consequence"),
     "breakend": ("flag", "breakend alleles passed through without consequence"),
     "ambiguous": ("flag", "alleles with IUPAC ambiguity codes passed through without consequence"),
+    "assembly": ("flag", "the file is on another assembly than was chosen, and was annotated on its own"),
     "ref_mismatch": ("flag", "records whose REF disagrees with the reference passed through without consequence"),
     "reference_block": ("info", "reference blocks (gVCF) and sites without a variant passed through"),
     "spanning_deletion": ("info", "* alleles (deletions that begin upstream) passed through without consequence"),

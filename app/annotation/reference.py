@@ -109,6 +109,15 @@ def find(bundle_id: str, *folders: Path) -> Bundle:
     raise EngineError(f"There is no reference bundle {bundle_id!r} in {', '.join(map(str, (*folders, EMBEDDED)))}.")
 
 
+def installed(*folders: Path) -> list[Bundle]:
+    """Every bundle of the folders and the embedded ones, each id once, by the first that has it."""
+    manifests = [manifest for folder in (*folders, EMBEDDED) for manifest in sorted(folder.glob(f"[!.]*/{MANIFEST}"))]
+    found: dict[str, Path] = {}
+    for manifest in manifests:
+        found.setdefault(manifest.parent.name, manifest.parent)
+    return [load(folder) for folder in found.values()]
+
+
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

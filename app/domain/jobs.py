@@ -167,7 +167,8 @@ class Job:
     deadline: int | None = None  # when the doctor looks after it, if it still waits then
 
     file_name: str = ""  # what the user called it: data, never part of a key
-    bundle: str = ""  # id of the reference bundle
+    assembly: str = ""  # that the user named, if any
+    bundle: str = ""  # id of the reference bundle: the one asked for, at the end the one used
     size: int = 0  # of the input
     etag: str = ""  # of the input as it was submitted: a later overwrite is noticed
     submitted_at: int | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import humanize
 
+from app.annotation.assemblies import named
 from app.domain.accounts import Account
 from app.domain.jobs import UNFINISHED, Fault, Job, State, Status, Trigger, job_id
 from app.domain.keys import input_key
@@ -44,20 +45,23 @@ class Upload:
 
 
 async def prepare(
-    backend: Backend, account: Account, file_name: str, bundle: str, fields: Mapping[str, str], key: str = ""
+    backend: Backend, account: Account, file_name: str, assembly: str, fields: Mapping[str, str], key: str = ""
 ) -> Upload:
     """Records an UPLOADING job and makes its upload form. Raises Refused at a limit of the plan.
 
+    `assembly` is one of those that are offered, by any of its names; empty: the file decides.
     The same `key` within a day is the same job: whoever repeats a request whose answer got lost makes no second one.
     """
-    name = _clean(file_name) or "upload.vcf"
-    found = await _id_for(backend, account.user_id, key, name) if key else job_id(backend.now(), os.urandom(10))
+    name, assembly = _clean(file_name) or "upload.vcf", _offered(backend, assembly)
+    found = await _id_for(backend, account.user_id, key, name, assembly) if key else job_id(backend.now(), os.urandom(10))
     limits = backend.settings.limits(account.plan)
     form = await backend.inputs.upload_form(input_key(account.user_id, found), most_bytes=limits.max_upload_bytes, fields=fields)
     if key and (job := await backend.jobs.get(account.user_id, found)):
         return Upload(job, form)
     await _check_limits(backend, account)
-    return Upload(await backend.jobs.create(Job(user_id=account.user_id, job_id=found, file_name=name, bundle=bundle)), form)
+    bundle = backend.settings.bundle(assembly)
+    job = Job(user_id=account.user_id, job_id=found, file_name=name, assembly=assembly, bundle=bundle)
+    return Upload(await backend.jobs.create(job), form)
 
 
 async def submit(backend: Backend, account: Account, job_id: str) -> Job:
@@ -177,15 +181,24 @@ async def find(backend: Backend, user_id: str, job_id: str) -> Job:
     return job
 
 
-async def _id_for(backend: Backend, user_id: str, key: str, name: str) -> str:
+def _offered(backend: Backend, assembly: str) -> str:
+    """The assembly as it is offered; empty if none is named. Raises Refused for one that is not."""
+    offered = backend.settings.references
+    found = named(assembly, offered)
+    if assembly and not found:
+        raise Refused(f"The assembly {assembly[:40]!r} is not offered here. Choose one of {', '.join(offered)}, or none.")
+    return found or ""
+
+
+async def _id_for(backend: Backend, user_id: str, key: str, name: str, assembly: str) -> str:
     """The job id that stands for this key: the first request with it decides. Raises Refused if that was another request."""
     item, now = f"MARK#key:{hashlib.sha256(key.encode()).hexdigest()}", backend.now()
-    fresh = {"job_id": job_id(now, os.urandom(10)), "file_name": name}
+    fresh = {"job_id": job_id(now, os.urandom(10)), "file_name": name, "assembly": assembly}
     if await backend.accounts.put_new(user_id, item, expires_at=(now + DAY) // 1000, **fresh):
         return fresh["job_id"]
     kept = await backend.accounts.item(user_id, item) or fresh
-    if kept["file_name"] != name:
-        raise Refused("This Idempotency-Key was used for another file. Please choose a new one for each request.")
+    if (kept["file_name"], kept["assembly"]) != (name, assembly):
+        raise Refused("This Idempotency-Key was used for another file or assembly. Please choose a new one for each request.")
     if await backend.jobs.get(user_id, kept["job_id"]):
         return kept["job_id"]
     if now - Job(user_id=user_id, job_id=kept["job_id"]).created_at < UNRECORDED:

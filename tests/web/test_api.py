@@ -91,6 +91,19 @@ async def test_a_repeated_request_makes_one_job(portal: Portal) -> None:
     assert theirs["job"]["job_id"] != ids[0]
 
 
+async def test_a_job_names_its_assembly(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    wanted = {"file_name": "a.vcf", "assembly": "NC_012920.1"}
+    _, made = await browser.api("POST", "/jobs", json=wanted, headers={"Idempotency-Key": "one"})
+    assert (made["job"]["assembly"], made["job"]["bundle"]) == ("rCRS", "rcrs")
+    _, left_open = await browser.api("POST", "/jobs", json={"file_name": "a.vcf"})
+    assert (left_open["job"]["assembly"], left_open["job"]["bundle"]) == ("", "rcrs")
+    status, problem = await browser.api("POST", "/jobs", json={"file_name": "a.vcf", "assembly": "hg18"})
+    assert status == 409 and "'hg18' is not offered here. Choose one of rCRS" in problem["detail"]
+    status, _ = await browser.api("POST", "/jobs", json={"file_name": "a.vcf"}, headers={"Idempotency-Key": "one"})
+    assert status == 409
+
+
 async def test_a_token_that_reads_changes_nothing(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     job = await portal.job(ME)

@@ -15,6 +15,7 @@ class NewJob(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file_name: str = Field(min_length=1, max_length=10_000)
+    assembly: str = Field("", max_length=100, description="One of the assemblies that are offered; empty: the file decides.")
 
 
 class JobOut(BaseModel):
@@ -26,6 +27,7 @@ class JobOut(BaseModel):
     status: Status
     tier: Tier
     file_name: str
+    assembly: str
     bundle: str
     size: int
     created_at: int

@@ -26,11 +26,10 @@ from app.web.views.explorer import available
 
 async def create(request: web.Request) -> web.Response:
     wanted = NewJob.model_validate_json(await request.read())
-    bundle = request.app[SETTINGS].default_bundle
     # a redirect at the end of a script's upload would arrive here without cookies
     fields = {"success_action_status": "201"}
     key = request.headers.get("Idempotency-Key", "")[:200]
-    upload = await submissions.prepare(request.app[BACKEND], account(request), wanted.file_name, bundle, fields, key)
+    upload = await submissions.prepare(request.app[BACKEND], account(request), wanted.file_name, wanted.assembly, fields, key)
     out = UploadOut(job=JobOut.model_validate(upload.job), **upload.form)
     location = {"Location": f"/api/v1/jobs/{upload.job.job_id}"}
     return web.json_response(out.model_dump(mode="json"), status=201, headers=location)

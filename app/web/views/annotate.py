@@ -17,9 +17,10 @@ async def upload_page(request: web.Request) -> web.Response:
 
 async def upload_form(request: web.Request) -> web.Response:
     """Without a script: makes the record first, and answers with the form that posts the file to S3 and comes back."""
-    settings, name = request.app[SETTINGS], str((await request.post()).get("name", ""))
+    settings, posted = request.app[SETTINGS], await request.post()
+    name, assembly = str(posted.get("name", "")), str(posted.get("assembly", ""))
     back = {"success_action_redirect": f"{settings.public_url}/annotate/job"}
-    upload = await prepare(request.app[BACKEND], account(request), name, settings.default_bundle, back)
+    upload = await prepare(request.app[BACKEND], account(request), name, assembly, back)
     limits = settings.limits(account(request).plan)
     return page(request, "upload.html", job=upload.job, form=upload.form, limits=limits)
 

@@ -21,7 +21,8 @@ def test_done(child: Callable, tmp_path: Path) -> None:
     assert status == 0
     assert [event["event"] for event in events[:-1]] == ["progress"] * (len(events) - 1)
     assert events[0].keys() == {"event", "phase", "records", "percent"}
-    assert events[-1] == {"event": "done", "records": 1, "notes": 1, "records_in": 1, "records_out": 1, "splits": 0}
+    counts = {"records": 1, "notes": 1, "records_in": 1, "records_out": 1, "splits": 0}
+    assert events[-1] == {"event": "done", "bundle": "rcrs", **counts}
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["name"] == "mine.vcf"
 
 
