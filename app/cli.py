@@ -17,6 +17,8 @@ from app import logs
 from app.annotation import commands as engine
 from app.annotation.stores import Store
 from app.client import remote
+from app.drain import drain
+from app.operators import account
 from app.settings import Settings, settings
 from workers import VERBS
 
@@ -100,6 +102,8 @@ engine.STORES["s3"] = _s3_store
 app.command()(engine.annotate)
 app.add_typer(engine.reference, name="reference")
 app.add_typer(remote, name="remote")
+app.add_typer(account, name="account")
+app.command()(drain)
 
 
 @app.command("settings")

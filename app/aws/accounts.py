@@ -48,9 +48,11 @@ class Accounts:
         return account
 
     async def change_plan(self, user_id: str, plan: Plan) -> Account | None:
-        """Gives the account another plan, a new version and a deadline; None if it has that plan already."""
+        """Gives the account another plan, a new version and a deadline; None if it has that plan already, or was granted
+        premium, which only the operator who gave it takes away."""
         waits = {"overdue_shard": self._shard(user_id), "deadline": self.now() + 1000 * self.patience}
-        write = update({"plan": plan, **waits}, "attribute_exists(#user_id) AND #plan <> :plan")
+        keeps_grant = " AND attribute_not_exists(#granted)" if plan is Plan.FREE else ""
+        write = update({"plan": plan, **waits}, f"attribute_exists(#user_id) AND #plan <> :plan{keeps_grant}")
         write["UpdateExpression"] += " ADD #version :one"
         write["ExpressionAttributeNames"]["#version"] = "version"
         write["ExpressionAttributeValues"][":one"] = {"N": "1"}
@@ -68,9 +70,23 @@ class Accounts:
         gone = {"overdue_shard": None, "deadline": None}
         return bool(await self._update(user_id, update(gone, "#version = :at", at=version)))
 
-    async def link_customer(self, user_id: str, customer: str) -> None:
-        """Notes the account's customer id at Stripe."""
-        await self._update(user_id, update({"stripe_customer": customer}, "attribute_exists(#user_id)"))
+    async def note(self, user_id: str, **values: Any) -> Account | None:
+        """Writes `values` to the account's profile; None removes one. None if there is no such account."""
+        return await self._update(user_id, update(values, "attribute_exists(#user_id)"))
+
+    async def with_email(self, email: str) -> AsyncIterator[Account]:
+        """Every account with this address. Reads the whole table: for operators."""
+        found = pages(
+            self.dynamodb,
+            "scan",
+            TableName=self.table,
+            FilterExpression="#item = :profile AND email = :email",
+            ExpressionAttributeNames={"#item": "item"},
+            ExpressionAttributeValues=to_wire({":profile": PROFILE, ":email": email}),
+        )
+        async for items in found:
+            for item in items:
+                yield record(Account, item)
 
     async def overdue(self) -> AsyncIterator[str]:
         """User ids whose change of plan is overdue; from the index, so read each again before acting."""

@@ -36,11 +36,14 @@ def update(values: Mapping[str, Any], condition: str = "", **given: Any) -> dict
     removes = [f"#{name}" for name, value in values.items() if _absent(value)]
     expression = " ".join(f"{word} {', '.join(parts)}" for word, parts in (("SET", sets), ("REMOVE", removes)) if parts)
     names = {*values, *re.findall(r"#(\w+)", condition)}
-    return ({"ConditionExpression": condition} if condition else {}) | {
+    marks = to_wire({f":{name}": value for name, value in {**values, **given}.items()})
+    write = {
         "UpdateExpression": expression,
         "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
-        "ExpressionAttributeValues": to_wire({f":{name}": value for name, value in {**values, **given}.items()}),
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": marks,
     }
+    return {name: value for name, value in write.items() if value}  # DynamoDB takes nothing that is empty
 
 
 async def pages(client: Any, operation: str, **arguments: Any) -> AsyncIterator[list[dict[str, Any]]]:

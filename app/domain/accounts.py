@@ -54,6 +54,8 @@ class Account:
     username: str = ""
     organization: str = ""
     stripe_customer: str | None = None
+    granted: bool = False  # premium as an operator's gift: it stays whatever Stripe says
+    quota_exempt: bool = False  # counts neither unfinished jobs nor submissions: for load tests
     created_at: int | None = None
     seen_at: int | None = None  # the last login
 

@@ -75,12 +75,16 @@ class Billing:
         return await self._paid(account.stripe_customer) if account.stripe_customer else None
 
     async def follow(self, user_id: str, customer: str) -> Plan:
-        """Makes the account's plan what Stripe says now, and looks again after each change: the last writer has read last."""
+        """Makes the account's plan what Stripe says now, and looks again after each change: the last writer has read last.
+
+        Replies the plan that the account has then: premium that an operator granted stays.
+        """
         for _ in range(LOOKS):
             plan = Plan.PREMIUM if await self._paid(customer) else Plan.FREE
             if not await change_plan(self.backend, user_id, plan):
                 break
-        return plan
+        account = await self.backend.accounts.get(user_id)
+        return account.plan if account else plan
 
     async def hear(self, body: bytes, signature: str) -> None:
         """A webhook: whose customer it is about, Stripe is asked itself. Raises Forged."""
@@ -100,7 +104,7 @@ class Billing:
             {"name": account.name, "email": account.email, "metadata": {"user_id": account.user_id}},
             {"idempotency_key": f"customer-{account.user_id}"},  # two clicks make one customer
         )
-        await self.backend.accounts.link_customer(account.user_id, customer.id)
+        await self.backend.accounts.note(account.user_id, stripe_customer=customer.id)
         return customer.id
 
     async def _owner(self, customer: str) -> str | None:

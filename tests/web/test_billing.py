@@ -186,7 +186,7 @@ async def test_invoices_are_at_stripe(portal: Portal) -> None:
 async def test_without_an_answer_of_stripe_nothing_changes_and_the_profile_is_there(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     user_id = (await portal.account(ME)).user_id
-    await portal.backend.accounts.link_customer(user_id, "cus_x")
+    await portal.backend.accounts.note(user_id, stripe_customer="cus_x")
     assert (await browser.get("/profile")).status == 200
     page = await browser.post("/subscribe")
     assert page.status == 503 and "Stripe" in page.text and "cus_x" not in page.text

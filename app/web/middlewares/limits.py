@@ -53,7 +53,7 @@ class RateLimit:
 @web.middleware
 async def limit_rate(request: web.Request, handler: Handler) -> web.StreamResponse:
     user = request[ACCOUNT]
-    if user and request.path.startswith("/api/"):
+    if user and not user.quota_exempt and request.path.startswith("/api/"):
         allowed, request[ALLOWANCE] = request.app[LIMITS].take(user.user_id)
         if not allowed:
             raise web.HTTPTooManyRequests
