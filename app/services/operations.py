@@ -78,7 +78,7 @@ async def history(backend: Backend, account: Account) -> AsyncIterator[str]:
 
 async def _note(backend: Backend, account: Account, act: str, reason: str) -> None:
     when = datetime.fromtimestamp(backend.now() // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    item = f"AUDIT#{when}#{secrets.token_hex(4)}"
+    item = f"AUDIT#{backend.now():013d}#{secrets.token_hex(4)}"
     await backend.accounts.put_item(account.user_id, item, at=when, act=act, operator=getpass.getuser(), reason=reason)
 
 
