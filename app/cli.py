@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -22,6 +22,9 @@ from app.operators import account
 from app.settings import Settings, settings
 from workers import VERBS
 
+if TYPE_CHECKING:
+    from app.services.backend import Backend
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -29,6 +32,8 @@ app = typer.Typer(
     help="GAS, a genomics annotation service. Settings come from GAS_* and AWS_* variables: `gas settings` lists them.",
 )
 Verb = StrEnum("Verb", {verb: verb for verb in VERBS})  # type: ignore[misc]
+Daemon = StrEnum("Daemon", {name: name for name in ("web", *VERBS, "doctor")})  # type: ignore[misc]
+T = TypeVar("T")
 
 
 def seconds(text: str) -> int:
@@ -90,6 +95,69 @@ def doctor(
         _loop(examine_regularly(settings(), every))
     else:
         raise typer.Exit(1 if asyncio.run(once()) else 0)
+
+
+@app.command()
+def check(
+    daemons: Annotated[list[Daemon] | None, typer.Argument(help="Those that shall run here; without any: all.")] = None,
+) -> None:
+    """Look whether daemons could work here, before they do. Exit code 1: something is wrong; 3: only what is beyond us."""
+    from app.services.check import Finding, verdict
+    from app.services.check import check as examine
+
+    async def look() -> list[Finding]:
+        found = []
+        async for finding in examine(settings(), daemons or list(Daemon)):
+            typer.echo(finding)
+            found.append(finding)
+        return found
+
+    try:
+        settings()
+    except ValueError as error:
+        typer.echo(f"wrong   settings: {error}\n        → `gas settings` says what each one means and may be")
+        raise typer.Exit(1) from None
+    raise typer.Exit(verdict(asyncio.run(look())))
+
+
+dlq = typer.Typer(no_args_is_help=True, help="Messages that failed for good: look at them, and send them again.")
+app.add_typer(dlq, name="dlq")
+
+
+async def _with_backend(work: Callable[[Backend], Awaitable[T]]) -> T:
+    from app.services.backend import backend
+
+    async with backend(settings()) as opened:
+        return await work(opened)
+
+
+@dlq.command("list")
+def list_dead_letters() -> None:
+    """Count the dead letters of each queue. Exit code 1 if there are any."""
+    from app.services import dead_letters
+
+    counts = asyncio.run(_with_backend(dead_letters.count))
+    for queue, waiting in counts.items():
+        typer.echo(f"{waiting:>6}  {queue}")
+    raise typer.Exit(1 if any(counts.values()) else 0)
+
+
+@dlq.command("show")
+def show_dead_letters(queue: str, most: Annotated[int, typer.Option(help="How many at most.")] = 20) -> None:
+    """Show dead letters of a queue, one JSON object each; they stay."""
+    from app.services import dead_letters
+
+    for letter in asyncio.run(_with_backend(lambda opened: dead_letters.look(opened, queue, most))):
+        typer.echo(json.dumps(letter.as_dict()))
+
+
+@dlq.command("redrive")
+def redrive_dead_letters(queue: str, job: Annotated[str, typer.Option(help="Only those of this job, by its id.")] = "") -> None:
+    """Send the dead letters of a queue to it again, once the cause is mended; what nobody can read stays."""
+    from app.services import dead_letters
+
+    sent, stay = asyncio.run(_with_backend(lambda opened: dead_letters.redrive(opened, queue, job)))
+    typer.echo(f"{sent} sent again, {stay} stay")
 
 
 def _s3_store(location: str) -> Store:

@@ -80,7 +80,7 @@ async def _main(metadata: Metadata, units: list[str], group: str, hook: str, eve
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, watching.cancel)
     watchdog = asyncio.create_task(systemd.feed_watchdog())
     async with ClientSession(timeout=ClientTimeout(total=ANSWER_SECONDS)) as metadata.http:
-        systemd.notify("READY=1")
+        systemd.ready()
         await asyncio.wait({watching})
         systemd.notify("STOPPING=1")
     watchdog.cancel()

@@ -12,7 +12,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import AWSSecretsManagerSettingsSource, BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.domain.accounts import PLANS, Limits, Plan
 
@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     environment: Literal["local", "dev", "prod"] = Field(
         "local", description="Where this runs. Anything but `local` refuses to start with a stand-in."
     )
+    secret: str = Field("", description="Secret in Secrets Manager with further settings, as JSON by name; read at start.")
     public_url: str = Field(
         "http://127.0.0.1:8080", description="The portal's address as people type it; cookies and links follow it."
     )
@@ -92,6 +93,20 @@ class Settings(BaseSettings):
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="What Stripe signs its webhooks with.")
     stripe_price_id: str = Field("", description="Price of the premium subscription at Stripe.")
     stripe_url: str = Field("https://api.stripe.com", description="Stripe's API, or the local stand-in.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the secret that the environment names: it is in no file and no environment."""
+        name = os.environ.get("GAS_SECRET")
+        secret = [AWSSecretsManagerSettingsSource(settings_cls, name, case_sensitive=False)] if name else []
+        return (init_settings, env_settings, *secret)
 
     @model_validator(mode="after")
     def _no_stand_ins_in_production(self) -> Settings:

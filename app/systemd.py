@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from importlib.metadata import version
+
+RELEASE = version("gas")
+"""The release that this process runs."""
 
 
 def notify(state: str) -> None:
@@ -14,6 +18,11 @@ def notify(state: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
             manager.connect("\0" + address[1:] if address.startswith("@") else address)
             manager.sendall(state.encode())
+
+
+def ready() -> None:
+    """Says that this process is ready, and of which release it is: a deploy believes nothing else."""
+    notify(f"READY=1\nSTATUS={RELEASE}")
 
 
 async def feed_watchdog() -> None:

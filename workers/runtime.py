@@ -228,7 +228,7 @@ async def run(specs: Sequence[Spec], settings: Settings) -> None:
             aside = [tasks.create_task(systemd.feed_watchdog())]
             aside += [tasks.create_task(consumer.metrics.flush_regularly()) for consumer in consumers]
             running = [tasks.create_task(consumer.run()) for consumer in consumers]
-            systemd.notify("READY=1")
+            systemd.ready()
             await stop.wait()
             systemd.notify("STOPPING=1")
             await asyncio.wait(running)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
+from email.utils import parseaddr
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,6 +13,14 @@ from botocore.exceptions import ClientError
 from app.aws.clients import code
 
 ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What SES lets this account do: `verified` sends as the sender; in the `sandbox` mail only reaches verified addresses."""
+
+    verified: bool
+    sandbox: bool
 
 
 @dataclass(frozen=True)
@@ -42,3 +51,18 @@ class Mail:
                 if code(error) != "TooManyRequestsException" or attempt == ATTEMPTS - 1:
                     raise
             await asyncio.sleep(random.uniform(0, 2**attempt))
+
+    async def standing(self) -> Standing:
+        """How SES sees the sender and the account; the sender's address or its whole domain may be verified."""
+        address = parseaddr(self.sender)[1]
+        verified = [await self._verified(identity) for identity in (address, address.rpartition("@")[2])]
+        account = await self.ses.get_account()
+        return Standing(any(verified), not account["ProductionAccessEnabled"])
+
+    async def _verified(self, identity: str) -> bool:
+        try:
+            return (await self.ses.get_email_identity(EmailIdentity=identity))["VerifiedForSendingStatus"]
+        except ClientError as error:
+            if code(error) == "NotFoundException":
+                return False
+            raise

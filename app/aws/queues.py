@@ -26,13 +26,15 @@ class NotSent(RuntimeError):
 
 @dataclass(frozen=True)
 class Received:
-    """One delivery. `receives` counts deliveries of this message, this one included; `sent_at` is ms since 1970."""
+    """One delivery. `receives` counts deliveries of this message, this one included; `sent_at` is ms since 1970; `reason` says
+    why we buried it."""
 
     body: str
     receipt: str
     message_id: str
     receives: int
     sent_at: int
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Queue:
             WaitTimeSeconds=wait,
             VisibilityTimeout=visibility,
             MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+            MessageAttributeNames=["reason"],
         )
         return [
             Received(
@@ -60,6 +63,7 @@ class Queue:
                 message_id=message["MessageId"],
                 receives=int(message["Attributes"]["ApproximateReceiveCount"]),
                 sent_at=int(message["Attributes"]["SentTimestamp"]),
+                reason=message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", ""),
             )
             for message in answer.get("Messages", [])
         ]

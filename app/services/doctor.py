@@ -76,7 +76,7 @@ async def examine_regularly(settings: Settings, every: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with backend(settings) as opened:
         watchdog = asyncio.create_task(systemd.feed_watchdog())
-        systemd.notify("READY=1")
+        systemd.ready()
         while not stop.is_set():
             # a look that finds nothing says so: an alarm watches for a doctor that is silent
             metrics.add(Metric.VIOLATIONS, 0)

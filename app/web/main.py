@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import warnings
 from collections.abc import AsyncIterator
 
@@ -17,7 +18,7 @@ from app.services.billing import billing
 from app.services.exploring import Explorer
 from app.services.identity import Globus, Secrets
 from app.settings import Settings
-from app.systemd import feed_watchdog, notify
+from app.systemd import feed_watchdog, notify, ready
 from app.web import keys, routes
 from app.web.assets import Assets
 from app.web.live import polling
@@ -26,6 +27,7 @@ from app.web.middlewares.errors import show_errors
 from app.web.middlewares.headers import add_headers, headers, origin
 from app.web.middlewares.limits import RateLimit, add_allowance, limit_rate
 from app.web.middlewares.log import log_requests
+from app.web.pace import Pace
 from app.web.pages import set_up
 from app.web.queue_view import QueueView
 from app.web.sessions import AccountSessions
@@ -42,10 +44,11 @@ def create_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[log_requests, show_errors, sessions, control_access, limit_rate])
     app[keys.SETTINGS] = settings
     app[keys.LIMITS] = RateLimit()
+    app[keys.PACE] = Pace()
     app[keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)
     routes.add(app)
-    app.cleanup_ctx.extend((_connections, _service_manager))
+    app.cleanup_ctx.extend((_connections, _watchdog))
     app.on_response_prepare.extend((add_headers, add_allowance))
     app.on_shutdown.append(_close_live_pages)
     return app
@@ -57,16 +60,22 @@ def run(settings: Settings) -> None:
     # aiohttp-session and aiohttp-jinja2 keep their things under plain names
     warnings.filterwarnings("ignore", category=web.NotAppKeyWarning)
     log.info("portal starts", address=settings.public_url, port=settings.web_port)
-    web.run_app(
-        create_app(settings),
-        host=settings.web_host,
-        port=settings.web_port,
-        shutdown_timeout=DRAIN_SECONDS,
-        access_log=None,
-        print=None,
-        loop=uvloop.new_event_loop(),
-    )
+    uvloop.run(_serve(settings))
     log.info("portal stopped")
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = web.AppRunner(create_app(settings), access_log=None, shutdown_timeout=DRAIN_SECONDS)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, settings.web_host, settings.web_port).start()
+        ready()
+        await stop.wait()
+    finally:
+        await runner.cleanup()
 
 
 async def _connections(app: web.Application) -> AsyncIterator[None]:
@@ -86,9 +95,8 @@ async def _connections(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-async def _service_manager(app: web.Application) -> AsyncIterator[None]:
+async def _watchdog(app: web.Application) -> AsyncIterator[None]:
     watchdog = asyncio.create_task(feed_watchdog(), name="watchdog")
-    notify("READY=1")
     yield
     watchdog.cancel()
 

@@ -1,4 +1,4 @@
-"""Health: `/healthz` says that this process answers, `/readyz` that it can serve."""
+"""Health: `/healthz` says that this process answers and its release, `/readyz` that it can serve."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from app.systemd import RELEASE
 from app.web.keys import BACKEND
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -14,7 +15,7 @@ PATIENCE = 3
 
 
 async def alive(request: web.Request) -> web.Response:
-    return web.Response(text="ok\n")
+    return web.Response(text=f"ok {RELEASE}\n")
 
 
 async def ready(request: web.Request) -> web.Response:

@@ -1,0 +1,274 @@
+"""Whether a daemon could work here, found out before there is traffic: each line says what is wrong and what to do.
+
+Calls are dry: they read what is not there, and write under conditions that cannot hold. Publishing and sending have no dry
+form, so they are not tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import aiohttp
+from botocore.exceptions import BotoCoreError, ClientError
+
+from app.annotation import reference
+from app.annotation.errors import EngineError
+from app.aws.clients import code
+from app.aws.mail import Mail
+from app.domain.jobs import Trigger
+from app.domain.keys import input_key
+from app.services.backend import Backend, backend
+from app.settings import Settings
+
+NOBODY = "00000000-0000-7000-8000-000000000000"
+"""The user and the job that never exist."""
+
+ANSWER_SECONDS = 10
+
+
+class State(StrEnum):
+    """`BEYOND` is not ours to mend at once: somebody else's service, or what these credentials may not see."""
+
+    WELL = "well"
+    BEYOND = "beyond"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True)
+class Finding:
+    name: str
+    state: State
+    says: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.state:<7} {self.name}: {self.says}"
+        return f"{line}\n        → {self.remedy}" if self.remedy else line
+
+
+Probe = Callable[[Backend], Awaitable[object]]
+
+
+async def _read_job(backend: Backend) -> None:
+    await backend.jobs.get(NOBODY, NOBODY)
+
+
+async def _write_job(backend: Backend) -> None:
+    await backend.jobs.advance(NOBODY, NOBODY, Trigger.CLAIM)
+
+
+async def _list_jobs(backend: Backend) -> None:
+    await backend.jobs.page(NOBODY, limit=1)
+
+
+async def _list_overdue(backend: Backend) -> None:
+    async for _ in backend.jobs.overdue():
+        break
+
+
+async def _read_account(backend: Backend) -> None:
+    await backend.accounts.get(NOBODY)
+
+
+async def _write_account(backend: Backend) -> None:
+    await backend.accounts.settle(NOBODY, -1)
+
+
+async def _read_input(backend: Backend) -> None:
+    await backend.inputs.head(input_key(NOBODY, NOBODY))
+
+
+async def _list_results(backend: Backend) -> None:
+    async for _ in backend.results.list(f"results/{NOBODY}/"):
+        pass
+
+
+def _open(queue: str) -> Probe:
+    async def probe(backend: Backend) -> None:
+        await backend.queues.open(queue)
+
+    return probe
+
+
+TABLES, BUCKETS, QUEUES = "GAS_TABLE_NAMES", "GAS_BUCKET_NAMES", "GAS_QUEUE_URLS"
+PROBES: Mapping[str, Mapping[str, tuple[str, Probe]]] = {
+    "web": {
+        "jobs can be listed": (TABLES, _list_jobs),
+        "jobs can be written": (TABLES, _write_job),
+        "accounts can be read": (TABLES, _read_account),
+        "accounts can be written": (TABLES, _write_account),
+        "inputs can be read": (BUCKETS, _read_input),
+        "results can be listed": (BUCKETS, _list_results),
+        "queue job_requests": (QUEUES, _open("job_requests")),
+        "queue archive_requests": (QUEUES, _open("archive_requests")),
+    },
+    "annotate": {
+        "queue job_requests": (QUEUES, _open("job_requests")),
+        "jobs can be read": (TABLES, _read_job),
+        "jobs can be written": (TABLES, _write_job),
+        "inputs can be read": (BUCKETS, _read_input),
+        "results can be listed": (BUCKETS, _list_results),
+    },
+    "archive": {
+        "queue archive_requests": (QUEUES, _open("archive_requests")),
+        "jobs can be read": (TABLES, _read_job),
+        "jobs can be written": (TABLES, _write_job),
+        "accounts can be read": (TABLES, _read_account),
+        "results can be listed": (BUCKETS, _list_results),
+    },
+    "restore": {
+        "queue restore_requests": (QUEUES, _open("restore_requests")),
+        "jobs can be listed": (TABLES, _list_jobs),
+        "jobs can be written": (TABLES, _write_job),
+        "accounts can be read": (TABLES, _read_account),
+        "accounts can be written": (TABLES, _write_account),
+    },
+    "thaw": {
+        "queue restore_pendings": (QUEUES, _open("restore_pendings")),
+        "jobs can be read": (TABLES, _read_job),
+        "jobs can be written": (TABLES, _write_job),
+        "results can be listed": (BUCKETS, _list_results),
+    },
+    "notify": {
+        "queue notifications": (QUEUES, _open("notifications")),
+        "jobs can be written": (TABLES, _write_job),
+        "accounts can be read": (TABLES, _read_account),
+    },
+    "doctor": {
+        "jobs can be read": (TABLES, _read_job),
+        "jobs can be written": (TABLES, _write_job),
+        "accounts can be read": (TABLES, _read_account),
+        "overdue jobs can be listed": (TABLES, _list_overdue),
+        "results can be listed": (BUCKETS, _list_results),
+    },
+}
+"""What each daemon does at AWS, and the setting that names the thing it does it to. Only calls that its role allows."""
+
+
+async def check(settings: Settings, daemons: Collection[str]) -> AsyncIterator[Finding]:
+    """Looks at everything that these daemons need."""
+    if "web" in daemons:
+        yield _portal_settings(settings)
+    probes = {name: probe for daemon in PROBES if daemon in daemons for name, probe in PROBES[daemon].items()}
+    try:
+        async with backend(settings, mail="notify" in daemons) as opened:
+            for name, (setting, probe) in probes.items():
+                yield await _probe(name, setting, probe, opened)
+            if opened.mail:
+                async for finding in _mail(opened.mail):
+                    yield finding
+    except KeyError as missing:
+        yield Finding("settings", State.WRONG, f"nothing is said of {missing}", _REMEDIES["unset"])
+    if "web" in daemons:
+        yield await _reachable("Globus", f"{settings.globus_url}/jwk.json")
+        yield await _reachable("Stripe", settings.stripe_url)
+    if "annotate" in daemons:
+        for finding in _bundles(settings):
+            yield finding
+
+
+def verdict(findings: Collection[Finding]) -> int:
+    """The exit code: 0 well, 1 something of ours is wrong, 3 only what is beyond us."""
+    states = {finding.state for finding in findings}
+    return 1 if State.WRONG in states else 3 if State.BEYOND in states else 0
+
+
+_REMEDIES = {
+    "unset": "set it: `terraform output -json settings` has every setting of a deployment",
+    "denied": "the role lacks a permission: compare terraform/modules/identity/grants.tf with what is applied",
+    "missing": "{setting} names what does not exist in this account and region: run terraform apply, or mend the setting",
+    "unreachable": "AWS does not answer: look at the instance's route, security group and DNS, and at AWS_DEFAULT_REGION",
+}
+_MISSING = {"ResourceNotFoundException", "NoSuchBucket", "404", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+_DENIED = {
+    "403",
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
+
+
+async def _probe(name: str, setting: str, probe: Probe, opened: Backend) -> Finding:
+    try:
+        await probe(opened)
+    except ClientError as error:
+        said = code(error)
+        why = "denied" if said in _DENIED else "missing" if said in _MISSING else "unreachable"
+        return Finding(name, State.WRONG, f"AWS says {said}", _REMEDIES[why].format(setting=setting))
+    except KeyError as missing:
+        return Finding(name, State.WRONG, f"{setting} says nothing of {missing}", _REMEDIES["unset"])
+    except (BotoCoreError, OSError) as error:
+        return Finding(name, State.WRONG, f"{type(error).__name__}", _REMEDIES["unreachable"])
+    return Finding(name, State.WELL, "yes")
+
+
+def _portal_settings(settings: Settings) -> Finding:
+    try:
+        settings.for_portal()
+    except ValueError as error:
+        remedy = "put the values into the secret that GAS_SECRET names: aws secretsmanager put-secret-value"
+        return Finding("settings of the portal", State.WRONG, str(error), remedy)
+    return Finding("settings of the portal", State.WELL, "complete")
+
+
+async def _mail(mail: Mail) -> AsyncIterator[Finding]:
+    try:
+        standing = await mail.standing()
+    except (ClientError, BotoCoreError) as error:
+        says = code(error) if isinstance(error, ClientError) else type(error).__name__
+        remedy = "run `gas check notify` with credentials that may call ses:GetEmailIdentity and ses:GetAccount"
+        yield Finding("SES", State.BEYOND, f"its state cannot be seen from here ({says})", remedy)
+        return
+    if standing.verified:
+        yield Finding("SES identity", State.WELL, f"{mail.sender} may send")
+    else:
+        remedy = "write the DNS records of `terraform output dns_records`, and wait until SES has seen them"
+        yield Finding("SES identity", State.WRONG, f"neither {mail.sender} nor its domain is verified", remedy)
+    if standing.sandbox:
+        remedy = "ask AWS for production access: until then mail only reaches verified addresses"
+        yield Finding("SES sandbox", State.BEYOND, "the account is in it", remedy)
+    else:
+        yield Finding("SES sandbox", State.WELL, "the account is out of it")
+
+
+async def _reachable(name: str, url: str) -> Finding:
+    """Any answer below 500 says that it is there."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS)) as http,
+            http.get(url, allow_redirects=False) as answer,
+        ):
+            if answer.status < 500:
+                return Finding(name, State.WELL, "answers")
+            says = f"answers {answer.status}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        says = f"{url} does not answer ({type(error).__name__})"
+    return Finding(
+        name, State.BEYOND, says, "look at its status page; if it is up, at the way out: NAT, security group (443), DNS"
+    )
+
+
+def _bundles(settings: Settings) -> list[Finding]:
+    """Every bundle, installed and embedded, agrees with its manifest."""
+    return [
+        _bundle(manifest.parent)
+        for root in (*([Path(settings.bundles)] if settings.bundles else []), reference.EMBEDDED)
+        for manifest in sorted(root.glob(f"[!.]*/{reference.MANIFEST}"))
+    ]
+
+
+def _bundle(folder: Path) -> Finding:
+    name = f"bundle {folder.name}"
+    try:
+        faults = reference.verify(reference.load(folder))
+    except (EngineError, OSError) as error:
+        faults = [str(error)]
+    if faults:
+        remedy = f"fetch it again: gas reference pull {folder.name} VERSION s3://BUCKET/bundles"
+        return Finding(name, State.WRONG, "; ".join(faults), remedy)
+    return Finding(name, State.WELL, "agrees with its manifest")

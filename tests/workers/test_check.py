@@ -1,0 +1,108 @@
+"""`gas check` on a deployment that works, and on ones that lack something: it says what, and what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from app.annotation import reference
+from app.services.check import PROBES, Finding, State, check, verdict
+from app.settings import Settings
+from workers import VERBS
+
+DAEMONS = tuple(PROBES)
+
+
+@pytest.fixture
+async def world(aws: dict[str, Any], settings: Settings) -> AsyncIterator[Settings]:
+    """A deployment whose Globus and Stripe answer."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({})
+
+    app = web.Application()
+    app.add_routes([web.get("/jwk.json", answer)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield settings.model_copy(update={"globus_url": url, "stripe_url": url})
+    await runner.cleanup()
+
+
+async def findings(settings: Settings, *daemons: str) -> dict[str, Finding]:
+    return {finding.name: finding async for finding in check(settings, daemons or DAEMONS)}
+
+
+def test_every_daemon_is_looked_after() -> None:
+    assert set(PROBES) == {"web", *VERBS, "doctor"}
+
+
+async def test_a_deployment_that_works_is_well(world: Settings) -> None:
+    found = await findings(world)
+    assert {name for name, finding in found.items() if finding.state is State.WRONG} == set()
+    assert {"Globus", "Stripe", "bundle rcrs", "queue job_requests", "jobs can be written"} <= set(found)
+    assert verdict(found.values()) in (0, 3)
+
+
+async def test_nothing_is_left_behind(world: Settings, aws: dict[str, Any]) -> None:
+    await findings(world)
+    for table in world.table_names.values():
+        assert (await aws["dynamodb"].scan(TableName=table))["Count"] == 0
+    for bucket in world.bucket_names.values():
+        assert (await aws["s3"].list_objects_v2(Bucket=bucket))["KeyCount"] == 0
+
+
+async def test_things_that_do_not_exist_are_named_with_their_setting(world: Settings) -> None:
+    wrong = world.model_copy(
+        update={
+            "table_names": {**world.table_names, "jobs": "no-such-table"},
+            "bucket_names": {**world.bucket_names, "results": "no-such-bucket"},
+            "queue_urls": {**world.queue_urls, "job_requests": world.queue_urls["job_requests"] + "x"},
+        }
+    )
+    found = await findings(wrong, "annotate")
+    for name, setting in (
+        ("jobs can be read", "GAS_TABLE_NAMES"),
+        ("results can be listed", "GAS_BUCKET_NAMES"),
+        ("queue job_requests", "GAS_QUEUE_URLS"),
+    ):
+        assert found[name].state is State.WRONG
+        assert setting in found[name].remedy
+    assert verdict(found.values()) == 1
+
+
+async def test_settings_that_are_missing_are_named(world: Settings) -> None:
+    found = await findings(world.model_copy(update={"queue_urls": {}}), "notify")
+    assert "job_requests" not in str(found) and "notifications" in found["queue notifications"].says
+    found = await findings(world.model_copy(update={"environment": "prod"}), "web")
+    assert "GAS_STRIPE_SECRET_KEY" in found["settings of the portal"].says
+    found = await findings(world.model_copy(update={"table_names": {}}), "web")
+    assert found["settings"].state is State.WRONG
+
+
+async def test_third_parties_that_do_not_answer_are_beyond_us(world: Settings) -> None:
+    nowhere = "http://127.0.0.1:9"
+    found = await findings(world.model_copy(update={"globus_url": nowhere, "stripe_url": nowhere}), "web")
+    assert {found["Globus"].state, found["Stripe"].state} == {State.BEYOND}
+    assert verdict(found.values()) == 3
+
+
+async def test_a_damaged_bundle_is_found(world: Settings, tmp_path: Path) -> None:
+    shutil.copytree(reference.EMBEDDED / "rcrs", tmp_path / "mine")
+    settings = world.model_copy(update={"bundles": str(tmp_path)})
+    assert (await findings(settings, "annotate"))["bundle mine"].state is State.WELL
+    next(path for path in (tmp_path / "mine").iterdir() if path.name != reference.MANIFEST).write_bytes(b"")
+    assert (await findings(settings, "annotate"))["bundle mine"].state is State.WRONG
+
+
+async def test_a_sender_that_nobody_verified_is_wrong(world: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = await findings(world.model_copy(update={"mail_from": "GAS <gas@nobody.example.net>"}), "notify")
+    states = {name: finding.state for name, finding in found.items() if name.startswith("SES")}
+    # the emulator may not know the state of an account
+    assert states.get("SES identity", State.WRONG) is State.WRONG and State.WELL not in states.values()
