@@ -8,7 +8,7 @@ OPTIONS ?=
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-browser test-infra chaos bench-engine lint format docs clean
+.PHONY: help run demo test test-browser test-infra chaos bench-engine cost lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ lint: $(STAMP)  ## Check style, types and the direction of imports
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
+
+cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/cost.md
+	$(BIN)/python -m scripts.cost
+	$(BIN)/python scripts/generate_docs.py
 
 docs: $(STAMP)  ## Write the pages of docs/ that follow from the code
 	$(BIN)/python scripts/generate_docs.py

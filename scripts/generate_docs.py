@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from cost.page import page
+
 from app.domain.jobs import TRANSITIONS, WAITING, Status, Tier, Trigger
 from app.metrics import DECLARED
 from app.settings import Settings
@@ -54,7 +56,11 @@ def metrics() -> str:
     return "".join(lines)
 
 
-PAGES = {"states.md": states, "settings.md": settings, "metrics.md": metrics}
+def cost() -> str:
+    return page(NOTICE)
+
+
+PAGES = {"states.md": states, "settings.md": settings, "metrics.md": metrics, "cost.md": cost}
 
 
 def main() -> int:

@@ -1,0 +1,138 @@
+"""What requests to AWS cost: the measured calls of `calls.json` times the prices of `prices.toml`, as docs/cost.md."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from app.settings import Settings
+
+HERE = Path(__file__).parent
+JOB = ("submit", "annotate", "archive")
+BACK = ("upgrade", "restore", "thaw")
+DAY = 86_400
+FIRST_GAS_USD, FIRST_GAS_POLLS = 51, 28_800
+"""Dollars per million free jobs, and polls a day of one idle daemon, of the first GAS, which did less."""
+
+WORDS = {
+    "submit": "Submit: create the job, upload, submit",
+    "annotate": "Annotate",
+    "archive": "Archive, after the retention",
+    "notify": "Mail: two (ready, archived)",
+    "look at the job": "Look at a job",
+    "list 20 jobs": "List 20 jobs",
+    "download": "Ask for the link to a result",
+    "upgrade": "Upgrade: change the plan",
+    "restore": "Restore: start one Expedited retrieval",
+    "thaw": "Thaw: bring one result back",
+}
+Billed = dict[str, float]
+
+
+def prices() -> dict[str, Any]:
+    """The price table: date, and by name the dollars a million."""
+    return tomllib.loads((HERE / "prices.toml").read_text())
+
+
+def measured() -> dict[str, dict[str, dict[str, Any]]]:
+    """By archive backend and stage: calls by operation, and what they are billed as."""
+    return json.loads((HERE / "calls.json").read_text())
+
+
+def dollars(billed: Billed) -> float:
+    """Dollars for a million of these."""
+    table = prices()["prices"]
+    return sum(units * table[name]["usd"] for name, units in billed.items())
+
+
+def job_dollars(backend: str) -> float:
+    """Dollars for a million free jobs on this archive backend, mail left out."""
+    return sum(dollars(measured()[backend][stage]["billed"]) for stage in JOB)
+
+
+def idle_polls() -> int:
+    """Polls a day of one daemon that has nothing to do, with default settings."""
+    return DAY // Settings.model_fields["poll_seconds"].default
+
+
+def doctor_calls(backend: str) -> int:
+    """Calls a day of a doctor that finds nothing."""
+    looks = DAY // Settings.model_fields["doctor_seconds"].default
+    return looks * sum(measured()[backend]["doctor"]["calls"].values())
+
+
+def page(notice: str) -> str:
+    found = measured()
+    parts = [
+        "# What requests cost\n\n",
+        notice,
+        "Requests to AWS, counted by running one small job through every stage and recording each call (`make cost` counts "
+        "anew; a test fails when a stage asks for more). Nothing is batched in these numbers: they are the price of a job that "
+        "is alone. A busy queue hands out up to ten messages a receive, so that it is cheaper. Instances, storage and traffic "
+        "are not in here: see [scale.md](scale.md).\n",
+        "\n## A million jobs of free users\n\n",
+        _stages(found, JOB, total="A job without mail"),
+        f"\nThe first GAS spent about ${FIRST_GAS_USD} here, without deadlines, leases, an index of what is overdue, sessions or "
+        "sweeps. Mail is a choice, and dearer than all the rest:\n\n",
+        _stages(found, ("notify",)),
+        "\n## A million times what people do besides\n\n",
+        _stages(found, ("look at the job", "list 20 jobs", "download")),
+        "\nA live page costs no more with more viewers: one `BatchGetItem` a second and process, for up to a hundred jobs.\n",
+        "\n## A million results brought back\n\n",
+        _stages(found, BACK),
+        "\nExpedited retrievals are nearly all of it, so a plan has an allowance of them; at Standard speed a million cost "
+        f"${prices()['prices']['restore_standard']['usd']:.0f} instead.\n",
+        "\n## A day of nothing to do\n\n",
+        _idle(found),
+        f"\nThe first GAS's daemons polled {FIRST_GAS_POLLS:,} times a day each.\n",
+        "\n## The calls\n",
+        *(_calls(backend, stages) for backend, stages in found.items()),
+        "\n## Prices\n\n",
+        _price_table(),
+    ]
+    return "".join(parts)
+
+
+def _stages(found: dict[str, Any], names: tuple[str, ...], total: str = "") -> str:
+    lines = ["| | " + " | ".join(f"requests, `{backend}` | dollars, `{backend}`" for backend in found) + " |\n"]
+    lines.append("|---|" + "---:|" * 2 * len(found) + "\n")
+    rows = [(WORDS[name], (name,)) for name in names] + ([(f"**{total}**", names)] if total else [])
+    for words, summed in rows:
+        cells = []
+        for stages in found.values():
+            calls = sum(sum(stages[name]["calls"].values()) for name in summed)
+            cells.append(f"{calls:,} M | {sum(dollars(stages[name]['billed']) for name in summed):,.2f}")
+        lines.append(f"| {words} | {' | '.join(cells)} |\n")
+    return "".join(lines)
+
+
+def _idle(found: dict[str, Any]) -> str:
+    stages = found["s3"]
+    polls = idle_polls()
+    looks = DAY // Settings.model_fields["doctor_seconds"].default
+    rows = [
+        ("A daemon: long polls", polls, dollars({"sqs": polls}) / 1e6),
+        ("The doctor: queries", doctor_calls("s3"), looks * dollars(stages["doctor"]["billed"]) / 1e6),
+    ]
+    lines = ["| | requests | dollars |\n|---|---:|---:|\n"]
+    lines += [f"| {words} | {calls:,} | {usd:.4f} |\n" for words, calls, usd in rows]
+    lines.append("| The portal: nobody watches, nothing is asked | 0 | 0 |\n")
+    return "".join(lines)
+
+
+def _calls(backend: str, stages: dict[str, Any]) -> str:
+    lines = [f"\nBackend `{backend}`:\n\n| stage | calls | billed |\n|---|---|---|\n"]
+    for name, stage in stages.items():
+        said = (", ".join(f"{count:g} {what}" for what, count in stage[kind].items()) for kind in ("calls", "billed"))
+        lines.append(f"| {name} | {' | '.join(said)} |\n")
+    return "".join(lines)
+
+
+def _price_table() -> str:
+    table = prices()
+    lines = [f"As of {table['date']}, us-east-1, on demand, no free allowance.\n\n| name | dollars a million | what | source |\n"]
+    lines.append("|---|---:|---|---|\n")
+    lines += [f"| `{name}` | {row['usd']:,g} | {row['what']} | <{row['source']}> |\n" for name, row in table["prices"].items()]
+    return "".join(lines)

@@ -1,0 +1,33 @@
+"""What one job asks of AWS, stage by stage, is what was counted and priced; and it stays cheap."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.settings import Settings
+from scripts.cost.page import FIRST_GAS_POLLS, doctor_calls, idle_polls, job_dollars, measured
+from scripts.cost.stages import as_counts, local, measure
+from workers import VERBS
+
+SMALL = 1024
+"""Bytes of a record that one write unit pays for."""
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning")
+@pytest.mark.parametrize("archive_backend", ["s3", "glacier"], indirect=True)
+async def test_every_stage_asks_for_what_was_counted(settings: Settings, archive_backend: str) -> None:
+    stages = await measure(settings, **local())
+    assert as_counts(stages) == measured()[archive_backend], "if this is meant: make cost docs"
+    assert max(stage.largest for stage in stages.values()) < SMALL
+    idle = stages["idle"]
+    assert not idle.calls, "an idle daemon does nothing but wait"
+    assert len({asked["QueueUrl"] for asked in idle.idle}) == len(VERBS)
+    assert {asked["WaitTimeSeconds"] for asked in idle.idle} == {settings.poll_seconds}
+
+
+def test_a_million_free_jobs_cost_less_than_70_dollars() -> None:
+    assert {backend: job_dollars(backend) < 70 for backend in measured()} == {"s3": True, "glacier": True}
+
+
+def test_nobody_idle_asks_more_than_a_quarter_of_what_the_first_gas_asked() -> None:
+    assert max(idle_polls(), doctor_calls("s3")) <= FIRST_GAS_POLLS / 4
