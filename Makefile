@@ -48,6 +48,9 @@ chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, a
 bench-engine: $(STAMP)  ## Measure the engine against the floor: bcftools view to bgzip, in the same run
 	$(BIN)/python scripts/bench_engine.py $(OPTIONS)
 
+fuzz: $(STAMP)  ## Damage VCFs in a hundred thousand ways, and see the engine keep its promises: half an hour or more
+	$(BIN)/python scripts/fuzz_engine.py $(OPTIONS)
+
 lint: $(STAMP)  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .

@@ -3,9 +3,13 @@
 import re
 from collections.abc import Callable
 
+from app.annotation.values import shown
+
 MASK = b"<GASx"  # a masked allele is a symbolic one that spells the original in hexadecimal
 _SEQUENCE = re.compile(rb"[ACGTNRYSWKMBDHVU]+", re.IGNORECASE)
-_BREAKEND = re.compile(rb"[^\[\]\s,]*[\[\]][^\[\]\s,]+[\[\]][^\[\]\s,]*|\.[A-Za-z]+|[A-Za-z]+\.")
+_BASES = rb"[ACGTNRYSWKMBDHVUacgtnryswkmbdhvu]"
+_END = rb"(?:%b*|\.)" % _BASES
+_BREAKEND = re.compile(rb"%b[\[\]][^\[\]\s,]+:[0-9]+[\[\]]%b|\.%b+|%b+\." % (_END, _END, _BASES, _BASES))
 _SYMBOLIC = re.compile(rb"<[^<>\s,]+>")
 
 
@@ -23,11 +27,11 @@ def problem(ref: bytes, alts: list[bytes]) -> str:
         hint = (
             " An insertion or deletion needs the base before it (see the VCF specification)." if ref in (b"-", b".", b"") else ""
         )
-        return f"REF is {_shown(ref)}, expected bases.{hint}"
+        return f"REF is {shown(ref)}, expected bases.{hint}"
     for alt in alts:
         if not (_SEQUENCE.fullmatch(alt) or alt in (b".", b"*") or _SYMBOLIC.fullmatch(alt) or _BREAKEND.fullmatch(alt)):
             hint = " An insertion or deletion needs the base before it (see the VCF specification)." if alt == b"-" else ""
-            return f"ALT is {_shown(alt)}, expected bases, a symbolic allele like <DEL>, a breakend or a dot.{hint}"
+            return f"ALT is {shown(alt)}, expected bases, a symbolic allele like <DEL>, a breakend or a dot.{hint}"
     if b"." in alts and len(alts) > 1:
         return "ALT mixes a dot with alleles."
     return ""
@@ -72,7 +76,3 @@ def kind(ref: bytes, alt: bytes) -> str:
     if len(ref) < len(alt):
         return "insertion" if alt.startswith(ref) or alt.endswith(ref) else "indel"
     return "deletion" if ref.startswith(alt) or ref.endswith(alt) else "indel"
-
-
-def _shown(allele: bytes) -> str:
-    return f'"{allele[:40].decode("utf-8", "replace")}"'

@@ -9,11 +9,24 @@ from collections.abc import Callable, Iterable
 from app.annotation.errors import InputError
 from app.annotation.headers import OWN, Field, Header
 from app.annotation.notes import Notes
-from app.annotation.values import GENOTYPE, PATTERNS, VALID, WIDER, counts, shown, text
+from app.annotation.values import GENOTYPE, UNPRINTABLE, VALID, WIDER, counts, pattern, shown, text
 
+SAMPLED = 50  # lines of a block that are looked at closely in any case
 _DECLARABLE = re.compile(rb"[^\s,;=<>\"]+")
 _TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
+_PLAIN = {b"GT": rb"[01.](?:[/|][01.])*+", b"LEN": rb"(?:[0-9]{1,8}+|\.)"}
+_LENGTH = re.compile(_PLAIN[b"LEN"]).fullmatch
+_ALTERNATIVE = re.compile(rb"(?:^|\t)[^:\t]*1").search
 _LOCAL_ALLELES = re.compile(rb"L(?:AA|AD|GT|PL|GP|GL|EC|AF)")
+
+
+def _repeats(block: bytes) -> bool:
+    """Whether one of the first lines of the block names an INFO tag twice: a tool that does so does it often."""
+    for line in block.split(b"\n", SAMPLED)[:SAMPLED]:
+        items = b"".join(line.split(b"\t", 8)[7:8]).split(b";")
+        if len({item.partition(b"=")[0] for item in items}) < len(items):
+            return True
+    return False
 
 
 class Declarations:
@@ -27,27 +40,32 @@ class Declarations:
 
     def lines(self, block: bytes) -> list[tuple[bytes, ...]]:
         """A row a line: contig, position, REF, FORMAT and samples of clean records with one alternative allele, else empty."""
+        if not self.header.doubtful and _repeats(block):
+            self.header.doubtful, self._clean = True, None
         return (self._clean or self._compile())(block)
 
     def _compile(self) -> Callable[[bytes], list[tuple[bytes, ...]]]:
         """Build the pattern of a line from what the header declares."""
-        kinds: dict[bytes, list[bytes]] = {}
+        kinds: dict[tuple[bytes, bytes], list[bytes]] = {}
         for name, declared in self.header.fields["INFO"].items():
             if name == b"END":
                 continue  # where records end is always examined
-            kinds.setdefault(declared.type, []).append(re.escape(name))
+            number = declared.number if declared.number.isdigit() else b"."
+            kinds.setdefault((declared.type, number), []).append(re.escape(name))
         items = []
-        for type_, names in kinds.items():
-            value = rb"(?=[;\t\n])" if type_ == b"Flag" else b"=" + PATTERNS.get(type_, rb"[^;\t\n ]++")
+        for (type_, number), names in kinds.items():
+            value = rb"(?=[;\t\n])" if type_ == b"Flag" else b"=" + pattern(type_, number, rb";\t\n " + UNPRINTABLE)
             items.append(b"(?:%b)%b" % (b"|".join(names), value))
         item = b"(?:%b)" % b"|".join(items or [b"(?!)"])
         filters = b"|".join(re.escape(name) for name in (b"PASS", b".", *self.header.filters))
         samples = rb"\t([^\t\n]++)\t([^ \n]++)" if self.header.samples else rb"()()"
-        pattern = (
-            rb"(?:([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^\t\n ]++\t([ACGTN]++)\t[ACGT]++\t(?:[0-9]++(?:\.[0-9]++)?|\.)"
+        line = (
+            rb"(?:([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^;\t\n \x01-\x1f\x7f]++\t([ACGTN]++)\t[ACGT]++\t(?:[0-9]++(?:\.[0-9]++)?|\.)"
             rb"\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b|[^\n]*+)\n"
         )
-        self._clean = re.compile(pattern % (filters, item, item, samples)).findall
+        if self.header.doubtful:
+            line = rb"(?:(?!)%b|[^\n]*+)\n" % line
+        self._clean = re.compile(line % (filters, item, item, samples)).findall
         return self._clean
 
     def filters(self, fields: list[bytes], number: int) -> None:
@@ -63,7 +81,8 @@ class Declarations:
                 self.header.filters[name] = b'""'
                 self._clean = None
                 self.notes.add("undeclared", number, f"FILTER/{text(name)}")
-        fields[6] = b";".join(dict.fromkeys(names)) or b"."
+        failed = [name for name in names if name != b"PASS"]
+        fields[6] = b";".join(dict.fromkeys(failed or names)) or b"."
 
     def info(self, fields: list[bytes], alleles: int, number: int) -> None:
         """Check every key and value against its declaration, and widen the declaration where they disagree."""
@@ -124,7 +143,10 @@ class Declarations:
 
     def genotypes(self, fields: list[bytes], alleles: int, number: int) -> None:
         """Check the samples of a record against its FORMAT."""
-        keys = fields[8].split(b":") if fields[8] not in (b".", b"") else []
+        fields[8] = fields[8] or b"."
+        keys = fields[8].split(b":") if fields[8] != b"." else []
+        if not keys and any(sample not in (b".", b"") for sample in fields[9:]):
+            raise InputError(f"Line {number}: the samples have values, but FORMAT does not say which.", number)
         if len(set(keys)) != len(keys) or any(not key or b" " in key for key in keys):
             raise InputError(f"Line {number}: FORMAT is {shown(fields[8])}: empty or repeated keys.", number)
         if b"GT" in keys[1:]:
@@ -134,7 +156,8 @@ class Declarations:
             if _LOCAL_ALLELES.fullmatch(key):
                 self.notes.add("local_alleles", number, text(key))
         plain = self.formats.get(fields[8]) or self._format(fields[8], keys)
-        if alleles < 2 and plain(b"\t".join(fields[9:])):
+        calls = b"\t".join(fields[9:])
+        if alleles < 2 and plain(calls) and (alleles or not _ALTERNATIVE(calls)):
             return
         for column, sample in enumerate(fields[9:], 9):
             values = sample.split(b":")
@@ -148,6 +171,8 @@ class Declarations:
                     self._genotype(value or b".", alleles, number, name)
                 else:
                     self._declared("FORMAT", key, value or b".", alleles, number)
+                    if key == b"LEN" and value and not _LENGTH(value):
+                        raise InputError(f"Line {number}, sample {name}: LEN is {shown(value)}, longer than any contig.", number)
             if b"" in values:
                 fields[column] = b":".join(value or b"." for value in values)
 
@@ -167,11 +192,11 @@ class Declarations:
 
     def _format(self, form: bytes, keys: Iterable[bytes]) -> Callable[[bytes], re.Match[bytes] | None]:
         """Remember and return the pattern of all samples of a clean record with this FORMAT."""
-        pattern = b""
+        sample = b""
         for key in reversed(list(keys)):
             declared = self.header.fields["FORMAT"][key]
-            value = rb"[01.](?:[/|][01.])*+" if key == b"GT" else PATTERNS.get(declared.type, rb"[^:\t ]++")
-            pattern = value + (b"(?::%b)?+" % pattern if pattern else b"")
-        pattern = pattern or rb"\."
-        self.formats[form] = re.compile(b"%b(?:\t%b)*+" % (pattern, pattern)).fullmatch
+            value = _PLAIN.get(key) or pattern(declared.type, declared.number, rb":\t " + UNPRINTABLE)
+            sample = value + (b"(?::%b)?+" % sample if sample else b"")
+        sample = sample or rb"\."
+        self.formats[form] = re.compile(b"%b(?:\t%b)*+" % (sample, sample)).fullmatch
         return self.formats[form]

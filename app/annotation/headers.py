@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from app.annotation.errors import InputError
 from app.annotation.notes import Notes
+from app.annotation.values import CONTROLS
 
 COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
+VERSIONS = ("4.0", "4.1", "4.2", "4.3", "4.4", "4.5")
 TYPES = {b"Integer", b"Float", b"Flag", b"Character", b"String"}
 OWN = b"GAS_"  # the prefix of the tags that this engine adds
 # The stream inside carries every value as text, so that nothing is reformatted; only what bcftools computes with keeps its type.
@@ -14,6 +16,9 @@ COMPUTED = {b"END", b"SVLEN"}
 
 _NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
 _ATTRIBUTE = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
+_KEY = re.compile(rb"[^\s<>]+")
+_STRUCTURED = re.compile(rb'<[A-Za-z_][\w.]*=(?:[^"<>]|"(?:[^"\\]|\\.)*")*>')
+_ALT = re.compile(rb'<ID=[^,<>"]+,(?:.*,)?Description="')
 _VCF3 = re.compile(rb'##(INFO|FORMAT|FILTER)=([^,<>"]+),(?:(-?\d+|\.),(\w+),)?"?([^"]*)"?')
 
 
@@ -40,6 +45,7 @@ class Header:
     others: list[bytes] = field(default_factory=list)  # verbatim
     samples: list[bytes] = field(default_factory=list)
     columns: int = 8
+    doubtful: bool = False  # records name INFO tags twice, which only a close look at each of them sees
     lines: int = 0
 
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
@@ -66,14 +72,13 @@ class Header:
 def read(lines: list[bytes], notes: Notes) -> Header:
     """The header of these lines (without line ends, the last one the #CHROM line); InputError if it cannot be one."""
     header = Header(lines=len(lines))
+    for number, line in enumerate(lines, 1):
+        if CONTROLS.search(line.replace(b"\t", b"")):
+            lines[number - 1] = CONTROLS.sub(b"_", line)
+            notes.add("controls", number)
     for number, line in enumerate(lines[:-1], 1):
         if number == 1 and (match := re.fullmatch(rb"##(?:file)?format=VCFv(\d+\.\d+)\s*", line, re.IGNORECASE)):
-            header.version = match[1].decode()
-            if header.version[0] == "3":
-                notes.add("old_version", number, f"VCF {header.version} read as 4.2")
-                header.version = "4.2"
-            elif header.version[0] != "4":
-                raise InputError(f"Line 1: VCF version {header.version} is not supported. Please convert the file to VCF 4.x.", 1)
+            header.version = _version(match[1].decode(), notes)
         elif re.match(rb"##(fileformat=|format=VCF)", line, re.IGNORECASE):
             if number == 1:
                 notes.add("no_fileformat", 1)
@@ -89,12 +94,24 @@ def read(lines: list[bytes], notes: Notes) -> Header:
     return header
 
 
+def _version(version: str, notes: Notes) -> str:
+    if version in VERSIONS:
+        return version
+    if version.startswith("3."):
+        notes.add("old_version", 1, f"VCF {version} read as 4.2")
+        return "4.2"
+    if version.startswith("4."):
+        notes.add("unknown_version", 1, f"VCF {version[:20]}")
+        return VERSIONS[-1]
+    raise InputError(f"Line 1: VCF version {version[:20]} is not supported. Please convert the file to VCF 4.x.", 1)
+
+
 def _meta(header: Header, line: bytes, number: int, notes: Notes) -> None:
     """Sort one ## line into the header."""
     kind, _, value = line[2:].partition(b"=")
     if kind not in (b"INFO", b"FORMAT", b"FILTER", b"contig"):
-        structured = value.startswith(b"<")
-        if not value or (structured and not (value.rstrip().endswith(b">") and b"ID=" in value)):
+        wrong = not value or not _KEY.fullmatch(kind) or (value.startswith(b"<") and not _STRUCTURED.fullmatch(value.rstrip()))
+        if wrong or (kind == b"ALT" and not _ALT.match(value)):
             notes.add("header_line_dropped", number, line.decode("utf-8", "replace")[:80])
         elif line not in header.others:
             header.others.append(line.rstrip())

@@ -11,7 +11,7 @@ from app.annotation.notes import Notes
 from app.annotation.reference import Bundle
 from app.annotation.sequences import Sequences
 from app.annotation.sites import Sites
-from app.annotation.values import FLOATS, many, shown
+from app.annotation.values import CONTROLS, FLOATS, many, shown
 
 _QUALITY = re.compile(rb"\.|" + FLOATS).fullmatch
 
@@ -100,6 +100,9 @@ class Records:
         """The record repaired, empty if the line held none; InputError if it cannot be one."""
         if not line.strip() or line.startswith(b"#"):
             return self._no_record(line, number)
+        if CONTROLS.search(line):
+            line = CONTROLS.sub(b"_", line)
+            self.notes.add("controls", number)
         fields = self._columns(line, number)
         if len(fields[3]) > 1 << 20 or fields[4].count(b",") >= self.limits.alleles:
             raise InputError(
@@ -109,6 +112,11 @@ class Records:
             if not fields[index].strip():
                 fields[index] = b"."
                 self.notes.add("id_repaired", number, name)
+        if b";" in fields[2] and (identifiers := dict.fromkeys(filter(None, fields[2].split(b";")))):
+            unique = b";".join(identifiers)
+            if unique != fields[2]:
+                fields[2] = unique
+                self.notes.add("id_repaired", number, "ID")
         contig = self.sites.contig(fields, number)
         alleles = self.sites.alleles(fields, contig, number)
         if not _QUALITY(fields[5]):

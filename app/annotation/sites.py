@@ -14,6 +14,7 @@ from app.annotation.values import shown, text
 _INDEXABLE = 1 << 29  # a tabix index reaches no further
 _POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
 _END = re.compile(rb"(?:^|;)END=([0-9]{1,18})(?:;|$)").search
+_SVLEN = re.compile(rb"(?:^|;)SVLEN=((?:[-+]?[0-9]{1,18}|\.)(?:,(?:[-+]?[0-9]{1,18}|\.))*)(?:;|$)").search
 _BASES = re.compile(rb"[ACGT]+").fullmatch
 _OLD_ALLELES = re.compile(rb"(?=.*[ID])[ID0-9ACGTNacgtn,]+").fullmatch
 
@@ -87,10 +88,10 @@ class Sites:
             else:
                 self.notes.add("ambiguous", number, f"line {number}: REF {text(ref[:20])}")
         fields[3] = ref
-        end = _END(fields[7])
-        if end and int(end[1]) > contig.length:
-            where = f"line {number}: END={int(end[1])} lies beyond the end of {contig.name} ({contig.length} bases)"
-            if int(end[1]) >= _INDEXABLE:
+        named, end = _end(fields[7], start, fields[4])
+        if end > contig.length:
+            where = f"line {number}: {named}={end} lies beyond the end of {contig.name} ({contig.length} bases)"
+            if end >= _INDEXABLE:
                 raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
             self.notes.add("end_beyond", number, where)
         sized = self._has_length(fields[7], start + 1, contig.length)
@@ -125,9 +126,23 @@ class Sites:
         bcftools norm moves deletions of no length to position 1, csq crashes on those that end far beyond the contig.
         """
         declared = self.header.fields["INFO"]
-        end, size = (re.search(rb"(?:^|;)%b=-?([0-9]{1,9})(?:[,;]|$)" % name, info) for name in (b"END", b"SVLEN"))
+        end, sizes = _END(info), _sizes(info)
         if end:
             return position < int(end[1]) <= length and declared[b"END"].type == b"Integer" if b"END" in declared else False
-        return bool(
-            size and 0 < int(size[1]) <= length - position and b"SVLEN" in declared and declared[b"SVLEN"].type == b"Integer"
-        )
+        measured = b"SVLEN" in declared and declared[b"SVLEN"].type == b"Integer"
+        return measured and bool(sizes) and all(0 < size <= length - position for size in sizes)
+
+
+def _sizes(info: bytes) -> list[int]:
+    """What SVLEN says, without the signs that versions before 4.4 gave to deletions."""
+    sizes = _SVLEN(info)
+    return [int(size.lstrip(b"-+") or 0) for size in sizes[1].split(b",") if size != b"."] if sizes else []
+
+
+def _end(info: bytes, start: int, alts: bytes) -> tuple[str, int]:
+    """The furthest position that the record claims, and by which tags; readers take SVLEN for symbolic alleles."""
+    end = _END(info)
+    claims = [("END", int(end[1]))] if end else []
+    if alts.startswith(b"<") or b",<" in alts:
+        claims += [("POS+SVLEN", start + 1 + size) for size in _sizes(info)]
+    return max(claims, key=lambda claim: claim[1], default=("", 0))

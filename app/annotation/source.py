@@ -37,7 +37,7 @@ class Source:
         with self.path.open("rb") as file:
             head = file.read(1 << 16)
         if head.startswith(b"\x1f\x8b"):
-            self.compression = "bgzip" if head[3] & 4 and head[12:14] == b"BC" else "gzip"
+            self.compression = "bgzip" if head[12:14] == b"BC" else "gzip"
             head = self._peek(head)
         if head.startswith(b"BCF\x02"):
             self.compression = "BCF"

@@ -4,19 +4,34 @@ import re
 
 _INTEGER = rb"(?:[-+]?+[0-9]{1,9}+|\.)"
 _FLOAT = rb"(?:[-+]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+|\.|[nN]a[nN]|-?[iI]nf)"
-INTEGERS = _INTEGER + b"(?:," + _INTEGER + b")*+"
 FLOATS = _FLOAT + b"(?:," + _FLOAT + b")*+"
 GENOTYPE = rb"[/|]?(?:[0-9]++|\.)(?:[/|](?:[0-9]++|\.))*+"
-PATTERNS = {b"Integer": INTEGERS, b"Float": FLOATS}
-VALID = {type_: re.compile(pattern).fullmatch for type_, pattern in PATTERNS.items()}
-WIDER = {b"Integer": b"Float", b"Float": b"String"}
+_ONE = {b"Integer": _INTEGER, b"Float": _FLOAT, b"Character": rb"[^,;:=\s]"}
+UNPRINTABLE = rb"\x01-\x08\x0b-\x1f\x7f"  # the inside of a class
+CONTROLS = re.compile(b"[%b]+" % UNPRINTABLE)
+VALID = {type_: re.compile(b"%b(?:,%b)*+" % (one, one)).fullmatch for type_, one in _ONE.items()}
+WIDER = {b"Integer": b"Float", b"Float": b"String", b"Character": b"String"}
+_MOST = 100  # parts that a pattern spells out
+
+
+def pattern(type_: bytes, number: bytes, characters: bytes) -> bytes:
+    """The pattern of a value of this declaration; `characters` is the inside of the class that no text may have, commas apart."""
+    if not number.isdigit():
+        one = _ONE.get(type_)
+        return b"%b(?:,%b)*+" % (one, one) if one else b"[^%b]++" % characters
+    one = _ONE.get(type_, b"[^,%b]++" % characters)
+    return one if number == b"1" else rb"(?:\.(?![^%b])|%b(?:,%b){%d})" % (characters, one, one, min(int(number), _MOST) - 1)
 
 
 def counts(number: bytes, value: bytes, alleles: int) -> bool:
-    """Whether a value has as many parts as its declared Number (A, R or G) asks for."""
-    if value == b"." or alleles < 2:
+    """Whether a value has as many parts as its declared Number asks for; A, R and G matter where alleles will be split."""
+    if value == b".":
         return True
     parts = value.count(b",") + 1
+    if number.isdigit():
+        return parts == int(number)
+    if alleles < 2:
+        return True
     if number == b"G":
         return parts in (alleles + 1, (alleles + 1) * (alleles + 2) // 2)
     return {b"A": alleles, b"R": alleles + 1}.get(number, parts) == parts
@@ -32,5 +47,5 @@ def text(value: bytes) -> str:
 
 def shown(value: bytes) -> str:
     """The value in quotes, cut where it gets long."""
-    whole = text(value)
+    whole = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text(value))
     return f'"{whole if len(whole) <= 60 else whole[:57] + "…"}"'

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pysam
 import pytest
 
 from app.annotation import reference
 from app.annotation.engine import annotate
+from tests.unit.annotation import genome
 
 HEADER = (
     "##fileformat=VCFv4.2\n"
@@ -22,40 +21,6 @@ HEADER = (
     '##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">\n'
     "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 )
-
-dice = random.Random(7)
-CODING = "ATG" + "GCT" * 48 + "TAA"
-CHROMOSOME = "".join(dice.choices("ACGT", k=500)) + CODING + "".join(dice.choices("ACGT", k=1350))
-GENE = "".join(
-    f"1\te\t{kind}\t501\t650\t.\t+\t{phase}\t{attributes}\n"
-    for kind, phase, attributes in (
-        ("gene", ".", "ID=gene:ENSG1;Name=GENE1;biotype=protein_coding"),
-        ("mRNA", ".", "ID=transcript:ENST1;Parent=gene:ENSG1;biotype=protein_coding"),
-        ("exon", ".", "Parent=transcript:ENST1"),
-        ("CDS", "0", "ID=CDS:ENSP1;Parent=transcript:ENST1"),
-    )
-)
-NUCLEAR = """
-id = "nuclear"
-version = "1"
-title = "A made-up genome"
-assembly = "GRCh99"
-fasta = "genome.fa"
-[[contigs]]
-name = "1"
-length = 2000
-aliases = ["chr1"]
-[[contigs]]
-name = "MT"
-length = 16569
-aliases = ["chrM"]
-[[genes]]
-file = "genes.gff3"
-genetic_code = 1
-[[genes]]
-file = "genes.mt.gff3"
-genetic_code = 2
-"""
 
 
 def vcf(*records: str, header: str = HEADER) -> str:
@@ -83,17 +48,8 @@ def rcrs() -> reference.Bundle:
 
 
 @pytest.fixture(scope="session")
-def nuclear(tmp_path_factory: pytest.TempPathFactory, rcrs: reference.Bundle) -> reference.Bundle:
-    """A made-up genome: chromosome 1 with one gene (GENE1, 501 to 650) under the standard code, and the mitochondrion."""
-    folder = tmp_path_factory.mktemp("bundles") / "nuclear"
-    folder.mkdir()
-    mitochondrion = "".join(rcrs.path(rcrs.fasta).read_text().splitlines()[1:])
-    (folder / "genome.fa").write_text(f">1\n{CHROMOSOME}\n>MT\n{mitochondrion}\n")
-    pysam.faidx(str(folder / "genome.fa"))
-    (folder / "genes.gff3").write_text("##gff-version 3\n" + GENE)
-    (folder / "genes.mt.gff3").write_text(rcrs.path("genes.gff3").read_text())
-    (folder / reference.MANIFEST).write_text(NUCLEAR + reference.file_table(folder))
-    return reference.load(folder)
+def nuclear(tmp_path_factory: pytest.TempPathFactory) -> reference.Bundle:
+    return genome.bundle(tmp_path_factory.mktemp("bundles") / "nuclear")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from app.annotation import reference
 from app.annotation.assemblies import named
 from app.annotation.choice import choose
-from tests.unit.annotation.conftest import CHROMOSOME
+from tests.unit.annotation.genome import CHROMOSOME
 
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 MITOCHONDRIAL = "MT\t3460\t.\tG\tA\t.\t.\t.\n"

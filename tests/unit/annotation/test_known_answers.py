@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.annotation import reference
+from app.annotation.consequences import TERMS
 from app.annotation.sequences import Sequences
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -29,9 +30,29 @@ KNOWN = [
     (4471, "T", "C", "start_lost", "MT-ND2", "p.Met1?"),
     (14673, "T", "C", "start_retained_variant", "MT-ND6", "p.Met1="),
     (14672, "A", "C", "start_lost", "MT-ND6", "p.Met1?"),
+    (4468, "TAA", "T", "start_lost", "MT-ND2", "p.Met1?"),
+    (14672, "AT", "A", "start_retained_variant", "MT-ND6", "p.Met1="),  # the base before the gene takes its place
+    (3309, "AC", "GT", "missense_variant", "MT-ND1", "p.Pro2Ser"),  # the start codon is kept, the second is not
+    # the last base of an RNA gene that touches a protein gene
+    (4469, "A", "C", "non_coding_transcript_exon_variant", "MT-TM", None),
+    (12336, "A", "G", "non_coding_transcript_exon_variant", "MT-TL2", None),
+    # stop codons
+    (7444, "G", "A", "stop_lost", "MT-CO1", "p.Ter514Lysext*?"),
+    (7444, "GAC", "G", "stop_retained_variant", "MT-CO1", "p.Ter514="),
+    (7444, "G", "GTAA", "stop_lost", "MT-CO1", "p.Ter514Serext*?"),
+    (7440, "T", "TC", "frameshift_variant", "MT-CO1", None),
+    (3462, "C", "CTAA", "stop_gained", "MT-ND1", None),
+    # several codons at once
+    (3462, "CA", "TG", "missense_variant", "MT-ND1", "p.Met53Val"),
+    (3461, "CCATAAA", "C", "inframe_deletion", "MT-ND1", "p.Met53_Lys54del"),
+    (3463, "A", "AGTC", "inframe_insertion", "MT-ND1", "p.Met53delinsSerLeu"),
+    (3461, "C", "CCGT", "inframe_insertion", "MT-ND1", None),
+    # two genes in different frames
+    (8560, "A", "G", "missense_variant", "MT-ATP8", "p.Gln65Arg"),
     # terminal codons that polyadenylation completes
     (4261, "T", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
     (4262, "A", "G", "incomplete_terminal_codon_variant", "MT-ND1", None),
+    (4260, "C", "CA", "incomplete_terminal_codon_variant", "MT-ND1", None),
     (4260, "CTA", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
     (3459, "CG", "C", "frameshift_variant", "MT-ND1", "p.Ala52Profs"),
     (3460, "GCCA", "G", "inframe_deletion", "MT-ND1", "p.Ala52_Met53delinsVal"),
@@ -105,34 +126,36 @@ def expected(sequence: str, start: int, end: int, strand: str, position: int, al
     return "stop_lost" if before == "*" else "stop_gained" if after == "*" else "missense_variant"
 
 
-def test_every_possible_substitution_in_every_gene(run: Callable, rcrs: reference.Bundle) -> None:
-    """All 3 × 16,568 single-base changes against the genetic code itself."""
+def test_every_possible_substitution(run: Callable, rcrs: reference.Bundle) -> None:
+    """All 3 × 16,568 single-base changes against the genetic code itself, in each gene that they touch."""
     sequence = Sequences(rcrs.path(rcrs.fasta)).get("MT", 0, 20_000).decode()
-    genes = {}
+    proteins, rnas = {}, {}
     for line in rcrs.path("genes.gff3").read_text().splitlines():
         fields = line.split("\t")
-        if len(fields) > 8 and fields[2] == "CDS":
+        if len(fields) > 8 and fields[2] in ("CDS", "exon"):
             transcript = fields[8].split("Parent=transcript:")[1].split(";")[0]
-            genes[transcript] = int(fields[3]), int(fields[4]), fields[6]
+            (proteins if fields[2] == "CDS" else rnas)[transcript] = int(fields[3]), int(fields[4]), fields[6]
+    rnas = {transcript: place for transcript, place in rnas.items() if transcript not in proteins}
+    assert (len(proteins), len(rnas)) == (13, 24)
     sites = [(position, ref, alt) for position, ref in enumerate(sequence, 1) if ref != "N" for alt in "ACGT" if alt != ref]
     found = run(HEADER + "".join(f"MT\t{position}\t.\t{ref}\t{alt}\t.\t.\t.\n" for position, ref, alt in sites))
     assert len(found.records) == len(sites) == 3 * 16568
-    terms = {
-        "missense": "missense_variant",
-        "synonymous": "synonymous_variant",
-        "start_retained": "start_retained_variant",
-        "stop_retained": "stop_retained_variant",
-        "incomplete_terminal_codon": "incomplete_terminal_codon_variant",
-    }
     wrong = []
     for index, (position, _ref, alt) in enumerate(sites):
         entries = [entry.split("|") for entry in found.info(index).get("BCSQ", "").split(",")]
-        told = {entry[2]: terms.get(entry[0].split("&")[0], entry[0].split("&")[0]) for entry in entries if len(entry) > 4}
-        for transcript, (start, end, strand) in genes.items():
-            if start <= position <= end:
-                right = expected(sequence, start, end, strand, position, alt)
-                if told.get(transcript) != right:
-                    wrong.append((position, alt, transcript, right, told.get(transcript)))
+        told = {entry[2]: TERMS[entry[0].split("&")[0].encode()][0] for entry in entries if len(entry) > 3}
+        right = {
+            transcript: expected(sequence, start, end, strand, position, alt)
+            for transcript, (start, end, strand) in proteins.items()
+            if start <= position <= end
+        }
+        right |= {
+            transcript: "non_coding_transcript_exon_variant"
+            for transcript, (start, end, _) in rnas.items()
+            if start <= position <= end
+        }
+        if told != right:
+            wrong.append((position, alt, right, told))
     assert wrong == []
 
 
