@@ -156,7 +156,8 @@ def records(data: bytes) -> list[bytes] | None:
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     lines = re.split(rb"\r*\n", data)
-    start = next((number for number, line in enumerate(lines) if line.upper().lstrip(b"\xef\xbb\xbf# \r").startswith(b"CHROM")), 0)
+    columns = (number for number, line in enumerate(lines) if line.upper().lstrip(b"\xef\xbb\xbf# \r").startswith(b"CHROM"))
+    start = next(columns, 0)
     return [line for line in lines[start + 1 :] if line.strip(b"\r\n\t ") and not line.lstrip(b"\r").startswith(b"#")]
 
 
