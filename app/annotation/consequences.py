@@ -1,10 +1,8 @@
-"""What bcftools csq says of an allele, in Sequence Ontology, with its impact, the worst first, csq's defects corrected."""
+"""What is said of an allele in the words of bcftools csq, in Sequence Ontology, with its impact, the worst first."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from app.annotation.genes import Coding
 
 # csq's word: Sequence Ontology term, impact; the most severe first
 TERMS: Mapping[bytes, tuple[str, str]] = {
@@ -58,27 +56,15 @@ class Consequence:
     tags: bytes
 
 
-def completed(coding: Mapping[bytes, Coding], position: int, ref: bytes, alt: bytes) -> bytes:
-    """What csq should have said of a deletion in an incomplete terminal codon, on which it is silent; empty elsewhere."""
-    first = position + (1 if len(ref) > len(alt) and ref[:1] == alt[:1] else 0)
-    hit = {c.transcript: c for c in coding.values() if not c.incomplete.isdisjoint(range(first, position + len(ref)))}
-    return b",".join(f"intron|{c.gene}|{c.transcript}|{c.biotype}".encode() for c in hit.values())
-
-
 INTERGENIC = Consequence("intergenic_variant", "MODIFIER", "", b"GAS_CSQ=intergenic_variant;GAS_IMPACT=MODIFIER")
 
 
-def interpret(raw: bytes, coding: Mapping[bytes, Coding] | None, position: int, ref: bytes, alt: bytes) -> Consequence:
-    """The consequence that csq's text means; `coding` are the transcripts of a contig under another genetic code."""
+def interpret(raw: bytes) -> Consequence:
+    """The consequence that csq's text means."""
     entries = [entry.split(b"|") for entry in raw.split(b",")]
-    if coding is not None:
-        for entry in entries:
-            _correct(entry, coding, position, ref, alt)
     worst = min(entries, key=_severity)
     words = worst[0].lstrip(b"*").split(b"&")
     word = b"frameshift" if b"frameshift" in words else min(words, key=lambda word: RANK.get(word, len(RANK)))
-    if coding is not None and word == b"non_coding":
-        word = b"non_coding_exon"  # mitochondrial genes have no introns
     term, impact = TERMS.get(word) or (word.decode(), "MODIFIER")
     fields = [*worst, *[b""] * 7][:7]
     gene, protein = fields[1].decode(), hgvs_protein(fields[5].decode(), words)
@@ -90,38 +76,12 @@ def interpret(raw: bytes, coding: Mapping[bytes, Coding] | None, position: int, 
         ("GAS_HGVSP", protein),
     ]
     text = ";".join(f"{tag}={value}" for tag, value in tags if value)
-    return Consequence(term, impact, gene, b"%b;BCSQ=%b" % (text.encode(), b",".join(b"|".join(entry) for entry in entries)))
+    return Consequence(term, impact, gene, b"%b;BCSQ=%b" % (text.encode(), raw))
 
 
 def _severity(entry: list[bytes]) -> tuple[int, bool]:
     rank = min(RANK.get(word, len(RANK)) for word in entry[0].lstrip(b"*").split(b"&"))
     return rank, len(entry) < 4 or entry[3] != b"protein_coding"
-
-
-def _correct(entry: list[bytes], coding: Mapping[bytes, Coding], position: int, ref: bytes, alt: bytes) -> None:
-    """Correct in place what csq gets wrong: alternative start codons and incomplete terminal codons."""
-    transcript = coding.get(entry[2] if len(entry) > 2 and entry[2] else entry[1] if len(entry) > 1 else b"")
-    if transcript is None:
-        return
-    words = entry[0].split(b"&")
-    if b"intron" in words and not transcript.incomplete.isdisjoint(range(position, position + len(ref))):
-        words = [word for word in words if word not in (b"intron", b"coding_sequence")]
-        entry[0] = b"&".join([*words, b"incomplete_terminal_codon", b"coding_sequence"])
-        entry[2:] = [transcript.transcript.encode(), *(entry[3:] or [transcript.biotype.encode()])]
-        if len(entry) < 5:
-            entry.append(transcript.strand.encode())
-    elif len(ref) == len(alt) and (codon := transcript.mutated(position, ref, alt)):
-        retained = codon in transcript.starts
-        words = [word for word in words if word not in (b"start_lost", b"start_retained")]
-        if set(range(position, position + len(ref))) <= set(transcript.first):
-            words = []  # all that csq says is about this codon
-            if len(entry) > 5:
-                entry[5] = (
-                    b"1M"
-                    if retained
-                    else re.sub(rb"^1[A-Z*]", b"1M", entry[5] if b">" in entry[5] else entry[5] + b">" + entry[5])
-                )
-        entry[0] = b"&".join([b"start_retained" if retained else b"start_lost", *words])
 
 
 def hgvs_protein(change: str, words: list[bytes]) -> str:
@@ -136,8 +96,6 @@ def hgvs_protein(change: str, words: list[bytes]) -> str:
         return f"p.{_three(before[0])}{start}=" if len(before) == 1 else ""
     if b"frameshift" in words:
         return _frameshift(start, before, after)
-    if len(before) == len(after) == 1:
-        return f"p.{_three(before)}{start}{_three(after)}" if b"stop_lost" not in words else f"p.Ter{start}{_three(after)}ext*?"
     return _inframe(start, before, after)
 
 
@@ -154,13 +112,19 @@ def _frameshift(start: int, before: str, after: str) -> str:
 
 
 def _inframe(start: int, before: str, after: str) -> str:
-    """Deletion, insertion or both, after what both ends have in common is taken away."""
-    while before and after and before[-1] == after[-1] and len(before) > 1:
-        before, after = before[:-1], after[:-1]
-    while before and after and before[0] == after[0] and len(before) > 1:
+    """Substitution, deletion or both, after what both ends have in common is taken away, as far towards the end as it goes."""
+    while before and after and before[0] == after[0]:
         before, after, start = before[1:], after[1:], start + 1
-    if len(before) == 1 and after[:1] == before:
+    while before and after and before[-1] == after[-1]:
+        before, after = before[:-1], after[:-1]
+    if not before:
         return ""  # an insertion is named by its neighbours, which csq does not tell
-    end = start + len(before) - 1
-    span = f"{_three(before[0])}{start}" + (f"_{_three(before[-1])}{end}" if len(before) > 1 else "")
+    first, end = f"{_three(before[0])}{start}", start + len(before) - 1
+    if before[0] == "*":
+        return f"p.{first}{_three(after[:1])}ext*?" if after else ""
+    if after[:1] == "*":
+        return f"p.{first}Ter"
+    if len(before) == len(after) == 1:
+        return f"p.{first}{_three(after)}"
+    span = first + (f"_{_three(before[-1])}{end}" if len(before) > 1 else "")
     return f"p.{span}del" if not after else f"p.{span}delins{_three(after)}"

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from app.annotation import tags
 from app.annotation.alleles import MASK, unmask
-from app.annotation.consequences import INTERGENIC, Consequence, completed, interpret
+from app.annotation.consequences import INTERGENIC, Consequence, interpret
 from app.annotation.errors import EngineError
-from app.annotation.genes import Coding, special
 from app.annotation.intake import Survey
 from app.annotation.reference import Bundle
 from app.annotation.summary import Tally
+from app.annotation.translation import contigs
 
 _RAW = tags.RAW.encode() + b"="
 _FREQUENCIES = [re.compile(before + rb"AF=([0-9][^,;\t\n]*)") for before in (b"\t", b";")]  # a literal beginning is found fast
@@ -25,7 +25,7 @@ class Finisher:
         self.tally = Tally()
         self._survey, self._bundle = survey, bundle
         self._restored = {contig.encode(): name for name, contig in survey.names.items()}
-        self._coding = {contig.encode(): by_name for contig, by_name in special(bundle).items()}
+        self._translated = contigs(bundle)
         self._memo: dict[bytes, Consequence] = {}
         self._has_samples = bool(survey.header.samples)
         self._has_frequency = b"AF" in survey.header.fields["INFO"]
@@ -51,13 +51,14 @@ class Finisher:
                 samples.append(calls)
                 line = line[: -len(calls) - 1]
             start = info.find(_RAW)
-            if start < 0 and contig in self._coding and (raw := self._completed(contig, position, ref, alt)):
-                consequence = self._interpret(raw, self._coding[contig], position, ref, alt)
+            if contig in self._translated and alt.isalpha() and alt != ref:
+                raw = self._translated[contig].consequences(int(position), ref, alt)
+                consequence = self._interpret(raw) if raw else INTERGENIC
                 found.append(consequence)
                 line = _with(line, consequence.tags)
             elif start >= 0:
                 raw, semicolon, after = info[start + len(_RAW) :].partition(b";")
-                consequence = self._interpret(raw, self._coding.get(contig), position, ref, alt)
+                consequence = self._interpret(raw)
                 found.append(consequence)
                 line = line[: start - len(info)] + consequence.tags + semicolon + after
             elif alt.isalpha() and alt != ref:
@@ -99,17 +100,12 @@ class Finisher:
             for pattern in _FREQUENCIES:
                 tally.add_frequencies(pattern.findall(text))
 
-    def _completed(self, contig: bytes, position: bytes, ref: bytes, alt: bytes) -> bytes:
-        return completed(self._coding[contig], int(position), ref, alt) if alt.isalpha() and alt != ref else b""
-
-    def _interpret(self, raw: bytes, coding: dict[bytes, Coding] | None, position: bytes, ref: bytes, alt: bytes) -> Consequence:
-        if coding is not None:
-            return interpret(raw, coding, int(position), ref, alt)
+    def _interpret(self, raw: bytes) -> Consequence:
         known = self._memo.get(raw)
         if known is None:
             if len(self._memo) >= _MEMO:
                 self._memo.clear()
-            known = self._memo[raw] = interpret(raw, None, int(position), ref, alt)
+            known = self._memo[raw] = interpret(raw)
         return known
 
     def check(self, total: int) -> None:

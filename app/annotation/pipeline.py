@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from app.annotation import bcftools, tags
+from app.annotation import bcftools, tags, translation
 from app.annotation.errors import EngineError, InputError
 from app.annotation.intake import Survey, feed
 from app.annotation.reference import Bundle
@@ -33,6 +33,8 @@ def commands(survey: Survey, bundle: Bundle, work: Path) -> list[list[str]]:
         stages.append(["annotate", "--no-version", "--rename-chrs", str(renames)])
     stages.append(["norm", "--no-version", "-m", "-any", "-c", "w", "-f", fasta])
     for genes in bundle.genes:
+        if genes.genetic_code == translation.CODE:
+            continue  # the finisher's
         code = ["-C", str(genes.genetic_code)]
         gff3 = str(bundle.path(genes.file))
         stages.append(["csq", "--no-version", "-l", "-s", "-", "--force", *code, "-c", tags.RAW, "-f", fasta, "-g", gff3])

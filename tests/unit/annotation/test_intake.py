@@ -151,7 +151,7 @@ def test_unsorted_records_are_sorted(run: Callable) -> None:
 def test_values_are_never_reformatted(run: Callable) -> None:
     info = "DP=007;F=0.10;E=1e-300;B=99999999999999;S=x,y"
     found = run(GOOD.replace("DP=10", info))
-    assert found.records[0][7].startswith(info + ";GAS_CSQ=")
+    assert found.records[0][7].startswith(info + ";GAS_")
 
 
 def test_masked_alleles_come_back_with_their_reason(run: Callable) -> None:

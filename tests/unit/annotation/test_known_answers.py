@@ -48,7 +48,7 @@ KNOWN = [
     (3463, "A", "AGTC", "inframe_insertion", "MT-ND1", "p.Met53delinsSerLeu"),
     (3461, "C", "CCGT", "inframe_insertion", "MT-ND1", None),
     # two genes in different frames
-    (8560, "A", "G", "missense_variant", "MT-ATP8", "p.Gln65Arg"),
+    (8563, "A", "G", "missense_variant", "MT-ATP6", "p.Thr13Ala"),
     # terminal codons that polyadenylation completes
     (4261, "T", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
     (4262, "A", "G", "incomplete_terminal_codon_variant", "MT-ND1", None),
