@@ -106,9 +106,10 @@ class Contig:
         whole = len(bases) // 3 * 3
         if edit.at >= whole or (edit.end > len(bases) > whole):
             return [b"incomplete_terminal_codon", b"coding_sequence"], b""
+        if edit.at < 3 and Edit(edit.at + len(before), edit.old, edit.new).applied(before + bases).endswith(bases):
+            return [b"start_retained"], b"1M"  # what stands before the gene takes the place of what went
         if edit.at < 0:
-            shifted = Edit(edit.at + len(before), edit.old, edit.new).applied(before + bases)
-            return ([b"start_retained"], b"1M") if shifted.endswith(bases) else ([b"start_lost"], b"1M>1X")
+            return [b"start_lost"], b"1M>1X"
         if edit.end > len(bases):
             kept = edit.applied(bases + after).startswith(bases)
             stop = len(bases) // 3
@@ -205,11 +206,11 @@ def _read(gff3: Path) -> dict[str, list[Gene]]:
         elif identifier.startswith("transcript:"):
             transcripts[identifier] = attributes
     found: dict[str, list[Gene]] = {}
-    for identifier, (contig, start, end, strand) in {**spans["exon"], **spans["CDS"]}.items():
+    for identifier, (contig, first, last, strand) in {**spans["exon"], **spans["CDS"]}.items():
         about = transcripts[identifier]
         coding = identifier in spans["CDS"]
         name, transcript = names.get(about["Parent"], ""), identifier.removeprefix("transcript:")
-        gene = Gene(name, transcript, about.get("biotype", "protein_coding"), strand, start, end, coding)
+        gene = Gene(name, transcript, about.get("biotype", "protein_coding"), strand, first, last, coding)
         found.setdefault(contig, []).append(gene)
     return found
 
