@@ -6,18 +6,19 @@ Where a page ends is a virtual offset, and that is the cursor of the next: no pa
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from app.annotation.errors import EngineError
-from app.annotation.reference import Bundle, find
 from app.aws.objects import Bucket, OutOfRange
 from app.domain.jobs import Job
+from app.services.narrowing import narrowed
 from app.services.submissions import Refused
 from app.services.tabix import END, BadBlock, Index, Span, blocks, read
-from app.services.variants import WHOLE, Filter, Region, Variant, extent, parse
+from app.services.variants import Filter, Legend, Region, Variant, extent, parse
 
 FIRST_PIECE, PIECE = 64 << 10, 1 << 19
 """Bytes of the first read of a page, and of the largest: each is twice the one before."""
@@ -25,10 +26,17 @@ FIRST_PIECE, PIECE = 64 << 10, 1 << 19
 BUDGET = 8 << 20
 """Compressed bytes that one page looks through before it says how far it came."""
 
-KEPT = 8
-"""Indexes that are kept; the largest has four megabytes."""
+THREADS = 2
+
+KEPT = 32
+"""Indexes, legends and summaries that are kept; the largest index has four megabytes."""
+
+BINS, COUNTED, FAR = 100, 1 << 20, 4_000_000
+"""Parts of a contig in the picture of it; bytes of a result up to which its variants are counted for that, and length of a
+contig from which on the index tells enough where they are not."""
 
 Lines = list[tuple[int, bytes]]
+T = TypeVar("T")
 
 
 class BadCursor(Refused):
@@ -54,17 +62,61 @@ class Explorer:
 
     results: Bucket
     budget: int = BUDGET
-    _indexes: OrderedDict[str, Index] = field(default_factory=OrderedDict)
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "explorer"))
+    _kept: OrderedDict[tuple[str, str], Any] = field(default_factory=OrderedDict)
 
     async def index(self, job: Job) -> Index:
-        """The result's index. Its key is never used twice, so that what is kept stays true. Raises Gone."""
-        assert job.index
-        if job.index not in self._indexes:
-            self._indexes[job.index] = await asyncio.to_thread(read, await self.results.read(job.index))
-            while len(self._indexes) > KEPT:
-                self._indexes.popitem(last=False)
-        self._indexes.move_to_end(job.index)
-        return self._indexes[job.index]
+        """The result's index. Raises Gone."""
+        return await self._once("index", job.index, lambda key: self._understood(key, read))
+
+    async def summary(self, job: Job) -> dict[str, Any]:
+        """What the engine counted in the result. Raises Gone."""
+        return await self._once("summary", job.summary, lambda key: self._understood(key, json.loads))
+
+    async def legend(self, job: Job) -> Legend:
+        """What the header says of the result: its samples, tags and contigs. Raises Gone."""
+
+        async def made(_: str) -> Legend:
+            return Legend.of(await self.header(job))
+
+        return await self._once("legend", job.result, made)
+
+    async def along(self, job: Job) -> dict[str, tuple[int, list[float]]]:
+        """Length of each contig, and how dense the variants are in BINS equal parts of it; without those where nothing tells it.
+
+        Raises Gone.
+        """
+
+        async def made(_: str) -> dict[str, tuple[int, list[float]]]:
+            index, lengths = await self.index(job), (await self.legend(job)).contigs
+            if job.result_size > COUNTED:
+                far = {name: lengths[name] for name in index.contigs if lengths.get(name, 0) > FAR}
+                return {name: (length, index.along(name, length, BINS)) for name, length in far.items()}
+            counted = {name: (lengths[name], [0.0] * BINS) for name in index.contigs if lengths.get(name)}
+            async for lines, _place in self._read(job, [(index.first, END)], None):
+                for name, first, _last in (extent(line) for _at, line in lines):
+                    if found := counted.get(name.decode("utf-8", "replace")):
+                        found[1][min(BINS - 1, (first - 1) * BINS // found[0])] += 1
+            return counted
+
+        return await self._once("along", job.result, made)
+
+    async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
+        """In one of few threads of the explorer's own, so that the rest of the portal gets its turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    async def _understood(self, key: str, understand: Callable[[bytes], T]) -> T:
+        return await self._aside(understand, await self.results.read(key))
+
+    async def _once(self, what: str, key: str | None, make: Callable[[str], Awaitable[T]]) -> T:
+        """Something of a result, made once: a key is never used twice, so that what is kept stays true."""
+        assert key
+        if (what, key) not in self._kept:
+            self._kept[what, key] = await make(key)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end((what, key))
+        return self._kept[what, key]
 
     async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int) -> Page:
         """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Refused."""
@@ -75,7 +127,7 @@ class Explorer:
         looked = 0
         reading = self._read(job, here, wanted.region)
         async for lines, place in reading:
-            kept = await asyncio.to_thread(_kept, lines, keep) if wanted.scans else lines
+            kept = await self._aside(_kept, lines, keep) if wanted.scans else lines
             if len(found) + len(kept) > limit:
                 following = kept[limit - len(found)][0]
                 found += kept[: limit - len(found)]
@@ -105,7 +157,7 @@ class Explorer:
 
         async def batches() -> AsyncIterator[list[bytes]]:
             async for lines, _ in self._read(job, _spans(index, wanted.region), wanted.region):
-                yield [line for _, line in await asyncio.to_thread(_kept, lines, keep)]
+                yield [line for _, line in await self._aside(_kept, lines, keep)]
 
         return await self.header(job), batches()
 
@@ -131,10 +183,10 @@ class Explorer:
                 try:
                     size = min(piece, (stop >> 16) - offset + (1 << 16))  # not beyond the span's last block
                     fresh, total = await self.results.range(job.result or "", offset + len(held), size)
-                    texts, used = await asyncio.to_thread(blocks, held + fresh, offset)
+                    texts, used = await self._aside(blocks, held + fresh, offset)
                 except (OutOfRange, BadBlock):
                     raise BadCursor from None
-                lines, carry, carry_at = await asyncio.to_thread(_split, texts, skip, carry, carry_at)
+                lines, carry, carry_at = await self._aside(_split, texts, skip, carry, carry_at)
                 held, offset, piece = (held + fresh)[used:], offset + used, min(2 * piece, PIECE)
                 skip = 0 if texts else skip
                 last = offset + len(held) >= total
@@ -143,61 +195,13 @@ class Explorer:
                 lines = [line for line in lines if line[0] < stop]
                 over = False
                 if region:
-                    lines, over = await asyncio.to_thread(_inside, lines, region, looked_for)
+                    lines, over = await self._aside(_inside, lines, region, looked_for)
                 records = lines if header else [line for line in lines if not line[1].startswith(b"#")]
                 yield records, None if last or over else carry_at if carry else offset << 16
                 if over:
                     return
                 if last:
                     break
-
-
-def narrowed(wanted: Filter, bundle_id: str, index: Index) -> Filter:
-    """The question with the names that this result uses, and with the gene's region where the bundle knows it. Raises Refused."""
-    bundle = _bundle(bundle_id)
-    region = wanted.region
-    if region and not (name := _name(region.contig, bundle, index)):
-        raise Refused(f"There is no contig {region.contig[:50]} in this result. It has {', '.join(list(index.contigs)[:30])}.")
-    if region:
-        region = replace(region, contig=name)
-    if wanted.gene and bundle and (place := gene_places(bundle_id).get(wanted.gene.upper())):
-        gene, named, begin, end = place
-        wanted = replace(wanted, gene=gene)
-        if (name := _name(named, bundle, index)) and (region is None or region.contig == name):
-            begin, end = max(begin, region.begin if region else 1), min(end, region.end if region else WHOLE)
-            # an empty region has nothing in it; its test finds nothing either
-            region = Region(name, begin, max(begin, end))
-    return replace(wanted, region=region)
-
-
-@cache
-def gene_places(bundle_id: str) -> dict[str, tuple[str, str, int, int]]:
-    """By upper-case name: each gene of an embedded bundle, its contig, first and last position."""
-    bundle, places = _bundle(bundle_id), dict[str, tuple[str, str, int, int]]()
-    for genes in bundle.genes if bundle else ():
-        for line in bundle.path(genes.file).read_text().splitlines() if bundle else ():
-            fields = line.split("\t")
-            if len(fields) == 9 and "ID=gene:" in fields[8]:
-                attributes = dict(item.partition("=")[::2] for item in fields[8].split(";"))
-                name = attributes.get("Name", attributes["ID"].removeprefix("gene:"))
-                places[name.upper()] = name, fields[0], int(fields[3]), int(fields[4])
-    return places
-
-
-@cache
-def _bundle(bundle_id: str) -> Bundle | None:
-    try:
-        return find(bundle_id)
-    except EngineError:
-        return None
-
-
-def _name(contig: str, bundle: Bundle | None, index: Index) -> str:
-    """What this result calls a contig; empty if it has none of it."""
-    if contig in index.contigs:
-        return contig
-    meant = bundle.names.get(contig) if bundle else None
-    return next((name for name in index.contigs if bundle and meant and bundle.names.get(name) == meant), "")
 
 
 def _spans(index: Index, region: Region | None) -> list[Span]:

@@ -61,6 +61,19 @@ class Index:
         least = self._least(contig, begin)
         return _joined(sorted((max(start, least), stop) for start, stop in found if stop > least))
 
+    def along(self, name: str, length: int, bins: int) -> list[float]:
+        """Compressed bytes of the records in each of `bins` equal parts of a contig, as finely as windows of 16 kb tell."""
+        contig, along = self.contigs[name], [0.0] * bins
+        place = _after_bins(self.data, contig.place)
+        (windows,) = _U32.unpack_from(self.data, place)
+        starts = [start >> 16 for start in struct.unpack_from(f"<{windows}Q", self.data, place + 4)]
+        before = contig.span[0] >> 16
+        for window, start in enumerate([*starts[1:], contig.span[1] >> 16]):
+            # a window without records has no place, or the one of the window before
+            along[min(bins - 1, (window << 14) * bins // length)] += max(0, start - before)
+            before = max(before, start)
+        return along
+
     def _least(self, contig: Contig, begin: int) -> int:
         """No record that overlaps `begin` starts before this."""
         place = _after_bins(self.data, contig.place)

@@ -15,6 +15,8 @@ WHOLE = 1 << 29
 
 _KNOWN = re.compile(rb"[;\t](?:GAS_)?(?:DISEASE|CLN[A-Z]*)=")
 _FREQUENCY = re.compile(rb"[;\t]AF=([0-9][0-9.eE+-]*)")
+_DECLARED = re.compile(r'^##(INFO|FORMAT)=<ID=([^,>]+),.*?Description="((?:[^"\\]|\\.)*)"', re.MULTILINE)
+_CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:[^>\n]*?,length=(\d+))?", re.MULTILINE)
 _END = re.compile(rb"(?:^|;)END=(\d+)")
 
 
@@ -44,7 +46,11 @@ class Variant:
     quality: str
     filters: str
     info: dict[str, str]
-    samples: int
+    calls: tuple[str, ...]  # FORMAT, and a column for each sample
+
+    @property
+    def place(self) -> str:
+        return f"{self.at:x}"
 
     @property
     def type(self) -> str:
@@ -73,9 +79,40 @@ class Variant:
         found = re.search(r"\brs\d+\b", f"{self.info.get('GAS_RSID', '')} {self.identifier}")
         return found[0] if found else ""
 
+    @property
+    def samples(self) -> int:
+        return max(0, len(self.calls) - 1)
+
+    def genotypes(self, names: list[str], most: int) -> list[tuple[str, dict[str, str]]]:
+        """The first `most` samples by name, each with its values by the names that FORMAT gives them."""
+        tags, *columns = self.calls[: most + 1] or ("",)
+        named = tags.split(":")
+        # a sample may leave out values at its end
+        return [(name, dict(zip(named, values.split(":"), strict=False))) for name, values in zip(names, columns, strict=False)]
+
     @cached_property
     def transcripts(self) -> list[Transcript]:
         return [_transcript(entry) for entry in self.info.get("BCSQ", "").split(",") if entry]
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the header of a result says: samples, tags of INFO and FORMAT with their descriptions, contigs with lengths."""
+
+    samples: list[str]
+    info: dict[str, str]
+    format: dict[str, str]
+    contigs: dict[str, int]
+
+    @classmethod
+    def of(cls, header: bytes) -> Legend:
+        text = header.decode("utf-8", "replace")
+        tags: dict[str, dict[str, str]] = {"INFO": {}, "FORMAT": {}}
+        for column, tag, words in _DECLARED.findall(text):
+            tags[column][tag] = words.replace('\\"', '"')
+        lengths = {name: int(length or 0) for name, length in _CONTIG.findall(text)}
+        columns = text.rstrip("\n").rpartition("\n")[2].split("\t")
+        return cls(columns[9:], tags["INFO"], tags["FORMAT"], lengths)
 
 
 @dataclass(frozen=True)
@@ -129,7 +166,7 @@ def parse(at: int, line: bytes) -> Variant:
     """The variant on a line of a result. Raises ValueError if it is none."""
     contig, position, identifier, ref, alt, quality, filters, info, *calls = line.decode("utf-8", "replace").split("\t")
     values = dict(item.partition("=")[::2] for item in info.split(";") if item != ".")
-    return Variant(at, contig, int(position), identifier, ref, alt, quality, filters, values, max(0, len(calls) - 1))
+    return Variant(at, contig, int(position), identifier, ref, alt, quality, filters, values, tuple(calls))
 
 
 def extent(line: bytes) -> tuple[bytes, int, int]:

@@ -2,61 +2,100 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from typing import Any
 
 from aiohttp import web
 
-from app.annotation.errors import EngineError
-from app.annotation.reference import find
 from app.aws.objects import Gone
-from app.domain.accounts import PLANS
-from app.domain.jobs import Job, Status, Tier
-from app.web.keys import BACKEND, QUEUE_VIEW, account
+from app.domain.accounts import PLANS, Plan
+from app.domain.jobs import RETRIEVAL_PATIENCE, Job, Status, Tier
+from app.web.keys import BACKEND, EXPLORER, PACE, QUEUE_VIEW, SETTINGS, account
 from app.web.states import RETRIEVAL_TIMES, badge, moves, state
+
+MOST_CONTIGS = 30
+
+LATE = 60_000
+"""Milliseconds that what was due may be late, before the page says nothing of it any more."""
 
 CHARTS = (
     ("Impact", "impacts", 4),
     ("Consequences", "consequences", 12),
-    ("Types", "types", 10),
     ("Genes with the most variants", "genes", 12),
-    ("Contigs", "contigs", 30),
-    ("Allele frequency", "frequencies", 10),
+    ("Kinds of variants", "types", 10),
     ("Single-base changes", "substitutions", 12),
+    ("Contigs", "contigs", 30),
+    ("Allele frequency in the file", "frequencies", 10),
+    ("Genotypes", "genotypes", 8),
 )
 """Title, key of the summary, and how many rows."""
 
 
 async def view(request: web.Request, job: Job) -> dict[str, Any]:
     """Values for the templates of a job."""
+    request.app[PACE].learn([job])
+    summary = await counts(request, job)
     return {
         "job": job,
         "state": state(job),
         "badge": badge(job),
-        "reference": _title(job.bundle),
+        "reference": summary["bundle"]["title"] if summary else _reference(request, job),
         "moves": moves(job, account(request).plan),
-        "waiting": await request.app[QUEUE_VIEW].waiting() if job.status is Status.PENDING else 0,
-        "charts": charts(await counts(request, job)),
+        "charts": charts(summary),
+        "along": await _along(request, job),
+        "summary": summary,
+        "now": request.app[BACKEND].now(),
         "archived_at": await _archived_at(request, job),
-        "retrieval_time": RETRIEVAL_TIMES[job.speed] if job.speed else "some hours",
+        "restored": _restored(request, job),
+        "premium": PLANS[Plan.PREMIUM],
+        **await _expected(request, job),
     }
 
 
 async def counts(request: web.Request, job: Job) -> dict[str, Any]:
     """What the engine counted in the result; nothing where there is no summary."""
-    if not job.summary:
-        return {}
     try:
-        return json.loads(await request.app[BACKEND].results.read(job.summary))
+        return await request.app[EXPLORER].summary(job) if job.summary else {}
     except Gone:
         return {}
 
 
 def charts(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
-    """Title and counts of each chart that has something to show."""
+    """Title and counts of each chart that has something to compare."""
     shown = [(title, dict(list(summary.get(name, {}).items())[:most])) for title, name, most in CHARTS]
-    return [(title, numbers) for title, numbers in shown if any(numbers.values())]
+    return [(title, numbers) for title, numbers in shown if len(list(filter(None, numbers.values()))) > 1]
+
+
+async def _along(request: web.Request, job: Job) -> list[tuple[str, str, str]]:
+    """A picture of where on each contig the variants are: name, path of an SVG of 100 by 20, and its words."""
+    try:
+        along = await request.app[EXPLORER].along(job) if job.result and job.index else {}
+    except Gone:
+        along = {}
+    return [(name, _path(bins), _peak(length, bins)) for name, (length, bins) in list(along.items())[:MOST_CONTIGS] if any(bins)]
+
+
+def _path(bins: list[float]) -> str:
+    top = max(bins)
+    return "M0 20" + "".join(f"V{20 - (20 * one / top):.3g}h{100 / len(bins):g}" for one in bins) + "V20Z"
+
+
+def _peak(length: int, bins: list[float]) -> str:
+    step, most = length / len(bins), bins.index(max(bins))
+    return f"most of them between {most * step + 1:,.0f} and {(most + 1) * step:,.0f}"
+
+
+async def _expected(request: web.Request, job: Job) -> dict[str, Any]:
+    """What to tell whoever waits: how many are in line, when it should start and be done, when the worker was heard of last."""
+    backend, pace = request.app[BACKEND], request.app[PACE]
+    if job.status is Status.PENDING:
+        return {"waiting": await request.app[QUEUE_VIEW].waiting(), "wait": pace.wait(), "duration": pace.duration(job)}
+    if job.status is Status.RUNNING and job.started_at:
+        ran = backend.now() - job.started_at
+        whole = ran * 100 // job.percent if job.percent >= 10 else pace.duration(job)
+        # the lease is renewed with every sign of life
+        heard = (job.deadline or 0) - 1000 * backend.jobs.patience[Status.RUNNING]
+        return {"left": max(0, whole - ran) if whole else None, "heard": max(0, backend.now() - heard)}
+    return {}
 
 
 async def _archived_at(request: web.Request, job: Job) -> int | None:
@@ -66,13 +105,19 @@ async def _archived_at(request: web.Request, job: Job) -> int | None:
         return None
     due = job.finished_at + 1000 * await request.app[QUEUE_VIEW].retention()
     # given back by the archive, or restored: when its turn comes again, the record does not say
-    return due if due > request.app[BACKEND].now() - 600_000 else None
+    return due if due > request.app[BACKEND].now() - 10 * LATE else None
 
 
-@cache
-def _title(bundle: str) -> str:
-    """What a reference bundle is called; its id, where it is none of the embedded ones."""
-    try:
-        return find(bundle).title
-    except EngineError:
-        return bundle
+def _restored(request: web.Request, job: Job) -> tuple[int, int] | None:
+    """Between which moments (ms since 1970) the result should be back; None if that is past, or not known."""
+    if job.tier is not Tier.RESTORING or not job.speed or not job.deadline:
+        return None
+    backend, (least, most) = request.app[BACKEND], RETRIEVAL_TIMES[job.speed]
+    began = job.deadline - 1000 * min(RETRIEVAL_PATIENCE[job.speed], backend.jobs.patience[Tier.RESTORING])
+    return (began + 1000 * least, began + 1000 * most) if began + 1000 * most + LATE > backend.now() else None
+
+
+def _reference(request: web.Request, job: Job) -> str:
+    """What is known before the result says it: the assembly that was chosen, or that the file will decide."""
+    offered = request.app[SETTINGS].references
+    return job.assembly or (next(iter(offered)) if len(offered) == 1 else "as the file says")

@@ -12,9 +12,11 @@ from app.services.backend import Backend
 from app.services.billing import Billing
 from app.services.exploring import Explorer
 from app.services.identity import Globus, Secrets
+from app.services.turns import Turns
 from app.settings import Settings
 from app.web.assets import Assets
 from app.web.live import Live
+from app.web.pace import Pace
 from app.web.queue_view import QueueView
 
 if TYPE_CHECKING:
@@ -24,12 +26,14 @@ SETTINGS = web.AppKey("settings", Settings)
 ASSETS = web.AppKey("assets", Assets)
 BACKEND = web.AppKey("backend", Backend)
 EXPLORER = web.AppKey("explorer", Explorer)
+TURNS = web.AppKey("turns", Turns)
 GLOBUS = web.AppKey("globus", Globus)
 SESSIONS = web.AppKey("sessions", Secrets)
 TOKENS = web.AppKey("tokens", Secrets)
 BILLING: web.AppKey[Billing | None] = web.AppKey("billing")
 LIVE = web.AppKey("live", Live)
 QUEUE_VIEW = web.AppKey("queue_view", QueueView)
+PACE = web.AppKey("pace", Pace)
 LIMITS: web.AppKey[RateLimit] = web.AppKey("limits")
 HEADERS: web.AppKey[Mapping[str, str]] = web.AppKey("headers")
 

@@ -17,6 +17,7 @@ from app.services.backend import backend
 from app.services.billing import billing
 from app.services.exploring import Explorer
 from app.services.identity import Globus, Secrets
+from app.services.turns import Turns
 from app.settings import Settings
 from app.systemd import feed_watchdog, notify, ready
 from app.web import keys, routes
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> web.Application:
     app[keys.SETTINGS] = settings
     app[keys.LIMITS] = RateLimit()
     app[keys.PACE] = Pace()
+    app[keys.TURNS] = Turns()
     app[keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)
     routes.add(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +35,8 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
 
 def fragment(request: web.Request, template: str, **values: Any) -> str:
     """A part of a page, for the script that swaps it in."""
-    return aiohttp_jinja2.render_string(template, request, {"csrf": request[CSRF], "account": request[ACCOUNT], **values})
+    always = {"csrf": request[CSRF], "account": request[ACCOUNT], "contact": request.app[SETTINGS].contact}
+    return aiohttp_jinja2.render_string(template, request, always | values)
 
 
 def set_up(app: web.Application, assets: Assets) -> None:
@@ -68,4 +70,24 @@ def see_other(address: str) -> web.Response:
     return web.Response(status=303, headers={"Location": address})
 
 
-FILTERS: dict[str, Callable[..., str]] = {"time": time, "size": size, "count": humanize.intcomma, "duration": duration}
+def left(milliseconds: int) -> str:
+    """A countdown, in the words of the script that goes on with it."""
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min")) if number]
+    return f"(in {' '.join([*parts, *([] if hours else [f'{seconds} s'])])})" if milliseconds > 0 else "(any moment now)"
+
+
+def table(value: Any) -> str:
+    """JSON, for an attribute that a script reads."""
+    return json.dumps(value, sort_keys=True)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "time": time,
+    "size": size,
+    "count": humanize.intcomma,
+    "duration": duration,
+    "left": left,
+    "json": table,
+}

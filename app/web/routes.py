@@ -8,7 +8,18 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from app.web.api import v1
-from app.web.api.models import AccountOut, JobOut, JobQuery, JobsOut, NewJob, TokensOut, UploadOut, VariantQuery, VariantsOut
+from app.web.api.models import (
+    AccountOut,
+    JobOut,
+    JobQuery,
+    JobsOut,
+    NewJob,
+    TokensOut,
+    UploadOut,
+    VariantAloneOut,
+    VariantQuery,
+    VariantsOut,
+)
 from app.web.api.openapi import Operation
 from app.web.assets import PREFIX
 from app.web.views import (
@@ -106,6 +117,7 @@ ROUTES: tuple[Route, ...] = (
     _api("GET", f"/jobs/{ID}/index", downloads.index, Operation("Be led to its index", status=303)),
     _api("GET", f"/jobs/{ID}/log", downloads.log, Operation("Read the count log", media="text/plain")),
     _api("GET", f"/jobs/{ID}/variants", v1.variants, Operation("Look through the result", VariantsOut, query=VariantQuery)),
+    _api("GET", f"/jobs/{ID}/variants/{AT}", v1.variant, Operation("Look at one variant, with its samples", VariantAloneOut)),
     _api(
         "GET",
         f"/jobs/{ID}/variants.{FORM}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.domain.accounts import PLANS, Plan
-from app.domain.jobs import Job, Speed, State, Status, Tier
+from app.domain.jobs import UNFINISHED, Job, Speed, State, Status, Tier
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,12 @@ BADGES: dict[State, Badge] = {
     Tier.RESTORING: Badge("Restoring", "active", "The annotated file is on its way back from the archive."),
 }
 
-RETRIEVAL_TIMES: dict[Speed, str] = {Speed.EXPEDITED: "one to five minutes", Speed.STANDARD: "three to five hours"}
-"""What AWS states for Glacier's retrieval tiers."""
+RETRIEVAL_TIMES: dict[Speed, tuple[int, int]] = {Speed.EXPEDITED: (60, 300), Speed.STANDARD: (3 * 3600, 5 * 3600)}
+"""Seconds, least and most, that AWS states for Glacier's retrieval tiers."""
+
+
+MOVING = UNFINISHED | {Status.DELETING, Tier.ARCHIVING, Tier.RESTORING}
+"""States in which somebody works on a job; besides, its results follow the plan."""
 
 
 def state(job: Job) -> State:
@@ -47,4 +51,4 @@ def badge(job: Job) -> Badge:
 
 def moves(job: Job, plan: Plan) -> bool:
     """May this job's state still change by itself? Then its page stays live."""
-    return job.deadline is not None or (job.tier is Tier.ARCHIVED and not PLANS[plan].archives)
+    return state(job) in MOVING | {Tier.AVAILABLE if PLANS[plan].archives else Tier.ARCHIVED}

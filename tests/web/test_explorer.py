@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+from contextlib import ExitStack
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,8 @@ from app.annotation.reference import EMBEDDED, find
 from app.domain.jobs import Job, Trigger
 from app.domain.keys import Output, output_key
 from app.services import exploring
-from app.services.exploring import Explorer, narrowed
+from app.services.exploring import Explorer
+from app.services.narrowing import narrowed
 from app.services.submissions import Refused
 from app.services.variants import Filter, Region
 from app.web import keys
@@ -243,3 +245,99 @@ async def test_the_page_of_a_job_draws_what_was_counted(portal: Portal, tmp_path
     page = await browser.get(f"/annotations/{job.job_id}")
     assert page.text.count('<table class="bars">') >= 4 and "<caption>Impact</caption>" in page.text
     assert portal.app[keys.EXPLORER].results is portal.backend.results
+
+
+SAMPLES = (
+    "##fileformat=VCFv4.2\n"
+    '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Depth">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t<i>mother</i>\tchild"
+)
+
+
+async def test_the_page_of_a_variant_shows_its_samples(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    more = "".join(f"\ts{n}" for n in range(60))
+    row = "chrM\t3243\t.\tA\tG\t50\tPASS\t.\tGT:DP\t0/1:33\t1/1" + "\t0/0:1" * 60
+    job = await explored(portal, tmp_path, f"{SAMPLES}{more}\n{row}\n")
+    _, answer = await browser.api("GET", f"/jobs/{job.job_id}/variants")
+    (found,) = answer["variants"]
+    page = (await browser.get(f"/annotations/{job.job_id}/variants/{found['place']}")).text
+    assert '<th scope="row">&lt;i&gt;mother&lt;/i&gt;</th><td>0/1</td><td>33</td>' in page
+    assert re.search(r'<th scope="row">child</th><td>1/1</td><td>\.?</td>', page) and "The first 50 of 62" in page
+    assert "<small" in page  # what the header says of each tag
+    _, alone = await browser.api("GET", f"/jobs/{job.job_id}/variants/{found['place']}")
+    assert alone["samples"] == 62 == len(alone["genotypes"]) and alone["genotypes"]["child"]["GT"] == "1/1"
+
+
+async def test_who_looks_too_much_at_once_is_told_to_come_again(portal: Portal, tmp_path: Path) -> None:
+    browser, other = await portal.signed_in(ME), await portal.signed_in()
+    job = await explored(portal, tmp_path, HEADER + KNOWN)
+    turns = portal.app[keys.TURNS]
+    address = f"/annotations/{job.job_id}/variants"
+    with ExitStack() as held:
+        for _ in range(turns.each):
+            held.enter_context(turns.of(job.user_id))
+        for path in (address, f"{address}.tsv", f"{address}/10"):
+            page = await browser.get(path)
+            assert page.status == 429 and page.headers["Retry-After"] == "1" and "under way" in page.text, path
+        status, problem = await browser.api("GET", f"/jobs/{job.job_id}/variants")
+        assert status == 429 and "under way" in problem["detail"]
+        assert (await other.get(address)).status == 404
+    assert (await browser.get(address)).status == 200
+    assert turns._under_way.total() == 0
+    with ExitStack() as held:
+        for n in range(turns.everybody):
+            held.enter_context(turns.of(str(n)))
+        assert "Many people" in (await browser.get(address)).text
+
+
+async def test_where_the_variants_are_along_a_contig(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, many(300))
+    length, bins = (await portal.app[keys.EXPLORER].along(job))["chrM"]
+    assert (length, sum(bins), len(bins)) == (16_569, 300, 100)
+    text = (await browser.get(f"/annotations/{job.job_id}")).text
+    assert 'aria-label="Variants along chrM: most of them between' in text
+
+
+async def test_a_result_on_a_reference_that_the_portal_does_not_have(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job, _ = await far(portal, tmp_path, 3000)
+    index = await portal.app[keys.EXPLORER].index(job)
+    assert narrowed(Filter(region=Region("1", 5, 9)), job.bundle, index).region == Region("chr1", 5, 9)
+    page = await browser.get(f"/annotations/{job.job_id}/variants?region=chr2:40,000,000-60,000,000")
+    assert page.status == 200 and "GENE2" in page.text and "chr1:" not in page.text
+    for path in (f"/annotations/{job.job_id}", f"/annotations/{job.job_id}/variants?gene=gene1&impact=HIGH"):
+        assert (await browser.get(path)).status == 200
+    density = index.along("chr1", 200_000_000, 100)
+    assert len(density) == 100 and sum(density) > 0
+
+
+async def far(portal: Portal, folder: Path, count: int) -> tuple[Job, int]:
+    """A completed job on two long contigs of a bundle that is not embedded, `count` variants in all; with the result's size."""
+    path, chance = folder / "far.vcf", random.Random(2)
+    with path.open("w") as file:
+        file.write("##fileformat=VCFv4.2\n##contig=<ID=chr1,length=200000000>\n##contig=<ID=chr2,length=200000000>\n")
+        file.writelines(
+            f'##INFO=<ID={tag},Number=1,Type=String,Description="x">\n' for tag in ("GAS_CSQ", "GAS_IMPACT", "GAS_GENE")
+        )
+        file.write('##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency">\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n')
+        for contig in (1, 2):
+            for place in range(count // 2):
+                impact = "HIGH" if chance.random() < 0.001 else "MODIFIER"
+                position = place * (200_000_000 // (count // 2)) + 1
+                info = f"AF={chance.random():.4f};GAS_CSQ=intron_variant;GAS_IMPACT={impact};GAS_GENE=GENE{contig}"
+                file.write(
+                    f"chr{contig}\t{position}\trs{chance.randrange(10**9)}\tA\tG\t{chance.random() * 99:.2f}\tPASS\t{info}\n"
+                )
+    packed = folder / "far.vcf.gz"
+    await asyncio.to_thread(pysam.tabix_compress, str(path), str(packed))
+    await asyncio.to_thread(pysam.tabix_index, str(packed), preset="vcf")
+    job = await portal.job(ME, *CLAIM, bundle="grch38", file_name="far.vcf.gz")
+    results, keys_ = portal.backend.results, {"result": f"results/{job.job_id}/r", "index": f"results/{job.job_id}/i"}
+    for name, file_ in (("result", packed), ("index", packed.with_suffix(".gz.tbi"))):
+        await results.s3.put_object(Bucket=results.name, Key=keys_[name], Body=file_.read_bytes())
+    size = packed.stat().st_size
+    done = await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.COMPLETE, result_size=size, records=count, **keys_)
+    assert done
+    return done, size

@@ -43,7 +43,7 @@ WAYS: dict[State, tuple[Steps, str]] = {
     Tier.AVAILABLE: (COMPLETE, "Download annotated VCF (1 kB)"),
     Tier.ARCHIVING: (ARCHIVE, "moving to the archive"),
     Tier.ARCHIVED: (ARCHIVED, "Upgrade to premium"),
-    Tier.RESTORING: (RESTORE, "three to five hours"),
+    Tier.RESTORING: (RESTORE, "It should be back between"),
 }
 
 
@@ -63,7 +63,9 @@ def test_a_completed_job_shows_where_its_results_are() -> None:
 def test_a_page_is_live_while_the_job_may_change_by_itself() -> None:
     job = Job(user_id="u", job_id="j", status=Status.COMPLETED, tier=Tier.ARCHIVED)
     assert not moves(job, Plan.FREE) and moves(job, Plan.PREMIUM)
-    assert moves(replace(job, deadline=1), Plan.FREE)
+    assert moves(replace(job, tier=Tier.RESTORING), Plan.FREE)
+    failed = replace(job, status=Status.FAILED, tier=Tier.NONE, deadline=1)
+    assert not moves(failed, Plan.FREE) and not moves(failed, Plan.PREMIUM)
 
 
 async def test_the_page_of_a_job_in_every_state(portal: Portal) -> None:

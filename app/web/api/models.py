@@ -18,6 +18,12 @@ class NewJob(BaseModel):
     assembly: str = Field("", max_length=100, description="One of the assemblies that are offered; empty: the file decides.")
 
 
+class Keyed(BaseModel):
+    """A request that may be repeated."""
+
+    idempotency_key: str = Field("", max_length=200)
+
+
 class JobOut(BaseModel):
     """A job as its owner sees it. Times are milliseconds since 1970, sizes bytes."""
 
@@ -104,13 +110,19 @@ def job_out(job: Job) -> dict[str, Any]:
     return JobOut.model_validate(job).model_dump(mode="json")
 
 
-REGION = r"^([^\s:]+(?::[^\s:]*)*?)(?::([\d,]{1,13})(-([\d,]{1,13})?)?)?$"
+REGION = r"([!-9;-~]+(?::[!-9;-~]*)*?)(?::([0-9,]{1,13})(-([0-9,]{1,13})?)?)?"
+"""A contig, which may have colons in its name, and a position or a range."""
 
 
 class VariantQuery(BaseModel):
     """What is looked for in a result. Everything that is given must be true of a variant."""
 
-    region: str = Field("", max_length=200, description="A contig, a position or a range of both, such as `MT:3200-3300`.")
+    region: str = Field(
+        "",
+        max_length=200,
+        description="A contig, a position or a range of both, such as `MT:3200-3300`.",
+        json_schema_extra={"pattern": f"^ *({REGION})? *$"},
+    )
     gene: str = Field("", max_length=100, description="Symbol of a gene.")
     consequence: str = Field("", max_length=100, description="The most severe one: a Sequence Ontology term.")
     impact: Literal["", "HIGH", "MODERATE", "LOW", "MODIFIER"] = Field("", description="Class of the most severe consequence.")
@@ -123,7 +135,7 @@ class VariantQuery(BaseModel):
     @field_validator("region", "gene", "consequence", "text", mode="before")
     @classmethod
     def _trimmed(cls, value: Any) -> Any:
-        return value.strip() if isinstance(value, str) else value
+        return value.strip(" ") if isinstance(value, str) else value
 
     @field_validator("frequency", mode="before")
     @classmethod
@@ -179,6 +191,7 @@ class VariantOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
+    place: str = Field(description="Where in the result it stands; the last part of its own address.")
     contig: str
     position: int
     identifier: str
@@ -187,6 +200,7 @@ class VariantOut(BaseModel):
     type: str
     quality: str
     filters: str
+    samples: int
     consequence: str
     impact: str
     gene: str
@@ -194,6 +208,12 @@ class VariantOut(BaseModel):
     known: str
     transcripts: list[TranscriptOut]
     info: dict[str, str]
+
+
+class VariantAloneOut(VariantOut):
+    """One allele with the values of its samples, by sample and by the names that FORMAT gives them; a thousand at most."""
+
+    genotypes: dict[str, dict[str, str]]
 
 
 class VariantsOut(BaseModel):

@@ -29,7 +29,7 @@ ERRORS = {
     "422": "A parameter or the body is wrong; `detail` names it",
     "429": "Too many requests; `Retry-After` says when to go on",
 }
-NAMES = {"id": "The job's id", "digest": "SHA-256 of the token", "form": "`vcf` or `tsv`"}
+NAMES = {"id": "The job's id", "at": "The variant's `place`", "digest": "SHA-256 of the token", "form": "`vcf` or `tsv`"}
 _PARAMETER = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})*))?\}")
 
 
@@ -91,8 +91,7 @@ def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
         success["content"] = {operation.media: {"schema": {"type": "string"}}}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     described: dict[str, Any] = {
-        "operationId": re.sub(r"\W+", "_", f"{method.lower()}{_PARAMETER.sub('', path).removeprefix('/api/v1')}").strip("_")
-        + ("_one" if path.endswith("}") else ""),
+        "operationId": _name(path, method),
         "summary": operation.summary,
         "parameters": [*_in_path(path), *_in_query(operation), *_in_header(operation)],
         "responses": {
@@ -103,6 +102,12 @@ def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
     if operation.body:
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(operation.body)}}}
     return described
+
+
+def _name(path: str, method: str) -> str:
+    """As in `get_jobs_one` for `GET /jobs/{id}` and `get_jobs_variants_as` for `GET /jobs/{id}/variants.{form}`."""
+    last = "_as" if ".{" in path else "_one" if path.endswith("}") else ""
+    return re.sub(r"\W+", "_", method.lower() + _PARAMETER.sub("", path).removeprefix("/api/v1")).strip("_") + last
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:

@@ -10,26 +10,33 @@ from app.web.api.models import (
     JobOut,
     JobQuery,
     JobsOut,
+    Keyed,
     LimitsOut,
     NewJob,
     TokenOut,
     TokensOut,
     UploadOut,
+    VariantAloneOut,
     VariantOut,
     VariantQuery,
     VariantsOut,
     job_out,
 )
 from app.web.keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
-from app.web.views.explorer import available
+from app.web.views import explorer
+from app.web.views.explorer import explored
+
+MOST_SAMPLES = 1000
 
 
 async def create(request: web.Request) -> web.Response:
     wanted = NewJob.model_validate_json(await request.read())
+    keyed = Keyed(idempotency_key=request.headers.get("Idempotency-Key", ""))
     # a redirect at the end of a script's upload would arrive here without cookies
     fields = {"success_action_status": "201"}
-    key = request.headers.get("Idempotency-Key", "")[:200]
-    upload = await submissions.prepare(request.app[BACKEND], account(request), wanted.file_name, wanted.assembly, fields, key)
+    upload = await submissions.prepare(
+        request.app[BACKEND], account(request), wanted.file_name, wanted.assembly, fields, keyed.idempotency_key
+    )
     out = UploadOut(job=JobOut.model_validate(upload.job), **upload.form)
     location = {"Location": f"/api/v1/jobs/{upload.job.job_id}"}
     return web.json_response(out.model_dump(mode="json"), status=201, headers=location)
@@ -68,11 +75,18 @@ async def delete(request: web.Request) -> web.Response:
 async def variants(request: web.Request) -> web.Response:
     """A page of the result's variants in genomic order."""
     asked = VariantQuery.model_validate(dict(request.query))
-    job = await available(request)
-    found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
+    async with explored(request) as job:
+        found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
     following = f"{found.next:x}" if found.next is not None else None
     shown = [VariantOut.model_validate(variant) for variant in found.variants]
     out = VariantsOut(variants=shown, next=following, looked=found.looked, share=round(found.share, 4))
+    return web.json_response(out.model_dump(mode="json"))
+
+
+async def variant(request: web.Request) -> web.Response:
+    found, legend, _ = await explorer.one(request)
+    genotypes = dict(found.genotypes(legend.samples, MOST_SAMPLES))
+    out = VariantAloneOut(**VariantOut.model_validate(found).model_dump(), genotypes=genotypes)
     return web.json_response(out.model_dump(mode="json"))
 
 

@@ -14,6 +14,7 @@ from app.aws.objects import Gone
 from app.services.billing import Forged
 from app.services.identity import LoginFailed, ProviderDown
 from app.services.submissions import NotFound, Refused
+from app.services.turns import Busy
 from app.web.keys import REQUEST_ID
 from app.web.pages import page
 
@@ -68,6 +69,8 @@ def _problem(error: Exception) -> Problem:
             return Problem(404)
         case Refused():
             return Problem(409, str(error))
+        case Busy():
+            return Problem(429, str(error))
         case Gone():
             return Problem(409, "This file is not there any more. The job's page says where it is.")
         case ValidationError():
@@ -91,5 +94,9 @@ def _problem(error: Exception) -> Problem:
 def render(request: web.Request, problem: Problem) -> web.Response:
     if request.path.startswith("/api/"):
         body = {"title": problem.title, "status": problem.status, "detail": problem.detail, "instance": request[REQUEST_ID]}
-        return web.json_response(body, status=problem.status, content_type="application/problem+json")
-    return page(request, "error.html", status=problem.status, problem=problem)
+        shown = web.json_response(body, status=problem.status, content_type="application/problem+json")
+    else:
+        shown = page(request, "error.html", status=problem.status, problem=problem)
+    if problem.status == 429:
+        shown.headers["Retry-After"] = "1"  # the limit of the API says it more exactly
+    return shown

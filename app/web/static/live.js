@@ -16,12 +16,21 @@ function show(html) {
   if (now && now.dataset.announce !== before) announce.textContent = `${now.dataset.announce}. ${now.textContent}`;
 }
 
+// by the server's clock: the reader's may be wrong
 function countDown() {
+  const state = panel.querySelector("[data-now]");
+  state.dataset.ahead ??= state.dataset.now - Date.now();
+  const now = Date.now() + Number(state.dataset.ahead);
   for (const place of panel.querySelectorAll("[data-countdown]")) {
-    const seconds = Math.round((place.dataset.countdown - Date.now()) / 1000);
-    const minutes = Math.floor(seconds / 60);
-    place.textContent = seconds > 0 ? `(in ${minutes ? `${minutes} min ` : ""}${seconds % 60} s)` : "(any moment now)";
+    const seconds = Math.round((place.dataset.countdown - now) / 1000);
+    place.textContent = seconds > 0 ? `(in ${span(seconds)})` : "(any moment now)";
   }
+  for (const place of panel.querySelectorAll("[data-age]")) place.textContent = span(Math.max(0, Math.round((now - place.dataset.age) / 1000)));
+}
+
+function span(seconds) {
+  const hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60;
+  return [hours && `${hours} h`, minutes && `${minutes} min`, !hours && `${seconds % 60} s`].filter(Boolean).join(" ");
 }
 
 function listen() {

@@ -1,64 +1,153 @@
-// Upload straight to storage: checked before a byte is sent, with progress, then submitted.
+// Upload straight to storage: files are looked at first, then sent two at a time, each with its progress, then submitted.
+const { asVcf, inspect } = await import(document.querySelector('link[rel="modulepreload"][href$="/vcf.js"]').href);
 const form = document.getElementById("upload");
 const drop = document.getElementById("drop");
 const chooser = document.getElementById("file");
-const sending = document.getElementById("sending");
-const progress = document.getElementById("progress");
+const list = document.getElementById("files");
+const go = document.getElementById("go");
+const settings = document.getElementById("settings");
 const status = document.getElementById("upload-status");
 const problem = document.getElementById("upload-problem");
-const limit = Number(form.dataset.limit);
-const SUFFIXES = /\.(vcf|bcf|vcf\.b?gz)$/i;
-const MAGIC = { gzip: [0x1f, 0x8b], bcf: [0x42, 0x43, 0x46] };
+const known = { limit: Number(form.dataset.limit), limitWords: form.dataset.limitWords, hints: JSON.parse(form.dataset.hints) };
+const offered = JSON.parse(form.dataset.offered);
+const AT_ONCE = 2;
+const rows = new Set();
 
-async function api(method, path, body) {
+async function api(method, path, body, headers) {
   const answer = await fetch(`/api/v1${path}`, {
     method,
-    headers: { "X-CSRF-Token": document.querySelector('meta[name="csrf"]').content, "Content-Type": "application/json" },
+    headers: { "X-CSRF-Token": document.querySelector('meta[name="csrf"]').content, "Content-Type": "application/json", ...headers },
     body: body && JSON.stringify(body),
   });
   if (answer.status === 401) location.assign("/login?next=/annotate");
+  if (answer.status === 204) return null;
   const said = await answer.json();
   if (!answer.ok) throw new Error(said.detail);
   return said;
 }
 
-async function check(file) {
-  if (!SUFFIXES.test(file.name)) return `${file.name} is not called .vcf, .vcf.gz or .bcf.`;
-  if (file.size === 0) return `${file.name} is empty.`;
-  if (file.size > limit) {
-    return `${file.name} has ${file.size.toLocaleString()} bytes; your plan takes up to ${form.dataset.limitWords} (${limit.toLocaleString()} bytes).`;
+function size(bytes) {
+  const unit = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return `${(bytes / 1000 ** unit).toLocaleString(undefined, { maximumSignificantDigits: 3 })} ${["bytes", "kB", "MB", "GB"][unit]}`;
+}
+
+class Row {
+  constructor(file) {
+    this.file = file;
+    this.state = "checking";
+    this.key = crypto.randomUUID?.() ?? String(Math.random());
+    const part = document.getElementById("file-row").content.cloneNode(true).firstElementChild;
+    [this.part, this.name, this.said, this.bar, this.button] =
+      [part, ...["input", ".said", "progress", "button"].map((one) => part.querySelector(one))];
+    this.name.value = file.name.toWellFormed?.() ?? file.name;
+    for (const one of [this.name, this.bar]) one.setAttribute("aria-label", `${one === this.bar ? "Upload of" : "Name of the annotation of"} ${file.name}`);
+    this.button.addEventListener("click", () => this.leave());
+    list.append(part);
+    rows.add(this);
   }
-  const start = new Uint8Array(await file.slice(0, 16).arrayBuffer());
-  const packed = Object.values(MAGIC).some((magic) => magic.every((byte, n) => start[n] === byte));
-  const text = new TextDecoder().decode(start).replace(/^\uFEFF/, "");
-  if (!packed && !text.startsWith("##fileformat")) return `${file.name} does not start like a VCF file, with “##fileformat=VCFv4…”.`;
-  return "";
-}
 
-function send(file, { url, fields }) {
-  return new Promise((resolve, reject) => {
-    const body = new FormData();
-    for (const [name, value] of Object.entries(fields)) body.append(name, value);
-    body.append("file", file, "input"); // its name went to us already, as data
-    const request = new XMLHttpRequest();
-    request.open("POST", url);
-    request.upload.addEventListener("progress", (event) => {
-      progress.value = event.lengthComputable ? (100 * event.loaded) / event.total : 0;
+  show(state, words, link = "") {
+    this.state = state;
+    this.part.dataset.state = state;
+    this.said.textContent = words;
+    if (link) {
+      const there = Object.assign(document.createElement("a"), { href: link, textContent: "See it" });
+      this.said.append(" ", there);
+    }
+    this.bar.hidden = state !== "sending";
+    this.name.disabled = !["ready", "failed", "wrong"].includes(state);
+    this.button.textContent = state === "sending" ? "Stop" : "Remove";
+    this.button.setAttribute("aria-label", `${this.button.textContent} ${this.file.name}`);
+    this.button.hidden = ["starting", "done"].includes(state);
+    refresh();
+  }
+
+  async check() {
+    const found = await inspect(this.file, known).catch(() => ({ problem: "cannot be read. Was it moved or changed?" }));
+    if (found.problem) return this.show("wrong", `${this.file.name} ${found.problem}`);
+    const there = found.assembly && offered[found.assembly];
+    const doubt = found.assembly && !there && found.elsewhere
+      ? `It looks like ${found.assembly}; this service has ${Object.values(offered).filter(Boolean).join(", ") || "another one"}, and would refuse it.`
+      : found.doubt;
+    this.show("ready", [size(this.file.size), found.said].filter(Boolean).join(", ") + (doubt ? `. ${doubt}` : ""));
+    this.part.classList.toggle("doubt", Boolean(doubt));
+  }
+
+  leave() {
+    if (this.state === "sending") return this.request?.abort();
+    rows.delete(this);
+    this.part.remove();
+    refresh();
+    (go.disabled || settings.hidden ? chooser : go).focus();
+  }
+
+  send({ url, fields }) {
+    return new Promise((resolve, reject) => {
+      const body = new FormData();
+      for (const [name, value] of Object.entries(fields)) body.append(name, value);
+      body.append("file", this.file, "input"); // its name went to us already, as data
+      const request = (this.request = new XMLHttpRequest());
+      request.open("POST", url);
+      request.upload.addEventListener("progress", (event) => {
+        this.bar.value = event.lengthComputable ? (100 * event.loaded) / event.total : 0;
+      });
+      request.addEventListener("load", () => (request.status === 201 ? resolve() : reject(new Error("Storage refused the file. Please try again."))));
+      request.addEventListener("error", () => reject(new Error("The upload was interrupted. Please check the connection and try again.")));
+      request.addEventListener("abort", () => reject(new Error("You stopped the upload.")));
+      request.send(body);
     });
-    request.addEventListener("load", () => (request.status === 201 ? resolve() : reject(new Error("Storage refused the file. Please try again."))));
-    request.addEventListener("error", () => reject(new Error("The upload was interrupted. Please check the connection and try again.")));
-    request.addEventListener("abort", () => reject(new Error("You stopped the upload.")));
-    document.getElementById("stop").onclick = () => request.abort();
-    request.send(body);
-  });
+  }
+
+  async annotate() {
+    this.bar.value = 0;
+    this.show("sending", `Uploading ${size(this.file.size)}…`);
+    let address = "";
+    try {
+      const wanted = { file_name: this.name.value.trim() || this.file.name, assembly: document.getElementById("assembly")?.value ?? "" };
+      // an answer that got lost makes no second job
+      const made = await api("POST", "/jobs", wanted, { "Idempotency-Key": this.key });
+      address = `/jobs/${made.job.job_id}`;
+      await this.send(made);
+      this.show("starting", "Uploaded. Starting the annotation…");
+      await api("POST", `${address}/submit`);
+      this.page = `/annotations/${made.job.job_id}`;
+      this.show("done", "Being annotated.", this.page);
+    } catch (error) {
+      if (this.state === "sending" && address) {
+        api("DELETE", address).catch(() => {});
+        this.key += "'";
+      }
+      this.show("failed", error.message);
+    }
+  }
 }
 
-function busy(on) {
-  drop.hidden = on;
-  sending.hidden = !on;
-  for (const button of document.querySelectorAll("#sample, #paste")) button.disabled = on;
-  status.textContent = "";
-  window.onbeforeunload = on ? (event) => event.preventDefault() : null;
+function refresh() {
+  const all = [...rows], ready = all.filter(({ state }) => ["ready", "failed"].includes(state));
+  const busy = all.some(({ state }) => ["sending", "starting"].includes(state));
+  const wrong = all.filter(({ state }) => state === "wrong").length;
+  list.hidden = settings.hidden = !all.length;
+  go.disabled = busy || !ready.length;
+  go.textContent = busy ? "Uploading…" : ready.length > 1 ? `Annotate ${ready.length} files` : ready.some(({ state }) => state === "failed") ? "Try again" : "Annotate";
+  status.textContent = wrong ? `${wrong} of ${all.length} cannot be annotated.` : "";
+  window.onbeforeunload = busy ? (event) => event.preventDefault() : null;
+}
+
+async function annotate() {
+  complain("");
+  const waiting = [...rows].filter(({ state }) => ["ready", "failed"].includes(state));
+  const line = waiting.values();
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (const row of line) await row.annotate();
+  }));
+  if ([...rows].some(({ state }) => state !== "done")) return;
+  location.assign(rows.size > 1 ? "/annotations" : [...rows][0].page);
+}
+
+async function add(files) {
+  complain("");
+  await Promise.all(files.map((file) => new Row(file).check()));
+  if (!go.disabled) go.focus();
 }
 
 function complain(words) {
@@ -66,75 +155,33 @@ function complain(words) {
   problem.hidden = !words;
 }
 
-async function upload(file) {
-  const made = await api("POST", "/jobs", { file_name: file.name.toWellFormed?.() ?? file.name });
-  const address = `/jobs/${made.job.job_id}`;
-  try {
-    await send(file, made);
-  } catch (error) {
-    api("DELETE", address).catch(() => {});
-    throw error;
-  }
-  status.textContent = "Uploaded. Starting the annotation…";
-  await api("POST", `${address}/submit`);
-  return made.job.job_id;
-}
-
-async function annotate(files) {
-  if (!files.length) return;
-  complain((await Promise.all(files.map(check))).filter(Boolean).join(" "));
-  if (!problem.hidden) return;
-  busy(true);
-  try {
-    let job;
-    for (const [n, file] of files.entries()) {
-      progress.value = 0;
-      const which = files.length > 1 ? ` (${n + 1} of ${files.length})` : "";
-      document.getElementById("sending-name").textContent = `Uploading ${file.name}${which}`;
-      job = await upload(file);
-    }
-    busy(false);
-    location.assign(files.length > 1 ? "/annotations" : `/annotations/${job}`);
-  } catch (error) {
-    busy(false);
-    complain(error.message);
-  }
-}
-
-// `m.3243A>G`, `MT 3243 A G` and lines of a VCF become a VCF
-const HGVS = /^m\.(\d+)([ACGTN]+)>([ACGTN]+)$/i;
-const FOUR = /^(\S+)\s+(\d+)\s+([ACGTN]+)\s+([ACGTN,*]+)$/i;
-
-function asVcf(pasted) {
-  const lines = pasted.split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
-  if (lines[0]?.startsWith("##fileformat")) return pasted;
-  const rows = lines.filter((line) => !line.startsWith("#")).map((line) => {
-    const hgvs = line.match(HGVS);
-    const [, contig, position, ref, alt] = hgvs ? [, "MT", ...hgvs.slice(1)] : line.match(FOUR) ?? [];
-    return contig ? [contig, position, ".", ref.toUpperCase(), alt.toUpperCase(), ".", ".", "."].join("\t") : line.replace(/\s+/g, "\t");
-  });
-  const columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO";
-  rows.sort((a, b) => a.split("\t")[0].localeCompare(b.split("\t")[0]) || a.split("\t")[1] - b.split("\t")[1]);
-  return ["##fileformat=VCFv4.2", columns, ...rows, ""].join("\n");
-}
-
 chooser.addEventListener("change", () => {
-  annotate([...chooser.files]);
+  add([...chooser.files]);
   chooser.value = ""; // the same file, mended, can be chosen again
 });
 for (const kind of ["dragover", "dragleave", "drop"]) {
   drop.addEventListener(kind, (event) => {
     event.preventDefault();
     drop.classList.toggle("over", kind === "dragover");
-    if (kind === "drop") annotate([...event.dataTransfer.files]);
+    if (kind === "drop") add([...event.dataTransfer.files]);
   });
 }
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  annotate();
+});
 document.getElementById("sample").addEventListener("click", async (event) => {
   const answer = await fetch(event.target.dataset.address);
-  annotate([new File([await answer.blob()], "sample.vcf")]);
+  await add([new File([await answer.blob()], "sample.vcf")]);
+  annotate();
 });
-document.getElementById("paste").addEventListener("click", () => {
-  const pasted = document.getElementById("pasted").value;
-  if (pasted.trim()) annotate([new File([asVcf(pasted)], "pasted.vcf")]);
-  else complain("Please paste at least one variant.");
+document.getElementById("paste").addEventListener("click", async () => {
+  try {
+    const pasted = document.getElementById("pasted").value;
+    if (!pasted.trim()) throw new Error("Please paste at least one variant.");
+    await add([new File([asVcf(pasted)], "pasted.vcf")]);
+    annotate();
+  } catch (error) {
+    complain(error.message);
+  }
 });

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from app.annotation.assemblies import LENGTHS, WORDS, named
 from app.services.submissions import NotFound, prepare, submit
 from app.web.keys import BACKEND, SETTINGS, account
 from app.web.pages import page, see_other
 from app.web.paths import uploaded_job
 
+HINTS = {"lengths": LENGTHS, "words": [(pattern.pattern.decode(), name) for pattern, name in WORDS]}
+"""What tells assemblies apart, for the script that looks at a file before it is sent."""
+
+ASSEMBLIES = {*LENGTHS.values(), *(name for _, name in WORDS), "rCRS"}
+
 
 async def upload_page(request: web.Request) -> web.Response:
-    limits = request.app[SETTINGS].limits(account(request).plan)
-    return page(request, "annotate.html", limits=limits)
+    settings = request.app[SETTINGS]
+    offered = list(settings.references)
+    known = {name: found for name in ASSEMBLIES if (found := named(name.partition(" (")[0], offered))}
+    limits = settings.limits(account(request).plan)
+    return page(request, "annotate.html", limits=limits, offered=offered, known=known, hints=HINTS)
 
 
 async def upload_form(request: web.Request) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import islice
 from urllib.parse import urlencode
 
@@ -14,10 +15,10 @@ from app.annotation.consequences import IMPACTS
 from app.aws.objects import content_disposition
 from app.domain.jobs import Job
 from app.services.submissions import Refused, find
-from app.services.variants import Variant
+from app.services.variants import Legend, Variant
 from app.web.api.models import VariantQuery
 from app.web.job_view import counts
-from app.web.keys import BACKEND, EXPLORER, account
+from app.web.keys import BACKEND, EXPLORER, TURNS, account
 from app.web.pages import page, see_other
 from app.web.states import badge
 from app.web.views.downloads import stem
@@ -25,13 +26,16 @@ from app.web.views.downloads import stem
 log = structlog.get_logger()
 
 FORMS = {"vcf": "text/plain", "tsv": "text/tab-separated-values"}
+SAMPLES = 50
+"""Whose genotypes a page shows; the file has all."""
+
 MITOCHONDRIAL = {"M", "MT", "chrM", "chrMT", "NC_012920.1"}
 
 
 async def listing(request: web.Request) -> web.Response:
     asked = VariantQuery.model_validate(dict(request.query))
-    job = await available(request)
-    found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
+    async with explored(request) as job:
+        found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
     return page(
         request,
         "variants.html",
@@ -45,14 +49,26 @@ async def listing(request: web.Request) -> web.Response:
 
 
 async def variant(request: web.Request) -> web.Response:
-    job = await available(request)
-    found = await request.app[EXPLORER].variant(job, int(request.match_info["at"], 16))
-    return page(request, "variant.html", job=job, variant=found, links=links(found), back=request.query.get("back", "")[:2000])
+    found, legend, job = await one(request)
+    return page(
+        request,
+        "variant.html",
+        job=job,
+        variant=found,
+        legend=legend,
+        genotypes=found.genotypes(legend.samples, SAMPLES),
+        links=links(found),
+        back=request.query.get("back", "")[:2000],
+    )
 
 
 async def download(request: web.Request) -> web.StreamResponse:
     """Everything that is wanted, streamed. The whole VCF is a file that is there already."""
-    job, form = await available(request), request.match_info["form"]
+    async with explored(request) as job:
+        return await _download(request, job, request.match_info["form"])
+
+
+async def _download(request: web.Request, job: Job, form: str) -> web.StreamResponse:
     asked = VariantQuery.model_validate({**request.query, "cursor": ""})
     if form == "vcf" and not asked.asked():
         return see_other(request.path.removesuffix("variants.vcf") + "result")
@@ -77,12 +93,22 @@ async def download(request: web.Request) -> web.StreamResponse:
     return answer
 
 
-async def available(request: web.Request) -> Job:
-    """The job, with its result at hand. Raises NotFound; Refused, with where the result is instead."""
-    job = await find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
-    if not job.result or not job.index:
-        raise Refused(f"There is nothing to explore now. {badge(job).meaning} Summary and log, once written, stay.")
-    return job
+async def one(request: web.Request) -> tuple[Variant, Legend, Job]:
+    """The variant at the place that the address names, and what explains it."""
+    async with explored(request) as job:
+        explorer = request.app[EXPLORER]
+        return await explorer.variant(job, int(request.match_info["at"], 16)), await explorer.legend(job), job
+
+
+@asynccontextmanager
+async def explored(request: web.Request) -> AsyncIterator[Job]:
+    """The job, with its result at hand, for one turn. Raises NotFound, Busy; Refused, with where the result is instead."""
+    user_id = account(request).user_id
+    with request.app[TURNS].of(user_id):
+        job = await find(request.app[BACKEND], user_id, request.match_info["id"])
+        if not job.result or not job.index:
+            raise Refused(f"There is nothing to explore now. {badge(job).meaning} Summary and log, once written, stay.")
+        yield job
 
 
 def links(found: Variant) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from app.domain.jobs import UNFINISHED, State, Status, Tier
 from app.services import submissions
 from app.web.api.models import job_out
 from app.web.job_view import view
-from app.web.keys import ACCOUNT, BACKEND, LIVE, account
+from app.web.keys import ACCOUNT, BACKEND, LIVE, PACE, account
 from app.web.pages import fragment, page, see_other
 from app.web.paths import job_id
 from app.web.states import moves
@@ -62,7 +62,10 @@ async def bulk(request: web.Request) -> web.Response:
 
 
 async def job(request: web.Request) -> web.Response:
-    found = await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
+    backend, user_id = request.app[BACKEND], account(request).user_id
+    found = await submissions.find(backend, user_id, request.match_info["id"])
+    if found.status in UNFINISHED:
+        request.app[PACE].learn(await backend.jobs.page(user_id, limit=PAGE))
     return page(request, "annotation.html", **await view(request, found))
 
 
