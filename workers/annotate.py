@@ -57,8 +57,10 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
         raise LookAgain(left + 1, "another annotator holds the lease, or this one's answer was lost")
     if job and job.status in (Status.COMPLETED, Status.FAILED):
         await _publish(backend, job)
-    if delivery.again or not ended:
+    if delivery.again or not ended or ended.attempts > 1:
         await sweep(backend, user_id, job_id, listing=True)
+    if job and job.status in (Status.FAILED, Status.CANCELLED):
+        await backend.jobs.rest(job)
 
 
 async def _publish(backend: Backend, job: Job) -> None:

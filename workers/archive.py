@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Tier, Trigger
 from app.domain.messages import ArchiveDue, JobFinished
@@ -16,16 +18,20 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     assert isinstance(message, (ArchiveDue, JobFinished))
     job = await backend.jobs.get(message.user_id, message.job_id)
     waits = job and (job.tier is Tier.ARCHIVING or (job.tier is Tier.AVAILABLE and job.deadline))
-    archived = await _follow_plan(backend, job) if job and waits else None
+    archived = await _follow_plan(backend, job, delivery.again) if job and waits else None
     told = archived or (job if delivery.again and job and job.tier is Tier.ARCHIVED else None)
     if told:
         await _publish(backend, told)
-    old = job.result if archived and job else None
-    await sweep(backend, message.user_id, message.job_id, old, listing=delivery.again)
+    old = told.superseded if told else None
+    await sweep(backend, message.user_id, message.job_id, old, listing=delivery.again and not waits)
+    if told:
+        await backend.jobs.rest(told)
 
 
-async def _follow_plan(backend: Backend, job: Job) -> Job | None:
+async def _follow_plan(backend: Backend, job: Job, again: bool) -> Job | None:
     """Replies the archived job; None where the account is premium and keeps its result."""
+    # earlier attempts of whichever daemon may have left something, and after us nobody looks
+    unsure = again or job.attempts > 1 or job.superseded is not None or job.tier is Tier.ARCHIVING
     account = await backend.accounts.get(job.user_id)
     if account is None:
         raise RetryLater(60, "no such account")
@@ -33,6 +39,7 @@ async def _follow_plan(backend: Backend, job: Job) -> Job | None:
         if job.tier is Tier.ARCHIVING:
             await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_BACK, at=job.rev)
             raise RetryLater(1, "the account is premium: whoever archives this has to stop")
+        await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
         if not await backend.jobs.settle(job, Plan.PREMIUM):
             raise RetryLater(1, "the plan or the job changed")
         return None
@@ -40,6 +47,7 @@ async def _follow_plan(backend: Backend, job: Job) -> Job | None:
     if claimed is None:
         left = max(0, (job.deadline or 0) - backend.now()) / 1000 if job.tier is Tier.ARCHIVING else 1
         raise LookAgain(left + 1, "another archiver holds the lease, or the job changed")
+    await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
     return await _archive(backend, claimed)
 
 
@@ -50,7 +58,8 @@ async def _archive(backend: Backend, job: Job) -> Job:
         async with lease(backend, job, Tier.ARCHIVING):
             copy = await backend.archive.store(job, job.rev)
             if copy:
-                archived = await backend.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, archive=copy, result=None)
+                moved: dict[str, Any] = {"archive": copy, "result": None, "superseded": job.result}
+                archived = await backend.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, **moved)
     except LeaseLost:
         pass
     if archived:

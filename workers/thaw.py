@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.aws.archives import Retrieval
 from app.domain.jobs import Job, Speed, Tier, Trigger
 from app.domain.keys import Output, output_key
@@ -28,16 +30,16 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     told = restored or (job if delivery.again and job and job.tier is Tier.AVAILABLE else None)
     if told:
         await _pass_on(backend, told)
-    old = job.archive if restored and job else None
+    old = told.superseded if told else None
     await sweep(backend, message.user_id, message.job_id, message.archive, old, listing=delivery.again)
 
 
 async def _bring_back(backend: Backend, job: Job, retrieval: str | None) -> Job:
     key = output_key(job.user_id, job.job_id, job.rev, Output.RESULT)
+    await sweep(backend, job.user_id, job.job_id, job.superseded)
     if await backend.archive.bring_back(job, key, retrieval):
-        restored = await backend.jobs.advance(
-            job.user_id, job.job_id, Trigger.RESTORED, at=job.rev, result=key, archive=None, retrieval=None, speed=None
-        )
+        moved: dict[str, Any] = {"result": key, "archive": None, "superseded": job.archive, "retrieval": None, "speed": None}
+        restored = await backend.jobs.advance(job.user_id, job.job_id, Trigger.RESTORED, at=job.rev, **moved)
         if restored:
             return restored
     raise RetryLater(2, "the restored copy expired, or the job changed")

@@ -103,8 +103,13 @@ class Jobs:
         return replace(job, **values, deadline=waits["deadline"]) if done else None
 
     async def settle(self, job: Job, plan: Plan) -> bool:
-        """One transaction: the account has `plan`, and `job`, still at its rev, waits for nobody any more."""
-        return await self._transact(job, plan, self._waits(job.job_id, None, None))
+        """One transaction: the account has `plan`, and `job`, still at its rev, comes to rest."""
+        return await self._transact(job, plan, self._rests(job))
+
+    async def rest(self, job: Job) -> None:
+        """Nobody has to look after this job any more, if it is still at its rev: all is told, and what was superseded is gone."""
+        if job.deadline is not None:
+            await self._update(job.user_id, job.job_id, update(self._rests(job), "#rev = :at", at=job.rev))
 
     async def note(self, job: Job, *, patience: int | None = None, state: State | None = None, **values: Any) -> Job | None:
         """Writes `values` without a transition if the job is still at its rev; with `state`, moves its deadline ahead."""
@@ -205,6 +210,9 @@ class Jobs:
         if state is None:
             return {"overdue_shard": None, "deadline": None}
         return {"overdue_shard": self._shard(job_id), "deadline": self._deadline(state, patience)}
+
+    def _rests(self, job: Job) -> dict[str, Any]:
+        return {**self._waits(job.job_id, None, None), "superseded": None}
 
     async def _update(self, user_id: str, job_id: str, write: dict[str, Any]) -> Job | None:
         for attempt in range(CONFLICTS):

@@ -89,18 +89,30 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     **{(tier, Trigger.DELETE): Tier.NONE for tier in Tier},
 }
 
-WAITING: frozenset[State] = frozenset(
-    {Status.UPLOADING, Status.PENDING, Status.RUNNING, Status.DELETING, Tier.AVAILABLE, Tier.ARCHIVING, Tier.RESTORING}
-)
-"""States in which somebody has to do something: each job in one of them carries a deadline."""
+RESTING: frozenset[State] = frozenset({Status.FAILED, Status.CANCELLED, Tier.AVAILABLE, Tier.ARCHIVED})
+"""States in which a job may stay: it is entered with a deadline, which goes when the news has been told and what the
+transition made superfluous has been deleted (of AVAILABLE: when the account is premium)."""
+
+WAITING: frozenset[State] = RESTING | {
+    Status.UPLOADING,
+    Status.PENDING,
+    Status.RUNNING,
+    Status.DELETING,
+    Tier.ARCHIVING,
+    Tier.RESTORING,
+}
+"""States that are entered with something left to do: each transition into one of them sets a deadline."""
 
 PATIENCE: dict[State, int] = {
     Status.UPLOADING: 3600,  # the upload form is good for ten minutes
     Status.PENDING: 3600,
     Status.RUNNING: 60,  # a lease, renewed at a third
     Status.DELETING: 300,
+    Status.FAILED: 600,
+    Status.CANCELLED: 3600,  # the message of a job in a long line comes late
     Tier.AVAILABLE: 1200,  # the retention of five minutes, and time to be late
     Tier.ARCHIVING: 60,  # a lease, renewed at a third
+    Tier.ARCHIVED: 600,
     Tier.RESTORING: 8 * 3600,  # at most; see RETRIEVAL_PATIENCE
 }
 """Seconds after which a job in a waiting state is overdue."""
@@ -189,6 +201,7 @@ class Job:
     summary: str | None = None
     result_size: int = 0
     archive: str | None = None  # id in the archive
+    superseded: str | None = None  # the copy that the last move made superfluous, until it is deleted
     retrieval: str | None = None  # id of a vault's retrieval job
     speed: Speed | None = None  # of the retrieval under way
     mailed: frozenset[str] = field(default_factory=frozenset)  # marks of notify: events that had their one mail

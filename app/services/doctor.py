@@ -10,6 +10,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import structlog
 from botocore.exceptions import ClientError
@@ -17,7 +18,7 @@ from botocore.exceptions import ClientError
 from app import systemd
 from app.aws.queues import NotSent
 from app.domain.accounts import Plan
-from app.domain.jobs import RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
+from app.domain.jobs import RESTING, RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
 from app.domain.keys import input_key, owner
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.metrics import Metric, Metrics
@@ -121,34 +122,34 @@ async def _submit_or_delete(backend: Backend, job: Job) -> str:
 
 
 async def _request(backend: Backend, job: Job) -> str:
-    await submissions.request(backend, job)
-    await backend.jobs.note(job, state=Status.PENDING)
+    await submissions.request(backend, job, again=True)
+    await backend.jobs.note(job, state=job.status)
     return "sent the request again"
 
 
 async def _take_over(backend: Backend, job: Job) -> str:
     # the deadline of a lease is its owner's: it is not moved, so this goes on until somebody has claimed the job
-    await submissions.request(backend, job)
+    await submissions.request(backend, job, again=True)
     return "asked for another annotator"
 
 
 async def _finish(backend: Backend, job: Job) -> str:
-    finished = JobFinished(
-        user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), outcome="completed", mark=job.mark("completed")
-    )
+    mark = job.mark("completed")
+    finished = JobFinished(**_about(backend, job), outcome="completed", mark=mark)
     await backend.topics.publish("job_results", finished, outcome="completed")
     await backend.jobs.note(job, state=Tier.AVAILABLE)
     return "told of the result again"
 
 
 async def _archive(backend: Backend, job: Job) -> str:
-    due = ArchiveDue(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now())
-    await backend.queues.send("archive_requests", [due], delay=0)
+    await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
+    if job.tier is Tier.ARCHIVED:
+        await backend.jobs.note(job, state=Tier.ARCHIVED)
     return "asked for another archiver"
 
 
 async def _look(backend: Backend, job: Job) -> str:
-    look = RetrievalLook(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), archive=job.archive)
+    look = RetrievalLook(**_about(backend, job), archive=job.archive)
     await backend.queues.send("restore_pendings", [look])
     patience = min(RETRIEVAL_PATIENCE[job.speed or Speed.STANDARD], backend.jobs.patience[Tier.RESTORING])
     await backend.jobs.note(job, state=Tier.RESTORING, patience=patience)
@@ -160,13 +161,21 @@ async def _delete(backend: Backend, job: Job) -> str:
     return "deleted it"
 
 
+def _about(backend: Backend, job: Job) -> dict[str, Any]:
+    """Of a message that stands in for one that was perhaps seen before: an earlier attempt may have died anywhere."""
+    return {"user_id": job.user_id, "job_id": job.job_id, "occurred_at": backend.now(), "again": True}
+
+
 REPAIRS: dict[Status | Tier, Callable[[Backend, Job], Awaitable[str]]] = {
     Status.UPLOADING: _submit_or_delete,
     Status.PENDING: _request,
     Status.RUNNING: _take_over,
+    Status.FAILED: _request,
+    Status.CANCELLED: _request,
     Status.DELETING: _delete,
     Tier.AVAILABLE: _finish,
     Tier.ARCHIVING: _archive,
+    Tier.ARCHIVED: _archive,
     Tier.RESTORING: _look,
 }
 
@@ -178,7 +187,7 @@ async def _scan(backend: Backend) -> AsyncIterator[Finding]:
         plan = account.plan if account and account.deadline is None else None
         state = _state(job)
         problems = {
-            "waits without a deadline": state in WAITING and state is not Tier.AVAILABLE and not job.deadline,
+            "waits without a deadline": state in WAITING - RESTING and not job.deadline,
             "free, and its result is kept": plan is Plan.FREE and state is Tier.AVAILABLE and not job.deadline,
             "premium, and its result is archived": plan is Plan.PREMIUM and state is Tier.ARCHIVED,
             "no account": account is None,

@@ -79,6 +79,8 @@ async def submit(backend: Backend, account: Account, job_id: str) -> Job:
     if problem := _problem(backend, account, stored.size):
         values: dict[str, Any] = {"fault": Fault.USER, "message": problem, "finished_at": backend.now()}
         failed = await backend.jobs.advance(job.user_id, job_id, Trigger.FAIL, size=stored.size, **values)
+        if failed:
+            await backend.jobs.rest(failed)  # who submits it is told at once
         return failed or await find(backend, account.user_id, job_id)
     submitted = await backend.jobs.advance(
         job.user_id,
@@ -95,15 +97,17 @@ async def submit(backend: Backend, account: Account, job_id: str) -> Job:
     return submitted
 
 
-async def request(backend: Backend, job: Job) -> None:
-    """Asks the annotators for this job."""
-    message = JobRequested(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now())
+async def request(backend: Backend, job: Job, *, again: bool = False) -> None:
+    """Asks the annotators for this job; `again` where an earlier attempt may have died anywhere."""
+    message = JobRequested(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), again=again)
     await backend.topics.publish("job_requests", message)
 
 
 async def cancel(backend: Backend, user_id: str, job_id: str) -> Job:
     """Stops a job that has not ended; its annotator notices at its next write. Raises NotFound, Refused."""
     cancelled = await backend.jobs.advance(user_id, job_id, Trigger.CANCEL, finished_at=backend.now())
+    if cancelled and cancelled.submitted_at is None:
+        await backend.jobs.rest(cancelled)  # no annotator was asked
     job = cancelled or await find(backend, user_id, job_id)
     if job.status is not Status.CANCELLED:
         raise Refused(f"This job is {job.status.lower()} already: there is nothing left to cancel.")
@@ -138,7 +142,7 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
     )
     if again is None:
         return await find(backend, account.user_id, job_id)
-    await request(backend, again)
+    await request(backend, again, again=True)
     return again
 
 
@@ -147,7 +151,7 @@ async def delete(backend: Backend, user_id: str, job_id: str) -> None:
     await backend.jobs.advance(user_id, job_id, Trigger.DELETE)
     job = await backend.jobs.get(user_id, job_id)
     if job and job.status is Status.DELETING:
-        await sweep(backend, user_id, job_id, job.archive, listing=True)
+        await sweep(backend, user_id, job_id, job.archive, job.superseded, listing=True)
         await backend.inputs.delete([input_key(user_id, job_id)])
         await backend.jobs.remove(job)
 

@@ -49,6 +49,8 @@ class Job(NamedTuple):
     due: bool  # has a deadline, so that the doctor sees it
     mailed: tuple[Key, ...]
     submission: int
+    attempts: int = 0  # claims since the submission: none, one, or more (2)
+    superseded: Key | None = None  # what the last transition made superfluous, until it is deleted
 
 
 class Account(NamedTuple):
@@ -77,8 +79,9 @@ class World(NamedTuple):
 
 
 def waits(job: Job) -> bool:
-    """A state that waits for somebody has a deadline; every transition sets the one of the state that it enters."""
-    return job.status in ("PENDING", "RUNNING", "DELETING") or job.tier in ("AVAILABLE", "ARCHIVING", "RESTORING")
+    """A state that waits for somebody has a deadline; every transition sets the one of the state that it enters. Ends wait, too:
+    for their news to be told and what they made superfluous to be deleted."""
+    return job.status in ("PENDING", "RUNNING", "DELETING", "FAILED", "CANCELLED") or job.tier != "NONE"
 
 
 def keeps(job: Job | None, key: Key) -> bool:
@@ -117,6 +120,8 @@ LIST = read("lists copies", lambda w: tuple(sorted(k for k in w.store if k[0] ==
 def written(w: World, to: dict[str, Any]) -> World:
     assert w.job
     job = w.job._replace(**to)
+    if to.get("status") == "RUNNING":
+        job = job._replace(attempts=min(2, job.attempts + 1))
     moved = {"status", "tier"} & set(to)
     return w._replace(job=job._replace(rev=fresh(w), due=waits(job)) if moved else job)
 

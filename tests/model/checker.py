@@ -93,8 +93,9 @@ def spend(w: Any, **budgets: int) -> Any:
     return w._replace(left=w.left._replace(**{name: getattr(w.left, name) - n for name, n in budgets.items()}))
 
 
-def sent(w: Any, *messages: tuple[str, Any]) -> Any:
-    return w._replace(messages=w.messages | {(name, False, arg) for name, arg in messages})
+def sent(w: Any, *messages: tuple[str, Any], again: bool = False) -> Any:
+    """With these messages on their way; `again`: they stand in for some that were seen before."""
+    return w._replace(messages=w.messages | {(name, again, arg) for name, arg in messages})
 
 
 def started(w: Any, name: str, arg: Hashable = None, again: bool = False) -> Any:

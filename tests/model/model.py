@@ -40,12 +40,14 @@ def doctor(w: World) -> Iterator[tuple[str, World]]:
     elif w.job and w.job.due:
         repairs: dict[str, list[tuple[str, Any]]] = {
             "NONE": [("annotate", None)],
-            "AVAILABLE": [("archive", None), ("notify", finished(w.job))],
+            "AVAILABLE": [("archive", None)],
             "ARCHIVING": [("archive", None)],
+            "ARCHIVED": [("archive", None)],
             "RESTORING": [("thaw", (w.job.archive, "look"))],
         }
         messages = repairs[w.job.tier]
-        yield f"doctor sends {messages[0][0]}", sent(w, *messages)
+        news = [("notify", finished(w.job))] * (w.job.tier == "AVAILABLE")
+        yield f"doctor sends {messages[0][0]}", sent(sent(w, *news), *messages, again=True)
 
 
 def users(w: World) -> Iterator[tuple[str, World]]:
@@ -166,6 +168,13 @@ SCENARIOS = {
     "restoring, plan flips": Scenario(Budget(flips=1, crashes=1), "RESTORING"),
     "restoring, plan flips twice": Scenario(Budget(flips=2), "RESTORING"),
     "restoring, delete": Scenario(Budget(deletes=1, replies=1), "RESTORING"),
+    "annotate, message lost, no scans": Scenario(Budget(crashes=1, losses=1), scan=False),
+    "annotate, fails, message lost, no scans": Scenario(Budget(crashes=1, losses=1, faults=1), scan=False),
+    "annotate, cancel, message lost, no scans": Scenario(Budget(crashes=1, losses=1, cancels=1), scan=False),
+    "archive, message lost, no scans": Scenario(Budget(crashes=1, losses=1), "AVAILABLE", scan=False, news=True),
+    "restoring, message lost, no scans": Scenario(Budget(crashes=1, losses=1), "RESTORING", scan=False),
+    "plan flips, message lost, no scans": Scenario(Budget(flips=1, crashes=1, losses=1), "AVAILABLE", scan=False),
+    "vault, restoring, message lost, no scans": Scenario(Budget(crashes=1, losses=1), "RESTORING", vault=True, scan=False),
     "vault, plan flips": Scenario(Budget(flips=1, crashes=1), "AVAILABLE", vault=True),
     "without the doctor": Scenario(Budget(flips=1, crashes=1), "AVAILABLE", doctor=False, scan=False),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.model.calls import (
@@ -10,6 +11,7 @@ from tests.model.calls import (
     READ_ACCOUNT,
     READ_JOB,
     Account,
+    Job,
     Key,
     Steps,
     World,
@@ -24,7 +26,7 @@ from tests.model.calls import (
     transact,
     update,
 )
-from tests.model.checker import Call, End, Handler, act, read
+from tests.model.checker import Call, End, Handler, act, read, sent
 
 
 def sweep(listing: Call | None, *known: Key | None) -> Steps:
@@ -51,9 +53,16 @@ def annotate(again: bool, _: Any) -> Steps:
         return End.LOOK  # somebody has a live lease, or it was mine
     if job and job.status in ("COMPLETED", "FAILED"):
         yield send(*[("archive", None)] * (job.status == "COMPLETED"), ("notify", finished(job)))
-    if again or not ended:
+    if again or not ended or (job and job.attempts > 1):
         yield from sweep(LIST)
+    if job and job.status in ("FAILED", "CANCELLED"):
+        yield rest(at(job.rev))
     return End.DONE
+
+
+def rest(where: Callable[[Job], bool]) -> Call:
+    """Nobody waits any more, and nothing is left that the record knows to be superfluous."""
+    return update(where, "rest", due=False, superseded=None)
 
 
 def archive(again: bool, _: Any) -> Steps:
@@ -61,24 +70,32 @@ def archive(again: bool, _: Any) -> Steps:
     archived = None
     if job and (job.tier == "ARCHIVING" or (job.tier == "AVAILABLE" and job.due)):
         account = yield READ_ACCOUNT
+        unsure = again or job.attempts > 1 or job.superseded or job.tier == "ARCHIVING"
         if account.plan == "premium" and job.tier == "ARCHIVING":
             yield update(at(job.rev), tier="AVAILABLE")  # stop whoever is at it
             return End.RETRY
         if account.plan == "premium":
-            if not (yield from transact("premium", job.rev, due=False)):
+            yield from sweep(LIST if unsure else None, job.superseded)
+            if not (yield from transact("premium", job.rev, due=False, superseded=None)):
                 return End.RETRY
         else:
             rev = yield update(at(job.rev), "claim", tier="ARCHIVING")
             if not rev:
                 return End.LOOK
+            yield from sweep(LIST if unsure else None, job.superseded)
             archived = yield copy(("A", rev), lambda w: job.result in w.store, f"copies {job.result} to archive {rev}")
-            if not (archived and (yield from transact("free", rev, tier="ARCHIVED", archive=archived, result=None))):
+            to = {"tier": "ARCHIVED", "archive": archived, "result": None, "superseded": job.result}
+            if not (archived and (yield from transact("free", rev, **to))):
                 yield update(at(rev), tier="AVAILABLE")  # if it is still mine, give it back
                 yield from sweep(None, archived)
                 return End.RETRY
     if archived or (again and job and job.tier == "ARCHIVED"):
-        yield send(("notify", ("archived", (archived or job.archive)[1])))
-    yield from sweep(LIST if again else None, job.result if archived else None)
+        copy_id = archived or job.archive
+        yield send(("notify", ("archived", copy_id[1])))
+        yield from sweep(LIST if again and not archived else None, job.result if archived else job.superseded)
+        yield rest(lambda now: now.tier == "ARCHIVED" and now.archive == copy_id)  # at its rev
+    elif again:
+        yield from sweep(LIST)
     return End.DONE
 
 
@@ -121,8 +138,10 @@ def thaw(again: bool, about: tuple[Key, str]) -> Steps:
         if state != "ready":
             under_way = state or (yield from begin(job))  # failed, expired, or never started
             return End.LOOK if under_way and kind == "look" else End.DONE
+        yield from sweep(None, job.superseded)
         restored = yield copy(("R", job.rev), lambda w: (job.archive, "ready") in w.thaws, f"copies back {job.archive}")
-        if not (restored and (yield update(at(job.rev), tier="AVAILABLE", result=restored, archive=None))):
+        to = {"tier": "AVAILABLE", "result": restored, "archive": None, "superseded": job.archive}
+        if not (restored and (yield update(at(job.rev), **to))):
             return End.RETRY
     if restored or (again and job and job.tier == "AVAILABLE"):
         yield send(("archive", None), ("notify", ("restored", (restored or job.result)[1])))
@@ -164,8 +183,12 @@ def change_plan(_: bool, plan: str) -> Steps:
 
 def retry_job(_: bool, __: Any) -> Steps:
     job = yield READ_JOB
-    if job and job.status == "FAILED" and (yield update(at(job.rev), status="PENDING", submission=job.submission + 100)):
-        yield send(("annotate", None))
+    if (
+        job
+        and job.status == "FAILED"
+        and (yield update(at(job.rev), status="PENDING", submission=job.submission + 100, attempts=0))
+    ):
+        yield act("sends annotate, again", lambda w: sent(w, ("annotate", None), again=True))
     return End.DONE
 
 
@@ -174,7 +197,7 @@ def delete_job(_: bool, __: Any) -> Steps:
     yield update(lambda job: job.status != "DELETING", status="DELETING", tier="NONE")
     job = yield READ_JOB
     if job and job.status == "DELETING":
-        yield from sweep(LIST, job.archive)
+        yield from sweep(LIST, job.archive, job.superseded)
 
         def gone(w: World) -> World:
             return w._replace(job=None, erased=True) if w.job and w.job.status == "DELETING" else w

@@ -18,6 +18,9 @@ QUICK = [
     "annotate without the doctor",
     "archive",
     "restoring, delete",
+    "annotate, message lost, no scans",
+    "archive, message lost, no scans",
+    "vault, restoring, message lost, no scans",
     "vault, plan flips",
     "without the doctor",
 ]
@@ -85,6 +88,22 @@ def no_deadline(_: Any) -> bool:
     return False
 
 
+def only_work_waits(job: Any) -> bool:
+    """Ends are at rest at once, whatever their daemon still has to tell and to delete."""
+    return job.status in ("PENDING", "RUNNING", "DELETING") or job.tier in ("AVAILABLE", "ARCHIVING", "RESTORING")
+
+
+WRITTEN, SENT = calls.written, checker.sent
+
+
+def forget_the_superseded(w: World, to: dict[str, Any]) -> World:
+    return WRITTEN(w, {name: value for name, value in to.items() if name != "superseded"})
+
+
+def as_if_new(w: World, *messages: tuple[str, Any], again: bool = False) -> Any:
+    return SENT(w, *messages)
+
+
 def keep_what_it_points_to(job: Any, key: Key) -> bool:
     """Forgets the copy that the claim is writing just now."""
     return bool(job) and key in (job.result, job.archive)
@@ -116,6 +135,12 @@ BROKEN: dict[str, tuple[Scenario, dict[str, Any], dict[str, Any]]] = {
         Scenario(Budget(crashes=1), doctor=False, scan=False), {}, {"annotate": publish_only_what_i_ended}),
     "a state that waits has a deadline": (
         Scenario(Budget(losses=1)), {"calls.waits": no_deadline}, {}),
+    "an end is no rest before its daemon has told and swept": (
+        Scenario(Budget(crashes=1, losses=1), "AVAILABLE", scan=False), {"calls.waits": only_work_waits}, {}),
+    "the record knows what it made superfluous": (
+        Scenario(Budget(crashes=1, losses=2), "RESTORING", vault=True, scan=False), {"calls.written": forget_the_superseded}, {}),
+    "the doctor's message says that it stands in for another": (
+        Scenario(Budget(crashes=1, losses=1), "AVAILABLE", scan=False), {"model.sent": as_if_new}, {}),
     "who was delivered before looks for what an earlier attempt left": (
         Scenario(Budget(crashes=1), "AVAILABLE", doctor=False, scan=False), {}, {"archive": forget_deliveries}),
 }  # fmt: skip
