@@ -1,0 +1,164 @@
+"""A bare Debian 12 host becomes a healthy GAS node by `site.yml`, and stays one through all that happens to hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import urllib.request
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.local import demo
+from app.local.browser import Browser
+from tests.infra.hosts.host import Host, patience
+from tests.infra.hosts.world import AWS_ON_HOSTS, PORT, World
+
+DAEMONS = ["web", "annotate", "archive", "restore", "thaw", "notify", "doctor"]
+# quicker than in production, or the test would wait
+QUICK = ["--extra-vars", '{"daemon_watchdog_seconds": 6, "daemon_settle_seconds": 2}']
+
+
+@pytest.fixture(scope="module")
+def node(world: World, make: Callable[..., Host]) -> Host:
+    """A host with the least that a cloud's image has."""
+    host = make("node", "127.0.10.1")
+    host.write("/usr/local/bin/aws", AWS_ON_HOSTS.format(endpoint=world.endpoint), 0o755)
+    host.boot()
+    return host
+
+
+def site(world: World, node: Host) -> str:
+    inventory = world.inventory([node], {"node": world.deployment(node, "1.0.0", DAEMONS)})
+    done = world.playbook("site", inventory, *QUICK)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def answer(node: Host, path: str) -> tuple[int, str]:
+    request = urllib.request.Request(f"http://{node.address}:{PORT}{path}", headers={"X-Forwarded-Proto": "https"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answered:
+            return answered.status, answered.read().decode()
+    except OSError as error:
+        return 0, str(error)
+
+
+def well(node: Host) -> bool:
+    active = [node.show(f"gas-{daemon}", "ActiveState") for daemon in DAEMONS]
+    return set(active) == {"active"} and answer(node, "/readyz")[0] == 200
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
+    for _ in patience(seconds):
+        if holds():
+            return
+    raise AssertionError("it did not come to pass")
+
+
+def test_a_bare_host_becomes_a_node(world: World, node: Host) -> None:
+    site(world, node)
+    assert well(node)
+    assert answer(node, "/healthz") == (200, "ok 1.0.0\n")
+    for daemon in DAEMONS:
+        assert node.show(f"gas-{daemon}", "StatusText") == "1.0.0"
+        assert node.show(f"gas-{daemon}", "UnitFileState") == "enabled"
+
+
+def test_a_second_run_changes_nothing(world: World, node: Host) -> None:
+    assert re.search(r"changed=0 .*failed=0", site(world, node))
+
+
+def test_a_whole_journey_runs_through_the_daemons_of_the_host(world: World, node: Host) -> None:
+    """Sign in, upload, annotate, archive, pay, restore, mail: each step is seen, or the demo fails."""
+    addresses = SimpleNamespace(portal=f"http://{node.address}:{PORT}", outbox=world.outbox)
+    assert asyncio.run(demo.play(addresses)) == 0
+
+
+def test_secrets_are_in_no_file_and_no_process_list(world: World, node: Host) -> None:
+    hidden = [world.environment[name] for name in ("GAS_GLOBUS_CLIENT_SECRET", "GAS_STRIPE_SECRET_KEY")]
+    pid = node.show("gas-web", "MainPID")
+    seen = node.run("sh", "-c", f"cat /proc/{pid}/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'; journalctl")
+    seen += node.run("grep", "-rhoF", "-e", hidden[0], "-e", hidden[1], "/etc", "/opt/gas", "/var", check=False)
+    assert "GAS_SECRET=" in seen
+    assert not [secret for secret in hidden if secret in seen]
+    assert node.run("sh", "-c", "stat --format %a /opt/gas/current/etc/*.env").split() == ["600"] * len(DAEMONS)
+
+
+def test_the_log_of_a_job_is_found_over_all_daemons(node: Host) -> None:
+    """As docs/operations.md says: by the job's id, in the journal and in the file that CloudWatch's agent reads."""
+    lines = node.run("journalctl", "--unit=gas-*", "--output=json", "--grep=job_id").splitlines()
+    entries = [(entry["SYSLOG_IDENTIFIER"], json.loads(entry["MESSAGE"])) for entry in map(json.loads, lines)]
+    (job, *_) = [said["job_id"] for who, said in entries if who == "gas-annotate" and said.get("job_id")] or ["none"]
+    assert job != "none", entries
+    shipped = node.run("cat", "/var/log/gas/gas.log").splitlines()
+    assert any(json.loads(line).get("job_id") == job for line in shipped)
+
+
+def test_check_is_silent_about_nothing(node: Host) -> None:
+    """`gas check` as an operator gives it on the host."""
+    here = ["--quiet", "--wait", "--pipe", "--collect", "--uid=gas", "--property=EnvironmentFile=/opt/gas/current/etc/web.env"]
+    seen = node.run("systemd-run", *here, "/opt/gas/current/venv/bin/gas", "check", check=False)
+    assert "wrong" not in seen
+    assert len(re.findall(r"^well", seen, re.MULTILINE)) > 15, seen
+
+
+def test_the_watchdog_ends_a_blocked_daemon_and_it_returns(node: Host) -> None:
+    before = node.show("gas-notify", "MainPID")
+    node.run("kill", "-STOP", before)
+    wait_until(
+        lambda: node.show("gas-notify", "ActiveState") == "active" and node.show("gas-notify", "MainPID") not in (before, "0")
+    )
+    assert "Watchdog timeout" in node.run("journalctl", "--unit=gas-notify")
+
+
+def test_an_annotation_that_runs_is_finished_before_its_daemon_stops(world: World, node: Host) -> None:
+    node.run("systemctl", "set-property", "--runtime", "gas-annotate", "CPUQuota=15%")
+    records = "".join(f"MT\t{1 + n % 16000}\t.\t{'ACGT'[n % 4]}\t{'CGTA'[n % 4]}\t.\t.\t.\n" for n in range(40_000))
+    body = f"##fileformat=VCFv4.2\n##contig=<ID=MT,length=16569>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{records}"
+
+    async def run() -> dict[str, Any]:
+        from aiohttp import ClientSession, CookieJar
+
+        async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:
+            journey = demo.Journey(f"http://{node.address}:{PORT}", world.outbox, Browser(http))
+            page = await journey.browser.get(f"{journey.portal}/login")
+            await journey.browser.send(page, page.forms[-1], email="drain@example.org", name="Drain")
+            page = await journey.browser.get(f"{journey.portal}/annotate")
+            page = await journey.browser.send(page, page.form("/annotate"), name="large.vcf")
+            page = await journey.browser.send(page, page.forms[-1], file=body.encode())
+            journey.job = page.url.rpartition("/")[2]
+
+            async def running() -> str:
+                return "yes" if (await journey.job_now())["status"] == "RUNNING" else ""
+
+            await journey.until("the start", running)
+            stopping = asyncio.create_task(asyncio.to_thread(node.run, "systemctl", "stop", "gas-annotate"))
+            await asyncio.sleep(0)
+            assert (await journey.job_now())["status"] == "RUNNING"
+            await stopping
+            return await journey.job_now()
+
+    job = asyncio.run(run())
+    assert job["status"] == "COMPLETED", job
+    journal = node.run("journalctl", "--unit=gas-annotate", "--output=cat")
+    assert '"draining"' in journal.replace('event": ', "") or "draining" in journal
+    assert node.show("gas-annotate", "Result") == "success"
+    node.run("systemctl", "start", "gas-annotate")
+
+
+def test_a_host_is_a_node_again_after_a_reboot(node: Host) -> None:
+    node.reboot()
+    wait_until(lambda: well(node))
+
+
+def test_what_was_changed_by_hand_is_put_right_and_restarted(world: World, node: Host) -> None:
+    """Also when the run before failed between writing a unit and restarting its daemon."""
+    before = node.show("gas-thaw", "MainPID")
+    node.run("sed", "-i", "s/^TasksMax=.*/TasksMax=7/", "/etc/systemd/system/gas-thaw.service")
+    site(world, node)
+    assert node.show("gas-thaw", "TasksMax") == "128"
+    assert node.show("gas-thaw", "MainPID") != before
