@@ -8,10 +8,10 @@ OPTIONS ?=
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-browser test-infra chaos bench-engine fuzz cost lint format docs clean
+.PHONY: help run demo test test-browser test-infra chaos bench-engine fuzz load load-annotators simulate cost lint format docs clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): setup.cfg pyproject.toml
 	@echo "Installing GAS into $(VENV): about a minute, once."
@@ -60,6 +60,15 @@ lint: $(STAMP)  ## Check style, types and the direction of imports
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
+
+load: $(STAMP)  ## Load-test a stack of its own, checking every result (OPTIONS='--mix everyday --shape spike --users 20')
+	$(BIN)/python -m scripts.load --local $(OPTIONS)
+
+load-annotators: $(STAMP)  ## Publish requests straight to the topic, to measure the annotators alone (OPTIONS='--jobs 50 --rate 5')
+	$(BIN)/python -m scripts.load.annotators $(OPTIONS)
+
+simulate: $(STAMP)  ## Replay a day of jobs through the autoscaling that Terraform has (OPTIONS='--rate 10 --search')
+	$(BIN)/python -m scripts.simulate_fleet $(OPTIONS)
 
 cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/cost.md
 	$(BIN)/python -m scripts.cost
