@@ -72,6 +72,10 @@ class Gene:
             return self.start < first + len(ref) and first <= self.end
         return self.start < first <= self.end
 
+    def removed(self, first: int, ref: bytes) -> bool:
+        """Whether nothing of the gene is left."""
+        return first <= self.start and self.end < first + len(ref)
+
     def edit(self, first: int, ref: bytes, alt: bytes) -> Edit:
         if self.strand == "+":
             return Edit(first - self.start, ref, alt)
@@ -92,7 +96,9 @@ class Contig:
             if not gene.touched(first, old):
                 continue
             about = [gene.name.encode(), gene.transcript.encode(), gene.biotype.encode()]
-            if gene.coding:
+            if gene.removed(first, old):
+                words = [b"transcript_ablation"]
+            elif gene.coding:
                 words, protein = self._coding(gene, gene.edit(first, old, new))
                 about += [gene.strand.encode(), protein, b"%d%b>%b" % (position, ref, alt)]
             else:

@@ -159,6 +159,16 @@ def test_every_possible_substitution(run: Callable, rcrs: reference.Bundle) -> N
     assert wrong == []
 
 
+def test_a_deletion_of_whole_genes(run: Callable, rcrs: reference.Bundle) -> None:
+    """The common deletion, m.8470_13447del, takes ten genes away, and parts of two."""
+    ref = Sequences(rcrs.path(rcrs.fasta)).get("MT", 8468, 13447).decode()
+    info = run(HEADER + f"MT\t8469\t.\t{ref}\t{ref[0]}\t.\t.\t.\n").info(0)
+    assert info["GAS_CSQ"] == "transcript_ablation"
+    told = [entry.split("|")[:2] for entry in info["BCSQ"].split(",")]
+    gone = ["MT-ATP6", "MT-CO3", "MT-TG", "MT-ND3", "MT-TR", "MT-ND4L", "MT-ND4", "MT-TH", "MT-TS2", "MT-TL2"]
+    assert told == [["stop_lost", "MT-ATP8"], *[["transcript_ablation", gene] for gene in gone], ["start_lost", "MT-ND5"]]
+
+
 @pytest.mark.parametrize("name", ["a" * 5000, "../../etc/passwd", "x\ny\t;rm -rf $HOME.vcf", "вариант 变异.vcf", "", "-o"])
 def test_file_names_are_data(child: Callable, tmp_path: Path, name: str) -> None:
     source = tmp_path / "input"
