@@ -8,7 +8,7 @@ OPTIONS ?=
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-browser test-infra chaos bench-engine fuzz load load-annotators simulate cost lint format docs clean
+.PHONY: help run demo test test-browser test-infra chaos bench bench-compare bench-engine fuzz load load-annotators simulate cost lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ $(CHECKOV)/installed:
 chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: half an hour or more
 	GAS_FAULTS=all $(BIN)/pytest -q -n 2 tests/faults
 	$(BIN)/python -m tests.model.model
+
+bench: $(STAMP)  ## Measure daemons, portal, live pages and start-up (OPTIONS='portal --repeat 1 --out before.json')
+	$(BIN)/python -m scripts.bench $(OPTIONS)
+
+bench-compare: $(STAMP)  ## Put two runs of `make bench` side by side (OPTIONS='before.json after.json')
+	$(BIN)/python -m scripts.bench compare $(OPTIONS)
 
 bench-engine: $(STAMP)  ## Measure the engine against the floor: bcftools view to bgzip, in the same run
 	$(BIN)/python scripts/bench_engine.py $(OPTIONS)

@@ -1,0 +1,1 @@
+"""What GAS itself costs, apart from AWS: its processes against an answerer that does next to nothing. See docs/benchmarks.md."""

@@ -1,0 +1,121 @@
+"""Many connections that ask one portal for pages, at next to no cost of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+
+@dataclass
+class Visits:
+    """Latencies in seconds of the answers so far, and what was not a page."""
+
+    latencies: list[float] = field(default_factory=list)
+    refusals: list[bytes] = field(default_factory=list)
+
+    def whole(self) -> Visits:
+        """These visits, if every one got its page."""
+        if self.refusals:
+            raise RuntimeError(f"{len(self.refusals)} answers were no page, the first {self.refusals[0]!r}")
+        return self
+
+    def percentile(self, percent: int) -> float:
+        return statistics.quantiles(self.latencies, n=100)[percent - 1]
+
+
+class Browser(asyncio.Protocol):
+    """One connection. It asks when told to, and tells `done` of each whole answer."""
+
+    def __init__(self, request: bytes, visits: Visits, done: Callable[[Browser], None]) -> None:
+        self.request = request
+        self.visits = visits
+        self.done = done
+        self.buffer = bytearray()
+        self.asked = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def ask(self) -> None:
+        self.asked = time.perf_counter()
+        self.transport.write(self.request)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        end = self.buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head = bytes(self.buffer[:end]).lower()
+        if not head.startswith(b"http/1.1 200"):
+            self.visits.refusals.append(head[:200])
+        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+        if len(self.buffer) >= end + 4 + length:
+            del self.buffer[: end + 4 + length]
+            self.done(self)
+
+
+async def saturate(port: int, requests: list[bytes], connections: int, seconds: float) -> Visits:
+    """Every connection asks again as soon as it is answered; each asks for the next of `requests`, always the same."""
+    visits, until = Visits(), time.perf_counter() + seconds
+    idle = asyncio.Semaphore(0)
+
+    def done(browser: Browser) -> None:
+        now = time.perf_counter()
+        visits.latencies.append(now - browser.asked)
+        if now < until:
+            browser.ask()
+        else:
+            idle.release()
+
+    browsers = await _connect(port, requests, connections, visits, done)
+    for browser in browsers:
+        browser.ask()
+    for _ in browsers:
+        await idle.acquire()
+    for browser in browsers:
+        browser.transport.close()
+    return visits.whole()
+
+
+async def pace(port: int, requests: list[bytes], connections: int, rate: float, seconds: float) -> Visits:
+    """`rate` requests a second in all, each connection in its turn; counted from when it was its turn, whatever went before."""
+    visits, left = Visits(), round(rate * seconds)
+    idle = asyncio.Semaphore(0)
+    due: dict[Browser, list[float]] = {}
+
+    def done(browser: Browser) -> None:
+        visits.latencies.append(time.perf_counter() - due[browser].pop(0))
+        if due[browser]:
+            browser.ask()
+        idle.release()
+
+    browsers = await _connect(port, requests, connections, visits, done)
+    due |= {browser: [] for browser in browsers}
+    began = time.perf_counter()
+    for number in range(left):
+        turn = began + number / rate
+        if (wait := turn - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        browser = browsers[number % connections]
+        due[browser].append(turn)
+        if len(due[browser]) == 1:
+            browser.ask()
+    for _ in range(left):
+        await idle.acquire()
+    for browser in browsers:
+        browser.transport.close()
+    return visits.whole()
+
+
+async def _connect(
+    port: int, requests: list[bytes], connections: int, visits: Visits, done: Callable[[Browser], None]
+) -> list[Browser]:
+    loop = asyncio.get_running_loop()
+    browsers = [Browser(requests[number % len(requests)], visits, done) for number in range(connections)]
+    for browser in browsers:
+        await loop.create_connection(lambda browser=browser: browser, "127.0.0.1", port)  # type: ignore[misc]
+    return browsers
