@@ -74,9 +74,10 @@ class Settings(BaseSettings):
     expedited_look_seconds: int = Field(60, description="Time between two looks at an Expedited retrieval.")
     standard_look_seconds: int = Field(900, le=900, description="Time between two looks at a Standard retrieval.")
     patience: dict[str, int] = Field(
-        {}, description="Seconds until a waiting job is overdue, as JSON by state, instead of the defaults."
+        {}, description="Seconds until a waiting job (or ACCOUNT) is overdue, as JSON by state, instead of the defaults."
     )
     doctor_seconds: int = Field(120, description="Time between two runs of the doctor.")
+    doctor_full_seconds: int = Field(86_400, description="Time between two of its full looks, which scan and list everything.")
     page_jobs: int = Field(100, description="Jobs that one message of a change of plan walks.")
 
     mail_from: str = Field("gas@localhost", description="Sender of all mail, an identity verified in SES.")

@@ -13,7 +13,7 @@ from app.aws.archives import Damaged, Retrieval, Started, tolerated
 from app.aws.clients import code
 from app.aws.objects import CHECKSUM, MISSING, Bucket, Gone, Stored
 from app.domain.jobs import Job, Speed
-from app.domain.keys import archive_key, archive_prefix
+from app.domain.keys import Owner, archive_key, archive_prefix
 
 COPY_LIMIT = 5 << 30
 """S3 copies up to 5 GiB in one call."""
@@ -67,6 +67,10 @@ class S3Archive:
 
     def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
         return self.bucket.list(archive_prefix(user_id, job_id))
+
+    async def inventory(self) -> AsyncIterator[tuple[str, Owner]]:
+        return
+        yield
 
     async def _restore(self, job: Job, speed: Speed) -> None:
         request = {"Days": self.restored_days, "GlacierJobParameters": {"Tier": speed}}

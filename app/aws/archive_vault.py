@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import csv
 import hashlib
 import io
 import tempfile
@@ -18,6 +19,7 @@ from app.aws.archives import Damaged, Retrieval, Started, tolerated
 from app.aws.clients import code
 from app.aws.objects import CHUNK, Bucket, Gone
 from app.domain.jobs import Job, Speed
+from app.domain.keys import Owner, archive_label, labelled
 
 MIB = 1 << 20
 PART = 64 * MIB
@@ -42,7 +44,7 @@ class VaultArchive:
                 return None
             with path.open("rb") as file:
                 send = self._send_whole if size <= self.part_bytes else self._send_parts
-                return await send(file, f"{job.user_id}/{job.job_id}/{rev}")
+                return await send(file, archive_label(job.user_id, job.job_id, rev))
 
     async def start(self, job: Job, speed: Speed) -> Started:
         request = {
@@ -88,6 +90,18 @@ class VaultArchive:
         return
         yield
 
+    async def inventory(self) -> AsyncIterator[tuple[str, Owner]]:
+        told = await self._newest_inventory()
+        with tolerated("ResourceNotFoundException"):  # a new vault has not been counted yet
+            await self.glacier.initiate_job(**self._where, jobParameters={"Type": "inventory-retrieval", "Format": "CSV"})
+        if told is None:
+            return
+        answer = await self.glacier.get_job_output(**self._where, jobId=told)
+        async for line in answer["body"].iter_lines():
+            for archive, label, *_ in csv.reader([line.decode()]):
+                if owner := labelled(label):
+                    yield archive, owner
+
     @property
     def _where(self) -> dict[str, str]:
         return {"accountId": "-", "vaultName": self.vault}
@@ -98,6 +112,17 @@ class VaultArchive:
         with tolerated("ResourceNotFoundException"):
             return await self.glacier.describe_job(**self._where, jobId=retrieval)
         return None
+
+    async def _newest_inventory(self) -> str | None:
+        """Id of the job that told the newest count; jobs are forgotten after a day."""
+        found: list[tuple[str, str]] = []
+        at: dict[str, str] = {}
+        while True:
+            answer = await self.glacier.list_jobs(**self._where, completed="true", statuscode="Succeeded", **at)
+            found += [(job["CompletionDate"], job["JobId"]) for job in answer["JobList"] if job["Action"] == "InventoryRetrieval"]
+            if not answer.get("Marker"):
+                return max(found)[1] if found else None
+            at = {"marker": answer["Marker"]}
 
     async def _send_whole(self, file: BinaryIO, description: str) -> str:
         body = await asyncio.to_thread(file.read)

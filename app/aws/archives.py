@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.clients import code
 from app.domain.jobs import Job, Speed
+from app.domain.keys import Owner
 
 
 class Retrieval(Enum):
@@ -56,6 +57,12 @@ class Archive(Protocol):
 
     def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
         """Archive ids of one job, where the backend can list them (a vault can't)."""
+
+    def inventory(self) -> AsyncIterator[tuple[str, Owner]]:
+        """Every archive of a backend that can't list them, and whose it is, as it was counted last; asks for a new count.
+
+        A vault counts once a day, and takes hours to tell: what comes was asked for by an earlier call, and may be gone since.
+        """
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from enum import StrEnum
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 USER_ID = re.compile(UUID)
 JOB_ID = re.compile(UUID)
+_LABEL = re.compile(rf"({UUID})/({UUID})/(\d+)")
 _COPY = re.compile(rf"(results|archive)/({UUID})/({UUID})/(\d+)/[a-z.]+")
 
 
@@ -41,6 +42,11 @@ def archive_key(user_id: str, job_id: str, rev: int) -> str:
     return f"{archive_prefix(user_id, job_id)}{rev}/{Output.RESULT}"
 
 
+def archive_label(user_id: str, job_id: str, rev: int) -> str:
+    """What a vault, which makes its own ids, is told about an archive."""
+    return f"{user_id}/{job_id}/{rev}"
+
+
 @dataclass(frozen=True)
 class Owner:
     user_id: str
@@ -52,3 +58,9 @@ def owner(key: str) -> Owner | None:
     """Whose copy this is, read from its key; None for a key that this scheme did not make."""
     match = _COPY.fullmatch(key)
     return Owner(match[2], match[3], int(match[4])) if match else None
+
+
+def labelled(label: str) -> Owner | None:
+    """Whose archive this is, read from what the vault was told about it; None for what GAS did not put there."""
+    match = _LABEL.fullmatch(label)
+    return Owner(match[1], match[2], int(match[3])) if match else None

@@ -13,6 +13,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aiobotocore.session import get_session
@@ -33,11 +34,23 @@ class Refused(Exception):
 
 @dataclass
 class Retrieval:
+    """Of one archive, or with an empty `archive` of the vault's inventory."""
+
+    vault: str
     archive: str
     description: str
     topic: str
     tier: str
     status: str = "InProgress"
+    completed: str = ""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a vault knows of an archive besides its bytes."""
+
+    vault: str
+    description: str
 
 
 @dataclass
@@ -49,7 +62,9 @@ class Vault:
     failing: int = 0
     refusing: str = ""
     archives: dict[str, bytes] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)  # kept of archives that are gone, as in an inventory
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    uploading: dict[str, Label] = field(default_factory=dict)
     retrievals: dict[str, Retrieval] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -57,7 +72,7 @@ class Vault:
         return web.Response(status=201)
 
     async def store(self, request: web.Request) -> web.Response:
-        return self._keep(_checked(request, await request.read()))
+        return self._keep(_checked(request, await request.read()), _label(request))
 
     async def delete(self, request: web.Request) -> web.Response:
         if self.archives.pop(request.match_info["archive"], None) is None:
@@ -66,7 +81,7 @@ class Vault:
 
     async def begin(self, request: web.Request) -> web.Response:
         upload = secrets.token_urlsafe(32)
-        self.uploads[upload] = {}
+        self.uploads[upload], self.uploading[upload] = {}, _label(request)
         return web.Response(status=201, headers={"x-amz-multipart-upload-id": upload})
 
     async def part(self, request: web.Request) -> web.Response:
@@ -80,7 +95,7 @@ class Vault:
         if len(body) != int(request.headers["x-amz-archive-size"]):
             raise Refused(400, "InvalidParameterValueException")
         del self.uploads[request.match_info["upload"]]
-        return self._keep(_checked(request, body))
+        return self._keep(_checked(request, body), self.uploading.pop(request.match_info["upload"]))
 
     async def abort(self, request: web.Request) -> web.Response:
         self.uploads.pop(request.match_info["upload"], None)
@@ -88,25 +103,35 @@ class Vault:
 
     async def initiate(self, request: web.Request) -> web.Response:
         wanted = json.loads(await request.read())
-        if wanted["ArchiveId"] not in self.archives:
+        archive, tier = wanted.get("ArchiveId", ""), wanted.get("Tier", "Standard")
+        if wanted["Type"] == "archive-retrieval" and archive not in self.archives:
             raise Refused(404, "ResourceNotFoundException")
-        if wanted["Tier"] == self.refusing:
+        if tier == self.refusing:
             raise Refused(503, "InsufficientCapacityException")
         number = secrets.token_urlsafe(32)
         self.retrievals[number] = Retrieval(
-            wanted["ArchiveId"], wanted.get("Description", ""), wanted.get("SNSTopic", ""), wanted["Tier"]
+            request.match_info["vault"], archive, wanted.get("Description", ""), wanted.get("SNSTopic", ""), tier
         )
         task = asyncio.create_task(self._retrieve(number))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return web.Response(status=202, headers={"x-amz-job-id": number})
 
+    async def jobs(self, request: web.Request) -> web.Response:
+        vault, status = request.match_info["vault"], request.query.get("statuscode")
+        found = [
+            self._described(number)
+            for number, one in self.retrievals.items()
+            if one.vault == vault and status in (None, one.status)
+        ]
+        return web.json_response({"JobList": found, "Marker": None})
+
     async def describe(self, request: web.Request) -> web.Response:
         return web.json_response(self._described(request.match_info["retrieval"]))
 
     async def output(self, request: web.Request) -> web.Response:
         found = self._retrieval(request.match_info["retrieval"])
-        body = self.archives.get(found.archive)
+        body = self.archives.get(found.archive) if found.archive else self._inventory(found.vault)
         if found.status != "Succeeded" or body is None:
             raise Refused(400 if body else 404, "InvalidParameterValueException" if body else "ResourceNotFoundException")
         return web.Response(body=body, headers={"x-amz-sha256-tree-hash": calculate_tree_hash(io.BytesIO(body))})
@@ -116,12 +141,19 @@ class Vault:
         found = self.retrievals[number]
         self.failing -= (failed := self.failing > 0)
         found.status = "Failed" if failed else "Succeeded"
+        found.completed = datetime.now(UTC).isoformat()
         if found.topic:
             await self.notify(found.topic, self._described(number))
 
-    def _keep(self, body: bytes) -> web.Response:
+    def _inventory(self, vault: str) -> bytes:
+        """Everything that was ever put into the vault: a count a day old names what is gone."""
+        lines = ["ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash"]
+        lines += [f"{name},{label.description},,," for name, label in self.labels.items() if label.vault == vault]
+        return "\r\n".join(lines).encode()
+
+    def _keep(self, body: bytes, label: Label) -> web.Response:
         archive = secrets.token_urlsafe(96)
-        self.archives[archive] = body
+        self.archives[archive], self.labels[archive] = body, label
         return web.Response(status=201, headers={"x-amz-archive-id": archive})
 
     def _upload(self, request: web.Request) -> dict[int, bytes]:
@@ -138,8 +170,9 @@ class Vault:
         found = self._retrieval(number)
         body = self.archives.get(found.archive, b"")
         return {
-            "Action": "ArchiveRetrieval",
-            "ArchiveId": found.archive,
+            "Action": "ArchiveRetrieval" if found.archive else "InventoryRetrieval",
+            "ArchiveId": found.archive or None,
+            "CompletionDate": found.completed or None,
             "JobId": number,
             "JobDescription": found.description,
             "StatusCode": found.status,
@@ -147,6 +180,10 @@ class Vault:
             "Tier": found.tier,
             "SHA256TreeHash": calculate_tree_hash(io.BytesIO(body)) if body else None,
         }
+
+
+def _label(request: web.Request) -> Label:
+    return Label(request.match_info["vault"], request.headers.get("x-amz-archive-description", ""))
 
 
 def _checked(request: web.Request, body: bytes) -> bytes:
@@ -176,6 +213,7 @@ def create_app(vault: Vault) -> web.Application:
             web.post(f"{root}/multipart-uploads/{{upload}}", vault.complete),
             web.delete(f"{root}/multipart-uploads/{{upload}}", vault.abort),
             web.post(f"{root}/jobs", vault.initiate),
+            web.get(f"{root}/jobs", vault.jobs),
             web.get(f"{root}/jobs/{{retrieval}}", vault.describe),
             web.get(f"{root}/jobs/{{retrieval}}/output", vault.output),
         ]

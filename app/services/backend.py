@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from app.aws.accounts import PATIENCE as PLAN_PATIENCE
 from app.aws.accounts import Accounts
 from app.aws.archive_s3 import S3Archive
 from app.aws.archive_vault import VaultArchive
@@ -63,7 +64,13 @@ async def backend(settings: Settings, *, mail: bool = False) -> AsyncIterator[Ba
                 patience(PATIENCE, settings.lease_seconds, settings.patience),
                 clock,
             ),
-            accounts=Accounts(aws["dynamodb"], tables["accounts"], settings.overdue_shards, clock),
+            accounts=Accounts(
+                aws["dynamodb"],
+                tables["accounts"],
+                settings.overdue_shards,
+                clock,
+                settings.patience.get("ACCOUNT", PLAN_PATIENCE),
+            ),
             inputs=Bucket(aws["s3"], buckets["inputs"]),
             results=results,
             archive=VaultArchive(aws["glacier"], settings.vault, results, settings.topic_arns["retrievals"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,6 +29,8 @@ from app.services.copies import sweep
 from app.settings import Settings
 
 log = structlog.get_logger()
+GRACE = 3
+"""Seconds after which what looked wrong in a scan is looked at again before it is told."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,16 @@ async def examine(backend: Backend, *, repair: bool, full: bool = False) -> Asyn
             yield finding
         async for finding in _orphans(backend, repair):
             yield finding
+        if repair:
+            await _sweep_inventory(backend)
 
 
 async def examine_regularly(settings: Settings, every: int) -> None:
-    """Looks and repairs every so many seconds until SIGTERM."""
+    """Looks and repairs every so many seconds until SIGTERM; the first look and then one a day is a full one."""
     stop, metrics = asyncio.Event(), Metrics("doctor")
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    next_full = 0.0
     async with backend(settings) as opened:
         watchdog = asyncio.create_task(systemd.feed_watchdog())
         systemd.ready()
@@ -83,10 +89,13 @@ async def examine_regularly(settings: Settings, every: int) -> None:
             metrics.add(Metric.VIOLATIONS, 0)
             metrics.add(Metric.REPAIRS, 0)
             try:
-                async for finding in examine(opened, repair=True):
+                full = time.monotonic() >= next_full
+                async for finding in examine(opened, repair=True, full=full):
                     log.warning("finding", **finding.as_dict())
                     metrics.add(Metric.VIOLATIONS)
                     metrics.add(Metric.REPAIRS, bool(finding.repaired))
+                if full:
+                    next_full = time.monotonic() + settings.doctor_full_seconds
             except Exception:
                 # AWS had a bad moment: the next look is a few minutes away
                 log.exception("look failed")
@@ -182,20 +191,36 @@ REPAIRS: dict[Status | Tier, Callable[[Backend, Job], Awaitable[str]]] = {
 
 async def _scan(backend: Backend) -> AsyncIterator[Finding]:
     """What the index can't show: records that wait without a deadline, and tiers that the plan does not allow."""
-    async for job in backend.jobs.scan():
-        account = await backend.accounts.get(job.user_id)
-        plan = account.plan if account and account.deadline is None else None
-        state = _state(job)
-        problems = {
-            "waits without a deadline": state in WAITING - RESTING and not job.deadline,
-            "free, and its result is kept": plan is Plan.FREE and state is Tier.AVAILABLE and not job.deadline,
-            "premium, and its result is archived": plan is Plan.PREMIUM and state is Tier.ARCHIVED,
-            "no account": account is None,
-            "mail marked, and not sent": job.mailed != job.sent,
-        }
-        for problem, found in problems.items():
-            if found:
-                yield Finding(problem, job.user_id, job.job_id, f"{job.status}/{job.tier}")
+    suspects = [(job.user_id, job.job_id) async for job in backend.jobs.scan() if await _problems(backend, job)]
+    if suspects:
+        await asyncio.sleep(GRACE)  # who is at work, as at a mail that is marked and about to be sent, may finish
+    for user_id, job_id in suspects:
+        if job := await backend.jobs.get(user_id, job_id):
+            for problem in await _problems(backend, job):
+                yield Finding(problem, user_id, job_id, f"{job.status}/{job.tier}")
+
+
+async def _problems(backend: Backend, job: Job) -> list[str]:
+    account = await backend.accounts.get(job.user_id)
+    plan = account.plan if account and account.deadline is None else None
+    state = _state(job)
+    problems = {
+        "waits without a deadline": state in WAITING - RESTING and not job.deadline,
+        "free, and its result is kept": plan is Plan.FREE and state is Tier.AVAILABLE and not job.deadline,
+        "premium, and its result is archived": plan is Plan.PREMIUM and job.tier is Tier.ARCHIVED and not job.deadline,
+        "no account": account is None,
+        "mail marked, and not sent": job.mailed != job.sent,
+    }
+    return [problem for problem, found in problems.items() if found]
+
+
+async def _sweep_inventory(backend: Backend) -> None:
+    """Deletes archives that no record needs and that only an inventory can name: of attempts that died before they recorded one.
+
+    They are no findings: an inventory also names what has been deleted since it was made.
+    """
+    async for archive, who in backend.archive.inventory():
+        await sweep(backend, who.user_id, who.job_id, archive, rev=who.rev)
 
 
 async def _orphans(backend: Backend, repair: bool) -> AsyncIterator[Finding]:

@@ -16,8 +16,8 @@ from app.aws.archive_vault import MIB, VaultArchive
 from app.aws.archives import Damaged, Retrieval
 from app.aws.objects import Gone
 from app.domain.jobs import Job, Speed
-from app.domain.keys import Output, archive_key, output_key
-from app.local.vault import Vault
+from app.domain.keys import Output, Owner, archive_key, output_key
+from app.local.vault import Label, Vault
 from app.services.backend import Backend
 
 both_backends = pytest.mark.parametrize("archive_backend", ["s3", "glacier"], indirect=True)
@@ -186,6 +186,18 @@ async def test_what_a_vault_damaged_is_never_recorded(gas: Backend, vault: Vault
     with pytest.raises(Damaged):
         await gas.archive.bring_back(job, "results/back")
     assert await gas.results.head("results/back") is None
+
+
+@pytest.mark.parametrize("archive_backend", ["glacier"], indirect=True)
+async def test_an_inventory_names_every_archive_and_whose_it_is(gas: Backend, vault: Vault) -> None:
+    jobs = [await archived(gas, b"x" * size) for size in (1, 2)]
+    vault.labels["theirs"] = Label("another vault", "")
+    vault.labels["foreign"] = Label(str(gas.settings.vault), 'a "backup", of somebody')
+    assert [one async for one in gas.archive.inventory()] == []  # asked for, and told the next time
+    while not any(one.status == "Succeeded" for one in vault.retrievals.values()):
+        await asyncio.sleep(0.01)
+    told = {archive: owner async for archive, owner in gas.archive.inventory()}
+    assert told == {str(job.archive): Owner(job.user_id, job.job_id, 5) for job in jobs}
 
 
 async def test_a_damaged_copy_is_never_recorded(gas: Backend) -> None:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from app import topology
+from app.domain.jobs import Job
+from app.local.vault import Vault
 from app.services.backend import backend
 from app.services.doctor import examine
 from app.settings import Settings
@@ -32,7 +34,8 @@ WAITS = {
     "GAS_EXPEDITED_LOOK_SECONDS": "1",
     "GAS_STANDARD_LOOK_SECONDS": "1",
     "GAS_DRAIN_SECONDS": "5",
-    "GAS_PATIENCE": '{"PENDING": 6, "AVAILABLE": 6, "RESTORING": 6, "DELETING": 3}',
+    "GAS_PATIENCE": '{"PENDING": 6, "AVAILABLE": 6, "RESTORING": 6, "DELETING": 3, "FAILED": 4, "CANCELLED": 4, "ARCHIVED": 4, '
+    '"ACCOUNT": 6}',
     "GAS_MAIL_FROM": "gas@example.org",
 }
 
@@ -49,7 +52,9 @@ class Daemon:
     deaths: int = 0
 
     def __post_init__(self) -> None:
-        self.proxy = Proxy(self.environment["AWS_ENDPOINT_URL"], self.kill)
+        self.proxy = Proxy(
+            self.environment["AWS_ENDPOINT_URL"], self.kill, vault=self.environment.get("AWS_ENDPOINT_URL_GLACIER", "")
+        )
 
     @property
     def log(self) -> Path:
@@ -61,7 +66,8 @@ class Daemon:
 
     async def keep(self) -> None:
         """Runs the process, and again whenever it dies, until cancelled."""
-        environment = {**self.environment, "AWS_ENDPOINT_URL": self.proxy.url, "TMPDIR": str(self.folder)}
+        here = {name: self.proxy.url for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_GLACIER")}
+        environment = {**self.environment, **here, "TMPDIR": str(self.folder)}
         command = [sys.executable, "-m", "app.cli", "worker", self.verb]
         with self.log.open("ab") as log:
             while True:
@@ -77,8 +83,11 @@ class Daemon:
 
 @dataclass
 class Lane:
+    """`vault` is there where results are archived to one."""
+
     service: Service
     daemons: dict[str, Daemon]
+    vault: Vault | None = None
 
     async def quiet(self) -> bool:
         """Nothing waits in any queue, in flight and delayed included."""
@@ -92,6 +101,15 @@ class Lane:
     async def repair(self, *, full: bool = False) -> list[str]:
         return [str(finding) async for finding in examine(self.service.gas, repair=True, full=full)]
 
+    async def archived(self, job: Job) -> list[str]:
+        """What the vault has of this job, after the doctor has gone through its inventory."""
+        if not self.vault:
+            return []
+        for _ in range(2):  # the first asks for what the second reads
+            await self.repair(full=True)
+            await asyncio.sleep(0.1)
+        return sorted(name for name in self.vault.archives if f"/{job.job_id}/" in self.vault.labels[name].description)
+
     async def dead_letters(self) -> list[str]:
         return [body for queue in self.service.gas.settings.queue_urls for body in await self.service.dead(queue)]
 
@@ -101,11 +119,14 @@ class Lane:
 
 
 @asynccontextmanager
-async def lane(aws: dict[str, Any], folder: Path, verbs: Iterable[str], *, lease: int = 2) -> AsyncIterator[Lane]:
+async def lane(
+    aws: dict[str, Any], folder: Path, verbs: Iterable[str], *, lease: int = 2, vault: Vault | None = None
+) -> AsyncIterator[Lane]:
     """A deployment whose `verbs` are processes; yields when each of them polls. With a `lease` above the visibility (3),
     a message of a dead daemon comes back before its lease has run out."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = await topology.create(aws, f"f{uuid.uuid4().hex[:10]}", retention=1) | WAITS | {"GAS_LEASE_SECONDS": str(lease)}
+    environment["GAS_ARCHIVE_BACKEND"] = "glacier" if vault else "s3"
     await aws["sesv2"].create_email_identity(EmailIdentity=WAITS["GAS_MAIL_FROM"])
     daemons = {verb: Daemon(verb, {**os.environ, **environment}, folder) for verb in verbs}
     async with AsyncExitStack() as stack:
@@ -118,7 +139,7 @@ async def lane(aws: dict[str, Any], folder: Path, verbs: Iterable[str], *, lease
         try:
             for daemon in daemons.values():
                 await asyncio.wait_for(daemon.proxy.polled.wait(), 60)
-            yield Lane(Service(gas, aws), daemons)
+            yield Lane(Service(gas, aws), daemons, vault)
         finally:
             for task in kept:
                 task.cancel()

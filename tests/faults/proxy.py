@@ -76,7 +76,15 @@ THROTTLED = {
     "s3": (503, "SlowDown"),
     "sns": (400, "Throttling"),
     "ses": (429, "TooManyRequestsException"),
+    "glacier": (400, "ThrottlingException"),
 }
+GLACIER_OPERATIONS = (
+    (r"POST .*/archives", "UploadArchive"),
+    (r"DELETE .*/archives/[^/]+", "DeleteArchive"),
+    (r"POST .*/jobs", "InitiateJob"),
+    (r"GET .*/jobs/[^/]+", "DescribeJob"),
+    (r"GET .*/jobs/[^/]+/output", "GetJobOutput"),
+)
 S3_OPERATIONS = (
     ("GET", "?list-type", "ListObjectsV2"),
     ("POST", "?delete", "DeleteObjects"),
@@ -98,6 +106,7 @@ class Proxy:
     chance: random.Random = field(default_factory=random.Random)
     rules: list[Rule] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    vault: str = ""  # where calls of Glacier go
     url: str = ""
     polled: asyncio.Event = field(default_factory=asyncio.Event)  # the process is up
     _counts: Counter[str] = field(default_factory=Counter)
@@ -162,7 +171,8 @@ class Proxy:
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:
         assert self._session
         headers = CIMultiDict((name, value) for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP)
-        target = URL(self.upstream + request.raw_path, encoded=True)
+        upstream = self.vault if _service(request) == "glacier" else self.upstream
+        target = URL(upstream + request.raw_path, encoded=True)
         async with self._session.request(request.method, target, headers=headers, data=body, allow_redirects=False) as said:
             kept = CIMultiDict((name, value) for name, value in said.headers.items() if name.lower() not in HOP_BY_HOP)
             if request.method == "HEAD" and "Content-Length" in said.headers:
@@ -201,16 +211,24 @@ async def serving(proxy: Proxy) -> AsyncIterator[Proxy]:
 
 def operation_of(request: web.Request, body: bytes) -> str:
     """`service.Operation`, from what every signed call to AWS carries."""
-    scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request", request.headers.get("Authorization", ""))
-    service = scope[1] if scope else "unsigned"
+    service = _service(request)
     if target := request.headers.get("X-Amz-Target"):
         return f"{service}.{target.rpartition('.')[2]}"
     if service == "s3":
         return f"s3.{_s3_operation(request)}"
     if service == "ses":
         return "ses.SendEmail" if request.path.endswith("/outbound-emails") else f"ses.{request.method}"
+    if service == "glacier":
+        said = f"{request.method} {request.path}"
+        return f"glacier.{next((name for form, name in GLACIER_OPERATIONS if re.fullmatch(form, said)), request.method)}"
     action = parse_qs(body.decode(errors="replace")).get("Action")
     return f"{service}.{action[0] if action else f'{request.method} {request.path}'}"
+
+
+def _service(request: web.Request) -> str:
+    """The service that a call is signed for."""
+    scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request", request.headers.get("Authorization", ""))
+    return scope[1] if scope else "unsigned"
 
 
 def _s3_operation(request: web.Request) -> str:

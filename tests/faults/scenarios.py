@@ -152,7 +152,7 @@ async def problems(lane: Lane, jobs: list[Job], *, mails_lost: int = 0) -> list[
     found = [str(one) for one in findings if one not in unsent] + [str(one) for one in unsent[mails_lost:]]
     for job in jobs:
         expected = sorted(filter(None, (job.result, job.index, job.summary, job.archive)))
-        if (copies := sorted(await lane.service.copies(job))) != expected:
+        if (copies := sorted(await lane.service.copies(job) + await lane.archived(job))) != expected:
             found.append(f"copies {copies}, the record has {expected}")
         if (mails := mails_about(job)).total() > len(job.mailed):
             found.append(f"mails {dict(mails)} about {job.job_id}, which has {sorted(job.mailed)}")

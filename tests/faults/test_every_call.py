@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from app.local.vault import Vault
 from tests.faults.lanes import Lane, lane, seeded
 from tests.faults.proxy import Call, Fault, Rule
 from tests.faults.scenarios import SCENARIOS, Scenario, at_rest, problems
@@ -26,6 +27,9 @@ SAMPLE = 10
 """Faults a daemon, unless all are asked for."""
 
 SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))
+
+LANES = [(verb, "s3") for verb in VERBS] + [(verb, "glacier") for verb in ("archive", "restore", "thaw")]
+"""Daemons, and the archive that they work with: the vault for those that speak to it."""
 
 TIMED = {"sqs.ChangeMessageVisibility", "sqs.GetQueueAttributes", "sqs.GetQueueUrl"}
 """Heartbeats come when they come, and the others belong to the start."""
@@ -48,10 +52,11 @@ async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list
     return [call for call in proxy.calls if call.operation not in TIMED]
 
 
-@pytest.mark.parametrize("verb", VERBS)
-async def test_a_fault_at_every_call(verb: str, aws: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("verb", "backend"), LANES)
+async def test_a_fault_at_every_call(verb: str, backend: str, aws: dict[str, Any], vault: Vault, tmp_path: Path) -> None:
     cases: list[tuple[Scenario, Rule]] = []
     missed, failures = list[str](), list[str]()
+    archives = vault if backend == "glacier" else None
 
     async def watch(here: Lane) -> None:
         for scenario in SCENARIOS:
@@ -77,16 +82,16 @@ async def test_a_fault_at_every_call(verb: str, aws: dict[str, Any], tmp_path: P
 
     async def work(lease: int) -> None:
         while waiting:
-            async with lane(aws, tmp_path / uuid.uuid4().hex, [verb], lease=lease) as here:
+            async with lane(aws, tmp_path / uuid.uuid4().hex, [verb], lease=lease, vault=archives) as here:
                 await work_in(here)
 
-    async with lane(aws, tmp_path / "watched", [verb]) as watched:
+    async with lane(aws, tmp_path / "watched", [verb], vault=archives) as watched:
         await watch(watched)
         waiting = list(cases)
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(work_in(watched))
             for lease in LEASES:
                 lanes.create_task(work(lease))
-    print(f"{verb}: {len(cases)} faults, {len(failures)} failures, not reached: {missed}")
+    print(f"{verb}, {backend}: {len(cases)} faults, {len(failures)} failures, not reached: {missed}")
     assert not failures, "\n\n".join(failures)
     assert len(missed) <= len(cases) // 4, missed

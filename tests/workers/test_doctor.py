@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, State, Status, Tier, Trigger
 from app.domain.messages import AnyMessage, ArchiveDue, JobFinished, JobRequested, PlanChanged, RetrievalLook
+from app.local.vault import Vault
 from app.services.backend import Backend
 from app.services.doctor import Finding, examine
 from tests.workers.conftest import Service
@@ -115,6 +117,17 @@ async def test_an_orphan_is_deleted_and_what_is_needed_stays(service: Service) -
     findings = await examined(service.gas, full=True)
     assert [(finding.kind, finding.detail) for finding in findings] == [("orphan", orphan)]
     assert await service.copies(job) == [job.result]
+
+
+@pytest.mark.parametrize("archive_backend", ["glacier"], indirect=True)
+async def test_an_archive_that_nobody_recorded_is_found_by_the_inventory_of_the_vault(service: Service, vault: Vault) -> None:
+    job = await service.in_archive(await service.account())
+    left = await service.gas.archive.store(replace(await service.completed(await service.account()), rev=9), 9)
+    assert set(vault.archives) == {job.archive, left}
+    for _ in range(2):  # the first look asks for the inventory that the second reads
+        assert await examined(service.gas, full=True) == []
+        await asyncio.sleep(0.2)
+    assert set(vault.archives) == {job.archive}
 
 
 async def test_a_mark_without_a_mail_is_told(service: Service) -> None:

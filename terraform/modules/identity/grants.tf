@@ -25,7 +25,7 @@ locals {
   }
   consuming = { for consumer, statements in local.consume : consumer => merge(statements...) }
 
-  # what the archive's methods (store, look, start, bring_back, delete) call, by backend
+  # what the archive's methods (store, look, start, bring_back, delete, inventory) call, by backend
   archive = {
     s3 = {
       store = {
@@ -41,7 +41,8 @@ locals {
         LookAtArchive = { actions = ["s3:GetObject"], resources = local.archived }
         WriteResults  = { actions = ["s3:AbortMultipartUpload", "s3:PutObject"], resources = local.results }
       }
-      delete = { DeleteArchives = { actions = ["s3:DeleteObject"], resources = local.archived } }
+      delete    = { DeleteArchives = { actions = ["s3:DeleteObject"], resources = local.archived } }
+      inventory = {}
     }
     glacier = {
       store = {
@@ -61,6 +62,12 @@ locals {
         WriteResults  = { actions = ["s3:AbortMultipartUpload", "s3:PutObject"], resources = local.results }
       }
       delete = { DeleteArchives = { actions = ["glacier:DeleteArchive"], resources = local.vault } }
+      inventory = {
+        ReadInventory = {
+          actions   = ["glacier:GetJobOutput", "glacier:InitiateJob", "glacier:ListJobs"]
+          resources = local.vault
+        }
+      }
     }
   }[var.archive.backend]
   vault = var.archive.vault_arn[*]
@@ -110,7 +117,7 @@ locals {
     })
 
     # it reads all records, sends again what moves those that are overdue, and sweeps
-    doctor = merge(local.archive.delete, {
+    doctor = merge(local.archive.delete, local.archive.inventory, {
       Jobs = {
         actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
         resources = local.jobs
