@@ -113,7 +113,8 @@ def _restored(request: web.Request, job: Job) -> tuple[int, int] | None:
     if job.tier is not Tier.RESTORING or not job.speed or not job.deadline:
         return None
     backend, (least, most) = request.app[BACKEND], RETRIEVAL_TIMES[job.speed]
-    began = job.deadline - 1000 * min(RETRIEVAL_PATIENCE[job.speed], backend.jobs.patience[Tier.RESTORING])
+    patience = min(RETRIEVAL_PATIENCE[job.speed], backend.jobs.patience[Tier.RESTORING])
+    began = min(job.deadline - 1000 * patience, backend.now())
     return (began + 1000 * least, began + 1000 * most) if began + 1000 * most + LATE > backend.now() else None
 
 

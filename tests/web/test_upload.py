@@ -39,6 +39,7 @@ NAMES = [
     'a%0d%0aSet-Cookie: x=1;"quoted".vcf',
     '=HYPERLINK("http://evil.example").vcf',
     ".vcf",
+    "".join(chr(0x10000 * plane + 0xFF00) for plane in range(17)) + ".vcf",
 ]
 
 

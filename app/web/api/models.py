@@ -52,6 +52,8 @@ class JobOut(BaseModel):
 class JobQuery(BaseModel):
     """Which part of the list, newest first."""
 
+    model_config = ConfigDict(extra="forbid")
+
     limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
     before: str = Field("", pattern="^([0-9a-f-]{36})?$", description="The `next` of the page before.")
 
@@ -116,6 +118,8 @@ REGION = r"([!-9;-~]+(?::[!-9;-~]*)*?)(?::([0-9,]{1,13})(-([0-9,]{1,13})?)?)?"
 
 class VariantQuery(BaseModel):
     """What is looked for in a result. Everything that is given must be true of a variant."""
+
+    model_config = ConfigDict(extra="forbid")
 
     region: str = Field(
         "",

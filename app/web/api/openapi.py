@@ -35,14 +35,19 @@ _PARAMETER = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})*))?\}")
 
 @dataclass(frozen=True)
 class Operation:
-    """What an address of the API does. `media` is of an answer that is no JSON, `keyed` of one that takes an Idempotency-Key."""
+    """What an address of the API does.
+
+    `media` are of an answer that is no JSON; `leads` says that it may also lead elsewhere, `keyed` that it takes an
+    Idempotency-Key.
+    """
 
     summary: str
     answer: type[BaseModel] | None = None
     status: int = 200
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
-    media: str = ""
+    media: tuple[str, ...] = ()
+    leads: bool = False
     keyed: bool = False
 
 
@@ -88,7 +93,7 @@ def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
     if operation.answer:
         success["content"] = {"application/json": {"schema": _ref(operation.answer)}}
     elif operation.media:
-        success["content"] = {operation.media: {"schema": {"type": "string"}}}
+        success["content"] = {media: {"schema": {"type": "string"}} for media in operation.media}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     described: dict[str, Any] = {
         "operationId": _name(path, method),
@@ -96,6 +101,7 @@ def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
         "parameters": [*_in_path(path), *_in_query(operation), *_in_header(operation)],
         "responses": {
             str(operation.status): success,
+            **({"303": {"description": "`Location` is where it is"}} if operation.leads else {}),
             **{status: {"description": words, "content": problem} for status, words in ERRORS.items()},
         },
     }

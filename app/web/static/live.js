@@ -47,8 +47,9 @@ function listen() {
 }
 
 async function poll() {
-  const answer = await fetch(location.href).catch(() => null);
-  if (answer?.redirected || answer?.status === 404) return location.reload(); // signed out, or the job is deleted
+  // signed out, we are sent to where a script may not look
+  const answer = await fetch(location.href, { redirect: "manual" }).catch(() => null);
+  if (answer?.type === "opaqueredirect" || answer?.status === 404) return location.reload(); // or the job is deleted
   if (answer?.ok) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     show(page.getElementById("panel").innerHTML);

@@ -33,7 +33,8 @@ MITOCHONDRIAL = {"M", "MT", "chrM", "chrMT", "NC_012920.1"}
 
 
 async def listing(request: web.Request) -> web.Response:
-    asked = VariantQuery.model_validate(dict(request.query))
+    given = {name: value for name, value in request.query.items() if name in VariantQuery.model_fields}
+    asked = VariantQuery.model_validate(given)
     async with explored(request) as job:
         found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
     return page(

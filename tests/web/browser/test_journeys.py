@@ -1,46 +1,27 @@
-"""The main ways through the portal in a real browser, with and without scripts, and axe-core on every page."""
+"""The main ways through the portal in a real browser, with and without scripts."""
 
 from __future__ import annotations
 
-import os
-import secrets
+import gzip
+import random
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import pysam
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from app.domain.accounts import Plan
-from app.domain.jobs import Fault, Job, Speed, Trigger
+from app.annotation.bgzf import compress
+from app.annotation.source import BGZF_END
+from app.domain.jobs import Trigger
 from app.services import submissions
-from app.services.subscriptions import change_plan
-from app.services.variants import Filter
-from app.web import keys
+from tests.web.browser.conftest import ME, jobs, sign_in
 from tests.web.test_explorer import explored, many
 
 if TYPE_CHECKING:
     from tests.web.browser.conftest import OpenPage
     from tests.web.conftest import Portal
-
-SCREENSHOTS = os.environ.get("GAS_TEST_SCREENSHOTS", "")
-"""A folder to leave pictures of the pages in."""
-
-ME = "ada@example.org"
-WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
-
-
-async def sign_in(page: Page, portal: Portal, to: str = "/annotate") -> None:
-    await page.goto(f"{portal.url}/login?next={to}")
-    await page.get_by_label("Name").fill("Ada")
-    await page.get_by_label("E-mail").fill(ME)
-    await page.get_by_role("button", name="Sign in").click()
-    await page.wait_for_url(f"{portal.url}{to}")
-
-
-async def jobs(portal: Portal) -> list[Job]:
-    return await portal.backend.jobs.page((await portal.account(ME)).user_id)
 
 
 async def test_the_sample_is_one_click_away_and_its_page_is_live(portal: Portal, open_page: OpenPage) -> None:
@@ -62,53 +43,138 @@ async def test_the_sample_is_one_click_away_and_its_page_is_live(portal: Portal,
     await expect(page.locator("#announce")).to_have_text("Completed. The results are ready to download.")
 
 
-async def test_a_chosen_file_goes_straight_to_storage(portal: Portal, open_page: OpenPage) -> None:
+def vcf(*records: str, header: str = "", samples: str = "") -> bytes:
+    lines = [
+        "##fileformat=VCFv4.2",
+        *filter(None, [header]),
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO" + samples,
+        *records,
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+RECORD = "MT\t3243\t.\tA\tG\t.\t.\t."
+HG38 = "##contig=<ID=chr1,length=248956422>"
+
+
+async def choose(page: Page, *files: tuple[str, bytes]) -> None:
+    chosen = [{"name": name, "mimeType": "text/vcf", "buffer": body} for name, body in files]
+    await page.locator("#file").set_input_files(chosen)  # type: ignore[arg-type]
+
+
+async def test_a_chosen_file_goes_straight_to_storage_under_a_name_of_choice(portal: Portal, open_page: OpenPage) -> None:
     page = await open_page()
     await sign_in(page, portal)
-    body = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    name = '<b>ℕame & "more"</b>.vcf'
-    await page.locator("#file").set_input_files({"name": name, "mimeType": "text/vcf", "buffer": body})
+    name, body = '<b>ℕame & "more"</b>.vcf', vcf(RECORD)
+    await choose(page, (name, body))
+    await expect(page.get_by_role("textbox", name=f"Name of the annotation of {name}")).to_have_value(name)
+    await expect(page.locator("#files .said")).to_have_text(f"{len(body)} bytes, no samples, looks like rCRS")
+    await page.locator("#files input").fill(name + " of my own")
+    await page.get_by_role("button", name="Annotate", exact=True).click()
     await page.wait_for_url("**/annotations/*")
-    await expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    await expect(page.get_by_role("heading", level=1)).to_have_text(name + " of my own")
     (job,) = await jobs(portal)
-    assert (job.file_name, job.size, job.status) == (name, len(body), "PENDING")
+    assert (job.file_name, job.size, job.status) == (name + " of my own", len(body), "PENDING")
 
 
 async def test_several_files_become_several_jobs(portal: Portal, open_page: OpenPage) -> None:
     page = await open_page()
     await sign_in(page, portal)
-    files = [{"name": f"{n}.vcf", "mimeType": "text/vcf", "buffer": b"##fileformat=VCFv4.2\n"} for n in range(3)]
-    await page.locator("#file").set_input_files(files)  # type: ignore[arg-type]
+    await choose(page, *((f"{n}.vcf", vcf(RECORD)) for n in range(3)), ("notes.pdf", b"%PDF-1.7"))
+    await expect(page.locator("#upload-status")).to_have_text("1 of 4 cannot be annotated.")
+    await page.get_by_role("button", name="Remove notes.pdf").click()
+    await page.get_by_role("button", name="Annotate 3 files").click()
     await page.wait_for_url("**/annotations")
     await expect(page.get_by_text("In line")).to_have_count(3)
-    assert [job.file_name for job in await jobs(portal)] == ["2.vcf", "1.vcf", "0.vcf"]
+    assert {job.file_name for job in await jobs(portal)} == {"0.vcf", "1.vcf", "2.vcf"}
 
 
 async def test_a_wrong_file_is_refused_before_a_byte_is_sent(portal: Portal, open_page: OpenPage) -> None:
     page = await open_page()
     await sign_in(page, portal)
+    spaces = vcf(RECORD).replace(b"\t", b" ")
+    damaged = gzip.compress(vcf(RECORD))[:10] + b"\xff" * 50
     for name, body, words in (
-        ("notes.pdf", b"%PDF-1.7", "is not called"),
+        ("notes.pdf", b"%PDF-1.7", "does not start like a VCF"),
         ("empty.vcf", b"", "is empty"),
-        ("big.vcf", b"##fileformat=VCFv4.2\n" + b"x" * 150_000, "your plan takes up to 150 kB"),
+        ("big.vcf", vcf("x" * 150_000), "your plan takes up to 150 kB (150,000 bytes)"),
         ("text.vcf", b"chr1\t1\n", "does not start like a VCF"),
+        ("spaces.vcf", spaces, "has spaces instead of tabs in line 2"),
+        ("headless.vcf", b"##fileformat=VCFv4.2\n" + RECORD.encode(), "has no line “#CHROM"),
+        ("damaged.vcf.gz", damaged, "is damaged"),
     ):
-        await page.locator("#file").set_input_files({"name": name, "mimeType": "text/plain", "buffer": body})
-        await expect(page.get_by_role("alert")).to_contain_text(words)
+        await choose(page, (name, body))
+        await expect(page.locator("#files [data-state=wrong]").last).to_contain_text(f"{name} ")
+        await expect(page.locator("#files [data-state=wrong]").last).to_contain_text(words)
+        await expect(page.locator("#go")).to_be_disabled()
     assert await jobs(portal) == []
+
+
+async def test_the_inside_of_a_compressed_file_is_looked_at(portal: Portal, open_page: OpenPage, tmp_path: Path) -> None:
+    page = await open_page()
+    await sign_in(page, portal)
+    chance = random.Random(1)
+    # so long a header that its end is several blocks further
+    long = "\n".join([HG38, *(f"##note={chance.randbytes(40).hex()}" for _ in range(1500))])
+    text = vcf("chr1\t5\t.\tA\tG\t.\t.\t.\tGT\t0/1\t1/1", header=long, samples="\tFORMAT\ta\tb")
+    (tmp_path / "x.vcf").write_bytes(vcf(RECORD, header="##contig=<ID=MT,length=16569>"))
+    with (
+        pysam.VariantFile(str(tmp_path / "x.vcf")) as source,
+        pysam.VariantFile(str(tmp_path / "x.bcf"), "wb", header=source.header) as to,
+    ):
+        for record in source:
+            to.write(record)
+    for name, body, words in (
+        (
+            "one.vcf.gz",
+            gzip.compress(text),
+            "2 samples, looks like GRCh38 (hg38). It looks like GRCh38 (hg38); this service has rCRS",
+        ),
+        (
+            "many.vcf.gz",
+            compress(text) + BGZF_END,
+            "2 samples, looks like GRCh38 (hg38). It looks like GRCh38 (hg38); this service has rCRS",
+        ),
+        ("x.bcf", (tmp_path / "x.bcf").read_bytes(), "no samples, looks like rCRS"),
+        ("odd.vcf", vcf("MT\t3243\tA"), "Line 3 does not look like a record"),
+        ("none.vcf", vcf(), "It has no variants."),
+    ):
+        await choose(page, (name, body))
+        await expect(page.locator("#files li").last).to_contain_text(words)
+    assert await jobs(portal) == []
+
+
+@pytest.mark.parametrize("changes", [{"references": {"rCRS": "rcrs", "GRCh38": "grch38"}}])
+async def test_an_assembly_can_be_chosen(portal: Portal, open_page: OpenPage) -> None:
+    page = await open_page()
+    await sign_in(page, portal)
+    await choose(page, ("x.vcf", vcf("chr1\t5\t.\tA\tG\t.\t.\t.", header=HG38)))
+    await expect(page.locator("#files .said")).to_have_text(re.compile("looks like GRCh38 .hg38.$"))
+    await page.locator("#assembly").select_option("GRCh38")
+    await page.get_by_role("button", name="Annotate", exact=True).click()
+    await page.wait_for_url("**/annotations/*")
+    (job,) = await jobs(portal)
+    assert (job.assembly, job.bundle) == ("GRCh38", "grch38")
+    await expect(page.get_by_text("GRCh38", exact=True)).to_be_visible()
 
 
 async def test_pasted_variants_become_a_file(portal: Portal, open_page: OpenPage) -> None:
     page = await open_page()
     await sign_in(page, portal)
-    await page.get_by_label("A few variants").fill("m.11778G>A\nMT 3243 A G\n")
+    pasted = page.get_by_label("A few variants")
+    await pasted.fill("what is this?")
+    await page.get_by_role("button", name="Annotate these").click()
+    await expect(page.get_by_role("alert")).to_contain_text("“what is this?” is not understood")
+    await pasted.fill("m.11778G>A\nMT 3243 A G\nchrM:8993 T>G\n")
     await page.get_by_role("button", name="Annotate these").click()
     await page.wait_for_url("**/annotations/*")
     (job,) = await jobs(portal)
     key = submissions.input_key(job.user_id, job.job_id)
     rows = (await portal.backend.inputs.read(key)).decode().splitlines()
     assert rows[0] == "##fileformat=VCFv4.2"
-    assert [row.split("\t")[:5] for row in rows[2:]] == [["MT", "3243", ".", "A", "G"], ["MT", "11778", ".", "G", "A"]]
+    expected = [["chrM", "8993", ".", "T", "G"], ["MT", "3243", ".", "A", "G"], ["MT", "11778", ".", "G", "A"]]
+    assert [row.split("\t")[:5] for row in rows[2:]] == expected
 
 
 async def test_the_simple_way_needs_no_script(portal: Portal, open_page: OpenPage) -> None:
@@ -140,75 +206,77 @@ async def test_paying_and_cancelling(portal: Portal, open_page: OpenPage) -> Non
     await expect(page.get_by_text("premium ends at")).to_be_visible()
 
 
-async def test_an_expired_session_leads_to_the_login_and_back(portal: Portal, open_page: OpenPage) -> None:
+async def test_deleting_the_account(portal: Portal, open_page: OpenPage) -> None:
+    page = await open_page()
+    await sign_in(page, portal, "/profile")
+    await portal.job(ME, file_name="x.vcf")
+    user = await portal.account(ME)
+    await page.get_by_role("link", name="Delete my account").click()
+    await page.get_by_label("Please type").fill("delete my accounts")
+    await page.get_by_role("button", name="Delete everything").click()
+    await expect(page.get_by_text("please type the words")).to_be_visible()
+    await page.go_back()
+    await page.get_by_label("Please type").fill("delete my account")
+    await page.get_by_role("button", name="Delete everything").click()
+    await expect(page.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
+    assert await portal.backend.accounts.get(user.user_id) is None and await portal.backend.jobs.page(user.user_id) == []
+    await page.goto(f"{portal.url}/annotations")
+    await page.wait_for_url("**/v2/oauth2/authorize**")
+
+
+async def press_until(page: Page, name: str, key: str = "Tab") -> None:
+    """Presses a key until what has the focus is called `name`."""
+    for _ in range(40):
+        await page.keyboard.press(key)
+        said = "e => e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.innerText || ''"
+        if name in await page.evaluate(f"({said})(document.activeElement)"):
+            return
+    raise AssertionError(f"{name} is not reached by {key}")
+
+
+async def test_everything_is_reached_by_the_keyboard(portal: Portal, open_page: OpenPage) -> None:
     page = await open_page()
     await sign_in(page, portal)
-    await page.context.clear_cookies()
-    await page.get_by_role("button", name="Annotate the sample").click()
-    await page.wait_for_url("**/v2/oauth2/authorize**")
-    await page.get_by_label("E-mail").fill(ME)
-    await page.get_by_role("button", name="Sign in").click()
-    await page.wait_for_url("**/annotate")
+    await press_until(page, "Skip to the content")
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "main"
+    await press_until(page, "Drop files here")
+    await choose(page, ("x.vcf", vcf(RECORD)))
+    await expect(page.get_by_role("button", name="Annotate", exact=True)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/annotations/*")
+    (job,) = await jobs(portal)
+    await press_until(page, "Cancel")
+    # the panel is drawn anew under the reader's hands
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, phase="consequences", percent=50)
+    await expect(page.locator("#panel")).to_contain_text("Consequences")
+    await expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#panel")).to_contain_text("You cancelled")
+    await press_until(page, "Delete this annotation")
+    await page.keyboard.press("Enter")
+    await press_until(page, "Delete for good")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    await press_until(page, "Theme")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Theme: light")).to_be_focused()
 
 
-@pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark")])
-async def test_every_page_is_accessible(
-    portal: Portal, open_page: OpenPage, tmp_path: Path, size: dict[str, int], theme: str
-) -> None:
-    page = await open_page(viewport=size, color_scheme=theme, reduced_motion="reduce")
-    await look(page, f"{portal.url}/", "home")
-    await sign_in(page, portal)
-    pages = {"annotate": "/annotate", "empty": "/annotations"}
-    for name, path in pages.items():
-        await look(page, portal.url + path, name)
-    pages = {f"job-{name}": f"/annotations/{job.job_id}" for name, job in (await every_job(portal)).items()}
-    plain = ("annotations", "profile", "subscribe", "unsubscribe", "logout", "nothing", "privacy", "retention", "terms", "api")
-    pages |= {name: f"/{name}" for name in plain}
-    explored_job = await explored(portal, tmp_path, many(130), email=ME)
-    pages |= {"delete-account": "/profile/delete", "job-explored": f"/annotations/{explored_job.job_id}"}
-    pages["variants"] = f"/annotations/{explored_job.job_id}/variants"
-    pages["variants-none"] = pages["variants"] + "?text=none"
-    first = (await portal.app[keys.EXPLORER].page(explored_job, Filter(), cursor=None, limit=1)).variants[0]
-    pages["variant"] = f"{pages['variants']}/{first.at:x}"
-    for name, path in pages.items():
-        await look(page, portal.url + path, name)
-    await change_plan(portal.backend, (await portal.account(ME)).user_id, Plan.PREMIUM)
-    for name in ("subscribe", "unsubscribe", "profile"):
-        await look(page, f"{portal.url}/{name}", f"premium-{name}")
-
-
-async def look(page: Page, address: str, name: str) -> None:
-    """axe-core finds nothing, and the page is not wider than its window."""
-    await page.goto(address)
-    theme, width = await page.evaluate("[document.documentElement.dataset.bsTheme, innerWidth]")
-    if SCREENSHOTS:
-        await page.screenshot(path=Path(SCREENSHOTS) / f"{name}-{width}-{theme}.png", full_page=True)
-    found = await Axe().run(page, options=WCAG)
-    assert found.violations_count == 0, f"{name} {theme}: {found.generate_report()}"
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
-
-
-async def every_job(portal: Portal) -> dict[str, Job]:
-    now = portal.backend.now()
-    claim: list[tuple[Trigger, dict[str, Any]]] = [
-        (Trigger.SUBMIT, {"size": 33_102, "submitted_at": now}),
-        (Trigger.CLAIM, {"phase": "consequences", "records": 1200, "percent": 40, "started_at": now}),
-    ]
-    outputs = {"result": "results/x", "index": "results/y", "summary": "results/z", "result_size": 48_211}
-    complete = [*claim, (Trigger.COMPLETE, {"finished_at": now + 60_000, "records": 2400, **outputs})]
-    archive = [*complete, (Trigger.ARCHIVE, {}), (Trigger.ARCHIVED, {"archive": "archive/x", "result": None})]
-    mistake = {"fault": Fault.USER, "message": "Line 12 has 7 columns where the header names 8: INFO is missing.", "line": 12}
-    ways: dict[str, list[tuple[Trigger, dict[str, Any]]]] = {
-        "uploading": [],
-        "pending": claim[:1],
-        "running": claim,
-        "user-error": [*claim, (Trigger.FAIL, mistake)],
-        "system-error": [*claim, (Trigger.FAIL, {"fault": Fault.SYSTEM, "message": "The disk was full."})],
-        "cancelled": [(Trigger.CANCEL, {})],
-        "available": complete,
-        "archiving": complete + archive[len(complete) : -1],
-        "archived": archive,
-        "restoring": [*archive, (Trigger.RESTORE, {"speed": Speed.EXPEDITED})],
-    }
-    names = {"running": "a-long-name-without-any-place-to-break-" * 4 + ".vcf", "archived": secrets.token_hex(40) + ".vcf.gz"}
-    return {name: await portal.job(ME, *steps, file_name=names.get(name, f"{name}.vcf")) for name, steps in ways.items()}
+async def test_the_explorer_needs_no_script(portal: Portal, open_page: OpenPage, tmp_path: Path) -> None:
+    page = await open_page(java_script_enabled=False)
+    await sign_in(page, portal, "/annotations")
+    job = await explored(portal, tmp_path, many(130), email=ME)
+    await page.goto(f"{portal.url}/annotations/{job.job_id}")
+    await page.get_by_role("link", name="Explore the variants").click()
+    await page.get_by_role("link", name="Next page").click()
+    await page.get_by_role("link", name="Next page").click()
+    await expect(page.get_by_role("status")).to_contain_text("this is the end")
+    await page.get_by_label("Gene").fill("mt-nd5")
+    await page.get_by_label("Consequence").select_option("missense variant")
+    await page.get_by_role("button", name="Show").click()
+    await expect(page.get_by_role("cell", name="MT-ND5").first).to_be_visible()
+    await page.get_by_role("rowheader").get_by_role("link").first.click()
+    await expect(page.get_by_role("heading", name="In each transcript")).to_be_visible()
+    await page.get_by_role("link", name="Variants").click()
+    assert "gene=mt-nd5" in page.url

@@ -1,0 +1,204 @@
+"""Every page, as it looks: axe-core finds nothing in either theme on desktop and phone, nothing shifts, and little is loaded."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp_jinja2
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from app.domain.accounts import Plan
+from app.domain.jobs import Fault, Job, Speed, Trigger
+from app.services.subscriptions import change_plan
+from app.services.variants import Filter
+from app.web import keys
+from app.web.pages import TEMPLATES
+from tests.web.browser.conftest import ME, sign_in
+from tests.web.browser.test_journeys import RECORD, choose, vcf
+from tests.web.test_explorer import SAMPLES, explored, many
+
+if TYPE_CHECKING:
+    from tests.web.browser.conftest import OpenPage
+    from tests.web.conftest import Portal
+
+SCREENSHOTS = os.environ.get("GAS_TEST_SCREENSHOTS", "")
+"""A folder to leave pictures of all pages in."""
+
+SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
+THEMES = ("light", "dark")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "resultTypes": ["violations"]}
+FIRST_LOAD = 150_000
+LOADED = "performance.getEntries().reduce((sum, one) => sum + (one.transferSize ?? 0), 0)"
+SHIFTED = """() => new Promise((resolve) => {
+  let sum = 0;
+  const observer = new PerformanceObserver((list) => list.getEntries().forEach((one) => (sum += one.value)));
+  observer.observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => resolve(sum), 50);
+})"""
+NO_PAGES = {"base.html", "parts.html", "annotation_panel.html"}
+
+
+@dataclass
+class Looker:
+    page: Page
+    portal: Portal
+    axe: str = Axe().axe_script
+
+    async def go(self, path: str, name: str) -> None:
+        await self.page.goto(self.portal.url + path)
+        await self.look(name)
+
+    async def look(self, name: str, *, loaded: bool = True) -> None:
+        """Nothing moved while it was loaded; axe-core finds nothing, and it is not wider than its window, in four ways."""
+        if loaded:
+            assert await self.page.evaluate(SHIFTED) < 0.01, f"{name} shifts"
+        await self.page.evaluate(self.axe)
+        for size, viewport in SIZES.items():
+            await self.page.set_viewport_size(viewport)  # type: ignore[arg-type]
+            for theme in THEMES:
+                await self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+                await expect(self.page.locator("html")).to_have_attribute("data-bs-theme", theme)
+                if SCREENSHOTS:
+                    await self.page.screenshot(path=Path(SCREENSHOTS) / f"{name}-{size}-{theme}.png", full_page=True)
+                found = await self.page.evaluate("(rules) => axe.run(rules)", RULES)
+                faults = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
+                assert faults == [], f"{name}, {size}, {theme}"
+            assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+        await self.page.set_viewport_size(SIZES["desktop"])  # type: ignore[arg-type]
+
+
+@contextmanager
+def rendered(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """The names of the templates that are rendered."""
+    seen: set[str] = set()
+    env = aiohttp_jinja2.get_env(portal.app)
+    real = env.get_template
+
+    def noted(name: Any, *arguments: Any, **options: Any) -> Any:
+        seen.add(str(name))
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(env, "get_template", noted)
+    yield seen
+
+
+EVERYBODYS = ("privacy", "retention", "terms", "api", "nothing")
+OWN = ("annotate", "profile", "subscribe", "unsubscribe", "logout", "profile/delete")
+JOBS = {"delete_account.html", "variants.html", "variant.html", "annotation.html", "upload.html"}
+
+
+async def test_every_page_but_those_of_jobs(portal: Portal, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    looker = Looker(await open_page(viewport=SIZES["desktop"], reduced_motion="reduce"), portal)
+    with rendered(portal, monkeypatch) as seen:
+        await looker.go("/", "home")
+        for name in EVERYBODYS:
+            await looker.go(f"/{name}", name)
+        await sign_in(looker.page, portal)
+        await looker.go("/annotations", "annotations-none")
+        for name in OWN:
+            await looker.go(f"/{name}", name.replace("/", "-"))
+        await looker.page.goto(f"{portal.url}/profile")
+        await looker.page.get_by_label("New token").fill("a program")
+        await looker.page.get_by_role("button", name="Create").click()
+        await looker.look("profile-token")
+        await looker.page.goto(f"{portal.url}/annotate")
+        await choose(looker.page, ("a.vcf", vcf(RECORD)), ("b.pdf", b"%PDF"), ("c" * 80 + ".vcf", vcf()))
+        await looker.look("annotate-chosen", loaded=False)
+        await change_plan(portal.backend, (await portal.account(ME)).user_id, Plan.PREMIUM)
+        for name in ("subscribe", "unsubscribe", "profile"):
+            await looker.go(f"/{name}", f"premium-{name}")
+    pages = {path.name for path in TEMPLATES.glob("*.html")} - NO_PAGES
+    assert pages - JOBS <= seen, pages - JOBS - seen
+
+
+async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looker = Looker(await open_page(viewport=SIZES["desktop"], reduced_motion="reduce"), portal)
+    await sign_in(looker.page, portal)
+    with rendered(portal, monkeypatch) as seen:
+        for name, job in (await every_job(portal)).items():
+            await looker.go(f"/annotations/{job.job_id}", f"job-{name}")
+        await looker.go("/annotations", "annotations")
+        await looker.go("/annotations?text=nothing", "annotations-not-found")
+        shown = await explored(portal, tmp_path, many(130), email=ME)
+        (tmp_path / "samples").mkdir()
+        text = f"{SAMPLES}\nchrM\t3243\t.\tA\tG\t50\tPASS\t.\tGT:DP\t0/1:33\t1/1:7\n"
+        sampled = await explored(portal, tmp_path / "samples", text, email=ME)
+        await looker.go(f"/annotations/{shown.job_id}", "job-explored")
+        await looker.go(f"/annotations/{shown.job_id}/variants", "variants")
+        await looker.go(f"/annotations/{shown.job_id}/variants?text=none", "variants-none")
+        found = (await portal.app[keys.EXPLORER].page(sampled, Filter(), cursor=None, limit=1)).variants[0]
+        await looker.go(f"/annotations/{sampled.job_id}/variants/{found.place}", "variant")
+        await looker.go(f"/annotations/{sampled.job_id}/variants?region=nowhere", "variants-refused")
+    assert {"annotation.html", "annotations.html", "variants.html", "variant.html"} <= seen
+
+
+async def test_the_form_without_a_script(portal: Portal, open_page: OpenPage) -> None:
+    page = await open_page(java_script_enabled=False, viewport=SIZES["phone"])
+    await sign_in(page, portal)
+    await page.get_by_label("A name for this annotation").fill("by-hand.vcf")
+    await page.get_by_role("button", name="Next").click()
+    for theme in THEMES:
+        await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        if SCREENSHOTS:
+            await page.screenshot(path=Path(SCREENSHOTS) / f"upload-phone-{theme}.png", full_page=True)
+
+
+@pytest.mark.parametrize("path", ["/", "/annotate", "/annotations", "/profile"])
+async def test_little_is_loaded_at_first(portal: Portal, open_page: OpenPage, path: str) -> None:
+    page = await open_page()
+    if path != "/":
+        await sign_in(page, portal)
+        state = await page.context.storage_state()
+        page = await open_page(storage_state=state)
+    await page.goto(portal.url + path, wait_until="networkidle")
+    loaded = await page.evaluate(LOADED)
+    assert 20_000 < loaded < FIRST_LOAD
+    await page.goto(portal.url + path, wait_until="networkidle")
+    assert await page.evaluate(LOADED) < 20_000  # the rest is kept
+
+
+async def test_times_are_in_the_readers_zone(portal: Portal, open_page: OpenPage) -> None:
+    page = await open_page(timezone_id="Asia/Kolkata", locale="en-GB")
+    await sign_in(page, portal, "/annotations")
+    await portal.job(ME, file_name="x.vcf")
+    await page.reload()
+    shown = page.locator("tbody time")
+    written = await shown.get_attribute("datetime")
+    form = "{dateStyle: 'medium', timeStyle: 'short', timeZone: 'Asia/Kolkata'}"
+    expected = f"(at) => new Intl.DateTimeFormat('en-GB', {form}).format(new Date(at))"
+    assert await shown.inner_text() == await page.evaluate(expected, written)
+    assert "UTC" in str(await shown.get_attribute("title"))
+
+
+async def every_job(portal: Portal) -> dict[str, Job]:
+    now = portal.backend.now()
+    claim: list[tuple[Trigger, dict[str, Any]]] = [
+        (Trigger.SUBMIT, {"size": 33_102, "submitted_at": now}),
+        (Trigger.CLAIM, {"phase": "consequences", "records": 1200, "percent": 40, "started_at": now}),
+    ]
+    outputs = {"result": "results/x", "index": "results/y", "summary": "results/z", "result_size": 48_211}
+    complete = [*claim, (Trigger.COMPLETE, {"finished_at": now + 60_000, "records": 2400, **outputs})]
+    archive = [*complete, (Trigger.ARCHIVE, {}), (Trigger.ARCHIVED, {"archive": "archive/x", "result": None})]
+    mistake = {"fault": Fault.USER, "message": "Line 12 has 7 columns where the header names 8: INFO is missing.", "line": 12}
+    ways: dict[str, list[tuple[Trigger, dict[str, Any]]]] = {
+        "uploading": [],
+        "pending": claim[:1],
+        "running": claim,
+        "user-error": [*claim, (Trigger.FAIL, mistake)],
+        "system-error": [*claim, (Trigger.FAIL, {"fault": Fault.SYSTEM, "message": "The disk was full."})],
+        "cancelled": [(Trigger.CANCEL, {})],
+        "available": complete,
+        "archiving": complete + archive[len(complete) : -1],
+        "archived": archive,
+        "restoring": [*archive, (Trigger.RESTORE, {"speed": Speed.EXPEDITED})],
+    }
+    names = {"running": "a-long-name-without-any-place-to-break-" * 4 + ".vcf", "archived": secrets.token_hex(40) + ".vcf.gz"}
+    return {name: await portal.job(ME, *steps, file_name=names.get(name, f"{name}.vcf")) for name, steps in ways.items()}
