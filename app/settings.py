@@ -32,6 +32,13 @@ class Settings(BaseSettings):
     web_host: str = Field("127.0.0.1", description="Address that the portal listens on.")
     web_port: int = Field(8080, description="Port that the portal listens on.")
     contact: str = Field("", description="Mail address that people write to for help; shown on pages that say something failed.")
+    operator_pages: str = Field(
+        "", description="Folder with the operator's own `privacy.html`, `retention.html` and `terms.html`, shown within these pages."
+    )
+    kept_days: dict[str, int] = Field(
+        {"uploads": 30, "backups": 35, "logs": 30},
+        description="Days that uploaded files, backups of the tables and logs are kept, as JSON, for the page that says so.",
+    )
     log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
 
     queue_urls: dict[str, str] = Field({}, description="URL of each queue of the topology, as JSON.")
@@ -108,6 +115,13 @@ class Settings(BaseSettings):
         name = os.environ.get("GAS_SECRET")
         secret = [AWSSecretsManagerSettingsSource(settings_cls, name, case_sensitive=False)] if name else []
         return (init_settings, env_settings, *secret)
+
+    @model_validator(mode="after")
+    def _bundles_have_a_place(self) -> Settings:
+        pulled = [place for place in self.references.values() if "/" in place]
+        if pulled and not (self.bundles and self.bundle_store):
+            raise ValueError(f"GAS_BUNDLES and GAS_BUNDLE_STORE say where {', '.join(pulled)} goes and comes from")
+        return self
 
     @model_validator(mode="after")
     def _no_stand_ins_in_production(self) -> Settings:

@@ -22,6 +22,7 @@ from app.services.backend import Backend
 from app.services.copies import sweep
 from app.settings import Settings
 from workers.lease import LeaseLost, lease
+from workers.references import install
 from workers.runtime import Delivery, LookAgain, Spec
 
 log = structlog.get_logger()
@@ -171,4 +172,4 @@ async def _tail(stream: asyncio.StreamReader, most: int = 4000) -> str:
     return kept.decode(errors="replace")
 
 
-SPEC = Spec("annotate", "job_requests", (JobRequested,), concurrency=2, handle=handle)
+SPEC = Spec("annotate", "job_requests", (JobRequested,), concurrency=2, handle=handle, prepare=install)

@@ -12,7 +12,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -67,6 +67,8 @@ class Spec:
     accepts: tuple[type[Message], ...]
     concurrency: int
     handle: Callable[[Delivery, Backend], Awaitable[None]]
+    prepare: Callable[[Settings], Coroutine[None, None, None]] | None = None
+    """Brings what has to be there before the first message."""
 
 
 @dataclass
@@ -213,6 +215,16 @@ def _whole(seconds: float, most: int) -> int:
     return max(0, min(most, round(seconds)))
 
 
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Does the work, but gives it up when it is time to stop."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopping):
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+
+
 async def run(specs: Sequence[Spec], settings: Settings) -> None:
     """Runs these daemons in this process until SIGTERM or Ctrl-C; a second Ctrl-C kills.
 
@@ -222,6 +234,9 @@ async def run(specs: Sequence[Spec], settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: os._exit(130) if stop.is_set() else stop.set())
+    for spec in specs:
+        if spec.prepare:
+            await _unless(stop, spec.prepare(settings))
     async with backend(settings, mail=any(spec.verb == "notify" for spec in specs)) as opened:
         consumers = [Consumer(spec, await opened.queues.open(spec.queue), opened, stop, Metrics(spec.verb)) for spec in specs]
         async with asyncio.TaskGroup() as tasks:

@@ -1,107 +1,123 @@
 """Building a reference bundle from a recipe: download, check, convert to what streams, describe.
 
 A recipe is a TOML file that names URLs: one FASTA, one GFF3 in Ensembl's dialect, and tracks in VCF, BED or UCSC's table dumps.
-Downloads resume; a finished file is not fetched again.
+What an interrupted build has downloaded and converted is not done again.
 """
 
 import gzip
+import hashlib
 import itertools
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import tomllib
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pysam
 
 from app.annotation import bcftools, reference
+from app.annotation.downloads import CHUNK, Progress, digest, fetch
 from app.annotation.errors import EngineError
 from app.annotation.reference import MANIFEST, Bundle
 
-Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all if known
-CHUNK = 1 << 20
+GENES = {1: "genes.gff3", 2: "genes.mt.gff3"}
+"""Files of gene models by genetic code."""
+
 MITOCHONDRIAL = {"MT", "chrM", "M"}
+
+# How UCSC calls the scaffolds of an assembly, after the chromosome that they belong to.
+SCAFFOLDS: dict[str, Callable[[str], str]] = {
+    "hg38": lambda accession: accession.replace(".", "v"),
+    "hg19": lambda accession: accession.partition(".")[0].lower(),
+}
+_SCAFFOLD = re.compile(r"(?:GL|KI)\d{6}\.\d")
 
 
 def build(recipe_path: Path, target: Path, cache: Path, progress: Progress = lambda name, done, total: None) -> Bundle:
     """Build the bundle that the recipe describes into `target`; EngineError says which source is at fault."""
     recipe = tomllib.loads(recipe_path.read_text())
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        work = Path(scratch)
-        with _opened(_fetch(recipe["sequence"], cache, progress)) as source, (work / "genome.fa").open("wb") as fasta:
-            shutil.copyfileobj(source, fasta, CHUNK)
-        pysam.faidx(str(work / "genome.fa"))
-        contigs = _contigs(work / "genome.fa.fai", recipe)
-        names = {alias: name for name, _, aliases in contigs for alias in (name, *aliases)}
-        codes = _genes(_fetch(recipe["genes"], cache, progress), work, set(names.values()))
-        tracks = [_track(track, _fetched(track, cache, progress), work, names) for track in recipe.get("tracks", ())]
-        (work / MANIFEST).write_text(_manifest(recipe, contigs, codes, tracks) + reference.file_table(work))
-        reference.load(work)
-        shutil.rmtree(target, ignore_errors=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(work, target)
+    work = target.parent / f".{target.name}.building"
+    for folder in (cache, work):
+        folder.mkdir(parents=True, exist_ok=True)
+    fetched: dict[str, Path] = {}
+
+    def source(described: dict[str, Any], url: str = "") -> Path:
+        wanted = {**described, "url": url or described["url"]}
+        fetched[wanted["url"]] = fetch(wanted, cache, progress)
+        return fetched[wanted["url"]]
+
+    genome = source(recipe["sequence"])
+    _once(work, "genome", [genome], {}, lambda: _sequence(genome, work))
+    contigs = _contigs(work / "genome.fa.fai", recipe)
+    names = {alias: name for name, _, aliases in contigs for alias in (name, *aliases)}
+    genes = source(recipe["genes"])
+    _once(work, "genes", [genome, genes], {}, lambda: _genes(genes, work, set(names.values())))
+    codes = [(file, code) for code, file in GENES.items() if (work / file).exists()]
+    tracks = []
+    for track in recipe.get("tracks", ()):
+        files = [source(track, url) for url in track.get("urls") or [track["url"]]]
+        facts = {"track": track, "names": names}
+        _once(work, track["id"], [genome, *files], facts, partial(_track, track, files, work, names, progress))
+        tracks.append({**track, "file": _file(track), "kind": "allele" if track["format"] == "vcf" else "region"})
+    described = _manifest(recipe, contigs, codes, tracks, fetched)
+    made = {"genome.fa", "genome.fa.fai", *GENES.values(), *(track["file"] for track in tracks)}
+    for path in work.iterdir():
+        if path.name.removesuffix(".tbi") not in made:  # marks, and what an interrupted build left
+            path.unlink()
+    (work / MANIFEST).write_text(described + reference.file_table(work))
+    reference.load(work)
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(work, target)
     return reference.load(target)
 
 
-def _fetched(track: dict[str, Any], cache: Path, progress: Progress) -> list[Path]:
-    """The files of a track, which may come in pieces (`urls`)."""
-    return [_fetch({**track, "url": url}, cache, progress) for url in track.get("urls") or [track["url"]]]
-
-
-def _fetch(source: dict[str, Any], cache: Path, progress: Progress) -> Path:
-    """The file at the source's URL, from the cache if it is complete there, else continued from where it stopped."""
-    url = source["url"]
-    name = url.rsplit("/", 1)[-1]
-    done, partial = cache / name, cache / f"{name}.part"
-    if not done.exists():
-        have = partial.stat().st_size if partial.exists() else 0
-        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310 the recipe is the operator's
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer, partial.open("ab" if have else "wb") as file:  # noqa: S310
-                if have and answer.status != 206:
-                    file.truncate(0)
-                    have = 0
-                total = have + int(answer.headers["Content-Length"]) if answer.headers["Content-Length"] else None
-                while chunk := answer.read(CHUNK):
-                    file.write(chunk)
-                    have += len(chunk)
-                    progress(name, have, total)
-        except OSError as error:
-            raise EngineError(f"{url} cannot be fetched: {error}. Run the command again to continue.") from error
-        if total is not None and have != total:
-            raise EngineError(f"{url} ended after {have} of {total} bytes. Run the command again to continue.")
-        os.replace(partial, done)
-    if (wanted := source.get("sha256")) and (found := reference.sha256(done)) != wanted:
-        done.unlink()
-        raise EngineError(f"{url} has the checksum {found} instead of {wanted}. It was thrown away.")
-    return done
+def _once(work: Path, name: str, sources: list[Path], facts: dict[str, Any], make: Callable[[], object]) -> None:
+    """Make a part of the bundle, unless it was made from just these sources before."""
+    mark = work / f".{name}.done"
+    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
+    wanted = hashlib.sha256(json.dumps([stats, facts], sort_keys=True).encode()).hexdigest()
+    if not (mark.exists() and mark.read_text() == wanted):
+        mark.unlink(missing_ok=True)
+        make()
+        mark.write_text(wanted)
 
 
 def _opened(path: Path) -> Any:
     return gzip.open(path, "rb") if path.suffix in (".gz", ".bgz") else path.open("rb")
 
 
+def _sequence(source: Path, work: Path) -> None:
+    with _opened(source) as compressed, (work / "genome.fa").open("wb") as fasta:
+        shutil.copyfileobj(compressed, fasta, CHUNK)
+    pysam.faidx(str(work / "genome.fa"))
+
+
 def _contigs(fai: Path, recipe: dict[str, Any]) -> list[tuple[str, int, list[str]]]:
-    """Names, lengths and aliases: UCSC's for the chromosomes, and those that the recipe gives."""
-    given = recipe.get("aliases", {})
+    """Names, lengths and aliases: UCSC's for chromosomes and scaffolds, and those that the recipe gives."""
+    given, scaffolds = recipe.get("aliases", {}), recipe.get("scaffolds", {})
+    placed = {name: chromosome for chromosome, members in scaffolds.get("placed", {}).items() for name in members}
     found = []
     for line in fai.read_text().splitlines():
         name, length = line.split("\t")[:2]
         usual = ["chrM", "M"] if name == "MT" else [f"chr{name}"] if not name.startswith("chr") and len(name) <= 2 else []
+        if scaffolds and _SCAFFOLD.fullmatch(name):
+            called = SCAFFOLDS[scaffolds["style"]](name)
+            usual = [f"chr{placed[name]}_{called}_random" if name in placed else f"chrUn_{called}"]
         found.append((name, int(length), list(dict.fromkeys([*usual, *given.get(name, [])]))))
     return found
 
 
-def _genes(source: Path, work: Path, contigs: set[str]) -> list[tuple[str, int]]:
+def _genes(source: Path, work: Path, contigs: set[str]) -> None:
     """Split the gene models by genetic code: the mitochondrion has its own."""
-    files = {1: "genes.gff3", 2: "genes.mt.gff3"}
     seen: set[int] = set()
-    with _opened(source) as lines, (work / files[1]).open("wb") as nuclear, (work / files[2]).open("wb") as mitochondrial:
+    with _opened(source) as lines, (work / GENES[1]).open("wb") as nuclear, (work / GENES[2]).open("wb") as mitochondrial:
         for file in (nuclear, mitochondrial):
             file.write(b"##gff-version 3\n")
         for line in lines:
@@ -111,31 +127,37 @@ def _genes(source: Path, work: Path, contigs: set[str]) -> list[tuple[str, int]]
             code = 2 if contig in MITOCHONDRIAL else 1
             seen.add(code)
             (mitochondrial if code == 2 else nuclear).write(line)
-    for code in files.keys() - seen:
-        (work / files[code]).unlink()
+    for code in GENES.keys() - seen:
+        (work / GENES[code]).unlink()
     if not seen:
         raise EngineError(f"{source.name} has no genes on any contig of the sequence")
-    return [(files[code], code) for code in sorted(seen)]
 
 
-def _track(track: dict[str, Any], sources: list[Path], work: Path, names: dict[str, str]) -> dict[str, Any]:
-    """Convert a track to a sorted, compressed, indexed table; its entry for the manifest."""
-    allele = track["format"] == "vcf"
-    file = f"{track['id']}.{'tsv' if allele else 'bed'}"
+def _file(track: dict[str, Any]) -> str:
+    return f"{track['id']}.{'tsv' if track['format'] == 'vcf' else 'bed'}.gz"
+
+
+def _track(track: dict[str, Any], sources: list[Path], work: Path, names: dict[str, str], progress: Progress) -> None:
+    """Convert a track to a sorted, compressed, indexed table."""
+    allele, path = track["format"] == "vcf", work / _file(track).removesuffix(".gz")
+    names = {alias: name for alias, name in names.items() if alias not in track.get("without", ())}
     pieces = (_variants(track, source, work, names) if allele else _intervals(track, source, names) for source in sources)
-    rows = itertools.chain.from_iterable(pieces)
-    order = ["sort", "-t", "\t", "-k1,1", "-k2,2n", "-S", "256M", "-T", str(work), "-o", str(work / file)]
+    order = ["sort", "-t", "\t", "-k1,1", "-k2,2n", "-S", "256M", "-T", str(work), "-o", str(path)]
     with subprocess.Popen(order, stdin=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}) as sort:
         assert sort.stdin is not None
-        for row in rows:
+        rows = 0
+        for rows, row in enumerate(itertools.chain.from_iterable(pieces), 1):
             sort.stdin.write(("\t".join(row) + "\n").encode())
+            if rows % 100_000 == 0:
+                progress(f"{track['id']}, rows", rows, None)
     if sort.returncode:
         raise EngineError(f"sort ended with status {sort.returncode} for the track {track['id']}")
-    pysam.tabix_compress(str(work / file), str(work / f"{file}.gz"), force=True)
-    (work / file).unlink()
+    if not rows:
+        raise EngineError(f"The track {track['id']} has no row on any contig of the sequence: is it of another assembly?")
+    pysam.tabix_compress(str(path), f"{path}.gz", force=True)
+    path.unlink()
     place: dict[str, Any] = {"seq_col": 0, "start_col": 1, "end_col": 1} if allele else {"preset": "bed"}
-    pysam.tabix_index(str(work / f"{file}.gz"), force=True, **place)
-    return {**track, "file": f"{file}.gz", "kind": "allele" if allele else "region"}
+    pysam.tabix_index(f"{path}.gz", force=True, **place)
 
 
 def _variants(track: dict[str, Any], source: Path, work: Path, names: dict[str, str]) -> Iterator[list[str]]:
@@ -143,7 +165,8 @@ def _variants(track: dict[str, Any], source: Path, work: Path, names: dict[str, 
     with tempfile.TemporaryFile() as messages:
         norm = ["norm", "--no-version", "-m", "-any", "-c", "x", "-f", str(work / "genome.fa"), "-Ov", "-"]
         child = bcftools.spawn(*norm, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=messages)
-        feeder = _copier(_renamed(source, names), child.stdin)
+        tags = [column["from"] for column in track["columns"] if column["from"] != "ID"]
+        feeder = _copier(_bare(source, names, tags), child.stdin)
         assert child.stdout is not None
         for line in child.stdout:
             if line.startswith(b"#"):
@@ -162,8 +185,8 @@ def _variants(track: dict[str, Any], source: Path, work: Path, names: dict[str, 
             raise EngineError(f"{source.name} cannot be normalised: {messages.read()[-300:].decode('utf-8', 'replace')}")
 
 
-def _copier(lines: Iterable[bytes], entrance: Any) -> Any:
-    import threading
+def _copier(lines: Iterable[bytes], entrance: IO[bytes] | None) -> threading.Thread:
+    assert entrance is not None
 
     def copy() -> None:
         try:
@@ -177,20 +200,24 @@ def _copier(lines: Iterable[bytes], entrance: Any) -> Any:
     return thread
 
 
-def _renamed(source: Path, names: dict[str, str]) -> Iterator[bytes]:
-    """The lines of a VCF with its contigs called as in the sequence; records elsewhere are left out."""
+def _bare(source: Path, names: dict[str, str], tags: list[str]) -> Iterator[bytes]:
+    """A VCF of just these INFO tags, its contigs called as in the sequence; records elsewhere are left out."""
+    kept = {tag.encode(): f'##INFO=<ID={tag},Number=.,Type=String,Description="">\n'.encode() for tag in tags}
     with _opened(source) as lines:
         for line in lines:
-            if line.startswith(b"##contig="):
-                continue
-            if line.startswith(b"#CHROM"):
+            if line.startswith(b"##INFO=<ID="):
+                name = re.split(b"[,>]", line[11:], maxsplit=1)[0]
+                if name in kept:
+                    kept[name] = line
+            elif not line.startswith(b"#"):
+                contig, position, identifier, ref, alt, _, _, info = line.rstrip(b"\r\n").split(b"\t", 8)[:8]
+                if called := names.get(contig.decode()):
+                    wanted = b";".join(item for item in info.split(b";") if item.partition(b"=")[0] in kept) or b"."
+                    yield b"\t".join((called.encode(), position, identifier, ref, alt, b".", b".", wanted)) + b"\n"
+            elif line.startswith(b"#CHROM"):
+                yield b"##fileformat=VCFv4.2\n" + b"".join(kept.values())
                 yield from (f"##contig=<ID={name}>\n".encode() for name in dict.fromkeys(names.values()))
-            if line.startswith(b"#"):
-                yield line
-            else:
-                contig, tab, rest = line.partition(b"\t")
-                if name := names.get(contig.decode()):
-                    yield name.encode() + tab + rest
+                yield b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
 
 def _intervals(track: dict[str, Any], source: Path, names: dict[str, str]) -> Iterator[list[str]]:
@@ -200,16 +227,20 @@ def _intervals(track: dict[str, Any], source: Path, names: dict[str, str]) -> It
         for line in lines:
             fields = line.decode("utf-8", "replace").rstrip("\n").split("\t")
             if len(fields) > at["end"] and (name := names.get(fields[at["chrom"]])):
-                values = [_cell(fields[column["from"]]) for column in track["columns"]]
-                yield [name, fields[at["start"]], fields[at["end"]], *values]
+                values = [_cell(fields[column["from"]].replace(",", " ")) for column in track["columns"]]
+                # an insertion has no length in these tables: it concerns the base before it
+                start, end = int(fields[at["start"]]), int(fields[at["end"]])
+                yield [name, str(start if end > start else max(start - 1, 0)), str(max(end, 1)), *values]
 
 
 def _cell(value: str) -> str:
     """A value as INFO may carry it."""
-    return "".join("_" if character in " ;=\t" else character for character in value) or "."
+    return re.sub(r"[\s;=]+", "_", value.strip()) or "."
 
 
-def _manifest(recipe: dict[str, Any], contigs: list[Any], codes: list[Any], tracks: list[dict[str, Any]]) -> str:
+def _manifest(
+    recipe: dict[str, Any], contigs: list[Any], codes: list[Any], tracks: list[dict[str, Any]], fetched: dict[str, Path]
+) -> str:
     lines = [f"{key} = {_quoted(recipe[key])}" for key in ("id", "version", "title", "assembly")] + ['fasta = "genome.fa"']
     for name, length, aliases in contigs:
         lines += [
@@ -230,11 +261,10 @@ def _manifest(recipe: dict[str, Any], contigs: list[Any], codes: list[Any], trac
                 *(f"{key} = {_quoted(column[key])}" for key in ("tag", "number", "type", "description")),
             ]
     for source in (recipe["sequence"], recipe["genes"], *tracks):
-        lines += [
-            "",
-            "[[sources]]",
-            *(f"{key} = {_quoted(source[key])}" for key in ("url", "version", "licence") if key in source),
-        ]
+        for url in source.get("urls") or [source["url"]]:
+            facts = {"url": url, "sha256": digest(fetched[url], "sha256")}
+            facts |= {key: source[key] for key in ("version", "licence") if key in source}
+            lines += ["", "[[sources]]", *(f"{key} = {_quoted(value)}" for key, value in facts.items())]
     return "\n".join(lines) + "\n"
 
 

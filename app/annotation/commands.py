@@ -104,8 +104,11 @@ def _publish(result: "object", out: Path, name: str) -> list[Path]:
 def _guarded(action: Callable[[], None]) -> None:
     try:
         action()
-    except (EngineError, OSError) as fault:
+    except EngineError as fault:
         typer.echo(str(fault), err=True)
+        raise typer.Exit(3) from None
+    except Exception as fault:  # whatever a disk or a store has to say
+        typer.echo(f"{type(fault).__name__}: {fault}", err=True)
         raise typer.Exit(3) from None
 
 

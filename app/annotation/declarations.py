@@ -12,7 +12,7 @@ from app.annotation.notes import Notes
 from app.annotation.values import GENOTYPE, UNPRINTABLE, VALID, WIDER, counts, pattern, shown, text
 
 SAMPLED = 50  # lines of a block that are looked at closely in any case
-_DECLARABLE = re.compile(rb"[^\s,;=<>\"]+")
+_DECLARABLE = re.compile(rb"(?!\[)[^\s,;=<>\"]+")
 _TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
 _PLAIN = {b"GT": rb"[01.](?:[/|][01.])*+", b"LEN": rb"(?:[0-9]{1,8}+|\.)"}
 _LENGTH = re.compile(_PLAIN[b"LEN"]).fullmatch
@@ -76,12 +76,12 @@ class Declarations:
         for name in names:
             if b" " in name:
                 raise InputError(f"Line {number}: FILTER contains spaces ({shown(fields[6])}).", number)
-            if name != b"PASS" and name not in self.header.filters:
+            if name not in (b"PASS", b".") and name not in self.header.filters:
                 self._declarable("FILTER", name, number)
                 self.header.filters[name] = b'""'
                 self._clean = None
                 self.notes.add("undeclared", number, f"FILTER/{text(name)}")
-        failed = [name for name in names if name != b"PASS"]
+        failed = [name for name in names if name not in (b"PASS", b".")]
         fields[6] = b";".join(dict.fromkeys(failed or names)) or b"."
 
     def info(self, fields: list[bytes], alleles: int, number: int) -> None:

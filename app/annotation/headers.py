@@ -17,7 +17,8 @@ COMPUTED = {b"END", b"SVLEN"}
 _NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
 _ATTRIBUTE = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
 _KEY = re.compile(rb"[^\s<>]+")
-_STRUCTURED = re.compile(rb'<[A-Za-z_][\w.]*=(?:[^"<>]|"(?:[^"\\]|\\.)*")*>')
+_PAIR = rb'[A-Za-z_][\w.]*=(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^",<>\[\]]*)'
+_STRUCTURED = re.compile(rb"<%b(?:,%b)*>" % (_PAIR, _PAIR))
 _ALT = re.compile(rb'<ID=[^,<>"]+,(?:.*,)?Description="')
 _VCF3 = re.compile(rb'##(INFO|FORMAT|FILTER)=([^,<>"]+),(?:(-?\d+|\.),(\w+),)?"?([^"]*)"?')
 
@@ -124,7 +125,7 @@ def _meta(header: Header, line: bytes, number: int, notes: Notes) -> None:
         attributes[b"Number"] = b"." if attributes[b"Number"].startswith(b"-") else attributes[b"Number"]
         notes.add("old_version", number)
     name = attributes.get(b"ID", b"").strip(b'"')
-    if not name or re.search(rb"[\s;=,<>]" if kind != b"contig" else rb"[\s,<>]", name):
+    if not name or re.search(rb'^\[|[\s;=,<>"]' if kind != b"contig" else rb'[\s,<>"]', name):
         notes.add("header_line_dropped", number, line.decode("utf-8", "replace")[:80])
     elif kind == b"contig":
         length = attributes.get(b"length", b"").strip(b'"')

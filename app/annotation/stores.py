@@ -1,5 +1,6 @@
 """Reference bundles in an object store: pushed whole, pulled only if every checksum agrees."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -51,10 +52,34 @@ def push(bundle: Bundle, store: Store, step: Step = _nothing) -> None:
 
 
 def pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step = _nothing) -> Bundle:
-    """Fetch a bundle into `folder/id`, resuming what is there already; it appears only if every checksum agrees."""
-    target = folder / bundle_id
-    if (target / MANIFEST).is_file() and (here := reference.load(target)).version == version and not reference.verify(here):
+    """The bundle in `folder/id`, fetched if it is not there, resuming; it appears only if every checksum agrees."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{bundle_id}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two annotators of one host start at the same time
+        return _installed(bundle_id, version, folder) or _pull(bundle_id, version, folder, store, step)
+
+
+def _installed(bundle_id: str, version: str, folder: Path) -> Bundle | None:
+    """The bundle, if it is there in this version and whole; its files are not read again while nobody touched them."""
+    target, stamp = folder / bundle_id, folder / f".{bundle_id}.verified"
+    if not (target / MANIFEST).is_file() or (here := reference.load(target)).version != version:
+        return None
+    if stamp.is_file() and stamp.read_text() == _stats(here):
         return here
+    if reference.verify(here):
+        return None
+    stamp.write_text(_stats(here))
+    return here
+
+
+def _stats(bundle: Bundle) -> str:
+    """Size and time of every file that is there, the manifest first."""
+    paths = [path for name in (MANIFEST, *(file.path for file in bundle.files)) if (path := bundle.path(name)).is_file()]
+    return "".join(f"{path.name}\t{path.stat().st_size}\t{path.stat().st_mtime_ns}\n" for path in paths)
+
+
+def _pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step) -> Bundle:
+    target = folder / bundle_id
     partial = folder / f".{bundle_id}-{version}"
     partial.mkdir(parents=True, exist_ok=True)
     store.get(f"{bundle_id}/{version}/{MANIFEST}", partial / MANIFEST)
@@ -74,4 +99,6 @@ def pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step = 
         shutil.rmtree(aside)
     else:
         os.replace(partial, target)
-    return reference.load(target)
+    installed = _installed(bundle_id, version, folder)
+    assert installed
+    return installed

@@ -11,11 +11,11 @@ FLOAT = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:[iI][nN][fF](?:inity
 VALUES = {
     "Integer": re.compile(r"[-+]?\d+|\."),
     "Float": re.compile(rf"{FLOAT}|\."),
-    "Character": re.compile(r"[^\s,;]"),
-    "String": re.compile(r"[^\s,;]*"),
+    "Character": re.compile(r"[^ \t-\r,;]"),
+    "String": re.compile(r"[^ \t-\r,;]*"),
 }
 NUMBER = re.compile(r"\d+|[ARG.]|L[ARG]|[PM]")
-SAMPLE_VALUES = VALUES | {"String": re.compile(r"[^\s,:]*"), "Character": re.compile(r"[^\s,:]")}
+SAMPLE_VALUES = VALUES | {"String": re.compile(r"[^ \t-\r,:]*"), "Character": re.compile(r"[^ \t-\r,:]")}
 GENOTYPE = re.compile(r"[/|]?(?:\d+|\.)(?:[/|](?:\d+|\.))*")
 REF = re.compile(r"[ACGTNRYSWKMBDHVU]+")  # the specification allows ACGTN; what callers write is passed on
 BASES = "[ACGTNRYSWKMBDHVU]"
@@ -72,7 +72,7 @@ def faults(data: bytes, odd_names: bool = True) -> Iterator[str]:
 
 
 def _meta(line: str, declared: dict[str, dict[str, dict[str, str]]]) -> Iterator[str]:
-    if not re.match(r"##[^\s=]+=.", line):
+    if not re.match(r"##[^ \t-\r=]+=.", line):
         yield f"header line {line[:60]!r}"
         return
     kind, _, value = line[2:].partition("=")

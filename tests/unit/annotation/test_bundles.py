@@ -1,181 +1,267 @@
-"""Bundles built from recipes over HTTP, in the formats of Ensembl, ClinVar and UCSC; pushed, pulled; two genetic codes."""
+"""Bundles built from recipes over HTTP, in the formats of Ensembl, NCBI, gnomAD and UCSC; pushed, pulled; two genetic codes."""
 
 import gzip
-import http.server
-import random
-import threading
+import hashlib
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from app.annotation import commands, reference, stores
+from app.annotation import bgzf, commands, downloads, reference, stores
 from app.annotation.build import build
 from app.annotation.engine import annotate
 from app.annotation.errors import EngineError
+from app.annotation.source import BGZF_END
+from tests.unit.annotation.genome import CHROMOSOME, GENE
+from tests.unit.annotation.site import Site
 
-dice = random.Random(7)
-CODING = "ATG" + "GCT" * 48 + "TAA"
-SEQUENCE = "".join(dice.choices("ACGT", k=500)) + CODING + "".join(dice.choices("ACGT", k=349))
+RECIPES = Path(__file__).parents[3] / "scripts" / "recipes"
 
-
-class Site:
-    """Files under an address on loopback; `broken` cuts the next answer for a file short."""
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        site = self
-        self.files, self.broken, self.ranges = files, set[str](), list[str]()
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = site.files[self.path.lstrip("/")]
-                wanted = self.headers.get("Range")
-                if wanted:
-                    site.ranges.append(wanted)
-                    body = body[int(wanted.removeprefix("bytes=").rstrip("-")) :]
-                self.send_response(206 if wanted else 200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                cut = self.path.lstrip("/") in site.broken
-                site.broken.discard(self.path.lstrip("/"))
-                self.wfile.write(body[: len(body) // 2] if cut else body)
-
-            def log_message(self, *_: Any) -> None:
-                """Nothing to say in a test."""
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-def gff3(rcrs: reference.Bundle) -> str:
-    rows = [
-        ("gene", ".", "ID=gene:ENSG1;Name=GENE1;biotype=protein_coding"),
-        ("mRNA", ".", "ID=transcript:ENST1;Parent=gene:ENSG1;biotype=protein_coding"),
-        ("exon", ".", "Parent=transcript:ENST1"),
-        ("CDS", "0", "ID=CDS:ENSP1;Parent=transcript:ENST1"),
-    ]
-    nuclear = "".join(f"1\te\t{kind}\t501\t650\t.\t+\t{phase}\t{attributes}\n" for kind, phase, attributes in rows)
-    return "##gff-version 3\n" + nuclear + "".join(rcrs.path("genes.gff3").read_text().splitlines(keepends=True)[2:])
-
-
-RECIPE = """
-id = "small"
-version = "2"
-title = "A small genome"
-assembly = "SMALL1"
-[sequence]
-url = "{url}/genome.fa.gz"
-licence = "none"
-[genes]
-url = "{url}/genes.gff3.gz"
-[aliases]
-"1" = ["NC_000001.11"]
-[[tracks]]
-id = "clinvar"
-title = "ClinVar"
-format = "vcf"
-url = "{url}/clinvar.vcf.gz"
-version = "2026-01"
-columns = [
-  {{ tag = "GAS_CLNSIG", from = "CLNSIG", number = ".", type = "String", description = "Significance" }},
-  {{ tag = "GAS_RSID", from = "ID", number = "1", type = "String", description = "Identifier" }},
-]
-[[tracks]]
-id = "cytoband"
-title = "Bands"
-format = "ucsc"
-url = "{url}/cytoBand.txt.gz"
-columns = [{{ tag = "GAS_BAND", from = 3, number = ".", type = "String", description = "Band" }}]
-[[tracks]]
-id = "superdups"
-title = "Segmental duplications"
-format = "ucsc"
-url = "{url}/genomicSuperDups.txt.gz"
-place = {{ chrom = 1, start = 2, end = 3 }}
-columns = [{{ tag = "GAS_SUPERDUP", from = 4, number = ".", type = "String", description = "Other copy" }}]
-"""
-CLINVAR = (
-    "##fileformat=VCFv4.1\n"
-    '##INFO=<ID=CLNSIG,Number=.,Type=String,Description="s">\n'
-    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    "NC_000001.11\t505\t42\tC\tA,T\t.\t.\tCLNSIG=Likely benign\n"
-    "MT\t3460\t9\tG\tA\t.\t.\tCLNSIG=Pathogenic\n"
-    "Un_1\t5\t9\tG\tA\t.\t.\tCLNSIG=Pathogenic\n"
+# Rows as they stand in the files that the recipes name.
+GFF3 = (
+    "##gff-version 3\n##sequence-region   1 1 2000\n#!genome-build GRCh38.p14\n"
+    "1\tGRCh38\tchromosome\t1\t2000\t.\t.\t.\tID=chromosome:1\n###\n"
 )
+CLINVAR = (
+    '##fileformat=VCFv4.1\n##ID=<Description="ClinVar Variation ID">\n'
+    '##INFO=<ID=CLNDN,Number=.,Type=String,Description="Disease names">\n'
+    '##INFO=<ID=CLNSIG,Number=.,Type=String,Description="Significance">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    "1\t505\t42\tC\tA\t.\t.\tALLELEID=9;CLNDN=Some_disease,_rare|not_provided;CLNSIG=Likely_benign\n"
+    "1\t505\t43\tC\tT\t.\t.\tCLNSIG=Pathogenic/Likely_pathogenic\n"
+    "MT\t3460\t9\tG\tA\t.\t.\tCLNDN=Leber;CLNSIG=Pathogenic\n"
+    "NW_009646201.1\t5\t9\tG\tA\t.\t.\tCLNSIG=Pathogenic\n"
+)
+DBSNP = (
+    "##fileformat=VCFv4.2\n##dbSNP_BUILD_ID=156\n##reference=GRCh38.p14\n"
+    '##INFO=<ID=RS,Number=1,Type=Integer,Description="dbSNP ID">\n'
+    '##INFO=<ID=COMMON,Number=0,Type=Flag,Description="Common">\n'
+    '##INFO=<ID=FREQ,Number=.,Type=String,Description="Frequencies">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    "{accession}\t505\trs7\tC\tA,T\t.\t.\tRS=7;dbSNPBuildID=1;SSR=0;VC=SNV;FREQ=1000Genomes:0.9,0.1,.|GnomAD:1,0,0;COMMON\n"
+    "NC_012920.1\t3460\trs199476118\tG\tA\t.\t.\tRS=199476118;VC=SNV\n"
+    "NT_187361.1\t5\trs5\tG\tA\t.\t.\tRS=5\n"
+)
+GNOMAD = (
+    '##fileformat=VCFv4.2\n##FILTER=<ID=AC0,Description="None">\n##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+)
+FREQUENCY = "\t505\trs7\tC\tT\t.\tPASS\tAC=3;AN=1000;AF=3.0e-03;nhomalt=0\n"
+TABLES = {
+    "cytoBand": "chr1 600 2000 p2 gneg|chr1 0 600 p1 gpos50|chrM 0 16571  gneg",
+    "gwasCatalog": "585 chr1 504 505 rs7 123 Author_A 2020-01-02 Nature A_title Height,_adult 1,000 2,000 1p1"
+    " GENE1 rs7-T 0.3 5E-9  1.2 [1-2] Illumina N",
+    "genomicSuperDups": "585 chr1 500 520 chr9:77 0 + chr9 77 97 20 1 1000 N/A N/A N/A N/A align"
+    " 20 0 0 20 20 0 0 0 0.99 0.99 0.01 0.01",
+    "dgvMerged": "585 chr1 400 700 nsv1 0 + 400 700 8388608 gain+loss Author_2010 123 Array    3 1 2  GENE1 |"
+    "585 chr1 450 710 esv2 0 + 450 710 200 tandem_duplication Author_2011 124 Sequencing    3 1 2  GENE1 ",
+    "targetScanS": "585 chr1 500 507 GENE1:miR-124/506 85 +",
+    "tfbsConsSites": "585 chr1 495 510 V$ARP1_01 818 - 2.01|585 chrM 3450 3470 V$NRSF_01 749 - 2.19",
+}
+
+
+def table(text: str) -> str:
+    """A dump of a table of UCSC: tabs between columns, and blanks within."""
+    return text.replace(" ", "\t").replace("|", "\n").replace("_a", " a").replace("_d", " d") + "\n"
+
+
+def files(rcrs: reference.Bundle, assembly: str) -> dict[str, bytes]:
+    """What the recipe of an assembly downloads, by file name."""
+    mitochondrion = "".join(rcrs.path(rcrs.fasta).read_text().splitlines()[1:])
+    sequence = {
+        "1": CHROMOSOME,
+        "MT": mitochondrion,
+        "KI270706.1": "ACGT" * 50,
+        "GL000191.1": "ACGT" * 50,
+        "KI270302.1": "ACGT" * 50,
+    }
+    fasta = "".join(
+        f">{name} dna:chromosome chromosome:{assembly}:{name}:1:{len(bases)}:1 REF\n{bases}\n" for name, bases in sequence.items()
+    )
+    genes = GFF3 + GENE + "###\n" + "".join(rcrs.path("genes.gff3").read_text().splitlines(keepends=True)[2:])
+    dbsnp = DBSNP.format(accession="NC_000001.11" if assembly == "GRCh38" else "NC_000001.10")
+    texts = {
+        f"Homo_sapiens.{assembly}.dna.primary_assembly.fa.gz": fasta,
+        f"Homo_sapiens.{assembly}.{113 if assembly == 'GRCh38' else 87}.gff3.gz": genes,
+        "clinvar.vcf.gz": CLINVAR,
+        f"GCF_000001405.{40 if assembly == 'GRCh38' else 25}.gz": dbsnp,
+        **{f"{name}.txt.gz": table(rows) for name, rows in TABLES.items()},
+    }
+    found = {name: gzip.compress(text.encode(), mtime=0) for name, text in texts.items()}
+    found |= {f"{name}.md5": f"{hashlib.md5(body).hexdigest()}  {name}\n".encode() for name, body in found.items()}
+    frequencies = {"gnomad.exomes.r2.1.1.sites.vcf.bgz": GNOMAD + "1" + FREQUENCY}
+    for chromosome in (*map(str, range(1, 23)), "X", "Y"):
+        rows = f"chr1{FREQUENCY}" if chromosome == "1" else ""
+        frequencies[f"gnomad.exomes.v4.1.sites.chr{chromosome}.vcf.bgz"] = GNOMAD + rows
+    return found | {name: bgzf.compress(text.encode()) + BGZF_END for name, text in frequencies.items()}
+
+
+def recipe(assembly: str, site: Site, folder: Path) -> Path:
+    """The project's own recipe, with every address moved to the site on loopback."""
+    text = (RECIPES / f"{assembly.lower()}.toml").read_text()
+    path = folder / "recipe.toml"
+    path.write_text(re.sub(r'"https://[^"]*/([^/"]+)"', rf'"{site.url}/\1"', text))
+    return path
 
 
 @pytest.fixture
 def site(rcrs: reference.Bundle) -> Iterator[Site]:
-    mitochondrion = "".join(rcrs.path(rcrs.fasta).read_text().splitlines()[1:])
-    files = {
-        "genome.fa.gz": f">1 dna\n{SEQUENCE}\n>MT dna\n{mitochondrion}\n",
-        "genes.gff3.gz": gff3(rcrs),
-        "clinvar.vcf.gz": CLINVAR,
-        "cytoBand.txt.gz": "chr1\t600\t1000\tp2\tgneg\nchr1\t0\t600\tp1\tgpos\n",
-        "genomicSuperDups.txt.gz": "585\tchr1\t500\t520\tchr9:77\t0\n",
-    }
-    found = Site({name: gzip.compress(text.encode(), mtime=0) for name, text in files.items()})
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
+    with Site(files(rcrs, "GRCh38")) as site:
+        yield site
 
 
 @pytest.fixture
 def small(site: Site, tmp_path: Path) -> reference.Bundle:
-    (tmp_path / "small.toml").write_text(RECIPE.format(url=site.url))
-    return build(tmp_path / "small.toml", tmp_path / "bundles" / "small", tmp_path / "cache")
+    return build(recipe("GRCh38", site, tmp_path), tmp_path / "bundles" / "grch38", tmp_path / "cache")
+
+
+def annotated(bundle: reference.Bundle, folder: Path, *sites: str) -> list[tuple[str, dict[str, str]]]:
+    """Contig and INFO of each record of the result."""
+    records = "".join(site.replace(" ", "\t") + "\t.\t.\t.\n" for site in sites)
+    (folder / "in").write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + records)
+    result = annotate(folder / "in", folder / "out", name="x", bundle=bundle)
+    lines = [line.split("\t") for line in gzip.decompress(result.vcf.read_bytes()).decode().splitlines() if line[0] != "#"]
+    return [(line[0], dict(item.partition("=")[::2] for item in line[7].split(";"))) for line in lines]
 
 
 def test_two_genetic_codes_in_one_stream(small: reference.Bundle, tmp_path: Path) -> None:
-    assert SEQUENCE[504] == "C"
     assert [genes.genetic_code for genes in small.genes] == [1, 2]
-    sites = ("chr1 505 . C T", f"chr1 700 . {SEQUENCE[699]} <DEL>", "chrM 3460 . G A", "chrM 4472 . T C")
-    records = "".join(site.replace(" ", "\t") + "\t.\t.\t.\n" for site in sites)
-    text = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + records
-    (tmp_path / "in").write_text(text)
-    result = annotate(tmp_path / "in", tmp_path / "out", name="x", bundle=small)
-    lines = [line.split("\t") for line in gzip.decompress(result.vcf.read_bytes()).decode().splitlines() if line[0] != "#"]
-    infos = [dict(item.partition("=")[::2] for item in line[7].split(";")) for line in lines]
-    assert [line[0] for line in lines] == ["chr1", "chr1", "chrM", "chrM"]
-    assert [info.get("GAS_CSQ") for info in infos] == ["missense_variant", None, "missense_variant", "start_retained_variant"]
+    sites = (
+        "chr1 505 . C T",
+        f"chr1 700 . {CHROMOSOME[699]} <DEL>",
+        "chrM 3460 . G A",
+        "chrM 4472 . T C",
+        "chrUn_KI270302v1 2 . C T",
+    )
+    found = annotated(small, tmp_path, *sites)
+    assert [contig for contig, _ in found] == ["chr1", "chr1", "chrM", "chrM", "chrUn_KI270302v1"]
+    infos = [info for _, info in found]
+    terms = ["missense_variant", None, "missense_variant", "start_retained_variant", "intergenic_variant"]
+    assert [info.get("GAS_CSQ") for info in infos] == terms
     assert infos[0]["GAS_HGVSP"] == "p.Ala2Val"
-    assert infos[0]["GAS_CLNSIG"] == "Likely_benign"
-    assert (infos[0]["GAS_RSID"], infos[0]["GAS_BAND"], infos[0]["GAS_SUPERDUP"]) == ("42", "p1", "chr9:77")
-    assert infos[1]["GAS_BAND"] == "p2"
-    assert infos[2]["GAS_CLNSIG"] == "Pathogenic"
-    assert result.summary["bundle"]["version"] == "2"
+    assert infos[2]["GAS_CLNSIG"] == "Pathogenic" and infos[2]["GAS_RSID"] == "rs199476118"
+
+
+@pytest.mark.parametrize("assembly", ["GRCh38", "GRCh37"])
+def test_the_recipes_build_what_they_promise(assembly: str, rcrs: reference.Bundle, tmp_path: Path) -> None:
+    with Site(files(rcrs, assembly)) as site:
+        bundle = build(recipe(assembly, site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+    assert (bundle.id, bundle.assembly, reference.verify(bundle)) == (assembly.lower(), assembly, [])
+    (_, info), (_, mitochondrial) = annotated(bundle, tmp_path, "1 505 . C T", "MT 3460 . G A")
+    expected = {
+        "GAS_CLINVAR": "43",
+        "GAS_CLNSIG": "Pathogenic/Likely_pathogenic",
+        "GAS_RSID": "rs7",
+        "GAS_GNOMAD_AF": "0.003",
+        "GAS_BAND": "p1",
+        "GAS_GWAS": "Height_adult",
+        "GAS_SUPERDUP": "chr9:77",
+        "GAS_DGV": "gain+loss,tandem_duplication",
+    }
+    if assembly == "GRCh37":
+        expected |= {"GAS_MIRNA": "GENE1:miR-124/506", "GAS_TFBS": "V$ARP1_01"}
+    assert {tag: info.get(tag) for tag in expected} == expected
+    assert mitochondrial["GAS_DISEASE"] == "Leber"
+    assert "GAS_TFBS" not in mitochondrial  # the chrM of hg19 is another sequence
+    aliases = {alias for contig in bundle.contigs for alias in contig.aliases}
+    assert {"chr1", "chrM", "chr1_KI270706v1_random" if assembly == "GRCh38" else "chr1_gl000191_random"} <= aliases
+    sources = {source["url"].rsplit("/", 1)[1]: source for source in bundle.sources}
+    assert sources["clinvar.vcf.gz"]["sha256"] == hashlib.sha256(files(rcrs, assembly)["clinvar.vcf.gz"]).hexdigest()
+
+
+def test_every_address_of_the_recipes_is_https_and_every_track_is_described() -> None:
+    for path in RECIPES.glob("*.toml"):
+        described = tomllib.loads(path.read_text())
+        for source in (described["sequence"], described["genes"], *described["tracks"]):
+            assert all(url.startswith("https://") for url in source.get("urls") or [source["url"]])
+            assert source["licence"]
 
 
 def test_a_broken_download_is_continued(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "small.toml").write_text(RECIPE.format(url=site.url))
-    site.broken.add("genes.gff3.gz")
-    with pytest.raises(EngineError, match="Run the command again"):
-        build(tmp_path / "small.toml", tmp_path / "small", tmp_path / "cache")
-    build(tmp_path / "small.toml", tmp_path / "small", tmp_path / "cache")
-    assert site.ranges == [f"bytes={len(site.files['genes.gff3.gz']) // 2}-"]
+    body = site.files["clinvar.vcf.gz"]
+    site.broken["clinvar.vcf.gz"] = len(body) // 2
+    seen: list[tuple[int, int | None]] = []
+    source = {"url": f"{site.url}/clinvar.vcf.gz"}
+    found = downloads.fetch(source, tmp_path, lambda name, done, total: seen.append((done, total)))
+    assert found.read_bytes() == body
+    assert site.ranges == [f"bytes={len(body) // 2}-"]
+    assert seen == [(len(body) // 2, len(body)), (len(body), len(body))]
+    assert downloads.fetch(source, tmp_path, lambda *_: None) == found
+    assert site.asked.count("clinvar.vcf.gz") == 2
 
 
-def test_a_wrong_checksum_stops_the_build(site: Site, tmp_path: Path) -> None:
-    recipe = RECIPE.format(url=site.url).replace('licence = "none"', 'sha256 = "00"')
-    (tmp_path / "small.toml").write_text(recipe)
-    with pytest.raises(EngineError, match="checksum"):
-        build(tmp_path / "small.toml", tmp_path / "small", tmp_path / "cache")
-    assert not (tmp_path / "small").exists()
+def test_a_download_that_never_ends_is_continued_by_the_next_command(site: Site, tmp_path: Path) -> None:
+    source, body = {"url": f"{site.url}/clinvar.vcf.gz"}, site.files["clinvar.vcf.gz"]
+    site.broken["clinvar.vcf.gz"], site.down = 10, {"clinvar.vcf.gz"}
+    with pytest.raises(EngineError, match="Run the command again to continue"):
+        downloads.fetch(source, tmp_path, lambda *_: None, pauses=(0, 0))
+    site.down.clear()
+    assert downloads.fetch(source, tmp_path, lambda *_: None).read_bytes() == body
+    assert site.ranges == ["bytes=10-"] * 4
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(site: Site, tmp_path: Path) -> None:
+    source = {"url": f"{site.url}/clinvar.vcf.gz"}
+    site.broken["clinvar.vcf.gz"], site.down = 10, {"clinvar.vcf.gz"}
+    with pytest.raises(EngineError):
+        downloads.fetch(source, tmp_path, lambda *_: None, pauses=())
+    site.down.clear()
+    site.files["clinvar.vcf.gz"] = b"another week"
+    assert downloads.fetch(source, tmp_path, lambda *_: None).read_bytes() == b"another week"
+
+
+def test_what_is_not_there_is_said_at_once(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="404"):
+        downloads.fetch({"url": f"{site.url}/none.gz"}, tmp_path, lambda *_: None, pauses=(600,))
+
+
+@pytest.mark.parametrize("kind", ["sha256", "md5"])
+def test_a_wrong_checksum_stops_the_build(kind: str, site: Site, tmp_path: Path) -> None:
+    site.files["wrong.md5"] = b"00000000000000000000000000000000  clinvar.vcf.gz\n"
+    wrong = {"sha256": "00"} if kind == "sha256" else {"md5": f"{site.url}/wrong.md5"}
+    with pytest.raises(EngineError, match=f"has the {kind} .* instead of 00"):
+        downloads.fetch({"url": f"{site.url}/clinvar.vcf.gz", **wrong}, tmp_path, lambda *_: None)
+    assert not [path for path in tmp_path.iterdir() if "clinvar" in path.name]
+
+
+def test_an_interrupted_build_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
+    made, gwas = recipe("GRCh38", site, tmp_path), site.files.pop("gwasCatalog.txt.gz")
+    target, cache = tmp_path / "bundles" / "grch38", tmp_path / "cache"
+    with pytest.raises(EngineError, match=r"gwasCatalog\.txt\.gz"):
+        build(made, target, cache)
+    work = target.parent / ".grch38.building"
+    before = {path.name: path.stat().st_mtime_ns for path in work.glob("*.gz")}
+    assert set(before) == {"clinvar.tsv.gz", "dbsnp.tsv.gz", "gnomad.tsv.gz", "cytoband.bed.gz"}
+    (work / "sort4711").write_text("left by an interrupted sort")
+    site.files["gwasCatalog.txt.gz"] = gwas
+    asked = len(site.asked)
+    bundle = build(made, target, cache)
+    assert site.asked[asked:] == ["gwasCatalog.txt.gz", "genomicSuperDups.txt.gz", "dgvMerged.txt.gz"]
+    assert {name: bundle.path(name).stat().st_mtime_ns for name in before} == before
+    assert reference.verify(bundle) == [] and not work.exists()
+    assert "sort4711" not in {path.name for path in target.iterdir()}
+
+
+def test_a_track_of_another_assembly_stops_the_build(site: Site, tmp_path: Path) -> None:
+    site.files["cytoBand.txt.gz"] = gzip.compress(b"NC_9\t0\t600\tp1\tgpos\n")
+    with pytest.raises(EngineError, match="cytoband has no row"):
+        build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_push_and_pull(small: reference.Bundle, tmp_path: Path) -> None:
     store = stores.FolderStore(tmp_path / "store")
     stores.push(small, store)
-    pulled = stores.pull("small", "2", tmp_path / "host", store)
+    pulled = stores.pull("grch38", "2", tmp_path / "host", store)
     assert reference.verify(pulled) == []
-    assert stores.pull("small", "2", tmp_path / "host", store) == pulled
-    (tmp_path / "store" / "small" / "2" / "genome.fa").write_text(">1\nA\n")
+    assert stores.pull("grch38", "2", tmp_path / "host", store) == pulled
+    (tmp_path / "store" / "grch38" / "2" / "genome.fa").write_text(">1\nA\n")
     with pytest.raises(EngineError, match="does not match its manifest"):
-        stores.pull("small", "2", tmp_path / "other", store)
-    assert not (tmp_path / "other" / "small").exists()
+        stores.pull("grch38", "2", tmp_path / "other", store)
+    assert not (tmp_path / "other" / "grch38").exists()
 
 
 def test_a_damaged_bundle_is_not_pushed(small: reference.Bundle, tmp_path: Path) -> None:
@@ -188,11 +274,11 @@ def test_a_damaged_bundle_is_not_pushed(small: reference.Bundle, tmp_path: Path)
 def test_the_commands(small: reference.Bundle, tmp_path: Path) -> None:
     run = CliRunner()
     folder = ["--bundles", str(tmp_path / "bundles")]
-    assert "small\t2\tSMALL1\t3 tracks" in run.invoke(commands.reference, ["list", *folder]).output
-    assert run.invoke(commands.reference, ["verify", "small", *folder]).exit_code == 0
-    assert run.invoke(commands.reference, ["push", "small", str(tmp_path / "s"), *folder]).exit_code == 0
-    pulled = run.invoke(commands.reference, ["pull", "small", "2", str(tmp_path / "s"), "--bundles", str(tmp_path / "b2")])
+    assert "grch38\t2\tGRCh38\t7 tracks" in run.invoke(commands.reference, ["list", *folder]).output
+    assert run.invoke(commands.reference, ["verify", "grch38", *folder]).exit_code == 0
+    assert run.invoke(commands.reference, ["push", "grch38", str(tmp_path / "s"), *folder]).exit_code == 0
+    pulled = run.invoke(commands.reference, ["pull", "grch38", "2", str(tmp_path / "s"), "--bundles", str(tmp_path / "b2")])
     assert pulled.exit_code == 0, pulled.output
     small.path("genome.fa").write_text("")
-    assert run.invoke(commands.reference, ["verify", "small", *folder]).exit_code == 1
-    assert run.invoke(commands.reference, ["push", "small", "s3://x", *folder]).exit_code == 3
+    assert run.invoke(commands.reference, ["verify", "grch38", *folder]).exit_code == 1
+    assert run.invoke(commands.reference, ["push", "grch38", "s3://x", *folder]).exit_code == 3
