@@ -4,6 +4,7 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/installed
 CHECKOV := .venv-checkov
+ANSIBLE := .venv-ansible
 OPTIONS ?=
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 
@@ -31,14 +32,20 @@ test: $(STAMP) lint  ## Run the tests: rules, adapters, daemons, portal, engine,
 test-browser: $(STAMP)  ## Run the tests that drive a browser (needs Debian's chromium)
 	$(PYTEST) tests/web/browser
 
-test-infra: $(STAMP) $(CHECKOV)/installed  ## Plan and check the infrastructure with real Terraform, offline
-	$(PYTEST) tests/infra
+test-infra: $(STAMP) $(CHECKOV)/installed $(ANSIBLE)/installed  ## Plan the infrastructure offline, and configure real systemd hosts (as root)
+	$(PYTEST) tests/infra --ignore tests/infra/hosts
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/infra/hosts
 	LOG_LEVEL=ERROR $(CHECKOV)/bin/checkov --config-file terraform/.checkov.yaml --compact --quiet
 
 # apart from the rest: it pins versions of what we use in others
 $(CHECKOV)/installed:
 	$(PYTHON) -m venv $(CHECKOV)
 	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check 'checkov>=3.2,<4'
+	@touch $@
+
+$(ANSIBLE)/installed:
+	$(PYTHON) -m venv $(ANSIBLE)
+	$(ANSIBLE)/bin/pip install --quiet --disable-pip-version-check 'ansible>=12,<13' 'ansible-lint>=25' 'awscli>=1.40,<2' boto3
 	@touch $@
 
 chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: half an hour or more
@@ -84,4 +91,4 @@ docs: $(STAMP)  ## Write the pages of docs/ that follow from the code
 	$(BIN)/python scripts/generate_docs.py
 
 clean:  ## Remove what was built and what the local stack left
-	rm -rf $(VENV) $(CHECKOV) .local build dist *.egg-info
+	rm -rf $(VENV) $(CHECKOV) $(ANSIBLE) .local build dist *.egg-info

@@ -173,7 +173,7 @@ def test_dead_letter_queues_take_only_from_their_queue(planned: Any) -> None:
 
 
 def test_topics_let_exactly_their_services_publish(planned: Any) -> None:
-    services = {"s3": "s3.amazonaws.com", "glacier": "glacier.amazonaws.com"}
+    services = {name: f"{name}.amazonaws.com" for name in ("s3", "glacier", "ses")}
     for name, declared in topology.load()["topics"].items():
         policy = planned.planned("aws_sns_topic_policy")[f'module.gas.module.messaging.aws_sns_topic_policy.this["{name}"]'][
             "policy"

@@ -1,0 +1,57 @@
+"""The dynamic inventory against an emulated EC2: the instances of one deployment that run, by tier."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import boto3
+import pytest
+
+from tests.infra.ansible.conftest import BIN
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def launch(deployment: str, tier: str, count: int = 1) -> list[str]:
+    ec2 = boto3.client("ec2")
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    tags = [{"Key": "Deployment", "Value": deployment}, {"Key": "Tier", "Value": tier}, {"Key": "Project", "Value": "gas"}]
+    made = ec2.run_instances(
+        ImageId=image, MinCount=count, MaxCount=count, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
+    )
+    return [instance["InstanceId"] for instance in made["Instances"]]
+
+
+@pytest.mark.parametrize(("environment", "other"), [("dev", "prod"), ("prod", "dev")])
+def test_instances_of_a_deployment_by_tier(aws_endpoint: str, run: Run, environment: str, other: str) -> None:
+    before = json.loads(listed(run, aws_endpoint, environment).stdout)
+    web, utility = launch(f"gas-{environment}", "web", 2), launch(f"gas-{environment}", "utility")
+    launch(f"gas-{other}", "web")
+    stopped = launch(f"gas-{environment}", "web")
+    boto3.client("ec2").terminate_instances(InstanceIds=stopped)
+    found = json.loads(listed(run, aws_endpoint, environment).stdout)
+    assert set(hosts(found, "tier_web")) - set(hosts(before, "tier_web")) == set(web)
+    assert set(hosts(found, "tier_utility")) - set(hosts(before, "tier_utility")) == set(utility)
+    told = found["_meta"]["hostvars"]
+    assert plain(told[web[0]]["gas_instance"]) == web[0]
+    assert plain(told[web[0]]["gas_target_group"]) == f"gas-{environment}"
+    assert plain(told[utility[0]]["gas_target_group"]) == ""
+    assert plain(told[web[0]]["ansible_connection"]) == "amazon.aws.aws_ssm"
+    assert plain(told[web[0]]["ansible_aws_ssm_bucket_name"]).startswith("gas-ansible-")
+
+
+def listed(run: Run, endpoint: str, environment: str) -> subprocess.CompletedProcess[str]:
+    done = run(str(BIN / "ansible-inventory"), "-i", f"inventory/{environment}.aws_ec2.yml", "--list", AWS_ENDPOINT_URL=endpoint)
+    assert done.returncode == 0 and "[WARNING]: Unable to parse" not in done.stderr, done.stderr
+    return done
+
+
+def plain(value: str | dict[str, str]) -> str:
+    """Ansible marks what came from elsewhere as unsafe."""
+    return value["__ansible_unsafe"] if isinstance(value, dict) else value
+
+
+def hosts(inventory: dict[str, dict[str, list[str]]], group: str) -> list[str]:
+    return inventory.get(group, {}).get("hosts", [])
