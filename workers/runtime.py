@@ -176,6 +176,7 @@ class Consumer:
     async def _handle_one(self, delivery: Delivery) -> None:
         try:
             await self.spec.handle(delivery, self.backend)
+            self.log.info("handled", type=delivery.message.type)
         except LookAgain as later:
             self.log.info("looks again", reason=str(later), delay=round(later.delay))
             message = delivery.message.model_copy(update={"again": delivery.again})
