@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import sys
 import uuid
 from dataclasses import replace
 
@@ -62,3 +66,23 @@ async def test_one_job_is_redriven_alone(gas: Backend) -> None:
     assert mine.job_id in received.body
     left = replace(queue, url=queue.dead_letter_url)
     assert {other.job_id} == {getattr(parse(one.body)[0], "job_id", "") for one in await left.receive(10, 2, 30)}
+
+
+async def test_the_command_counts_shows_and_redrives(gas: Backend) -> None:
+    named = ("queue_urls", "topic_arns", "table_names", "bucket_names")
+    environment = os.environ | {f"GAS_{name.upper()}": json.dumps(getattr(gas.settings, name)) for name in named}
+
+    async def dlq(*words: str) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "app.cli", "dlq", *words, env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await process.communicate()
+        return process.returncode or 0, said.decode()
+
+    assert (await dlq("list"))[0] == 0
+    await buried(gas, JobRequested(user_id=USER, job_id=str(uuid.uuid4())).body())
+    status, said = await dlq("list")
+    assert status == 1 and f"     1  {QUEUE}" in said
+    assert json.loads((await dlq("show", QUEUE))[1])["reason"] == "no such thing"
+    assert await dlq("redrive", QUEUE) == (0, "1 sent again, 0 stay\n")
+    assert (await dlq("list"))[0] == 0
