@@ -33,7 +33,8 @@ class Settings(BaseSettings):
     web_port: int = Field(8080, description="Port that the portal listens on.")
     contact: str = Field("", description="Mail address that people write to for help; shown on pages that say something failed.")
     operator_pages: str = Field(
-        "", description="Folder with the operator's own `privacy.html`, `retention.html` and `terms.html`, shown within these pages."
+        "",
+        description="Folder with the operator's own `privacy.html`, `retention.html` and `terms.html`, shown within these pages.",
     )
     kept_days: dict[str, int] = Field(
         {"uploads": 30, "backups": 35, "logs": 30},
@@ -60,6 +61,9 @@ class Settings(BaseSettings):
         {"rCRS": "rcrs"},
         description="Assemblies that jobs may name, each with its reference bundle as `id` (embedded) or `id/version` "
         "(pulled from GAS_BUNDLE_STORE), as JSON. A file whose job names none is annotated with the first that it fits.",
+    )
+    engine_limits: dict[str, float] = Field(
+        {}, description="Caps on what is annotated, as JSON, instead of those in `app/annotation/limits.py`."
     )
     bundle_store: str = Field(
         "", description="Where annotators pull reference bundles from as they start: `s3://bucket/prefix` or a folder."

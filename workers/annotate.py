@@ -132,6 +132,7 @@ async def _run(job: Job, source: Path, out: Path, engine: Engine, settings: Sett
     command += [f"--bundle={job.bundle}"] if job.assembly else []
     command += [f"--among={settings.bundle(assembly)}" for assembly in settings.references]
     command += [f"--bundles={settings.bundles}"] if settings.bundles else []
+    command += [f"--limit={name}={most:g}" for name, most in settings.engine_limits.items()]
     async with _child(sys.executable, *command) as child:
         assert child.stdout and child.stderr
         complaints = asyncio.create_task(_tail(child.stderr))

@@ -17,6 +17,7 @@ from app.annotation import reference
 from app.annotation.choice import choose
 from app.annotation.engine import annotate
 from app.annotation.errors import InputError
+from app.annotation.limits import limited
 
 TICK = 0.5
 EXITS = {"done": 0, "rejected": 1, "failed": 3}
@@ -62,7 +63,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--bundle", help="the reference bundle that was asked for; without it, the file decides")
     parser.add_argument("--among", action="append", help="a bundle that the file may decide for (default: all)")
     parser.add_argument("--bundles", type=Path, action="append", default=[], help="a folder of further reference bundles")
+    parser.add_argument("--limit", action="append", default=[], help="a cap on inputs, as name=number")
     options = parser.parse_args(argv)
+    try:
+        limits = limited(options.limit)
+    except ValueError as fault:
+        parser.error(str(fault))
     if not options.input.is_file():
         parser.error(f"{options.input} is not a file")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -71,8 +77,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         wanted = reference.find(options.bundle, *options.bundles) if options.bundle else None
         among = [reference.find(one, *options.bundles) for one in options.among or ()] or reference.installed(*options.bundles)
-        bundle, why = choose(options.input, wanted, among)
-        result = annotate(options.input, options.out_dir, name=options.name, bundle=bundle, overruled=why, progress=report)
+        bundle, why = choose(options.input, wanted, among, limits)
+        chosen: dict[str, Any] = {"bundle": bundle, "overruled": why, "limits": limits}
+        result = annotate(options.input, options.out_dir, name=options.name, progress=report, **chosen)
         summary = result.summary
         facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits")}
         return report.end("done", records=summary["records_out"], notes=len(summary["notes"]), **facts)

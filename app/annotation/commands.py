@@ -10,13 +10,17 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.annotation import limits
 from app.annotation import reference as bundles
 from app.annotation.errors import EngineError, InputError
 from app.annotation.stores import FolderStore, Store
+
+if TYPE_CHECKING:
+    from app.annotation.engine import Result
 
 reference = typer.Typer(no_args_is_help=True, help="Reference bundles: build, verify, list, push, pull.")
 Bundles = Annotated[Path, typer.Option("--bundles", envvar="GAS_BUNDLES", help="The folder of installed bundles.")]
@@ -28,11 +32,39 @@ STORES: dict[str, Callable[[str], Store]] = {"file": lambda location: FolderStor
 
 def annotate(
     source: Annotated[Path, typer.Argument(help="A VCF: plain, gzip, bgzip or BCF.", exists=True, dir_okay=False)],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the results.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the results.", file_okay=False)],
     bundle: Annotated[str, typer.Option(help="The reference bundle; without it, the file decides.")] = "",
     folder: Bundles = HOME,
+    limit: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=NUMBER", help=f"A cap: {', '.join(vars(limits.DEFAULT))}. May be repeated.")
+    ] = None,
 ) -> None:
-    """Annotate a VCF on this machine: the annotated VCF with its index, summary, count log, HTML page and table."""
+    """Annotate a VCF on this machine, with the engine of the service and its messages.
+
+    Every variant gets its consequence (Sequence Ontology), impact, gene, protein change and what the reference bundle knows
+    of it. The file may be unsorted, name its contigs otherwise, or lack parts of its header: what was repaired is in the log.
+
+    \b
+    Written into OUT, after the name of the file:
+      NAME.annot.vcf.gz, .tbi   the annotated VCF, an allele a record, and its index
+      NAME.annot.tsv            a row for each allele and transcript, for spreadsheets
+      NAME.summary.html         a page of charts, to look at or print
+      NAME.summary.json         the same numbers for programs
+      NAME.vcf.count.log        counts, repairs and flags, provenance
+
+    \b
+    Exit codes:
+      0   done
+      1   the file is at fault: the message says what, on which line, and what to do
+      2   usage
+      3   the fault is ours
+
+    \b
+    Examples:
+      gas annotate patient.vcf.gz -o results
+      gas annotate exome.bcf -o results --bundle grch38 --bundles /data/bundles
+      gas reference list
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -41,7 +73,8 @@ def annotate(
 
     try:
         wanted = bundles.find(bundle, folder) if bundle else None
-    except EngineError as fault:
+        caps = limits.limited(limit or ())
+    except (EngineError, ValueError) as fault:
         raise typer.BadParameter(str(fault)) from None
     columns = (
         TextColumn("{task.description:<10}"),
@@ -55,12 +88,17 @@ def annotate(
             def progress(phase: str, records: int, percent: float) -> None:
                 bar.update(task, description=phase, completed=percent, records=records)
 
-            used, why = choose(source, wanted, bundles.installed(folder))
-            result = engine.annotate(source, Path(work), name=source.name, bundle=used, overruled=why, progress=progress)
+            used, why = choose(source, wanted, bundles.installed(folder), caps)
+            chosen: dict[str, Any] = {"bundle": used, "overruled": why, "limits": caps}
+            result = engine.annotate(source, Path(work), name=source.name, progress=progress, **chosen)
             written = _publish(result, out, source.name)
     except InputError as fault:
         typer.echo(fault.message, err=True)
         raise typer.Exit(1) from None
+    except Unwritable as fault:
+        raise typer.BadParameter(str(fault)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
     except Exception as fault:
         typer.echo(f"The annotation failed: {fault}", err=True)
         raise typer.Exit(3) from None
@@ -72,18 +110,21 @@ def annotate(
         typer.echo(str(path))
 
 
-def _publish(result: "object", out: Path, name: str) -> list[Path]:
+class Unwritable(Exception):
+    """The results cannot be written where they were wanted."""
+
+
+def _publish(result: "Result", out: Path, name: str) -> list[Path]:
+    """Render everything that is for people, and put all of it into the folder, each file whole."""
     from app.annotation import engine, render
 
-    assert isinstance(result, engine.Result)
     stem = name
     for suffix in (".gz", ".bgz", ".vcf", ".bcf"):
         stem = stem.removesuffix(suffix)
     stem = stem.encode()[:200].decode(errors="ignore") or "annotation"
-    out.mkdir(parents=True, exist_ok=True)
     summary = result.summary
     with gzip.open(result.vcf, "rt") as lines, (result.folder / "table").open("w", newline="") as table:
-        table.writelines(render.tsv(lines, summary["tags"]))
+        table.writelines(render.tsv(lines, summary["tags"], render.provenance(summary)))
     (result.folder / "page").write_text(render.html(summary, name))
     (result.folder / "log").write_text(render.count_log(summary, name))
     files = {
@@ -94,10 +135,14 @@ def _publish(result: "object", out: Path, name: str) -> list[Path]:
         "page": f"{stem}.summary.html",
         "log": f"{stem}.vcf.count.log",
     }
-    for made, called in files.items():
-        partial = out / f".{called}.partial"
-        shutil.copyfile(result.folder / made, partial)
-        os.replace(partial, out / called)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for made, called in files.items():
+            partial = out / f".{called}.partial"
+            shutil.copyfile(result.folder / made, partial)
+            os.replace(partial, out / called)
+    except OSError as fault:
+        raise Unwritable(f"The results cannot be written: {fault}") from fault
     return [out / called for called in files.values()]
 
 

@@ -60,8 +60,8 @@ class Declarations:
         filters = b"|".join(re.escape(name) for name in (b"PASS", b".", *self.header.filters))
         samples = rb"\t([^\t\n]++)\t([^ \n]++)" if self.header.samples else rb"()()"
         line = (
-            rb"(?:([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^;\t\n \x01-\x1f\x7f]++\t([ACGTN]++)\t[ACGT]++\t(?:[0-9]++(?:\.[0-9]++)?|\.)"
-            rb"\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b|[^\n]*+)\n"
+            rb"(?:([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^;\t\n \x01-\x1f\x7f]++\t([ACGTN]++)\t(?!\3\t)[ACGT]++"
+            rb"\t(?:[0-9]++(?:\.[0-9]++)?|\.)\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b|[^\n]*+)\n"
         )
         if self.header.doubtful:
             line = rb"(?:(?!)%b|[^\n]*+)\n" % line

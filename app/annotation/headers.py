@@ -154,7 +154,7 @@ def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], numbe
         fixed_count = b"."
     if name == b"GT" and kind == b"FORMAT":
         fixed, fixed_count = b"String", b"1"
-    if (fixed, fixed_count) != (type_, count) or b"Description" not in attributes:
+    if (fixed, fixed_count) != (type_, count) or not attributes.get(b"Description", b"").startswith(b'"'):
         notes.add("declaration_repaired", number, f"{kind.decode()}/{name.decode('utf-8', 'replace')}")
     return Field(fixed_count, fixed, _quoted(attributes.get(b"Description", b"")))
 
@@ -168,15 +168,17 @@ def _quoted(text: bytes) -> bytes:
 def _columns(header: Header, line: bytes, number: int, notes: Notes) -> None:
     """Read the #CHROM line: its columns and the names of the samples."""
     names = line.split(b"\t")
-    if len(names) < 8 and len(line.split()) >= 8:
-        raise InputError(
-            f"Line {number}: the columns are separated by spaces instead of tabs. Please export the file again with tabs.", number
-        )
+    for separator, called in ((None, "spaces"), (b",", "commas"), (b";", "semicolons")):
+        if len(names) < 8 and len(line.split(separator)) >= 8:
+            raise InputError(
+                f"Line {number}: the columns are separated by {called} instead of tabs. Please export the file again with tabs.",
+                number,
+            )
     while len(names) > 8 and not names[-1].strip():
         names.pop()
         notes.add("trailing_tab", number)
     for index, (got, wanted) in enumerate(zip(names, COLUMNS, strict=False), 1):
-        if got.strip().upper().lstrip(b"#") != wanted.lstrip(b"#"):
+        if got.strip(b"# ").upper() != wanted.lstrip(b"#"):
             found = got.decode("utf-8", "replace")[:40]
             raise InputError(
                 f"Line {number}: column {index} is called {found!r}, expected {wanted.decode()!r}. Is this a VCF?", number

@@ -1,6 +1,7 @@
 """Caps on what one input may ask of a machine, all in one table."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -17,3 +18,18 @@ class Limits:
 
 
 DEFAULT = Limits()
+
+
+def limited(given: Iterable[str]) -> Limits:
+    """The caps with some of them set, each as `name=number`. ValueError says what cannot be."""
+    kinds = {name: type(most) for name, most in vars(DEFAULT).items()}
+    values = {}
+    for one in given:
+        name, _, number = one.partition("=")
+        if name not in kinds:
+            raise ValueError(f"There is no limit {name!r}. The limits are {', '.join(kinds)}.")
+        try:
+            values[name] = kinds[name](number)
+        except ValueError:
+            raise ValueError(f"The limit {name} is {number!r}, expected a number.") from None
+    return replace(DEFAULT, **values)

@@ -45,6 +45,8 @@ CODES: dict[str, tuple[str, str]] = {
     "ambiguous": ("flag", "alleles with IUPAC ambiguity codes passed through without consequence"),
     "assembly": ("flag", "the file is on another assembly than was chosen, and was annotated on its own"),
     "ref_mismatch": ("flag", "records whose REF disagrees with the reference passed through without consequence"),
+    "same_as_ref": ("flag", "alternative alleles that are the reference itself passed through without consequence"),
+    "duplicate_alt": ("info", "alternative alleles that a record names twice: each is written"),
     "reference_block": ("info", "reference blocks (gVCF) and sites without a variant passed through"),
     "spanning_deletion": ("info", "* alleles (deletions that begin upstream) passed through without consequence"),
     "local_alleles": ("info", "local-allele fields (LAA and friends) are not split with the alleles"),

@@ -9,7 +9,7 @@ from app.annotation.alleles import kind
 from app.annotation.consequences import TERMS
 from app.annotation.report import html
 
-__all__ = ["count_log", "html", "tsv"]
+__all__ = ["count_log", "html", "provenance", "tsv"]
 
 # The places that AnnTools counted, and the consequences that mean them.
 LOCATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -91,13 +91,20 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def tsv(vcf: Iterable[str], tags: Iterable[str] = ()) -> Iterator[str]:
+def provenance(summary: dict[str, Any]) -> str:
+    """Where a row of the table is from, in few characters: bundle and version, the input's SHA-256 cut short, release of GAS."""
+    bundle = summary["bundle"]
+    return f"{bundle['id']}/{bundle['version']} {summary['input']['sha256'][:12]} gas/{summary['versions']['gas']}"
+
+
+def tsv(vcf: Iterable[str], tags: Iterable[str] = (), provenance: str = "") -> Iterator[str]:
     """A table with a row for each allele and transcript, as text in pieces, from the lines of an annotated VCF.
 
-    `tags` are further INFO tags to give columns to. No cell can be taken for a formula by a spreadsheet.
+    `tags` are further INFO tags to give columns to; `provenance` is repeated in the last column, for rows get copied elsewhere.
+    No cell can be taken for a formula by a spreadsheet.
     """
-    extra = list(tags)
-    yield _row([*COLUMNS, *extra])
+    extra, origin = list(tags), [provenance] if provenance else []
+    yield _row([*COLUMNS, *extra, *(["provenance"] if provenance else [])])
     for line in vcf:
         if line.startswith("#"):
             continue
@@ -109,9 +116,8 @@ def tsv(vcf: Iterable[str], tags: Iterable[str] = ()) -> Iterator[str]:
             words, gene, transcript, biotype, strand, protein = [*entry.split("|"), *[""] * 6][:6]
             term, impact = _worst(words) if words else (values.get("GAS_CSQ", ""), values.get("GAS_IMPACT", ""))
             hgvs = values.get("GAS_HGVSP", "") if transcript == worst else ""
-            yield _row(
-                [*site, term, impact, gene, transcript, biotype, strand, protein, hgvs, *(values.get(tag, "") for tag in extra)]
-            )
+            known = [values.get(tag, "") for tag in extra]
+            yield _row([*site, term, impact, gene, transcript, biotype, strand, protein, hgvs, *known, *origin])
 
 
 def _worst(words: str) -> tuple[str, str]:

@@ -69,6 +69,10 @@ class Sites:
         if not (ref.isupper() and all(alt.isupper() or not alt.isalpha() for alt in alts)):
             self.notes.add("lower_case", number)
             ref, alts = ref.upper(), [alt.upper() if alt.isalpha() else alt for alt in alts]
+        if ref in alts:
+            self.notes.add("same_as_ref", number, f"line {number}: {text(ref[:40])}")
+        if len(set(alts)) < len(alts):
+            self.notes.add("duplicate_alt", number, f"line {number}: {text(fields[4][:40])}")
         start = int(fields[1]) - 1
         if start + len(ref) > contig.length:
             raise InputError(

@@ -51,9 +51,14 @@ class Source:
         member, text = zlib.decompressobj(31), b""
         try:
             for start in range(0, len(head), 64):
-                text += member.decompress(head[start : start + 64], 1 << 16)
-                if len(text) >= 1 << 16 or member.eof:
-                    break
+                piece = head[start : start + 64]
+                while piece and len(text) < 1 << 16:
+                    text += member.decompress(piece, 1 << 16)
+                    piece = member.unused_data.lstrip(b"\0")
+                    if member.eof:
+                        if text:
+                            return text
+                        member = zlib.decompressobj(31)
         except zlib.error:
             if not text:
                 raise InputError(f"The compressed file is corrupt from its beginning on. {AGAIN}") from None
