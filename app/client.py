@@ -24,6 +24,10 @@ remote = typer.Typer(no_args_is_help=True, help="Annotate files on another GAS. 
 DONE, FAILED, PENDING = 0, 1, 3
 ENDS = {"COMPLETED": DONE, "FAILED": FAILED, "CANCELLED": FAILED}
 LOOK_SECONDS = 3
+AGAIN = {429, 500, 502, 503, 504}
+PATIENCE = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds before each further try, where the server does not say how many."""
+
 CHUNK = 1 << 20
 
 
@@ -33,7 +37,7 @@ class Stop(Exception):
 
 @dataclass
 class Known:
-    """Where we are signed in, and which job each file became, by its SHA-256. Kept where only its owner reads it."""
+    """Where we are signed in, and which job each file became, by its SHA-256 and assembly. Kept where only its owner reads it."""
 
     url: str = ""
     token: str = ""
@@ -67,39 +71,54 @@ class Gas:
     http: aiohttp.ClientSession
 
     async def ask(self, method: str, path: str, **options: Any) -> dict[str, Any] | None:
-        """The answer; None if there is no such thing. Waits where it is told to. Raises Stop with the problem's words."""
+        """The answer; None if there is no such thing. Raises Stop with the problem's words.
+
+        Waits where it is told to, and asks again where no answer came or the server failed: every request may be repeated.
+        """
         headers = {"Authorization": f"Bearer {self.known.token}"} | options.pop("headers", {})
+        waits = iter(PATIENCE)
         while True:
-            async with self.http.request(method, f"{self.known.url}/api/v1{path}", headers=headers, **options) as answer:
-                if answer.status == 429:
-                    await asyncio.sleep(int(answer.headers.get("Retry-After", LOOK_SECONDS)))
-                    continue
-                if answer.status == 404:
-                    return None
-                said = await answer.json(content_type=None)
-                if answer.status == 401:
-                    raise Stop(f"{self.known.url} does not know the token (any more): gas remote login {self.known.url}")
-                if answer.status >= 400:
-                    raise Stop(said["detail"])
-                return said
+            wait = next(waits, None)
+            try:
+                async with self.http.request(method, f"{self.known.url}/api/v1{path}", headers=headers, **options) as answer:
+                    if answer.status not in AGAIN or wait is None:
+                        return await self._understood(answer)
+                    wait = float(answer.headers.get("Retry-After", wait))
+            except aiohttp.ClientConnectionError:
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
+
+    async def _understood(self, answer: aiohttp.ClientResponse) -> dict[str, Any] | None:
+        if answer.status == 404:
+            return None
+        if answer.status == 401:
+            raise Stop(f"{self.known.url} does not know the token (any more): gas remote login {self.known.url}")
+        said = await answer.json(content_type=None)
+        if answer.status >= 400:
+            raise Stop(said["detail"])
+        return said
 
     async def job(self, job_id: str) -> dict[str, Any]:
         if found := await self.ask("GET", f"/jobs/{job_id}"):
             return found
         raise Stop(f"There is no job {job_id}.")
 
-    async def submitted(self, file: Path, digest: str) -> dict[str, Any]:
+    async def submitted(self, file: Path, digest: str, assembly: str) -> dict[str, Any]:
         """The job of this file: the one that it has, if that did not fail, else a new one, uploaded and submitted."""
-        before = self.known.jobs.get(digest, "")
+        wanted, name = {"file_name": file.name, "assembly": assembly}, f"{digest} {assembly}".rstrip()
+        before = self.known.jobs.get(name, "")
         job = await self.ask("GET", f"/jobs/{before}") if before else None
         if job and ENDS.get(job["status"], DONE) != FAILED and job["status"] != "UPLOADING":
             return job
         # a job that ended badly is not gone on with, and its key not used again
-        key = f"{digest}:{before if job and job['status'] != 'UPLOADING' else ''}"
-        made = await self.ask("POST", "/jobs", json={"file_name": file.name}, headers={"Idempotency-Key": key})
+        key = f"{name}:{before if job and job['status'] != 'UPLOADING' else ''}"
+        made = await self.ask("POST", "/jobs", json=wanted, headers={"Idempotency-Key": key})
         assert made
         job = made["job"]
-        self.known.jobs[digest] = job["job_id"]
+        # the newest last
+        self.known.jobs.pop(name, None)
+        self.known.jobs[name] = job["job_id"]
         self.known.write()
         if job["status"] != "UPLOADING":
             return job
@@ -155,11 +174,12 @@ def login(
 def annotate(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A VCF, plain or compressed, or BCF.")],
     wait: Annotated[bool, typer.Option(help="Wait until it is done.")] = False,
+    assembly: Annotated[str, typer.Option(help="Assembly that the file is on; without it, the file decides.")] = "",
 ) -> None:
     """Upload a file and have it annotated; given again, goes on with the same job."""
 
     async def work(gas: Gas) -> int:
-        job = await gas.submitted(file, _digest(file))
+        job = await gas.submitted(file, _digest(file), assembly)
         while wait and job["status"] not in ENDS:
             await asyncio.sleep(LOOK_SECONDS)
             job = await gas.job(job["job_id"])
@@ -211,8 +231,9 @@ def _job_of(known: Known, what: str) -> str:
     path = Path(what)
     if not path.is_file():
         return what
-    if job_id := known.jobs.get(_digest(path)):
-        return job_id
+    digest = _digest(path)
+    if job_ids := [job_id for name, job_id in known.jobs.items() if name.startswith(digest)]:
+        return job_ids[-1]
     raise Stop(f"{what} was not annotated from here: gas remote annotate {what}")
 
 

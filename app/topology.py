@@ -47,6 +47,7 @@ async def create(aws: dict[str, Any], prefix: str, *, retention: int | None = No
         "GAS_ARCHIVE_STORAGE_CLASS": topology["archive"]["s3"]["storage_class"],
         "GAS_ARCHIVE_RESTORED_DAYS": str(topology["archive"]["s3"]["restored_days"]),
         "GAS_VAULT": vault,
+        "GAS_KEPT_DAYS": json.dumps({"uploads": topology["buckets"]["inputs"]["expire_days"]}),
     }
 
 

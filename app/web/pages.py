@@ -40,9 +40,11 @@ def fragment(request: web.Request, template: str, **values: Any) -> str:
 
 
 def set_up(app: web.Application, assets: Assets) -> None:
+    own = app[SETTINGS].operator_pages
+    operators = [jinja2.PrefixLoader({"operator": jinja2.FileSystemLoader(own)})] if own else []
     env = aiohttp_jinja2.setup(
         app,
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.ChoiceLoader([*operators, jinja2.FileSystemLoader(TEMPLATES)]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from app import client
 from app.domain.jobs import Fault, Tier, Trigger
+from app.services.turns import Busy
+from app.web import keys
 from tests.web.test_api import token
 from tests.web.test_jobs import ME
 
@@ -84,6 +86,54 @@ async def test_what_failed_is_said_and_begins_anew(portal: Portal, tmp_path: Pat
     assert failed.exit_code == 1 and "Line 3 has no ALT." in failed.output
     assert (await gas("annotate", file)).exit_code == 3
     assert len(await portal.backend.jobs.page(job.user_id)) == 2
+
+
+async def test_another_assembly_is_another_job(portal: Portal, tmp_path: Path) -> None:
+    await gas("login", portal.url, "--token", await token(await portal.signed_in(ME)))
+    file = tmp_path / "x.vcf"
+    file.write_text(VCF)
+    for _ in range(2):
+        assert (await gas("annotate", file)).exit_code == (await gas("annotate", file, "--assembly", "rCRS")).exit_code == 3
+    chosen, free = await portal.backend.jobs.page((await portal.account(ME)).user_id)
+    assert (chosen.assembly, free.assembly) == ("rCRS", "")
+    assert chosen.job_id in (await gas("status", file)).output
+    wrong = await gas("annotate", file, "--assembly", "mm10")
+    assert wrong.exit_code == 1 and "is not offered here" in wrong.output
+
+
+async def test_an_upload_that_broke_off_goes_on_with_the_same_job(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await gas("login", portal.url, "--token", await token(await portal.signed_in(ME)))
+    file = tmp_path / "x.vcf"
+    file.write_text(VCF)
+    real = client.Gas.upload
+
+    async def broken(*_: object) -> None:
+        raise OSError("the line is down")
+
+    monkeypatch.setattr(client.Gas, "upload", broken)
+    assert (await gas("annotate", file)).exit_code == 1
+    monkeypatch.setattr(client.Gas, "upload", real)
+    assert (await gas("annotate", file)).exit_code == 3
+    (job,) = await portal.backend.jobs.page((await portal.account(ME)).user_id)
+    assert job.status == "PENDING"
+
+
+async def test_what_may_pass_is_asked_again(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = await token(await portal.signed_in(ME))
+    monkeypatch.setattr(client, "PATIENCE", (0.01, 0.01))
+    answers = iter([Busy("full"), RuntimeError("broken")])
+    taken = portal.app[keys.LIMITS].take
+
+    def sometimes(user_id: str) -> tuple[bool, dict[str, str]]:
+        if error := next(answers, None):
+            raise error
+        return taken(user_id)
+
+    monkeypatch.setattr(portal.app[keys.LIMITS], "take", sometimes)
+    assert (await gas("login", portal.url, "--token", secret)).exit_code == 0
+    assert next(answers, None) is None
 
 
 async def test_a_file_of_another_is_not_known(portal: Portal, tmp_path: Path) -> None:

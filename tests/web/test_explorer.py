@@ -313,7 +313,7 @@ async def test_a_result_on_a_reference_that_the_portal_does_not_have(portal: Por
     assert len(density) == 100 and sum(density) > 0
 
 
-async def far(portal: Portal, folder: Path, count: int) -> tuple[Job, int]:
+async def far(portal: Portal, folder: Path, count: int, email: str = ME) -> tuple[Job, int]:
     """A completed job on two long contigs of a bundle that is not embedded, `count` variants in all; with the result's size."""
     path, chance = folder / "far.vcf", random.Random(2)
     with path.open("w") as file:
@@ -333,7 +333,7 @@ async def far(portal: Portal, folder: Path, count: int) -> tuple[Job, int]:
     packed = folder / "far.vcf.gz"
     await asyncio.to_thread(pysam.tabix_compress, str(path), str(packed))
     await asyncio.to_thread(pysam.tabix_index, str(packed), preset="vcf")
-    job = await portal.job(ME, *CLAIM, bundle="grch38", file_name="far.vcf.gz")
+    job = await portal.job(email, *CLAIM, bundle="grch38", file_name="far.vcf.gz")
     results, keys_ = portal.backend.results, {"result": f"results/{job.job_id}/r", "index": f"results/{job.job_id}/i"}
     for name, file_ in (("result", packed), ("index", packed.with_suffix(".gz.tbi"))):
         await results.s3.put_object(Bucket=results.name, Key=keys_[name], Body=file_.read_bytes())

@@ -11,6 +11,10 @@ import pytest
 from app.domain.jobs import Trigger
 from app.domain.keys import input_key
 from app.services import privacy
+from app.settings import Settings
+from app.topology import load
+from app.web import keys
+from app.web.pages import duration
 from app.web.views.profile import WORDS
 from tests.web.test_api import token
 from tests.web.test_jobs import ARCHIVED, COMPLETE, ME, SUBMIT
@@ -123,3 +127,15 @@ async def test_pages_for_everybody(portal: Portal) -> None:
     for path, words in (("/privacy", "Genomes are personal"), ("/retention", "S3 Glacier"), ("/terms", "no diagnosis")):
         page = await browser.get(path)
         assert page.status == 200 and words in page.text and "From the operator" in page.text
+
+
+async def test_what_is_kept_is_said_in_numbers_of_the_deployment(portal: Portal) -> None:
+    page = await (await portal.browser()).get("/retention")
+    assert f"<td>{load()['buckets']['inputs']['expire_days']} days, or until you delete the job" in page.text
+    delay = duration(1000 * await portal.app[keys.QUEUE_VIEW].retention())
+    assert f"move to the archive {delay} after completion" in page.text
+    assert "the newest 100 up to 250 MB usually within minutes" in page.text
+
+
+def test_what_is_kept_by_default_is_what_the_topology_says() -> None:
+    assert Settings().kept_days["uploads"] == load()["buckets"]["inputs"]["expire_days"]

@@ -116,7 +116,7 @@ REGION = r"([!-9;-~]+(?::[!-9;-~]*)*?)(?::([0-9,]{1,13})(-([0-9,]{1,13})?)?)?"
 """A contig, which may have colons in its name, and a position or a range."""
 
 
-class VariantQuery(BaseModel):
+class VariantFilter(BaseModel):
     """What is looked for in a result. Everything that is given must be true of a variant."""
 
     model_config = ConfigDict(extra="forbid")
@@ -133,8 +133,6 @@ class VariantQuery(BaseModel):
     known: bool = Field(False, description="Only variants that are known in a disease.")
     frequency: float | None = Field(None, ge=0, le=1, description="AF at most; variants without one are kept.")
     text: str = Field("", max_length=200, description="Text anywhere in the record, in small letters or large.")
-    cursor: str = Field("", pattern="^[0-9a-f]{0,15}$", description="The `next` of the page before.")
-    limit: int = Field(50, ge=1, le=500, description="Variants on a page.")
 
     @field_validator("region", "gene", "consequence", "text", mode="before")
     @classmethod
@@ -153,13 +151,8 @@ class VariantQuery(BaseModel):
             raise ValueError("write a contig, MT:3243 or MT:3200-3300")
         return value
 
-    @property
-    def at(self) -> int | None:
-        return int(self.cursor, 16) if self.cursor else None
-
     def filter(self) -> Filter:
-        given = self.model_dump(exclude={"region", "cursor", "limit"})
-        return Filter(region=self._region(), **given)
+        return Filter(region=self._region(), **self.model_dump(include=ASKED - {"region"}))
 
     def _region(self) -> Region | None:
         found = re.fullmatch(REGION, self.region)
@@ -172,8 +165,22 @@ class VariantQuery(BaseModel):
 
     def asked(self) -> dict[str, str]:
         """What is asked, as the query of an address, without where in the answer."""
-        given = self.model_dump(exclude={"cursor", "limit"}, exclude_defaults=True)
+        given = self.model_dump(include=ASKED, exclude_defaults=True)
         return {name: "true" if value is True else str(value) for name, value in given.items()}
+
+
+ASKED = set(VariantFilter.model_fields)
+
+
+class VariantQuery(VariantFilter):
+    """What is looked for, and which page of it."""
+
+    cursor: str = Field("", pattern="^[0-9a-f]{0,15}$", description="The `next` of the page before.")
+    limit: int = Field(50, ge=1, le=500, description="Variants on a page.")
+
+    @property
+    def at(self) -> int | None:
+        return int(self.cursor, 16) if self.cursor else None
 
 
 class TranscriptOut(BaseModel):

@@ -1,6 +1,8 @@
 """How often the API may be asked: a token bucket a user, kept by each process for itself.
 
 Behind a load balancer with n portals a user may ask n times as often; what is protected is each process, not an allowance.
+Counting in DynamoDB would hold for all of them, at the price of a write, and its wait, for every request that only reads:
+more than what it would save.
 """
 
 from __future__ import annotations

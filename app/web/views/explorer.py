@@ -16,7 +16,7 @@ from app.aws.objects import content_disposition
 from app.domain.jobs import Job
 from app.services.submissions import Refused, find
 from app.services.variants import Legend, Variant
-from app.web.api.models import VariantQuery
+from app.web.api.models import VariantFilter, VariantQuery
 from app.web.job_view import counts
 from app.web.keys import BACKEND, EXPLORER, TURNS, account
 from app.web.pages import page, see_other
@@ -70,7 +70,7 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 
 async def _download(request: web.Request, job: Job, form: str) -> web.StreamResponse:
-    asked = VariantQuery.model_validate({**request.query, "cursor": ""})
+    asked = VariantFilter.model_validate(dict(request.query))
     if form == "vcf" and not asked.asked():
         return see_other(request.path.removesuffix("variants.vcf") + "result")
     header, batches = await request.app[EXPLORER].open(job, asked.filter())

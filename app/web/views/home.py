@@ -27,7 +27,8 @@ async def retention(request: web.Request) -> web.Response:
     settings = request.app[SETTINGS]
     plans = [(plan, settings.limits(plan)) for plan in Plan]
     delay = 1000 * await request.app[QUEUE_VIEW].retention()
-    return page(request, "retention.html", plans=plans, delay=delay, session_days=settings.session_days)
+    premium = settings.limits(Plan.PREMIUM)
+    return page(request, "retention.html", plans=plans, delay=delay, settings=settings, premium=premium, kept=settings.kept_days)
 
 
 async def asset(request: web.Request) -> web.Response:
