@@ -96,11 +96,12 @@ class Jobs:
         return await self._update(user_id, job_id, write)
 
     async def advance_while(self, job: Job, plan: Plan, trigger: Trigger, **values: Any) -> Job | None:
-        """One transaction: the account has `plan`, and `job`, still at its rev, makes the transition. None where not."""
-        waits = self._waits(job.job_id, STEPS[trigger].waiting, None)
+        """One transaction: the account has `plan`, and `job`, still at its rev, makes the transition. None where not.
+
+        The deadline stays the claim's: moving it would be two more writes, to the index.
+        """
         values = {**values, **changed(job, trigger)}
-        done = await self._transact(job, plan, {**values, **waits})
-        return replace(job, **values, deadline=waits["deadline"]) if done else None
+        return replace(job, **values) if await self._transact(job, plan, values) else None
 
     async def settle(self, job: Job, plan: Plan) -> bool:
         """One transaction: the account has `plan`, and `job`, still at its rev, comes to rest."""

@@ -101,7 +101,7 @@ async def test_the_archive_transaction_holds_only_while_the_plan_does(gas: Backe
     assert await gas.jobs.advance_while(stale, Plan.FREE, Trigger.ARCHIVED, archive="a") is None
     archived = await gas.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, archive="a", result=None)
     assert archived and archived == await gas.jobs.get(user_id, job.job_id)
-    assert (archived.tier, archived.archive, archived.deadline) == (Tier.ARCHIVED, "a", None)
+    assert (archived.tier, archived.archive, archived.deadline) == (Tier.ARCHIVED, "a", job.deadline)
 
 
 async def test_a_premium_result_waits_for_nobody(gas: Backend) -> None:
