@@ -1,0 +1,40 @@
+"""The descriptions of AWS's services that botocore is driven by, without what a running process never reads.
+
+Documentation and the addresses of a few hundred other services would be a tenth of a daemon's memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from botocore.loaders import JSONFileLoader, Loader
+
+SERVICES = {"autoscaling", "dynamodb", "email", "glacier", "monitoring", "s3", "secretsmanager", "sns", "sqs", "sts"}
+"""Whose addresses are kept, by their names there: SES is `email`. Credentials of a role may come from `sts`."""
+
+
+class _Files(JSONFileLoader):
+    def load_file(self, file_path: str) -> Any:
+        """What the file describes, or None if there is no such file; `file_path` has no suffix."""
+        if (plain := Path(f"{file_path}.json")).is_file():
+            return json.loads(plain.read_bytes(), object_hook=_needed)
+        if (compressed := Path(f"{file_path}.json.gz")).is_file():
+            return json.loads(gzip.decompress(compressed.read_bytes()), object_hook=_needed)
+        return None
+
+
+def loader() -> Loader:
+    """Loads like botocore's own, but for what is left out."""
+    return Loader(file_loader=_Files())
+
+
+def _needed(described: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(described.get("documentation"), str):  # and is no part of a request that is called so
+        described["documentation"] = ""
+    # of endpoints.json: names and addresses by service, the same in every partition
+    if "services" in described and "partition" in described:
+        described["services"] = {name: found for name, found in described["services"].items() if name in SERVICES}
+    return described
