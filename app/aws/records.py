@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import fields
-from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeVar, get_type_hints
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
 R = TypeVar("R")
-_serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
 
 
 def to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
     """An item in DynamoDB's JSON; None and empty sets are left out, for an absent attribute says the same."""
-    return {name: _serialize(_plain(value)) for name, value in values.items() if not _absent(value)}
+    return {name: _wire(value) for name, value in values.items() if not _absent(value)}
 
 
 def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _whole(_deserialize(value)) for name, value in item.items()}
+    return {name: _READ[kind](value) for name, wire in item.items() for kind, value in wire.items()}
 
 
 def record(kind: type[R], item: Mapping[str, Any]) -> R:
     """The dataclass that this item stands for. Attributes that it does not know (such as index keys) are ignored."""
-    values, converters = from_wire(item), _converters(kind)
-    return kind(**{name: converters[name](value) for name, value in values.items() if name in converters})
+    known = _converters(kind)
+    return kind(
+        **{
+            name: known[name](_READ[type_](value))
+            for name, wire in item.items()
+            if name in known
+            for type_, value in wire.items()
+        }
+    )
 
 
 def update(values: Mapping[str, Any], condition: str = "", **given: Any) -> dict[str, Any]:
@@ -60,12 +63,23 @@ def _absent(value: Any) -> bool:
     return value is None or (isinstance(value, (set, frozenset)) and not value)
 
 
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Enum) else set(value) if isinstance(value, frozenset) else value
+def _wire(value: Any) -> dict[str, Any]:
+    match value:
+        case Enum():
+            return {"S": value.value}
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case set() | frozenset():
+            return {"SS": sorted(value)}
+    raise TypeError(f"records hold text, whole numbers, truth and sets of text, not {value!r}")
 
 
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, Decimal) else value
+_READ: dict[str, Callable[[Any], Any]] = {"S": str, "N": int, "BOOL": bool, "SS": set}
+"""What is made of each of DynamoDB's types that our records have."""
 
 
 def _converters(kind: type[Any]) -> dict[str, Any]:
