@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from app import systemd
 from app.aws.queues import LONGEST_DELAY, Queue, Received
 from app.domain.messages import AnyMessage, Message, Unreadable, parse
+from app.memory import settle
 from app.metrics import Metric, Metrics
 from app.services.backend import Backend, backend
 from app.settings import Settings
@@ -244,6 +245,7 @@ async def run(specs: Sequence[Spec], settings: Settings) -> None:
             aside = [tasks.create_task(systemd.feed_watchdog())]
             aside += [tasks.create_task(consumer.metrics.flush_regularly()) for consumer in consumers]
             running = [tasks.create_task(consumer.run()) for consumer in consumers]
+            settle()
             systemd.ready()
             await stop.wait()
             systemd.notify("STOPPING=1")

@@ -22,6 +22,7 @@ from app.domain.accounts import Plan
 from app.domain.jobs import RESTING, RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
 from app.domain.keys import input_key, owner
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
+from app.memory import settle
 from app.metrics import Metric, Metrics
 from app.services import submissions, subscriptions
 from app.services.backend import Backend, backend
@@ -83,6 +84,7 @@ async def examine_regularly(settings: Settings, every: int) -> None:
     next_full = 0.0
     async with backend(settings) as opened:
         watchdog = asyncio.create_task(systemd.feed_watchdog())
+        settle()
         systemd.ready()
         while not stop.is_set():
             # a look that finds nothing says so: an alarm watches for a doctor that is silent

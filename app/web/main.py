@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp_session import session_middleware
 
 from app import logs
+from app.memory import settle
 from app.services.backend import backend
 from app.services.billing import billing
 from app.services.exploring import Explorer
@@ -74,6 +75,7 @@ async def _serve(settings: Settings) -> None:
     try:
         await runner.setup()
         await web.TCPSite(runner, settings.web_host, settings.web_port).start()
+        settle()
         ready()
         await stop.wait()
     finally:
