@@ -246,8 +246,8 @@ def _s3(aws: Answerer, request: Request) -> tuple[str, Reply]:
             if key not in aws.objects:
                 return operation, Reply(b"<Error><Code>NoSuchKey</Code></Error>", 404)
             headers, body = aws.objects[key]
-            if request.method == "GET":  # whose client would check the bytes
-                return operation, Reply(body, headers={"ETag": headers["ETag"]})
+            if request.method == "GET":  # whose client would check the bytes against a checksum
+                return operation, _part(body, request.headers.get("range", ""))
             return operation, Reply(headers={**headers, "Content-Length": str(len(body))})
         case "PUT" if "x-amz-copy-source" in request.headers:
             aws.objects[key] = (STORED, b"")
@@ -262,6 +262,17 @@ def _s3(aws: Answerer, request: Request) -> tuple[str, Reply]:
             return "DeleteObjects", _xml("<DeleteResult/>")
         case _:
             return request.method, Reply(status=204)
+
+
+def _part(body: bytes, wanted: str) -> Reply:
+    if not wanted:
+        return Reply(body, headers={"ETag": '"e"'})
+    first, last = (int(place) for place in wanted.removeprefix("bytes=").split("-"))
+    part = body[first : last + 1]
+    if not part:
+        return Reply(b"<Error><Code>InvalidRange</Code></Error>", 416)
+    place = f"bytes {first}-{first + len(part) - 1}/{len(body)}"
+    return Reply(part, 206, {"ETag": '"e"', "Content-Range": place})
 
 
 ANSWERS: dict[str, Callable[[Answerer, Request], tuple[str, Reply]]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import resource
 import socket
 import time
@@ -12,7 +11,7 @@ from typing import cast
 
 from app.domain.jobs import Job, Status, Tier
 from scripts.bench import seeds
-from scripts.bench.answerer import STORED, Answerer
+from scripts.bench.answerer import Answerer
 from scripts.bench.browsers import pace, saturate
 from scripts.bench.processes import Running, running
 from scripts.bench.report import Row
@@ -66,7 +65,7 @@ def _user(aws: Answerer, jobs: int) -> User:
     seeder = seeds.Seeder(aws)
     account = seeder.account()
     made = [seeder.job(account) for _ in range(jobs)]
-    aws.objects[str(made[-1].summary)] = (STORED, json.dumps(seeds.SUMMARY).encode())
+    seeder.keep_outputs(made[-1])
     return User(seeder.secret(account, "SESSION", csrf="c"), seeder.secret(account, "TOKEN", scope="write"), made[-1])
 
 

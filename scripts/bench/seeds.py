@@ -5,10 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
 
 from app.aws.records import to_wire
 from app.domain.accounts import Account, Plan
@@ -25,16 +31,15 @@ VCF = (
 JOBS_A_CHANGE = 10
 """Archived jobs of a user whose plan changes."""
 
-SUMMARY = {
-    "records": 40_000,
-    "impacts": {"HIGH": 210, "MODERATE": 5100, "LOW": 9000, "MODIFIER": 25_690},
-    "consequences": {f"consequence_{n}": 9000 // (n + 1) for n in range(20)},
-    "types": {"SNV": 37_000, "insertion": 1600, "deletion": 1400},
-    "genes": {f"GENE{n}": 900 - n for n in range(200)},
-    "contigs": {str(n): 40_000 // n for n in range(1, 26)},
-    "frequencies": {f"{n / 10:.1f}": 4000 for n in range(10)},
-    "substitutions": {f"{a}>{b}": 3000 for a in "ACGT" for b in "ACGT" if a != b},
-}
+
+@cache
+def outputs() -> dict[Output, bytes]:
+    """What the engine makes of the sample file."""
+    sample = resources.files("app.web") / "static" / "sample.vcf"
+    with tempfile.TemporaryDirectory() as folder, resources.as_file(sample) as path:
+        command = ["-m", "app.annotation", str(path), folder, "--name=sample.vcf", "--bundle=rcrs"]
+        subprocess.run([sys.executable, *command], check=True, capture_output=True)
+        return {output: Path(folder, output).read_bytes() for output in Output}
 
 
 def environment(aws: Answerer, **settings: str) -> dict[str, str]:
@@ -89,6 +94,11 @@ class Seeder:
             self.aws.objects[input_key(new.user_id, new.job_id)] = (STORED, VCF)
         self.aws.put("jobs", to_wire(made), "user_id", "job_id")
         return Job(**made)
+
+    def keep_outputs(self, job: Job) -> None:
+        """Makes the job's result something that can be read."""
+        for output, body in outputs().items():
+            self.aws.objects[output_key(job.user_id, job.job_id, 1, output)] = (STORED, body)
 
     def secret(self, account: Account, kind: str, **values: str) -> str:
         """A session or token of this account, as its holder sends it."""
