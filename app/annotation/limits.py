@@ -29,7 +29,7 @@ def limited(given: Iterable[str]) -> Limits:
         if name not in kinds:
             raise ValueError(f"There is no limit {name!r}. The limits are {', '.join(kinds)}.")
         try:
-            values[name] = kinds[name](number)
-        except ValueError:
+            values[name] = kinds[name](float(number))
+        except (ValueError, OverflowError):
             raise ValueError(f"The limit {name} is {number!r}, expected a number.") from None
     return replace(DEFAULT, **values)
