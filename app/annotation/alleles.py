@@ -1,24 +1,15 @@
-"""What an allele is, by its text, and how those that bcftools would misread are hidden from it."""
+"""What an allele is, by its text."""
 
 import re
 from collections.abc import Callable
 
 from app.annotation.values import shown
 
-MASK = b"<GASx"  # a masked allele is a symbolic one that spells the original in hexadecimal
 _SEQUENCE = re.compile(rb"[ACGTNRYSWKMBDHVU]+", re.IGNORECASE)
 _BASES = rb"[ACGTNRYSWKMBDHVUacgtnryswkmbdhvu]"
 _END = rb"(?:%b*|\.)" % _BASES
 _BREAKEND = re.compile(rb"%b[\[\]][^\[\]\s,]+:[0-9]+[\[\]]%b|\.%b+|%b+\." % (_END, _END, _BASES, _BASES))
 _SYMBOLIC = re.compile(rb"<[^<>\s,]+>")
-
-
-def mask(alt: bytes) -> bytes:
-    return MASK + alt.hex().encode() + b">"
-
-
-def unmask(alt: bytes) -> bytes:
-    return bytes.fromhex(alt[len(MASK) : -1].decode()) if alt.startswith(MASK) else alt
 
 
 def problem(ref: bytes, alts: list[bytes]) -> str:

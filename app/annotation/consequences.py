@@ -56,7 +56,8 @@ class Consequence:
     tags: bytes
 
 
-INTERGENIC = Consequence("intergenic_variant", "MODIFIER", "", b"GAS_CSQ=intergenic_variant;GAS_IMPACT=MODIFIER")
+SILENT = Consequence("", "", "", b"")  # of alleles of which nothing can be said
+INTERGENIC = Consequence("intergenic_variant", "MODIFIER", "", b";GAS_CSQ=intergenic_variant;GAS_IMPACT=MODIFIER")
 
 
 def interpret(raw: bytes) -> Consequence:
@@ -76,7 +77,7 @@ def interpret(raw: bytes) -> Consequence:
         ("GAS_HGVSP", protein),
     ]
     text = ";".join(f"{tag}={value}" for tag, value in tags if value)
-    return Consequence(term, impact, gene, b"%b;BCSQ=%b" % (text.encode(), raw))
+    return Consequence(term, impact, gene, b";%b;BCSQ=%b" % (text.encode(), raw))
 
 
 def _severity(entry: list[bytes]) -> tuple[int, bool]:

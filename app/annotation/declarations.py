@@ -4,29 +4,33 @@ Values are never changed, only their declarations are made to tell the truth.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from app.annotation.errors import InputError
 from app.annotation.headers import OWN, Field, Header
 from app.annotation.notes import Notes
 from app.annotation.values import GENOTYPE, UNPRINTABLE, VALID, WIDER, counts, pattern, shown, text
 
-SAMPLED = 50  # lines of a block that are looked at closely in any case
+CLEAN = (
+    "head",
+    "contig",
+    "position",
+    "ref",
+    "alt",
+    "info",
+    "tail",
+    "format",
+    "samples",
+)  # `head` ends with INFO unless it is "."
+PLACING = (b"END", b"SVLEN")
+Pattern = Callable[[bytes], object]
+_SPLIT = (b"A", b"R", b"G")
 _DECLARABLE = re.compile(rb"(?!\[)[^\s,;=<>\"]+")
 _TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
-_PLAIN = {b"GT": rb"[01.](?:[/|][01.])*+", b"LEN": rb"(?:[0-9]{1,8}+|\.)"}
-_LENGTH = re.compile(_PLAIN[b"LEN"]).fullmatch
+_LENGTH = re.compile(rb"(?:[0-9]{1,8}+|\.)").fullmatch
 _ALTERNATIVE = re.compile(rb"(?:^|\t)[^:\t]*1").search
 _LOCAL_ALLELES = re.compile(rb"L(?:AA|AD|GT|PL|GP|GL|EC|AF)")
-
-
-def _repeats(block: bytes) -> bool:
-    """Whether one of the first lines of the block names an INFO tag twice: a tool that does so does it often."""
-    for line in block.split(b"\n", SAMPLED)[:SAMPLED]:
-        items = b"".join(line.split(b"\t", 8)[7:8]).split(b";")
-        if len({item.partition(b"=")[0] for item in items}) < len(items):
-            return True
-    return False
 
 
 class Declarations:
@@ -34,21 +38,20 @@ class Declarations:
 
     def __init__(self, header: Header, notes: Notes) -> None:
         self.header, self.notes = header, notes
-        self.changed = False
-        self.formats: dict[bytes, Callable[[bytes], re.Match[bytes] | None]] = {}  # samples of clean records, by FORMAT
+        self.reshaped = 0  # how often a declaration changed so that records seen before would be written otherwise
+        self.learned: dict[tuple[str, bytes], int] = {}  # what the header did not say, and the line that said it
+        self._formats: dict[tuple[bytes, int], Pattern | None] = {}
         self._clean: Callable[[bytes], list[tuple[bytes, ...]]] | None = None
 
     def lines(self, block: bytes) -> list[tuple[bytes, ...]]:
-        """A row a line: contig, position, REF, FORMAT and samples of clean records with one alternative allele, else empty."""
-        if not self.header.doubtful and _repeats(block):
-            self.header.doubtful, self._clean = True, None
+        """A row a line: the fields CLEAN of clean records, else empty ones."""
         return (self._clean or self._compile())(block)
 
     def _compile(self) -> Callable[[bytes], list[tuple[bytes, ...]]]:
         """Build the pattern of a line from what the header declares."""
         kinds: dict[tuple[bytes, bytes], list[bytes]] = {}
         for name, declared in self.header.fields["INFO"].items():
-            if name == b"END":
+            if name in PLACING:
                 continue  # where records end is always examined
             number = declared.number if declared.number.isdigit() else b"."
             kinds.setdefault((declared.type, number), []).append(re.escape(name))
@@ -58,15 +61,33 @@ class Declarations:
             items.append(b"(?:%b)%b" % (b"|".join(names), value))
         item = b"(?:%b)" % b"|".join(items or [b"(?!)"])
         filters = b"|".join(re.escape(name) for name in (b"PASS", b".", *self.header.filters))
-        samples = rb"\t([^\t\n]++)\t([^ \n]++)" if self.header.samples else rb"()()"
+        samples = rb"(\t([^\t\n]++)\t([^\n]++)\n)" if self.header.samples else rb"(\n)()()"
         line = (
-            rb"(?:([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^;\t\n \x01-\x1f\x7f]++\t([ACGTN]++)\t(?!\3\t)[ACGT]++"
-            rb"\t(?:[0-9]++(?:\.[0-9]++)?|\.)\t(?:%b)\t(?:%b(?:;%b)*+|\.)%b|[^\n]*+)\n"
+            rb"(?:(([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^;\t\n \x01-\x1f\x7f]++\t([ACGTN]++)\t(?!\4\t)([ACGT]++(?:,[ACGT]++)*+)"
+            rb"\t(?:[0-9]++(?:\.[0-9]++)?|\.)\t(?:%b)\t(?:(%b(?:;%b)*+)(?=[\t\n])|(?=\.[\t\n])))\.?+%b|[^\n]*+\n)"
         )
-        if self.header.doubtful:
-            line = rb"(?:(?!)%b|[^\n]*+)\n" % line
         self._clean = re.compile(line % (filters, item, item, samples)).findall
         return self._clean
+
+    def format(self, form: bytes, alleles: int) -> Pattern | None:
+        """What matches all samples of a clean record with this FORMAT; None if such records have to be examined."""
+        if (form, alleles) not in self._formats:
+            declared, keys = self.header.fields["FORMAT"], form.split(b":")
+            odd = len(set(keys)) < len(keys) or b"GT" in keys[1:] or any(key not in declared for key in keys)
+            odd = odd or alleles > 9 or any(key == b"LEN" or _LOCAL_ALLELES.fullmatch(key) for key in keys)
+            self._formats[form, alleles] = None if odd else self._samples(keys, alleles)
+            if form == b"GT" and not odd:
+                self._formats[form, alleles] = _diploid(alleles, len(self.header.samples), self._samples(keys, alleles))
+        return self._formats[form, alleles]
+
+    def _samples(self, keys: list[bytes], alleles: int) -> Pattern:
+        sample = b""
+        for key in reversed(keys):
+            declared = self.header.fields["FORMAT"][key]
+            call = rb"[0-%d.](?:[/|][0-%d.])*+" % (alleles, alleles)
+            value = call if key == b"GT" else pattern(declared.type, declared.number, rb":\t " + UNPRINTABLE)
+            sample = value + (b"(?::%b)?+" % sample if sample else b"")
+        return re.compile(rb"%b(?:\t%b){%d}" % (sample, sample, len(self.header.samples) - 1)).fullmatch
 
     def filters(self, fields: list[bytes], number: int) -> None:
         if fields[6] == b"0":
@@ -79,8 +100,7 @@ class Declarations:
             if name not in (b"PASS", b".") and name not in self.header.filters:
                 self._declarable("FILTER", name, number)
                 self.header.filters[name] = b'""'
-                self._clean = None
-                self.notes.add("undeclared", number, f"FILTER/{text(name)}")
+                self._learn("FILTER", name, number)
         failed = [name for name in names if name not in (b"PASS", b".")]
         fields[6] = b";".join(dict.fromkeys(failed or names)) or b"."
 
@@ -117,25 +137,24 @@ class Declarations:
             declared = (
                 Field(b"0", b"Flag") if value is None and kind == "INFO" else Field(b"1" if name == b"GT" else b".", b"String")
             )
-            self.notes.add("undeclared", number, f"{kind}/{text(name)}")
-            if not _TAG_NAME.fullmatch(name):
-                self.notes.add("tag_name", number, f"{kind}/{text(name)}")
         told = declared
         if told.type == b"Flag" and value is not None:
             told = Field(b".", b"String", told.description)
         while value and told.type in VALID and not VALID[told.type](value):
             told = Field(told.number, WIDER[told.type], told.description)
-        if told.type != declared.type:
-            self.notes.add("retyped", number, f"{kind}/{text(name)}: {text(declared.type)} → {text(told.type)}")
         if value and not counts(told.number, value, alleles):
-            self.notes.add("wrong_count", number, f"{kind}/{text(name)}")
             told = Field(b".", told.type, told.description)
-        if told is not declared or name not in self.header.fields[kind]:
+        known = self.header.fields[kind].get(name)
+        if told is not known:
+            self.reshaped += known is not None and not _alike(known, told)
             self.header.declare(kind, name, told)
-            self._clean = None
-            self.formats.clear()
-            self.changed = True
+            self._learn(kind, name, number)
         return told
+
+    def _learn(self, kind: str, name: bytes, number: int) -> None:
+        self.learned[kind, name] = number
+        self._clean = None
+        self._formats.clear()
 
     def _declarable(self, kind: str, name: bytes, number: int) -> None:
         if not _DECLARABLE.fullmatch(name):
@@ -155,9 +174,9 @@ class Declarations:
             self._declared("FORMAT", key, None, alleles, number)
             if _LOCAL_ALLELES.fullmatch(key):
                 self.notes.add("local_alleles", number, text(key))
-        plain = self.formats.get(fields[8]) or self._format(fields[8], keys)
+        plain = self.format(fields[8], 1) if alleles < 2 else None
         calls = b"\t".join(fields[9:])
-        if alleles < 2 and plain(calls) and (alleles or not _ALTERNATIVE(calls)):
+        if plain and plain(calls) and (alleles or not _ALTERNATIVE(calls)):
             return
         for column, sample in enumerate(fields[9:], 9):
             values = sample.split(b":")
@@ -169,12 +188,12 @@ class Declarations:
             for key, value in zip(keys, values, strict=False):
                 if key == b"GT":
                     self._genotype(value or b".", alleles, number, name)
+                    values[0] = _inferred(value)
                 else:
                     self._declared("FORMAT", key, value or b".", alleles, number)
                     if key == b"LEN" and value and not _LENGTH(value):
                         raise InputError(f"Line {number}, sample {name}: LEN is {shown(value)}, longer than any contig.", number)
-            if b"" in values:
-                fields[column] = b":".join(value or b"." for value in values)
+            fields[column] = b":".join(value or b"." for value in values)
 
     def _genotype(self, value: bytes, alleles: int, number: int, sample: str) -> None:
         if not re.fullmatch(GENOTYPE, value):
@@ -183,20 +202,85 @@ class Declarations:
             )
         if value[:1] in b"/|" and self.header.version < "4.4":
             self.header.version = "4.4"
-            self.notes.add("version_raised", number)
+            self._learn("VERSION", b"4.4", number)
         for index in re.findall(rb"[0-9]+", value):
             if int(index) > alleles:
                 raise InputError(
                     f"Line {number}, sample {sample}: the genotype {shown(value)} names an allele that is not there.", number
                 )
 
-    def _format(self, form: bytes, keys: Iterable[bytes]) -> Callable[[bytes], re.Match[bytes] | None]:
-        """Remember and return the pattern of all samples of a clean record with this FORMAT."""
-        sample = b""
-        for key in reversed(list(keys)):
-            declared = self.header.fields["FORMAT"][key]
-            value = _PLAIN.get(key) or pattern(declared.type, declared.number, rb":\t " + UNPRINTABLE)
-            sample = value + (b"(?::%b)?+" % sample if sample else b"")
-        sample = sample or rb"\."
-        self.formats[form] = re.compile(b"%b(?:\t%b)*+" % (sample, sample)).fullmatch
-        return self.formats[form]
+
+def _inferred(genotype: bytes) -> bytes:
+    """Without a leading separator that says what follows anyway: readers of VCF before 4.4 know none."""
+    rest = genotype[1:]
+    redundant = (genotype[:1] == b"/" and b"/" in rest) or (genotype[:1] == b"|" and b"/" not in rest)
+    return rest if redundant else genotype
+
+
+def _diploid(alleles: int, samples: int, otherwise: Pattern) -> Pattern:
+    """What matches genotypes alone; where all of them are diploid, at the speed of memory."""
+    indices, width, tabs = b"0123456789"[: alleles + 1] + b".", 4 * samples - 1, b"\t" * (samples - 1)
+
+    def calls(values: bytes) -> object:
+        plain = len(values) == width and values[3::4] == tabs and not values[1::4].translate(None, b"/|")
+        return (plain and not (values[::4] + values[2::4]).translate(None, indices)) or otherwise(values)
+
+    return calls
+
+
+def _alike(old: Field, new: Field) -> bool:
+    """Whether records are written the same under both declarations."""
+    return (old.type == b"Flag") == (new.type == b"Flag") and (old.number == new.number or old.number not in _SPLIT)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Something that a record taught about the header."""
+
+    kind: str
+    name: bytes
+    field: Field | None
+    line: int
+
+
+def lessons(declarations: Declarations) -> list[Lesson]:
+    """What the records shown since the last call have taught."""
+    fields = declarations.header.fields
+    found = [Lesson(kind, name, fields.get(kind, {}).get(name), line) for (kind, name), line in declarations.learned.items()]
+    declarations.learned.clear()
+    return found
+
+
+def learn(header: Header, taught: list[Lesson], notes: Notes) -> bool:
+    """Widen the header so that it is true of more records, too; whether the earlier ones would be written otherwise now."""
+    reshaped = False
+    for lesson in taught:
+        kind, name, told, line = lesson.kind, lesson.name, lesson.field, lesson.line
+        if kind == "VERSION":
+            if header.version < "4.4":
+                header.version = "4.4"
+                notes.add("version_raised", line)
+        elif kind == "FILTER":
+            if name not in header.filters:
+                header.filters[name] = b'""'
+                notes.add("undeclared", line, f"FILTER/{text(name)}")
+        elif told and name not in header.fields[kind]:
+            header.declare(kind, name, told)
+            notes.add("undeclared", line, f"{kind}/{text(name)}")
+            if not _TAG_NAME.fullmatch(name):
+                notes.add("tag_name", line, f"{kind}/{text(name)}")
+        elif told:
+            old = header.fields[kind][name]
+            new = Field(old.number if old.number == told.number else b".", _wider(old.type, told.type), old.description)
+            if new.type != old.type:
+                notes.add("retyped", line, f"{kind}/{text(name)}: {text(old.type)} → {text(new.type)}")
+            elif new.number != old.number:
+                notes.add("wrong_count", line, f"{kind}/{text(name)}")
+            reshaped = reshaped or not _alike(old, new)
+            header.declare(kind, name, new)
+    return reshaped
+
+
+def _wider(one: bytes, other: bytes) -> bytes:
+    """The type of both."""
+    return one if one == other else b"Float" if {one, other} == {b"Integer", b"Float"} else b"String"

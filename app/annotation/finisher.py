@@ -1,134 +1,118 @@
-"""The last step of the stream: consequences corrected and ranked, masks lifted, contig names restored, everything counted."""
+"""The last step: consequences corrected and ranked, what the tracks know put beside them, lines written, everything counted."""
 
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable
+from operator import attrgetter
 
-from app.annotation import tags
-from app.annotation.alleles import MASK, unmask
-from app.annotation.consequences import INTERGENIC, Consequence, interpret
-from app.annotation.errors import EngineError
-from app.annotation.intake import Survey
+from app.annotation import translation
+from app.annotation.consequences import INTERGENIC, SILENT, Consequence, interpret
+from app.annotation.csq import Csq
+from app.annotation.genes import Places
+from app.annotation.headers import Header
+from app.annotation.records import Key, Run
 from app.annotation.reference import Bundle
 from app.annotation.summary import Tally
-from app.annotation.translation import contigs
+from app.annotation.tracks import tracks
 
-_RAW = tags.RAW.encode() + b"="
 _FREQUENCIES = [re.compile(before + rb"AF=([0-9][^,;\t\n]*)") for before in (b"\t", b";")]  # a literal beginning is found fast
 _MEMO = 4_000  # neighbours share their consequences, so a short memory is enough
+_MARGIN = 100  # bases around a gene in which an allele may still be of consequence to it
 
 
 class Finisher:
-    """Turns lines of the stream into lines of the result."""
+    """Turns alleles into lines of the result. `places` are where genes are; without them, csq is asked about every allele."""
 
-    def __init__(self, survey: Survey, bundle: Bundle) -> None:
-        self.tally = Tally()
-        self._survey, self._bundle = survey, bundle
-        self._restored = {contig.encode(): name for name, contig in survey.names.items()}
-        self._translated = contigs(bundle)
+    def __init__(self, header: Header, bundle: Bundle, places: Places | None) -> None:
+        self._header, self._bundle, self._places = header, bundle, places
+        self._csq = [Csq(bundle, genes) for genes in bundle.genes if genes.genetic_code != translation.CODE]
+        self._tracks = tracks(bundle)
+        self._translated = translation.contigs(bundle)
+        self._knowing: dict[str, list[Csq]] = {}
         self._memo: dict[bytes, Consequence] = {}
-        self._has_samples = bool(survey.header.samples)
-        self._has_frequency = b"AF" in survey.header.fields["INFO"]
 
-    def header(self, provenance: tuple[bytes, ...]) -> bytes:
-        """The header of the result: the user's, repaired, with the added tags declared."""
-        contigs = self._survey.contigs(self._bundle)
-        return self._survey.header.text(contigs, added=(*tags.declarations(tags.added(self._bundle)), *provenance))
+    def close(self) -> None:
+        for one in (*self._csq, *self._tracks):
+            one.close()
 
-    def lines(self, lines: list[bytes], write: Callable[[bytes], object]) -> None:
-        """Finish a batch of records (without line ends)."""
-        out: list[bytes] = []
-        alleles: list[tuple[bytes, bytes]] = []
-        found: list[Consequence] = []
-        contigs: list[bytes] = []
-        samples: list[bytes] = []
-        renamed, has_samples = self._survey.renamed, self._has_samples
-        for line in lines:
-            contig, position, _, ref, alt, _, _, info = line.split(b"\t", 7)
-            contigs.append(contig)
-            if has_samples:
-                info, _, calls = info.partition(b"\t")
-                samples.append(calls)
-                line = line[: -len(calls) - 1]
-            start = info.find(_RAW)
-            if contig in self._translated and alt.isalpha() and alt != ref:
-                raw = self._translated[contig].consequences(int(position), ref, alt)
-                consequence = self._interpret(raw) if raw else INTERGENIC
-                found.append(consequence)
-                line = _with(line, consequence.tags)
-            elif start >= 0:
-                raw, semicolon, after = info[start + len(_RAW) :].partition(b";")
-                consequence = self._interpret(raw)
-                found.append(consequence)
-                line = line[: start - len(info)] + consequence.tags + semicolon + after
-            elif alt.isalpha() and alt != ref:
-                found.append(INTERGENIC)
-                line = _with(line, INTERGENIC.tags)
-            elif alt.startswith(MASK):
-                masked, (alt, flag) = alt, _unmasked(ref, alt)
-                line = _with(line.replace(b"\t%b\t" % masked, b"\t%b\t" % alt, 1), flag)
-            alleles.append((ref, alt))
-            if renamed:
-                line = self._restored[contig] + line[len(contig) :]
-            out.append(line + b"\t" + calls if has_samples else line)
-        out.append(b"")
-        text = b"\n".join(out)
-        write(text)
-        self._count(alleles, found, contigs, samples, text)
+    def lines(self, run: Run, tally: Tally) -> list[bytes]:
+        """The lines of these alleles, in order; they are counted, too."""
+        wanted = self._wanted(run)
+        knowing = self._consulted(run.place) if wanted else []
+        for csq in knowing[:1]:
+            csq.ask(run.place, wanted)
+        said = [track.tags(run) for track in self._tracks]  # meanwhile
+        answers: dict[Key, bytes] = {}
+        for index, csq in enumerate(knowing):
+            if index:
+                csq.ask(run.place, wanted)
+            answers |= csq.answers()
+        told = self._interpreted(run.place, wanted, answers)
+        told[None] = SILENT
+        found = [told.get(key, INTERGENIC) for key in run.keys]
+        columns = [run.heads, map(attrgetter("tags"), found), *said, run.tails]
+        if any(head.endswith(b"\t") for head in run.heads):
+            columns[0], columns[1] = [], [_first(parts) for parts in zip(*columns[:-1], strict=True)]
+            columns = [columns[1], run.tails]
+        lines = list(map(b"".join, zip(*columns, strict=True)))
+        self._count(run, found, said, tally)
+        return lines
 
-    def _count(
-        self,
-        alleles: list[tuple[bytes, bytes]],
-        found: list[Consequence],
-        contigs: list[bytes],
-        samples: list[bytes],
-        text: bytes,
-    ) -> None:
-        tally = self.tally
-        tally.records += len(alleles)
-        tally.add_alleles(alleles)
+    def _wanted(self, run: Run) -> dict[Key, None]:
+        """The alleles that csq is asked about, each once."""
+        if self._places is None:
+            return {key: None for key in run.keys if key}
+        margin = _MARGIN + max(map(len, run.refs))
+        wanted: dict[Key, None] = {}
+        for begin, end in self._places.between(run.place, run.starts[0] - margin, max(run.ends) + _MARGIN):
+            first = bisect_left(run.starts, begin - margin)
+            wanted.update((key, None) for key in run.keys[first : bisect_left(run.starts, end + _MARGIN)] if key)
+        wanted.update((key, None) for key in run.keys if key and len(key) > 3)
+        return wanted
+
+    def _consulted(self, place: str) -> list[Csq]:
+        if place not in self._knowing:
+            self._knowing[place] = [csq for csq in self._csq if csq.knows(place)]
+        return self._knowing[place]
+
+    def _interpreted(self, place: str, keys: Iterable[Key], answers: dict[Key, bytes]) -> dict[Key | None, Consequence]:
+        """The consequence of each allele that has one."""
+        if translated := self._translated.get(place.encode()):
+            plain = (key for key in keys if len(key) == 3)
+            answers = {key: raw for key in plain if (raw := translated.consequences(int(key[0]), key[1], key[2]))}
+        if len(self._memo) > _MEMO:
+            self._memo.clear()
+        for raw in answers.values():
+            if raw not in self._memo:
+                self._memo[raw] = interpret(raw)
+        told: dict[Key | None, Consequence] = {key: SILENT for key in keys if len(key) > 3}
+        told.update((key, self._memo[raw]) for key, raw in answers.items())
+        return told
+
+    def _count(self, run: Run, found: list[Consequence], said: list[list[bytes]], tally: Tally) -> None:
+        tally.records += len(found)
+        tally.contigs[run.name] += len(found)
+        tally.add_alleles(run.refs, run.alts)
         tally.add_consequences(found)
-        for contig, count in Counter(contigs).items():
-            tally.contigs[self._restored[contig]] += count
-        for track in self._bundle.tracks:
-            counts = {column.tag: text.count(f"{column.tag}=".encode()) for column in track.columns}
+        for track, texts in zip(self._bundle.tracks, said, strict=True):
+            told = Counter(texts)
+            del told[b""]
+            counts = {
+                column.tag: sum(count for text, count in told.items() if b";%b" % column.tag.encode() in text)
+                for column in track.columns
+            }
             tally.tags.update(counts)
-            tally.tracks[track.id] += max(counts.values(), default=0)
-        if samples:
-            tally.add_samples(samples)
-        if self._has_frequency:
+            tally.tracks[track.id] += told.total()
+        if self._header.samples:
+            tally.add_samples(run.tails, len(self._header.samples))
+        if b"AF" in self._header.fields["INFO"]:
+            text = b"\n".join(run.heads)
             for pattern in _FREQUENCIES:
                 tally.add_frequencies(pattern.findall(text))
 
-    def _interpret(self, raw: bytes) -> Consequence:
-        known = self._memo.get(raw)
-        if known is None:
-            if len(self._memo) >= _MEMO:
-                self._memo.clear()
-            known = self._memo[raw] = interpret(raw)
-        return known
 
-    def check(self, total: int) -> None:
-        """The promise of the engine: every record that came in, once for each of its alleles, is in the result."""
-        expected = self._survey.records + self._survey.splits
-        if total != expected or self.tally.records != expected:
-            raise EngineError(
-                f"{self._survey.records} records and {self._survey.splits} splits came in, {total} records came out"
-            )
-
-
-def _with(line: bytes, tags: bytes) -> bytes:
-    """A record without samples with these tags at the end of its INFO."""
-    return line[:-1] + tags if line.endswith(b"\t.") else line + b";" + tags
-
-
-def _unmasked(ref: bytes, alt: bytes) -> tuple[bytes, bytes]:
-    """A masked allele as the file had it, and the flag that says why it carries no consequence."""
-    alt = unmask(alt)
-    if alt.isalpha():
-        return alt, b"GAS_FLAG=" + (b"ref_mismatch" if _plain(ref) and _plain(alt) else b"ambiguous")
-    return alt, b"GAS_FLAG=" + (b"symbolic" if alt.startswith(b"<") else b"breakend")
-
-
-def _plain(allele: bytes) -> bool:
-    return not allele.strip(b"ACGTN")
+def _first(parts: tuple[bytes, ...]) -> bytes:
+    """A line up to its INFO, where the head may have none."""
+    head, *said = parts
+    return head + (b"".join(said)[1:] or b".") if head.endswith(b"\t") else head + b"".join(said)

@@ -1,46 +1,11 @@
-"""The intake: reads any input twice, first to judge it whole (`survey`), then to feed it, repaired, into the stream (`feed`).
-
-Nothing reaches bcftools that has not been checked here, and no record is dropped.
-"""
+"""The lines of an input, whatever wraps them and however they end."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from app.annotation import assemblies, headers
 from app.annotation.errors import InputError
-from app.annotation.headers import Header
 from app.annotation.notes import Notes
-from app.annotation.records import Records
-from app.annotation.reference import Bundle
-from app.annotation.sequences import Sequences
 from app.annotation.source import Source
-
-Progress = Callable[[str, int, float], None]
-
-
-@dataclass
-class Survey:
-    """The verdict on an acceptable input: all that a second reading and the report need."""
-
-    source: Source
-    header: Header
-    notes: Notes
-    records: int
-    splits: int
-    names: dict[bytes, str]  # contig as the file calls it: as the bundle does, in the order of the file
-    sorted: bool
-    changed: bool
-
-    def contigs(self, bundle: Bundle) -> dict[bytes, int]:
-        """Names and lengths for the header; all of the bundle's if there is no record, for csq crashes without any."""
-        lengths = {contig.name: contig.length for contig in bundle.contigs}
-        names = self.names or {name.encode(): name for name in lengths}
-        return {name: lengths[contig] for name, contig in names.items()}
-
-    @property
-    def renamed(self) -> bool:
-        return any(name.decode("utf-8", "replace") != contig for name, contig in self.names.items())
 
 
 class Lines:
@@ -90,6 +55,14 @@ class Lines:
         if self._rest:
             yield self._rest
         yield from self._blocks
+
+    def numbered(self) -> Iterator[tuple[bytes, int]]:
+        """The same, each with the number of lines before it."""
+        header = self.number
+        for block in self.body():
+            yield block, self.number
+            self.number += block.count(b"\n")
+            self.source.records = self.number - header
 
     def _read(self) -> Iterator[bytes]:
         pending: list[bytes] = []
@@ -146,44 +119,3 @@ def _utf8(line: bytes) -> bytes:
         return line
     except UnicodeDecodeError:
         return line.decode("latin-1").encode()
-
-
-def survey(source: Source, bundle: Bundle, progress: Progress) -> Survey:
-    """Read everything once; InputError with a sentence for the owner if it cannot be annotated."""
-    notes = Notes()
-    lines = Lines(source, notes)
-    header = headers.read(lines.header(), notes)
-    assemblies.check_lengths(header, bundle)
-    sequences = Sequences(bundle.path(bundle.fasta))
-    try:
-        records = Records(header, bundle, sequences, source.limits, notes)
-        for block in lines.body():
-            records.block(block, lines.number)
-            lines.number += block.count(b"\n")
-            source.records = records.count
-            progress("reading", records.count, 100 * source.position / source.size)
-        records.finish()
-    finally:
-        sequences.close()
-    return Survey(
-        source, header, notes, records.count, records.splits, records.names, records.sorted, records.changed or lines.changed
-    )
-
-
-def feed(found: Survey, bundle: Bundle, write: Callable[[bytes], object]) -> None:
-    """Read the surveyed input again and write it as the VCF that bcftools is given."""
-    write(found.header.text(found.contigs(bundle), inner=True))
-    lines = Lines(found.source, Notes(silent=True))
-    lines.header()
-    if not found.changed:
-        for block in lines.body():
-            write(block)
-        return
-    sequences = Sequences(bundle.path(bundle.fasta))
-    try:
-        records = Records(found.header, bundle, sequences, found.source.limits, lines.notes, names=found.names)
-        for block in lines.body():
-            write(records.block(block, lines.number))
-            lines.number += block.count(b"\n")
-    finally:
-        sequences.close()

@@ -51,8 +51,10 @@ CODES: dict[str, tuple[str, str]] = {
     "spanning_deletion": ("info", "* alleles (deletions that begin upstream) passed through without consequence"),
     "local_alleles": ("info", "local-allele fields (LAA and friends) are not split with the alleles"),
     "tag_name": ("info", "tag names that the VCF specification does not allow kept"),
-    "warning": ("info", "remarks of bcftools"),
 }
+
+
+EXAMPLES = 5  # kept of each kind
 
 
 @dataclass
@@ -75,8 +77,16 @@ class Notes:
         assert code in CODES, code
         note = self.found.setdefault(code, Note(line=line))
         note.count += count
-        if example and len(note.examples) < 5 and example not in note.examples:
+        if example and len(note.examples) < EXAMPLES and example not in note.examples:
             note.examples.append(example)
+
+    def merge(self, other: dict[str, Note]) -> None:
+        """Add what was found in records that come later."""
+        for code, note in other.items():
+            mine = self.found.setdefault(code, Note(line=note.line))
+            mine.count += note.count
+            new = [example for example in note.examples if example not in mine.examples]
+            mine.examples += new[: EXAMPLES - len(mine.examples)]
 
     def summary(self) -> list[dict[str, Any]]:
         return [

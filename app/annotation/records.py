@@ -1,23 +1,61 @@
-"""The records of one file, in order: what is clean passes by the block, everything else is examined, repaired or refused."""
+"""The records of a file by the block: what is clean passes in columns, all else is examined, repaired, split or refused."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby, repeat
+from operator import add
 
-from app.annotation import assemblies
-from app.annotation.declarations import Declarations
+from app.annotation.declarations import CLEAN, Declarations
 from app.annotation.errors import InputError
 from app.annotation.headers import Header
 from app.annotation.limits import Limits
 from app.annotation.notes import Notes
-from app.annotation.reference import Bundle
+from app.annotation.reference import Bundle, Contig
 from app.annotation.sequences import Sequences
-from app.annotation.sites import Sites
+from app.annotation.sites import OVERLAP, PLAIN, SILENT, Sites, reach
+from app.annotation.splitting import Splitter, leftmost, movable
 from app.annotation.values import CONTROLS, FLOATS, many, shown
 
+Key = tuple[bytes, ...]  # position, REF, ALT as text: what a consequence is asked for with; INFO with overlaps
 _QUALITY = re.compile(rb"\.|" + FLOATS).fullmatch
+_VALUES = b"0123456789.,+-e"  # without these, the INFO of clean records are few, for their names are what is left
+_MOST_KNOWN = 10_000
+WINDOW = 4 << 20  # bases that are held at once
+EMPTY = (b"",) * len(CLEAN)
+NEVER = re.compile(rb"(?!)").fullmatch
+
+
+@dataclass
+class Run:
+    """Neighbouring alleles on one contig, a column each; `heads` end with INFO, or with the tab before it if there is none."""
+
+    place: str  # the contig as the reference calls it
+    name: bytes  # and as the file does
+    heads: list[bytes] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    refs: list[bytes] = field(default_factory=list)
+    alts: list[bytes] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    keys: list[Key | None] = field(default_factory=list)  # None: nothing can be said of the allele
+    tails: list[bytes] = field(default_factory=list)  # what follows INFO, with the end of the line
+    first: int = 0  # where the records began and ended before their alleles were moved
+    last: int = 0
+
+    def order(self) -> None:
+        """Sort by position; alleles may have moved."""
+        order = sorted(range(len(self.starts)), key=self.starts.__getitem__)
+        for name in COLUMNS:
+            column = getattr(self, name)
+            column[:] = [column[index] for index in order]
+
+
+COLUMNS = ("heads", "starts", "refs", "alts", "ends", "keys", "tails")
+Row = tuple[bytes, int, bytes, bytes, int, Key | None, bytes]  # in the order of COLUMNS
 
 
 class Records:
-    """Judges the records of one file in order; `block` gives them back as bcftools shall see them."""
+    """Judges the records of one file by the block, and gives their alleles back in runs."""
 
     def __init__(
         self,
@@ -27,79 +65,178 @@ class Records:
         limits: Limits,
         notes: Notes,
         names: dict[bytes, str] | None = None,
+        *,
+        move: bool = True,
     ) -> None:
         self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
         self.sites = Sites(header, bundle, sequences, notes, names or {})
         self.declarations = Declarations(header, notes)
         self.count = self.splits = 0
-        self.sorted, self._changed = True, False
-        self._contig, self._place, self._start = b"", "", -1
-        self._left: set[bytes] = set()
-        self._width = header.columns
+        self.sorted, self._move = True, move
+        self._splitter = Splitter(header)
+        self._runs: list[Run] = []
+        self._unique: set[bytes] = set()
         if len(header.samples) > limits.samples:
             raise InputError(f"The file has {len(header.samples):,} samples, more than the {limits.samples:,} that are accepted.")
 
-    @property
-    def names(self) -> dict[bytes, str]:
-        return self.sites.names
+    def block(self, block: bytes, before: int) -> list[Run]:
+        """The alleles of a block of whole lines, before which `before` lines came."""
+        self._runs = []
+        found = self.declarations.lines(block)
+        lines = Block(block, before + 1)
+        contigs = [row[1] for row in found]
+        start = 0
+        for contig in [name for name, _ in groupby(filter(None, contigs))][1:]:
+            end = contigs.index(contig, start)
+            self._part(found[start:end], lines, start)
+            start = end
+        self._part(found[start:], lines, start)
+        for run in self._runs:
+            if not _ascending(run.starts):
+                run.order()
+        return self._runs
 
-    @property
-    def changed(self) -> bool:
-        """Whether the file has to be read again through these eyes: a record or a declaration was repaired."""
-        return self._changed or self.declarations.changed
-
-    def block(self, block: bytes, before: int) -> bytes:
-        """The block repaired; the very same object if nothing needed repair. `before` lines came before it."""
-        lines = block.split(b"\n")
-        lines.pop()
-        changed = False
-        tabs = len(self.header.samples) - 1
-        holds, formats = self.sequences.holds, self.declarations.formats
-        place, last, clean = self._contig, self._start, 0
-        # a declaration that changes on the way only ever gets wider: what was clean before it stays clean
-        for index, (contig, position, ref, form, values) in enumerate(self.declarations.lines(block)):
-            if contig == place and contig:
-                start = int(position) - 1
-                if (
-                    start >= last
-                    and holds(self._place, start, ref)
-                    and (not form or (values.count(b"\t") == tabs and form in formats and formats[form](values)))
-                ):
-                    last = start
-                    clean += 1
-                    continue
-            self._start = last
-            line = lines[index]
-            repaired = self._examine(line, before + index + 1)
-            place, last = self._contig, self._start
-            if repaired != line or not repaired:
-                lines[index] = repaired
-                changed = True
-        self._start = last
-        self.count += clean
-        if self.count > self.limits.records:
-            raise InputError(f"The file has more than {self.limits.records:,} records. Please split it.")
-        if not changed:
-            return block
-        self._changed = True
-        return b"".join(line + b"\n" for line in lines if line)
-
-    def finish(self) -> None:
-        """Refuse a file whose REF alleles disagree with the reference too often to be of this assembly."""
-        if not self.sorted:
-            self.notes.add("unsorted")
-        share = self.sites.mismatches / (self.count or 1)
-        if share > 0.5 or (share > self.limits.mismatches and self.sites.mismatches >= 10):
-            guess = assemblies.looks_like(self.header)
-            raise InputError(
-                f"{self.sites.mismatches:,} of {self.count:,} records have a REF that disagrees with {self.bundle.assembly} "
-                f"(first: {self.sites.first_mismatch}). The file looks like {guess or 'another assembly'}. It was not annotated."
+    def _part(self, found: list[tuple[bytes, ...]], lines: "Block", base: int) -> None:
+        """Take in lines whose clean records are all on one contig; the first is number `base` of the block."""
+        clean = [row for row in found if row[0]]
+        dirty = [index for index, row in enumerate(found) if not row[0]] if len(clean) < len(found) else []
+        if not clean:
+            for index in dirty:
+                self._add(self._examine(*lines.at(base + index)))
+            return
+        heads, contigs, positions, refs, alts, infos, tails, forms, samples = zip(*clean, strict=True)
+        name = contigs[0]
+        contig = self.bundle.names.get(name.decode("utf-8", "replace"))
+        starts = [int(position) - 1 for position in positions]
+        ends = list(map(add, starts, map(len, refs)))
+        known = contig is not None and self.sites.preferred(contig.name, name) == name
+        if contig is None or not known:
+            odd = set(range(len(clean)))
+        else:
+            odd = (
+                self._mismatching(contig.name, starts, ends, refs) | self._repeating(infos) | self._calling(forms, samples, alts)
             )
+        places = [index for index, row in enumerate(found) if row[0]]
+        if odd:
+            for index in odd:
+                found[places[index]] = EMPTY
+            self._part(found, lines, base)
+            return
+        assert contig is not None
+        self.sites.contig([name, positions[0]], lines.first + base)
+        self.count += len(clean)
+        keys = list(zip(positions, refs, alts, strict=True))
+        columns = Run(contig.name, name, list(heads), starts, list(refs), list(alts), ends, list(keys), list(tails))
+        events = [(index - skipped, 0, index) for skipped, index in enumerate(dirty)]
+        events += [
+            (index, 1, index)
+            for index, (_, ref, alt) in enumerate(keys)
+            if len(ref) + len(alt) > 2 and (b"," in alt or (self._move and movable(ref, alt)))
+        ]
+        taken = 0
+        for index, of_clean, line in sorted(events):
+            self._extend(columns, taken, index)
+            taken = index + of_clean
+            altered = self._altered(columns, index) if of_clean else None
+            if of_clean and not altered:
+                self.count -= 1
+                line = places[index]
+            self._add(altered or self._examine(*lines.at(base + line)))
+        self._extend(columns, taken, len(clean))
 
-    def _examine(self, line: bytes, number: int) -> bytes:
-        """The record repaired, empty if the line held none; InputError if it cannot be one."""
+    def _mismatching(self, place: str, starts: list[int], ends: list[int], refs: tuple[bytes, ...]) -> set[int]:
+        """Which of these records have a REF that the reference has not."""
+        low, high = min(starts), max(ends)
+        if high - low > WINDOW:
+            return {i for i, right in enumerate(map(self.sequences.holds, repeat(place), starts, refs)) if not right}
+        bases = self.sequences.get(place, low, high)
+        there = [bases[start - low : end - low] for start, end in zip(starts, ends, strict=True)]
+        return set() if there == list(refs) else {i for i, (seen, ref) in enumerate(zip(there, refs, strict=True)) if seen != ref}
+
+    def _calling(self, forms: tuple[bytes, ...], samples: tuple[bytes, ...], alts: tuple[bytes, ...]) -> set[int]:
+        """Which of these records have samples that are not plainly what FORMAT says."""
+        if not self.header.samples:
+            return set()
+        kinds = [(form, alt.count(b",") + 1) for form, alt in zip(forms, alts, strict=True)]
+        patterns = {kind: self.declarations.format(*kind) or NEVER for kind in set(kinds)}
+        return {i for i, (kind, values) in enumerate(zip(kinds, samples, strict=True)) if not patterns[kind](values)}
+
+    def _repeating(self, infos: tuple[bytes, ...]) -> set[int]:
+        """Which of these records name a tag of INFO twice."""
+        names = b"\n".join(infos).translate(None, _VALUES).split(b"\n")
+        unknown = set(names) - self._unique
+        if not unknown:
+            return set()
+        repeated = {one for one in unknown if _repeats(one)}
+        if len(self._unique) > _MOST_KNOWN:
+            self._unique.clear()
+        self._unique |= unknown - repeated
+        return {i for i, one in enumerate(names) if one in repeated and _repeats(infos[i])} if repeated else set()
+
+    def _run(self, place: str, name: bytes, start: int) -> Run:
+        """The run that an allele on this contig belongs to."""
+        if not self._runs or self._runs[-1].place != place:
+            self.sorted = self.sorted and all(run.place != place for run in self._runs)
+            self._runs.append(Run(place, name, first=start, last=start))
+        run = self._runs[-1]
+        self.sorted = self.sorted and start >= run.last
+        return run
+
+    def _extend(self, columns: Run, begin: int, end: int) -> None:
+        """Take over a slice of clean records."""
+        if begin < end:
+            run = self._run(columns.place, columns.name, columns.starts[begin])
+            starts = columns.starts[begin:end]
+            self.sorted = self.sorted and _ascending(starts)
+            for name in COLUMNS:
+                getattr(run, name).extend(getattr(columns, name)[begin:end])
+            run.last = starts[-1]
+
+    def _add(self, examined: tuple[str, bytes, int, list[Row]] | None) -> None:
+        """Take over the alleles of one record."""
+        if examined:
+            place, name, start, rows = examined
+            run = self._run(place, name, start)
+            run.last = start
+            for row in rows:
+                for column, value in zip(COLUMNS, row, strict=True):
+                    getattr(run, column).append(value)
+
+    def _altered(self, columns: Run, index: int) -> tuple[str, bytes, int, list[Row]] | None:
+        """A clean record whose alleles have to be told apart or moved; None if its values are not one for each of them."""
+        start, ref, alt = columns.starts[index], columns.refs[index], columns.alts[index]
+        fields = columns.heads[index].split(b"\t")
+        alts = alt.split(b",")
+        tail = columns.tails[index]
+        parts = [(fields[7], tail)]
+        if ref in alts or len(set(alts)) < len(alts) or len(alts) > self.limits.alleles:
+            return None
+        if len(alts) > 1:
+            _, form, *samples = tail[:-1].split(b"\t") if self.header.samples else (b"", b"")
+            try:
+                split = self._splitter.split(fields[7], form, samples, len(alts), strict=True)
+            except ValueError:
+                return None
+            parts = [(info, b"\t".join((b"", form, *calls)) + b"\n" if samples else tail) for info, calls in split]
+            self.splits += len(alts) - 1
+        rows = [
+            self._row(columns.place, [*fields[:7], info], start, ref, one, calls)
+            for one, (info, calls) in zip(alts, parts, strict=True)
+        ]
+        return columns.place, columns.name, start, rows
+
+    def _row(self, place: str, fields: list[bytes], start: int, ref: bytes, alt: bytes, tail: bytes) -> Row:
+        if self._move and movable(ref, alt):
+            start, ref, alt = leftmost(lambda begin, end: self.sequences.get(place, begin, end), start, ref, alt)
+        position = b"%d" % (start + 1)
+        head = b"\t".join((fields[0], position, fields[2], ref, alt, *fields[5:]))
+        return head, start, ref, alt, reach(start, ref, alt, fields[7]), (position, ref, alt), tail
+
+    def _examine(self, line: bytes, number: int) -> tuple[str, bytes, int, list[Row]] | None:
+        """The alleles of a record, repaired, None if the line held none; InputError if it cannot be one."""
         if not line.strip() or line.startswith(b"#"):
-            return self._no_record(line, number)
+            self._no_record(line, number)
+            return None
         if CONTROLS.search(line):
             line = CONTROLS.sub(b"_", line)
             self.notes.add("controls", number)
@@ -118,27 +255,36 @@ class Records:
                 fields[2] = unique
                 self.notes.add("id_repaired", number, "ID")
         contig = self.sites.contig(fields, number)
-        alleles = self.sites.alleles(fields, contig, number)
+        verdicts = self.sites.alleles(fields, contig, number)
+        alleles = 0 if fields[4] == b"." else len(verdicts)
         if not _QUALITY(fields[5]):
             raise InputError(f"Line {number}: QUAL is {shown(fields[5])}, expected a number or a dot.", number)
         self.declarations.filters(fields, number)
         self.declarations.info(fields, alleles, number)
         if len(fields) > 8:
             self.declarations.genotypes(fields, alleles, number)
-        start = int(fields[1]) - 1
-        if fields[0] != self._contig:
-            if fields[0] in self._left:
-                self.sorted = False
-            self._left.add(fields[0])
-            self._contig, self._place, self._start = fields[0], contig.name, -1
-        if start < self._start:
-            self.sorted = False
-        self._start = start
         self.count += 1
         self.splits += max(alleles - 1, 0)
-        return b"\t".join(fields)
+        return contig.name, fields[0], int(fields[1]) - 1, list(self._rows(contig, fields, verdicts))
 
-    def _no_record(self, line: bytes, number: int) -> bytes:
+    def _rows(self, contig: Contig, fields: list[bytes], verdicts: list[str]) -> Iterator[Row]:
+        """The alleles of a repaired record."""
+        start, ref, alts = int(fields[1]) - 1, fields[3], fields[4].split(b",")
+        info, form, samples = fields[7], b"".join(fields[8:9]), fields[9:]
+        parts = [(info, samples)] if len(alts) == 1 else self._splitter.split(info, form, samples, len(alts))
+        for alt, verdict, (values, calls) in zip(alts, verdicts, parts, strict=True):
+            tail = b"\t".join((b"", form, *calls)) + b"\n" if samples else b"\n"
+            if verdict not in (PLAIN, OVERLAP, SILENT):
+                values = b"GAS_FLAG=%b" % verdict.encode() if values == b"." else b"%b;GAS_FLAG=%b" % (values, verdict.encode())
+            site = [*fields[:7], b"" if values == b"." else values]
+            if verdict == PLAIN:
+                yield self._row(contig.name, site, start, ref, alt, tail)
+                continue
+            head = b"\t".join((*site[:4], alt, *site[5:]))
+            end = min(reach(start, ref, alt, values), contig.length)
+            yield head, start, ref, alt, end, (fields[1], ref, alt, b"END=%d" % end) if verdict == OVERLAP else None, tail
+
+    def _no_record(self, line: bytes, number: int) -> None:
         if not line.strip():
             self.notes.add("blank_lines", number)
         elif line.startswith(b"#CHROM") and line.split(b"\t")[9:] != self.header.samples:
@@ -149,29 +295,51 @@ class Records:
             )
         else:
             self.notes.add("comment_lines", number, line.decode("utf-8", "replace")[:60])
-        self._changed = True
-        return b""
 
     def _columns(self, line: bytes, number: int) -> list[bytes]:
         fields = line.split(b"\t")
-        while len(fields) > self._width and not fields[-1].strip():
+        width = self.header.columns
+        while len(fields) > width and not fields[-1].strip():
             fields.pop()
             self.notes.add("trailing_tab", number)
-        if len(fields) == self._width == 9:
+        if len(fields) == width == 9:
             self.notes.add("format_dropped", number)
             return fields[:8]
-        if len(fields) == self._width or (len(fields) == 8 and self._width == 9):
+        if len(fields) == width or (len(fields) == 8 and width == 9):
             return fields
         if len(fields) < 8:
             hint = " They seem to be separated by spaces instead of tabs." if len(line.split()) >= 8 else ""
             raise InputError(f"Line {number} has {many(len(fields), 'column')}, at least 8 expected.{hint}", number)
-        if len(fields) == 8 and self._width > 8:
+        if len(fields) == 8 and width > 8:
             self.notes.add("missing_format", number)
             return [*fields, b"GT", *[b"."] * len(self.header.samples)]
-        if min(len(fields), self._width) < 10:
-            raise InputError(f"Line {number} has {len(fields)} columns, the header has {self._width}.", number)
+        if min(len(fields), width) < 10:
+            raise InputError(f"Line {number} has {len(fields)} columns, the header has {width}.", number)
         got, wanted = max(len(fields) - 9, 0), len(self.header.samples)
         raise InputError(
             f"Line {number} has {many(got, 'genotype column')}, the header declares {many(wanted, 'sample')}.",
             number,
         )
+
+
+class Block:
+    """The lines of a block by their index, cut only if one is asked for."""
+
+    def __init__(self, block: bytes, first: int) -> None:
+        self.first = first  # number of the first line in the file
+        self._block = block
+        self._lines: list[bytes] = []
+
+    def at(self, index: int) -> tuple[bytes, int]:
+        """A line and its number in the file."""
+        self._lines = self._lines or self._block.split(b"\n")
+        return self._lines[index], self.first + index
+
+
+def _ascending(starts: list[int]) -> bool:
+    return starts == sorted(starts)
+
+
+def _repeats(info: bytes) -> bool:
+    names = [item.partition(b"=")[0] for item in info.split(b";")]
+    return len(set(names)) < len(names)

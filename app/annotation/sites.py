@@ -1,9 +1,9 @@
-"""Where a record lies and which alleles it has: position and REF checked, what bcftools would misread masked."""
+"""Where a record lies and which alleles it has: position and REF checked, every allele told what can be said of it."""
 
 import re
 
 from app.annotation import assemblies
-from app.annotation.alleles import MASK, expand_old, mask, problem
+from app.annotation.alleles import expand_old, problem
 from app.annotation.errors import InputError
 from app.annotation.headers import Header
 from app.annotation.notes import Notes
@@ -16,7 +16,17 @@ _POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
 _END = re.compile(rb"(?:^|;)END=([0-9]{1,18})(?:;|$)").search
 _SVLEN = re.compile(rb"(?:^|;)SVLEN=((?:[-+]?[0-9]{1,18}|\.)(?:,(?:[-+]?[0-9]{1,18}|\.))*)(?:;|$)").search
 _BASES = re.compile(rb"[ACGT]+").fullmatch
+SIZED = (b"<DEL", b"<DUP", b"<CNV", b"<INV")  # symbolic alleles that cover as much of the reference as SVLEN says
+# what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
+PLAIN, OVERLAP, SILENT = "plain", "overlap", "silent"
 _OLD_ALLELES = re.compile(rb"(?=.*[ID])[ID0-9ACGTNacgtn,]+").fullmatch
+
+
+def reach(start: int, ref: bytes, alt: bytes, info: bytes) -> int:
+    """Where a record ends (from 0, exclusive), by its REF or by what INFO says of a structural variant."""
+    end = _END(info)
+    sizes = _sizes(info) if alt.startswith(SIZED) else []
+    return max(start + len(ref), int(end[1]) if end else 0, *(start + 1 + size for size in sizes))
 
 
 class Sites:
@@ -26,7 +36,12 @@ class Sites:
         self.header, self.bundle, self.sequences, self.notes = header, bundle, sequences, notes
         self.names = dict(names)  # contig as the file calls it: as the bundle does
         self.mismatches, self.first_mismatch = 0, ""
+        self.learned: dict[bytes, tuple[str, int]] = {}  # names seen for the first time: contig, line
         self._preferred = {contig: name for name, contig in self.names.items()}
+
+    def preferred(self, contig: str, name: bytes) -> bytes:
+        """The name under which the file spoke of this contig first."""
+        return self._preferred.get(contig, name)
 
     def contig(self, fields: list[bytes], number: int) -> Contig:
         """The contig of the record; checks that the position is on it."""
@@ -41,10 +56,7 @@ class Sites:
             self.notes.add("contig_renamed", number, f"{text(name)} → {text(preferred)}")
         elif name not in self.names:
             self.names[name] = contig.name
-            if name.decode() != contig.name:
-                self.notes.add("contig_alias", number, f"{name.decode()} → {contig.name}")
-            if self.header.contigs.get(name) is None:
-                self.notes.add("contigs_added", None, name.decode())
+            self.learned[name] = contig.name, number
         fields[0] = preferred
         if not _POSITION(fields[1]):
             raise InputError(f"Line {number}: POS is {shown(fields[1])}, expected a whole number.", number)
@@ -58,8 +70,8 @@ class Sites:
             )
         return contig
 
-    def alleles(self, fields: list[bytes], contig: Contig, number: int) -> int:
-        """Repair and mask REF and ALT; how many alternative alleles there are."""
+    def alleles(self, fields: list[bytes], contig: Contig, number: int) -> list[str]:
+        """Repair REF and ALT; what can be said of each of the alternative alleles."""
         if _OLD_ALLELES(fields[4]):
             expand_old(fields, lambda start, end: self.sequences.get(contig.name, start, end))
             self.notes.add("allele_notation", number)
@@ -81,17 +93,17 @@ class Sites:
                 number,
             )
         bases = self.sequences.get(contig.name, start, start + len(ref))
-        if strange := bases != ref:
-            if re.fullmatch(rb"[ACGTN]+", ref):
-                self.mismatches += 1
-                seen = (
-                    f"{fields[0].decode()}:{start + 1} has {text(ref[:20])} in the file and {text(bases[:20])} in the reference"
-                )
-                self.first_mismatch = self.first_mismatch or f"line {number}, {seen}"
-                self.notes.add("ref_mismatch", number, f"line {number}: {seen}")
-            else:
-                self.notes.add("ambiguous", number, f"line {number}: REF {text(ref[:20])}")
-        fields[3] = ref
+        strange = ""
+        if bases != ref and re.fullmatch(rb"[ACGTN]+", ref):
+            self.mismatches += 1
+            seen = f"{fields[0].decode()}:{start + 1} has {text(ref[:20])} in the file and {text(bases[:20])} in the reference"
+            self.first_mismatch = self.first_mismatch or f"line {number}, {seen}"
+            self.notes.add("ref_mismatch", number, f"line {number}: {seen}")
+            strange = "ref_mismatch"
+        elif bases != ref:
+            self.notes.add("ambiguous", number, f"line {number}: REF {text(ref[:20])}")
+            strange = "ambiguous"
+        fields[3], fields[4] = ref, b",".join(alts)
         named, end = _end(fields[7], start, fields[4])
         if end > contig.length:
             where = f"line {number}: {named}={end} lies beyond the end of {contig.name} ({contig.length} bases)"
@@ -99,42 +111,34 @@ class Sites:
                 raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
             self.notes.add("end_beyond", number, where)
         sized = self._has_length(fields[7], start + 1, contig.length)
-        fields[4] = b",".join(self._mask(alt, strange or (alt.startswith(b"<DEL") and not sized), number) for alt in alts)
-        return 0 if alts == [b"."] else len(alts)
+        return [self._verdict(ref, alt, strange, sized, number) for alt in alts]
 
-    def _mask(self, alt: bytes, strange: bool, number: int) -> bytes:
-        if alt == b".":
-            self.notes.add("reference_block", number)
-            return alt
-        if alt.startswith(MASK):
-            raise InputError(f"Line {number}: the symbolic allele {shown(alt)} is reserved.", number)
+    def _verdict(self, ref: bytes, alt: bytes, strange: str, sized: bool, number: int) -> str:
         if _BASES(alt):
-            return mask(alt) if strange else alt
+            return strange or (PLAIN if alt != ref else SILENT)
         code = (
             "spanning_deletion"
             if alt == b"*"
             else "reference_block"
-            if alt in (b"<*>", b"<NON_REF>", b"<X>")
+            if alt in (b".", b"<*>", b"<NON_REF>", b"<X>")
             else "symbolic"
             if alt.startswith(b"<") and alt.endswith(b">")
             else "ambiguous"
             if alt.isalpha()
             else "breakend"
         )
-        self.notes.add(code, number, f"line {number}: {text(alt[:40])}")
-        return alt if code in ("spanning_deletion", "reference_block", "symbolic") and not strange else mask(alt)
+        self.notes.add(code, number, "" if alt == b"." else f"line {number}: {text(alt[:40])}")
+        if code == "symbolic":
+            return code if strange or (alt.startswith(b"<DEL") and not sized) else OVERLAP
+        return code if code in ("ambiguous", "breakend") else strange if strange and alt != b"." else SILENT
 
-    def _has_length(self, info: bytes, position: int, length: int) -> bool:
-        """Whether a structural variant says how long it is.
-
-        bcftools norm moves deletions of no length to position 1, csq crashes on those that end far beyond the contig.
-        """
-        declared = self.header.fields["INFO"]
+    @staticmethod
+    def _has_length(info: bytes, position: int, length: int) -> bool:
+        """Whether a structural variant says how long it is; csq crashes on those that end far beyond the contig."""
         end, sizes = _END(info), _sizes(info)
         if end:
-            return position < int(end[1]) <= length and declared[b"END"].type == b"Integer" if b"END" in declared else False
-        measured = b"SVLEN" in declared and declared[b"SVLEN"].type == b"Integer"
-        return measured and bool(sizes) and all(0 < size <= length - position for size in sizes)
+            return position < int(end[1]) <= length
+        return bool(sizes) and all(0 < size <= length - position for size in sizes)
 
 
 def _sizes(info: bytes) -> list[int]:

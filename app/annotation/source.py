@@ -13,7 +13,7 @@ from app.annotation.errors import InputError
 from app.annotation.limits import DEFAULT, Limits
 from app.annotation.sniff import AGAIN, check_text
 
-RAW_CHUNK = 1 << 18
+RAW_CHUNK = 1 << 20
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +27,12 @@ FREQUENCIES = (
     (0.5, "≤ 50%"),
     (1.0, "≤ 100%"),
 )
+_SPELLINGS = [
+    (b" " + spelling + end, name)
+    for end in (b":", b"\t", b"\n")
+    for name, spellings in GENOTYPES.items()
+    for spelling in spellings
+]
 _BOUNDS = [bound for bound, _ in FREQUENCIES]
 SHORT = 4  # alleles up to this length are counted by text first and classified at the end
 
@@ -56,8 +62,8 @@ class Tally:
     _alleles: Counter[tuple[bytes, bytes]] = field(default_factory=Counter)
     _types: Counter[str] = field(default_factory=Counter)
 
-    def add_alleles(self, alleles: list[tuple[bytes, bytes]]) -> None:
-        for (ref, alt), count in Counter(alleles).items():
+    def add_alleles(self, refs: list[bytes], alts: list[bytes]) -> None:
+        for (ref, alt), count in Counter(zip(refs, alts, strict=True)).items():
             if len(ref) <= SHORT and len(alt) <= SHORT:
                 self._alleles[ref, alt] += count
             else:
@@ -65,24 +71,41 @@ class Tally:
 
     def add_consequences(self, found: list[Consequence]) -> None:
         for consequence, count in Counter(found).items():
+            if not consequence.term:
+                continue
             self.consequences[consequence.term] += count
             self.impacts[consequence.impact] += count
             if consequence.gene:
                 self.genes[consequence.gene] += count
 
-    def add_samples(self, columns: list[bytes]) -> None:
-        """Count the genotypes of these records, each given as FORMAT and samples."""
-        text = b"\n".join([*columns, b""])
-        for name, spellings in GENOTYPES.items():
-            self.genotypes[name] += sum(
-                text.count(b"\t" + spelling + end) for spelling in spellings for end in (b":", b"\t", b"\n")
-            )
+    def add_samples(self, columns: list[bytes], samples: int) -> None:
+        """Count the genotypes of these records, each given from the tab before FORMAT to the end of the line."""
+        called = [column for column in columns if column.startswith(b"\tGT")]
+        # a blank before each call and a tab or colon behind it, so that neighbours do not share what ends them
+        text, left = b"".join(called).replace(b"\n", b"\t").replace(b"\t", b"\t "), samples * len(called)
+        seen: list[tuple[int, tuple[bytes, str]]] = []
+        for one in _SPELLINGS:
+            spelling, name = one
+            count = text.count(spelling) if left else 0  # most files know few of them, and those come first
+            self.genotypes[name] += count
+            left -= count
+            seen.append((count, one))
+        _SPELLINGS[:] = [one for _, one in sorted(seen, reverse=True)]
 
     def add_frequencies(self, values: list[bytes]) -> None:
         """Count allele frequencies, given as text."""
         for interval, count in Counter(map(_interval, values)).items():
             if interval:
                 self.frequencies[interval] += count
+
+    def merge(self, other: "Tally") -> None:
+        """Add the counts of other records."""
+        for one in fields(self):
+            mine, theirs = getattr(self, one.name), getattr(other, one.name)
+            if isinstance(mine, int):
+                setattr(self, one.name, mine + theirs)
+            else:
+                mine.update(theirs)
 
     def types(self) -> Counter[str]:
         types = self._types.copy()
