@@ -170,8 +170,8 @@ async def search(
             before = job.job_id
             if text.lower() in job.file_name.lower() and (states is None or {job.status, job.tier} & states):
                 found.append(job)
-                if len(found) == limit:
-                    return found, before
+                if len(found) > limit:
+                    return found[:limit], found[limit - 1].job_id
         if len(jobs) < 100:
             return found, None
     return found, before

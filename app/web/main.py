@@ -29,6 +29,7 @@ from app.web.middlewares.errors import show_errors
 from app.web.middlewares.headers import add_headers, headers, origin
 from app.web.middlewares.limits import RateLimit, add_allowance, limit_rate
 from app.web.middlewares.log import log_requests
+from app.web.middlewares.malformed import answer_plainly
 from app.web.pace import Pace
 from app.web.pages import set_up
 from app.web.queue_view import QueueView
@@ -42,6 +43,7 @@ DRAIN_SECONDS = 10
 
 def create_app(settings: Settings) -> web.Application:
     """The portal as an application; opens its connections at startup and closes them at the end."""
+    answer_plainly()
     sessions = session_middleware(AccountSessions(settings))
     app = web.Application(middlewares=[log_requests, show_errors, sessions, control_access, limit_rate])
     app[keys.SETTINGS] = settings

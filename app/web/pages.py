@@ -80,6 +80,12 @@ def left(milliseconds: int) -> str:
     return f"(in {' '.join([*parts, *([] if hours else [f'{seconds} s'])])})" if milliseconds > 0 else "(any moment now)"
 
 
+def marked(text: str) -> Markup:
+    """Text with its `code` marked."""
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
+
+
 def table(value: Any) -> str:
     """JSON, for an attribute that a script reads."""
     return json.dumps(value, sort_keys=True)
@@ -92,4 +98,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "duration": duration,
     "left": left,
     "json": table,
+    "code": marked,
 }

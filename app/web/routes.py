@@ -21,7 +21,7 @@ from app.web.api.models import (
     VariantQuery,
     VariantsOut,
 )
-from app.web.api.openapi import Operation
+from app.web.api.openapi import JSON, Operation
 from app.web.assets import PREFIX
 from app.web.views import (
     annotate,
@@ -115,7 +115,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/billing", billing.portal),
     Route("POST", "/webhooks/stripe", billing.webhook, ANONYMOUS),
     _api("POST", "/jobs", v1.create, Operation("Create an upload", UploadOut, 201, body=NewJob, keyed=True)),
-    _api("GET", "/jobs", v1.listing, Operation("List jobs, newest first", JobsOut, query=JobQuery)),
+    _api("GET", "/jobs", v1.listing, Operation("List or search jobs, newest first", JobsOut, query=JobQuery)),
     _api("GET", f"/jobs/{ID}", v1.get, Operation("Look at a job", JobOut)),
     _api("POST", f"/jobs/{ID}/submit", v1.submit, Operation("Submit an uploaded job; may be repeated", JobOut)),
     _api("GET", f"/jobs/{ID}/events", jobs.events, Operation("Watch a job: server-sent events", media=("text/event-stream",))),
@@ -130,7 +130,10 @@ ROUTES: tuple[Route, ...] = (
         explorer.download,
         Operation("Download what is looked for", query=VariantFilter, media=tuple(explorer.FORMS.values()), leads=True),
     ),
+    _api("GET", f"/jobs/{ID}/input", downloads.input_file, Operation("Be led to the uploaded file", status=303)),
+    _api("GET", f"/jobs/{ID}/summary", v1.summary, Operation("Read what was counted in the result", media=(JSON,))),
     _api("POST", f"/jobs/{ID}/cancel", v1.cancel, Operation("Cancel a job", JobOut)),
+    _api("POST", f"/jobs/{ID}/retry", v1.retry, Operation("Run a failed job again", JobOut)),
     _api("DELETE", f"/jobs/{ID}", v1.delete, Operation("Delete a job with all its data", status=204)),
     _api("GET", "/account", v1.who, Operation("Whose token this is", AccountOut)),
     _api("GET", "/tokens", v1.tokens, Operation("List tokens", TokensOut)),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientSession
 
 from app.domain.jobs import Trigger
+from app.domain.keys import input_key
 from app.web import keys
 from app.web.api.openapi import document
 from app.web.middlewares.limits import RateLimit
 from app.web.routes import ROUTES
+from tests.web.test_explorer import HEADER, KNOWN, explored
 from tests.web.test_jobs import CLAIM, ME, SUBMIT
 
 if TYPE_CHECKING:
@@ -154,6 +157,28 @@ def test_the_limiter_forgets_who_was_not_here_for_longest() -> None:
     for n in range(10_050):
         assert limit.take(str(n))[0]
     assert len(limit._buckets) == 10_000 and "49" not in limit._buckets and "50" in limit._buckets
+
+
+async def test_a_program_can_search_retry_and_read_what_was_counted(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    failed = await portal.job(ME, (Trigger.FAIL, {}), file_name="Patient.vcf")
+    done = await explored(portal, tmp_path, HEADER + KNOWN)
+    for query, expected in (
+        ("text=patient", [failed.job_id]),
+        ("state=completed", [done.job_id]),
+        ("", [done.job_id, failed.job_id]),
+    ):
+        _, answer = await browser.api("GET", f"/jobs?{query}")
+        assert [one["job_id"] for one in answer["jobs"]] == expected and answer["next"] is None, query
+    _, counted = await browser.api("GET", f"/jobs/{done.job_id}/summary")
+    assert counted["records_out"] == 2
+    await portal.backend.inputs.s3.put_object(
+        Bucket=portal.backend.inputs.name, Key=input_key(failed.user_id, failed.job_id), Body=b"##fileformat=VCFv4.2"
+    )
+    status, again = await browser.api("POST", f"/jobs/{failed.job_id}/retry")
+    assert (status, again["status"]) == (200, "PENDING")
+    assert (await browser.api("POST", f"/jobs/{failed.job_id}/retry"))[0] == 409
+    assert (await browser.get(f"/api/v1/jobs/{failed.job_id}/input")).text == "##fileformat=VCFv4.2"
 
 
 async def test_events_for_a_program_are_the_job_itself(portal: Portal) -> None:

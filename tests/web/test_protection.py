@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from typing import TYPE_CHECKING
@@ -150,6 +151,43 @@ async def test_security_headers_are_on_every_response(portal: Portal) -> None:
         async with browser.http.request(method, portal.url + path) as answer:
             assert answer.status == status
             assert set(DEMANDED) <= set(answer.headers)
+
+
+async def test_streams_assets_and_refusals_have_the_headers_too(portal: Portal) -> None:
+    browser = await portal.signed_in("a@example.org")
+    job = await portal.job("a@example.org", (Trigger.SUBMIT, {}))
+    portal.app[keys.LIMITS].__init__(burst=1, per_second=0.001)  # type: ignore[misc]
+    addresses = (
+        f"/annotations/{job.job_id}/events",
+        portal.app[keys.ASSETS].url("gas.css"),
+        "/api/v1/account",
+        "/api/v1/account",
+    )
+    seen = []
+    for address in addresses:
+        async with browser.http.get(portal.url + address) as answer:
+            seen.append(answer.status)
+            assert set(DEMANDED) <= set(answer.headers) and answer.headers["Server"] == "gas", address
+    assert seen == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nBad Header\r\n\r\n",
+        b"\x16\x03\x01 no http\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: %b\r\n\r\n" % (b"a" * 20_000),
+    ],
+)
+async def test_what_is_no_http_is_answered_with_the_same_headers_and_no_more(portal: Portal, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(portal.url).port)
+    writer.write(sent)
+    async with asyncio.timeout(20):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.") and body == b"400 Bad Request\n"
+    names = {line.partition(b":")[0].decode() for line in head.splitlines()}
+    assert set(DEMANDED) <= names and b"Server: gas" in head and b"aiohttp" not in head
 
 
 async def test_the_policy_allows_no_inline_and_names_where_forms_may_end(portal: Portal) -> None:

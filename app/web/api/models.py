@@ -54,12 +54,17 @@ class JobQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    text: str = Field("", max_length=500, description="Text in the name of the file, in small letters or large.")
+    state: Literal["", "unfinished", "completed", "archived", "failed", "cancelled"] = Field("", description="How far they are.")
     limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
     before: str = Field("", pattern="^([0-9a-f-]{36})?$", description="The `next` of the page before.")
 
 
 class JobsOut(BaseModel):
-    """A page of jobs, newest first. `next` is the `before` of the page that follows, null at the end."""
+    """A page of jobs, newest first. `next` is the `before` of the page that follows, null at the end.
+
+    A search looks at a thousand jobs at most: it may find few, or none, and still have a `next`.
+    """
 
     jobs: list[JobOut]
     next: str | None

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 VERSION = "1"
+JSON = "application/json"
 PROBLEM = {
     "type": "object",
     "description": "Problem details (RFC 9457); `instance` is the number to tell us.",
@@ -91,9 +92,9 @@ def document(routes: Iterable[Routed], server: str) -> dict[str, Any]:
 def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
     success: dict[str, Any] = {"description": operation.summary}
     if operation.answer:
-        success["content"] = {"application/json": {"schema": _ref(operation.answer)}}
+        success["content"] = {JSON: {"schema": _ref(operation.answer)}}
     elif operation.media:
-        success["content"] = {media: {"schema": {"type": "string"}} for media in operation.media}
+        success["content"] = {media: {"schema": {"type": "object" if media == JSON else "string"}} for media in operation.media}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     described: dict[str, Any] = {
         "operationId": _name(path, method),
@@ -106,7 +107,7 @@ def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
         },
     }
     if operation.body:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(operation.body)}}}
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(operation.body)}}}
     return described
 
 

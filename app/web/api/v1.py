@@ -24,7 +24,9 @@ from app.web.api.models import (
 )
 from app.web.keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
 from app.web.views import explorer
+from app.web.views.downloads import summary_of
 from app.web.views.explorer import explored
+from app.web.views.jobs import SHOWN
 
 MOST_SAMPLES = 1000
 
@@ -55,15 +57,25 @@ async def get(request: web.Request) -> web.Response:
 async def listing(request: web.Request) -> web.Response:
     """Newest first; `next` is the `before` of the following page, or null."""
     asked = JobQuery.model_validate(dict(request.query))
-    jobs = await request.app[BACKEND].jobs.page(account(request).user_id, before=asked.before or None, limit=asked.limit + 1)
-    following = jobs[asked.limit - 1].job_id if len(jobs) > asked.limit else None
-    out = JobsOut(jobs=[JobOut.model_validate(job) for job in jobs[: asked.limit]], next=following)
+    found, following = await submissions.search(
+        request.app[BACKEND], account(request).user_id, asked.text, SHOWN.get(asked.state), asked.before or None, asked.limit
+    )
+    out = JobsOut(jobs=[JobOut.model_validate(job) for job in found], next=following)
     return web.json_response(out.model_dump(mode="json"))
 
 
 async def cancel(request: web.Request) -> web.Response:
     job = await submissions.cancel(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     return web.json_response(job_out(job))
+
+
+async def retry(request: web.Request) -> web.Response:
+    job = await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"])
+    return web.json_response(job_out(job))
+
+
+async def summary(request: web.Request) -> web.Response:
+    return web.json_response(await summary_of(request))
 
 
 async def delete(request: web.Request) -> web.Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -13,7 +12,7 @@ from app.aws.objects import Gone, content_disposition
 from app.domain.jobs import Job
 from app.domain.keys import Output, input_key
 from app.services.submissions import Refused, find
-from app.web.keys import BACKEND, account
+from app.web.keys import BACKEND, EXPLORER, account
 from app.web.middlewares.headers import REPORT_POLICY
 from app.web.pages import see_other
 
@@ -42,7 +41,7 @@ async def input_file(request: web.Request) -> web.Response:
 async def log(request: web.Request) -> web.Response:
     """The count log, rendered from the job's summary."""
     job = await _job(request)
-    text = render.count_log(await _summary(request, job), job.file_name)
+    text = render.count_log(await summary_of(request, job), job.file_name)
     return web.Response(text=text, content_type="text/plain")
 
 
@@ -52,7 +51,9 @@ async def summary(request: web.Request) -> web.Response:
     headers = {"Content-Security-Policy": REPORT_POLICY}
     if "download" in request.query:
         headers["Content-Disposition"] = content_disposition(f"{stem(job.file_name)}.summary.html")
-    return web.Response(text=render.html(await _summary(request, job), job.file_name), content_type="text/html", headers=headers)
+    return web.Response(
+        text=render.html(await summary_of(request, job), job.file_name), content_type="text/html", headers=headers
+    )
 
 
 def stem(file_name: str) -> str:
@@ -75,10 +76,12 @@ async def _link(request: web.Request, key: str | None, name: str, media_type: st
     return see_other(await request.app[BACKEND].results.link(key, download_as=name, media_type=media_type))
 
 
-async def _summary(request: web.Request, job: Job) -> dict[str, Any]:
+async def summary_of(request: web.Request, job: Job | None = None) -> dict[str, Any]:
+    """What was counted in the job's result. Raises NotFound; Refused where there is nothing yet, or not any more."""
+    job = job or await _job(request)
     if job.summary is None:
         raise Refused("There is no summary yet: it is written when the annotation is complete.")
     try:
-        return json.loads(await request.app[BACKEND].results.read(job.summary))
+        return await request.app[EXPLORER].summary(job)
     except Gone:
         raise Refused("The summary is not there any more.") from None
