@@ -38,7 +38,7 @@ def _run(work: Callable[[Backend], Awaitable[None]]) -> None:
 
 
 def _say(found: Account) -> None:
-    values: dict[str, Any] = asdict(found)
+    values: dict[str, Any] = {**asdict(found), "muted": sorted(found.muted), "mail_key": None}
     typer.echo(json.dumps({name: value for name, value in values.items() if value not in (None, "")}, indent=2))
 
 

@@ -1,25 +1,49 @@
-"""Mails a user what happened to a job: marks first, then sends, so that no event has a second mail."""
+"""Mails a user what happened: marks first, then sends, so that no event has a second mail; and hears of mail that came back."""
 
 from __future__ import annotations
 
-from app.domain.messages import JobFinished, ResultRestored
+from app.domain.accounts import Account
+from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored
+from app.services import notices
 from app.services.backend import Backend
-from app.services.letters import letter
+from app.services.letters import LETTERS, ending, letter
 from workers.runtime import Delivery, Spec
+
+REMEMBERED = 400 * 86_400
+"""Seconds that the mark of a mail about the plan is kept; the news it is about comes again for days at most."""
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
     message = delivery.message
-    assert isinstance(message, (JobFinished, ResultRestored)) and backend.mail
     account = await backend.accounts.get(message.user_id)
-    if account is None or not account.email:
+    if account is None:
+        return
+    if isinstance(message, MailReturned):
+        await notices.returned(backend, account, message)
+    elif isinstance(message, PlanEnding) and account.reachable and not account.granted:
+        await _about_plan(backend, account, message)
+    elif isinstance(message, (JobFinished, ResultRestored)) and account.reachable:
+        await _about_job(backend, account, message)
+
+
+async def _about_job(backend: Backend, account: Account, message: JobFinished | ResultRestored) -> None:
+    outcome = message.outcome if isinstance(message, JobFinished) else "restored"
+    if LETTERS[outcome][0] in account.muted:
         return
     job = await backend.jobs.mark(message.user_id, message.job_id, message.mark)
     if job is None:
         return
-    outcome = message.outcome if isinstance(message, JobFinished) else "restored"
-    await backend.mail.send(account.email, **letter(outcome, job, account, backend.settings))
+    assert backend.mail
+    written = letter(outcome, job, account, backend.settings)
+    await backend.mail.send(account.email, **written, user_id=account.user_id)
     await backend.jobs.mark_sent(message.user_id, message.job_id, message.mark)
 
 
-SPEC = Spec("notify", "notifications", (JobFinished, ResultRestored), concurrency=10, handle=handle)
+async def _about_plan(backend: Backend, account: Account, message: PlanEnding) -> None:
+    mark = f"MARK#mail:{message.reason}:{message.subscription}:{message.ends_at}"
+    if await backend.accounts.put_new(account.user_id, mark, expires_at=backend.now() // 1000 + REMEMBERED):
+        assert backend.mail
+        await backend.mail.send(account.email, **ending(message, account, backend.settings), user_id=account.user_id)
+
+
+SPEC = Spec("notify", "notifications", (JobFinished, ResultRestored, PlanEnding, MailReturned), concurrency=10, handle=handle)

@@ -6,6 +6,7 @@ removed by DynamoDB some time after it; until then they stay readable, so `item`
 
 from __future__ import annotations
 
+import secrets
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Accounts:
 
     async def login(self, user_id: str, **profile: str) -> Account:
         """Creates the account at the first login, on the free plan; at later ones brings what `profile` says up to date."""
-        first = {"plan": Plan.FREE, "version": 0, "created_at": self.now()}
+        first = {"plan": Plan.FREE, "version": 0, "created_at": self.now(), "mail_key": secrets.token_hex(16)}
         write = update({**profile, "seen_at": self.now()})
         write["UpdateExpression"] += "".join(f", #{name} = if_not_exists(#{name}, :{name})" for name in first)
         write["ExpressionAttributeNames"] |= {f"#{name}": name for name in first}

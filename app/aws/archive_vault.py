@@ -8,8 +8,8 @@ import csv
 import hashlib
 import io
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,8 +22,11 @@ from app.domain.jobs import Job, Speed
 from app.domain.keys import Owner, archive_label, labelled
 
 MIB = 1 << 20
-PART = 64 * MIB
+PART = 16 * MIB
 """Size of the parts of an upload: a power of two MiB, of which a vault takes 10,000."""
+
+AT_ONCE = 2
+"""Results on their way to or from the vault in one process: each has a part or three in memory."""
 
 STATES = {"InProgress": Retrieval.RUNNING, "Succeeded": Retrieval.READY, "Failed": Retrieval.NONE}
 
@@ -35,9 +38,10 @@ class VaultArchive:
     bucket: Bucket
     notices: str  # ARN of the topic that hears of completed retrievals
     part_bytes: int = PART
+    moving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), compare=False)
 
     async def store(self, job: Job, rev: int) -> str | None:
-        with _staged() as path:
+        async with self.moving, _staged() as path:
             try:
                 size = await self.bucket.download(str(job.result), path)
             except Gone:
@@ -73,8 +77,8 @@ class VaultArchive:
         said = await self._describe(retrieval or job.retrieval)
         if not said or STATES[said["StatusCode"]] is not Retrieval.READY:
             return False
-        answer = await self.glacier.get_job_output(**self._where, jobId=retrieval or job.retrieval)
-        with _staged() as path:
+        async with self.moving, _staged() as path:
+            answer = await self.glacier.get_job_output(**self._where, jobId=retrieval or job.retrieval)
             found = await _receive(answer["body"], path)
             expected = said.get("SHA256TreeHash")
             if expected and expected != found:
@@ -170,8 +174,8 @@ def _root(hashes: list[bytes]) -> bytes:
     return hashes[0]
 
 
-@contextlib.contextmanager
-def _staged() -> Iterator[Path]:
+@contextlib.asynccontextmanager
+async def _staged() -> AsyncIterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gas-vault-") as folder:
         yield Path(folder, "archive")
 

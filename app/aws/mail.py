@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
@@ -29,8 +30,13 @@ class Mail:
     sender: str
     configuration_set: str = ""
 
-    async def send(self, to: str, subject: str, text: str, html: str) -> None:
-        """Hands one mail to SES, at most once: only where SES says that it took nothing is it handed over again."""
+    async def send(
+        self, to: str, subject: str, text: str, html: str, *, headers: Mapping[str, str] | None = None, user_id: str = ""
+    ) -> None:
+        """Hands one mail to SES, at most once: only where SES says that it took nothing is it handed over again.
+
+        What SES tells of the mail later names `user_id`.
+        """
         reported = {"ConfigurationSetName": self.configuration_set} if self.configuration_set else {}
         request: dict[str, Any] = {
             "FromEmailAddress": self.sender,
@@ -39,8 +45,10 @@ class Mail:
                 "Simple": {
                     "Subject": {"Data": subject, "Charset": "UTF-8"},
                     "Body": {"Text": {"Data": text, "Charset": "UTF-8"}, "Html": {"Data": html, "Charset": "UTF-8"}},
+                    "Headers": [{"Name": name, "Value": value} for name, value in (headers or {}).items()],
                 }
             },
+            "EmailTags": [{"Name": "user_id", "Value": user_id}] if user_id else [],
             **reported,
         }
         for attempt in range(ATTEMPTS):

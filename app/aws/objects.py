@@ -15,8 +15,8 @@ from app.aws.clients import code
 
 CHECKSUM = "CRC64NVME"
 CHUNK = 1 << 20
-PART = 16 << 20
-PARTS_AT_ONCE = 3
+PART = 8 << 20
+PARTS_AT_ONCE = 2
 LINK_SECONDS = 600
 MISSING = {"404", "NoSuchKey", "NotFound"}
 
@@ -125,7 +125,7 @@ class Bucket:
             yield chunk
 
     async def upload(self, path: Path, key: str, media_type: str) -> int:
-        """Stores a file with its full-object checksum and replies its bytes; in parts above 16 MiB."""
+        """Stores a file with its full-object checksum and replies its bytes; in parts above 8 MiB."""
         size = path.stat().st_size
         with path.open("rb") as file:
             if size <= PART:

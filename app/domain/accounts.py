@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Plan(StrEnum):
     FREE = "free"
     PREMIUM = "premium"
+
+
+class Notice(StrEnum):
+    """Kinds of mail about jobs: each can be turned off by whoever gets it."""
+
+    FINISHED = "finished"
+    ARCHIVED = "archived"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True)
@@ -56,8 +64,17 @@ class Account:
     stripe_customer: str | None = None
     granted: bool = False  # premium as an operator's gift: it stays whatever Stripe says
     quota_exempt: bool = False  # counts neither unfinished jobs nor submissions: for load tests
+    muted: frozenset[str] = frozenset()  # notices that are turned off
+    mail_key: str = field(default="", repr=False)  # signs the links in mails that turn a notice off
+    undeliverable: str = ""  # the address from which a mail came back, until its owner says that it works again
+    returned: str = ""  # why: bounce or complaint
     created_at: int | None = None
     seen_at: int | None = None  # the last login
+
+    @property
+    def reachable(self) -> bool:
+        """May mail be sent to this account's address?"""
+        return bool(self.email) and self.email != self.undeliverable
 
     @property
     def limits(self) -> Limits:

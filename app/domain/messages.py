@@ -39,9 +39,10 @@ class JobMessage(Message):
 
 
 class JobRequested(JobMessage):
-    """Annotate this job."""
+    """Annotate this job. `size` is the input's, in bytes: an annotator knows a giant before it claims it."""
 
     type: Literal["job_requested"] = "job_requested"
+    size: int = 0
 
 
 class JobFinished(JobMessage):
@@ -81,15 +82,32 @@ class ResultRestored(JobMessage):
     mark: str
 
 
-AnyMessage = JobRequested | JobFinished | ArchiveDue | PlanChanged | RetrievalLook | ResultRestored
+class PlanEnding(Message):
+    """Premium will end: it was cancelled, or a payment failed. `ends_at` is seconds since 1970, where it is known."""
+
+    type: Literal["plan_ending"] = "plan_ending"
+    reason: Literal["cancelled", "unpaid"]
+    subscription: str
+    ends_at: int | None = None
+
+
+class MailReturned(Message):
+    """Mail to this user came back, or was complained about: SES says so."""
+
+    type: Literal["mail_returned"] = "mail_returned"
+    address: str
+    reason: Literal["bounce", "complaint"]
+
+
+AnyMessage = JobRequested | JobFinished | ArchiveDue | PlanChanged | RetrievalLook | ResultRestored | PlanEnding | MailReturned
 _MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="type")])
 TYPES: tuple[type[Message], ...] = get_args(AnyMessage)
 
 
 def parse(body: str) -> list[AnyMessage]:
-    """The messages in one queue body: ours, bare or in an SNS envelope, S3 events, or a vault's notice.
+    """The messages in one queue body: ours, bare or in an SNS envelope, events of S3 and SES, or a vault's notice.
 
-    An S3 event may hold several records, and S3's test event holds none. Raises Unreadable for anything else.
+    An event may hold several records, and S3's test event holds none. Raises Unreadable for anything else.
     """
     try:
         content = json.loads(body)
@@ -120,9 +138,25 @@ def _vault_notice(content: dict[str, Any]) -> list[AnyMessage]:
     return [RetrievalLook(user_id=user_id, job_id=job_id, archive=content["ArchiveId"], retrieval=content["JobId"], notice=True)]
 
 
+RECIPIENTS = {"bounce": "bouncedRecipients", "complaint": "complainedRecipients"}
+
+
+def _mail_event(content: dict[str, Any]) -> list[AnyMessage]:
+    """Of an event that SES publishes; bounces that may pass, and what else happens to mail, mean nothing to us."""
+    reason, tags = content["eventType"].lower(), content["mail"].get("tags", {})
+    about = content.get(reason, {})
+    if reason not in RECIPIENTS or about.get("bounceType", "Permanent") != "Permanent" or "user_id" not in tags:
+        return []
+    return [
+        MailReturned(user_id=tags["user_id"][0], address=recipient["emailAddress"], reason=reason)
+        for recipient in about[RECIPIENTS[reason]]
+    ]
+
+
 _FORMS: tuple[tuple[set[str], Callable[[dict[str, Any]], list[AnyMessage]]], ...] = (
     ({"Type", "Message", "TopicArn"}, lambda content: parse(content["Message"])),
     ({"Records"}, _s3_event),
     ({"Service", "Event", "Bucket"}, lambda _: []),  # s3:TestEvent, sent when the notification is set up
     ({"JobId", "ArchiveId", "JobDescription"}, _vault_notice),
+    ({"eventType", "mail"}, _mail_event),
 )

@@ -14,6 +14,7 @@ import stripe
 from stripe import StripeClient, StripeObject
 
 from app.domain.accounts import Account, Plan
+from app.domain.messages import PlanEnding
 from app.services.backend import Backend
 from app.services.subscriptions import change_plan
 
@@ -34,6 +35,14 @@ class Subscription:
 
     id: str
     ends_at: int | None
+    past_due: bool = False
+
+    def ending(self, user_id: str, now: int) -> PlanEnding | None:
+        """What the user has to be told while there is time to do something about it; None if the plan goes on."""
+        if self.ends_at is None and not self.past_due:
+            return None
+        reason = "cancelled" if self.ends_at else "unpaid"
+        return PlanEnding(user_id=user_id, occurred_at=now, reason=reason, subscription=self.id, ends_at=self.ends_at)
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,9 @@ class Billing:
         customer = _customer_of(event.data.object) if event.type in HEARD else ""
         if customer and (user_id := await self._owner(customer)):
             await self.follow(user_id, customer)
+            paid = await self._paid(customer)
+            if paid and (ending := paid.ending(user_id, self.backend.now())):
+                await self.backend.queues.send("notifications", [ending])
 
     async def _customer(self, account: Account) -> str:
         if account.stripe_customer:
@@ -157,4 +169,5 @@ def _subscription(one: stripe.Subscription) -> Subscription:
     items = (values.get("items") or {}).get("data") or [{}]
     # newer versions of Stripe's API keep the period on the item
     period_end = items[0].get("current_period_end") or values.get("current_period_end")
-    return Subscription(values["id"], values.get("cancel_at") or (period_end if values.get("cancel_at_period_end") else None))
+    ends_at = values.get("cancel_at") or (period_end if values.get("cancel_at_period_end") else None)
+    return Subscription(values["id"], ends_at, values["status"] == "past_due")

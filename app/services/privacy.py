@@ -19,6 +19,7 @@ PATIENCE = 20
 """Seconds that one request deletes; what is left then, the next one does."""
 
 HIDDEN = {"item", "user_id", "csrf"}
+SECRET = {"mail_key"}
 KEPT = {"sessions": "SESSION#", "tokens": "TOKEN#", "counts": "DAY#", "marks": "MARK#", "audit": "AUDIT#"}
 """What is kept beside the profile, by its name in the export."""
 
@@ -39,7 +40,8 @@ async def usage(backend: Backend, account: Account) -> Usage:
 
 async def export(backend: Backend, account: Account) -> AsyncIterator[str]:
     """Everything that is kept about the user, as one JSON document in pieces. Files are named, not contained."""
-    yield '{"account": ' + json.dumps(asdict(account))
+    profile = {name: value for name, value in asdict(account).items() if name not in SECRET}
+    yield '{"account": ' + json.dumps(profile, default=sorted)
     for name, prefix in KEPT.items():
         kept = [_shown(one) async for one in backend.accounts.items(account.user_id, prefix)]
         yield f',\n"{name}": {json.dumps(kept)}'

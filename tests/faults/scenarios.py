@@ -17,7 +17,7 @@ from app.services.doctor import examine
 from tests.faults.lanes import Lane
 from tests.workers.conftest import Service
 
-PATIENCE = 60
+PATIENCE = 300
 """Seconds in which a lane has to come to rest."""
 
 

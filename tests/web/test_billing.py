@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession
 
 from app.domain.accounts import Plan
-from app.domain.messages import PlanChanged, parse
+from app.domain.messages import PlanChanged, PlanEnding, parse
 from app.local.stripe import sign
 from app.services.billing import PAID
 from app.web import keys
@@ -43,6 +43,15 @@ async def paid(portal: Portal, browser: Browser) -> Page:
 async def messages(portal: Portal) -> list[Any]:
     queue = await portal.backend.queues.open("restore_requests")
     return [message for _ in range(4) for one in await queue.receive(10, 0, 60) for message in parse(one.body)]
+
+
+async def warnings(portal: Portal, count: int) -> list[PlanEnding]:
+    """What the notify daemon is told of plans that will end; webhooks come when they come."""
+    queue, found = await portal.backend.queues.open("notifications"), list[Any]()
+    async with asyncio.timeout(20):
+        while len(found) < count:
+            found += [message for one in await queue.receive(10, 1, 60) for message in parse(one.body)]
+    return found
 
 
 def event(kind: str, about: dict[str, Any]) -> bytes:
@@ -94,6 +103,8 @@ async def test_cancelling_keeps_premium_until_the_end_of_the_period(portal: Port
     assert "goes on until the end" in (await browser.get("/unsubscribe")).text
     page = await browser.post("/unsubscribe")
     assert "premium ends at" in page.text and await plan(portal) is Plan.PREMIUM
+    ends_at = next(iter(portal.stripe.subscriptions.values()))["cancel_at"]
+    assert [(one.reason, one.ends_at) for one in await warnings(portal, 1)] == [("cancelled", ends_at)]
     (subscription,) = portal.stripe.subscriptions
     async with ClientSession() as http:
         await http.post(f"{portal.stripe.url}/subscriptions/{subscription}/end-period")
@@ -108,6 +119,7 @@ async def test_a_payment_that_fails_ends_premium_only_when_stripe_gives_up(porta
     async with ClientSession() as http:
         await http.post(f"{portal.stripe.url}/subscriptions/{subscription}/fail-payment")
         assert portal.stripe.subscriptions[subscription]["status"] in PAID
+        assert [(one.reason, one.ends_at) for one in await warnings(portal, 1)] == [("unpaid", None)]
         await http.post(f"{portal.stripe.url}/subscriptions/{subscription}/end-period")
     await plan_becomes(portal, Plan.FREE)
 

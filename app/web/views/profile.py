@@ -11,6 +11,7 @@ from stripe import StripeError
 
 from app.services import privacy
 from app.services.identity import READ, WRITE
+from app.services.notices import NOTICES
 from app.services.submissions import Refused
 from app.web.keys import BACKEND, BILLING, SESSIONS, SETTINGS, TOKENS, account
 from app.web.pages import page, see_other
@@ -90,5 +91,6 @@ async def _profile(request: web.Request, token: str = "") -> web.Response:
         tokens=[kept async for kept in request.app[TOKENS].list(user.user_id)],
         token_days=TOKEN_DAYS,
         fresh_token=token,
+        notices=NOTICES,
         usage=await privacy.usage(request.app[BACKEND], user),
     )

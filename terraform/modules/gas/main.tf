@@ -78,10 +78,11 @@ module "secrets" {
 module "mail" {
   source = "../mail"
 
-  name             = local.name
-  domain           = var.domain_name
-  zone_id          = var.zone_id
-  alarm_topic_arns = local.alarms
+  name              = local.name
+  domain            = var.domain_name
+  zone_id           = var.zone_id
+  bounces_topic_arn = module.messaging.topic_arns["bounces"]
+  alarm_topic_arns  = local.alarms
 }
 
 module "identity" {

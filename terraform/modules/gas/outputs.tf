@@ -32,8 +32,3 @@ output "dashboard" {
   description = "Name of the dashboard."
   value       = module.observability.dashboard
 }
-
-output "bounces_topic_arn" {
-  description = "Topic that hears of bounced mail and complaints."
-  value       = module.mail.bounces_topic_arn
-}

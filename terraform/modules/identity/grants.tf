@@ -109,7 +109,7 @@ locals {
 
     notify = merge(local.consuming["notify"], {
       Jobs     = { actions = ["dynamodb:UpdateItem"], resources = local.jobs }
-      Accounts = { actions = ["dynamodb:GetItem"], resources = local.accounts }
+      Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
       SendMail = {
         actions   = ["ses:SendEmail"]
         resources = [var.mail.identity_arn, var.mail.configuration_set_arn]
@@ -158,7 +158,10 @@ locals {
       Results     = { actions = ["s3:DeleteObject", "s3:GetObject"], resources = local.results }
       ListResults = local.listing_results
       Publish     = { actions = ["sns:Publish"], resources = [var.topic_arns["job_requests"]] }
-      Send        = { actions = ["sqs:SendMessage"], resources = [var.queues["restore_requests"].arn] }
+      Send = {
+        actions   = ["sqs:SendMessage"]
+        resources = [for queue in ["notifications", "restore_requests"] : var.queues[queue].arn]
+      }
       # how many jobs wait, and how long results stay
       OpenQueues = {
         actions   = ["sqs:GetQueueAttributes"]

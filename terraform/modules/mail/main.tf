@@ -10,7 +10,6 @@ locals {
   partition   = data.aws_partition.current.partition
   here        = "${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}"
   return_path = "bounce.${var.domain}"
-  bounces_arn = "arn:${local.partition}:sns:${local.here}:${var.name}_bounces"
 
   # SES gives three DKIM tokens
   dkim = { for n in range(3) : "dkim-${n}" => {
@@ -36,9 +35,9 @@ resource "aws_sesv2_configuration_set" "this" {
     reputation_metrics_enabled = true
   }
 
-  # an address that bounced or complained once gets no more mail
+  # GAS itself stops mail to an address that bounced, which its owner can mend; SES stops mail to who complained
   suppression_options {
-    suppressed_reasons = ["BOUNCE", "COMPLAINT"]
+    suppressed_reasons = ["COMPLAINT"]
   }
 }
 
@@ -67,40 +66,18 @@ resource "aws_route53_record" "this" {
   ttl     = 1800
 }
 
-# SES may not use the account's default key
-resource "aws_sns_topic" "bounces" {
-  name = "${var.name}_bounces"
-}
-
-resource "aws_sns_topic_policy" "bounces" {
-  arn = aws_sns_topic.bounces.arn
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "LetSesReport"
-      Effect    = "Allow"
-      Principal = { Service = "ses.amazonaws.com" }
-      Action    = "sns:Publish"
-      Resource  = local.bounces_arn
-      Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
-    }]
-  })
-}
-
 resource "aws_sesv2_configuration_set_event_destination" "bounces" {
   configuration_set_name = aws_sesv2_configuration_set.this.configuration_set_name
   event_destination_name = "bounces"
 
   event_destination {
     enabled              = true
-    matching_event_types = ["BOUNCE", "COMPLAINT", "REJECT"]
+    matching_event_types = ["BOUNCE", "COMPLAINT"]
 
     sns_destination {
-      topic_arn = aws_sns_topic.bounces.arn
+      topic_arn = var.bounces_topic_arn
     }
   }
-
-  depends_on = [aws_sns_topic_policy.bounces]
 }
 
 resource "aws_cloudwatch_metric_alarm" "reputation" {

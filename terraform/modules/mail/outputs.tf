@@ -19,11 +19,6 @@ output "configuration_set_arn" {
   value       = "arn:${local.partition}:ses:${local.here}:configuration-set/${var.name}"
 }
 
-output "bounces_topic_arn" {
-  description = "Topic that hears of bounces, complaints and rejects."
-  value       = aws_sns_topic.bounces.arn
-}
-
 output "dns_records" {
   description = "Records that prove the domain, for a zone that Terraform does not write."
   value       = local.records

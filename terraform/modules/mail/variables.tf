@@ -40,6 +40,16 @@ variable "zone_id" {
   }
 }
 
+variable "bounces_topic_arn" {
+  description = "Topic that hears of bounces and complaints."
+  type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:sns:", var.bounces_topic_arn))
+    error_message = "Bounces are told to an SNS topic, by its ARN."
+  }
+}
+
 variable "alarm_topic_arns" {
   description = "Topics that hear of alarms."
   type        = list(string)

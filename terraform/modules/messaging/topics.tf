@@ -9,6 +9,11 @@ locals {
         StringEquals = { "aws:SourceAccount" = local.account_id }
       }
     }]
+    ses = [{
+      Sid       = "LetSesReport"
+      Principal = { Service = "ses.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+    }]
     # a vault publishes for the account that owns it and the topic
     glacier = [
       {

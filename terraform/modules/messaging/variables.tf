@@ -68,7 +68,7 @@ variable "dead_letter" {
 }
 
 variable "topics" {
-  description = "The topics, by name. `published_by` names tiers, which publish by their role, and AWS services (`s3`, `glacier`), which the topic's policy lets in."
+  description = "The topics, by name. `published_by` names tiers, which publish by their role, and AWS services (`s3`, `glacier`, `ses`), which the topic's policy lets in."
   type = map(object({
     published_by = list(string)
   }))

@@ -1,8 +1,9 @@
 mock_provider "aws" {}
 
 variables {
-  name   = "gas-test"
-  domain = "gas.example.org"
+  name              = "gas-test"
+  domain            = "gas.example.org"
+  bounces_topic_arn = "arn:aws:sns:us-east-1:123456789012:gas-test_bounces"
 }
 
 run "records_are_left_to_others_without_a_zone" {

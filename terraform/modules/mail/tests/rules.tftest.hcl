@@ -3,8 +3,9 @@
 mock_provider "aws" {}
 
 variables {
-  name   = "gas-test"
-  domain = "gas.example.org"
+  name              = "gas-test"
+  domain            = "gas.example.org"
+  bounces_topic_arn = "arn:aws:sns:us-east-1:123456789012:gas-test_bounces"
 }
 
 run "name_with_capitals" {
@@ -55,4 +56,14 @@ run "zone_by_name" {
   }
 
   expect_failures = [var.zone_id]
+}
+
+run "bounces_to_no_topic" {
+  command = plan
+
+  variables {
+    bounces_topic_arn = "postmaster@example.org"
+  }
+
+  expect_failures = [var.bounces_topic_arn]
 }
