@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     concurrency: dict[str, int] = Field(
         {}, description="Messages that a daemon works on at once, as JSON by verb, instead of its default."
     )
+    giant_bytes: int = Field(
+        20_000_000, description="Size of an input from which on a job is a giant: giants never take an annotator's last slot."
+    )
     drain_seconds: int = Field(90, description="How long a stopping daemon may finish what it holds.")
     lease_seconds: int = Field(60, description="How long a claim on a job holds without being renewed; it is renewed at a third.")
     max_attempts: int = Field(3, description="Attempts after which an engine that fails makes the job fail, by our fault.")

@@ -21,11 +21,13 @@ from app.domain.messages import JobFinished, JobRequested
 from app.services.backend import Backend
 from app.services.copies import sweep
 from app.settings import Settings
+from workers.giants import Giants
 from workers.lease import LeaseLost, lease
 from workers.references import install
 from workers.runtime import Delivery, LookAgain, Spec
 
 log = structlog.get_logger()
+GIANTS = Giants()
 MOST_CLAIMS = 12
 """Claims after which a job is given up even if no attempt lived long enough to say what is wrong."""
 
@@ -50,8 +52,10 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     message = delivery.message
     assert isinstance(message, JobRequested)
     user_id, job_id = message.user_id, message.job_id
-    claimed = await backend.jobs.advance(user_id, job_id, Trigger.CLAIM, started_at=backend.now(), phase="starting")
-    ended = await _attempt(backend, claimed) if claimed else None
+    slots = backend.settings.concurrency.get(SPEC.verb, SPEC.concurrency)
+    with GIANTS.slot(message, backend.now(), slots, backend.settings):
+        claimed = await backend.jobs.advance(user_id, job_id, Trigger.CLAIM, started_at=backend.now(), phase="starting")
+        ended = await _attempt(backend, claimed) if claimed else None
     job = ended or await backend.jobs.get(user_id, job_id)
     if job and job.status is Status.RUNNING:
         left = max(0, (job.deadline or 0) - backend.now()) / 1000

@@ -99,7 +99,7 @@ async def submit(backend: Backend, account: Account, job_id: str) -> Job:
 
 async def request(backend: Backend, job: Job, *, again: bool = False) -> None:
     """Asks the annotators for this job; `again` where an earlier attempt may have died anywhere."""
-    message = JobRequested(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), again=again)
+    message = JobRequested(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), again=again, size=job.size)
     await backend.topics.publish("job_requests", message)
 
 

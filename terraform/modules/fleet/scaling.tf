@@ -32,10 +32,11 @@ resource "aws_autoscaling_policy" "cpu" {
 }
 
 locals {
-  # by id; messages in work count too, or a fleet would shrink under its own work
+  # by id; messages in work count too, or a fleet would shrink under its own work, and delayed ones: giants that wait for a slot
   backlog_metrics = {
     waiting = { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimension = "QueueName", value = var.backlog_queue }
     working = { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesNotVisible", dimension = "QueueName", value = var.backlog_queue }
+    delayed = { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesDelayed", dimension = "QueueName", value = var.backlog_queue }
     serving = { namespace = "AWS/AutoScaling", metric = "GroupInServiceInstances", dimension = "AutoScalingGroupName", value = local.group }
   }
   # an instance that still boots is wanted and not yet serving: it must not be woken twice
@@ -44,7 +45,7 @@ locals {
     wanted  = merge(local.backlog_metrics.serving, { metric = "GroupDesiredCapacity" })
   }
   backlog_expressions = {
-    v = { expression = "FILL(waiting, 0) + FILL(working, 0)", result = false }
+    v = { expression = "FILL(waiting, 0) + FILL(working, 0) + FILL(delayed, 0)", result = false }
     n = { expression = "FILL(serving, 0)", result = false }
     # without an instance the whole backlog counts, for nothing can be divided by none
     backlog = { expression = "IF(n>0, v/n, v)", result = true }
