@@ -16,6 +16,7 @@ COMPUTED = {b"END", b"SVLEN"}
 
 _NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
 _ATTRIBUTE = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"').fullmatch
 _KEY = re.compile(rb"[^\s<>]+")
 _PAIR = rb'[A-Za-z_][\w.]*=(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^",<>\[\]]*)'
 _STRUCTURED = re.compile(rb"<%b(?:,%b)*>" % (_PAIR, _PAIR))
@@ -154,15 +155,15 @@ def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], numbe
         fixed_count = b"."
     if name == b"GT" and kind == b"FORMAT":
         fixed, fixed_count = b"String", b"1"
-    if (fixed, fixed_count) != (type_, count) or not attributes.get(b"Description", b"").startswith(b'"'):
+    if (fixed, fixed_count) != (type_, count) or not _QUOTED(attributes.get(b"Description", b"")):
         notes.add("declaration_repaired", number, f"{kind.decode()}/{name.decode('utf-8', 'replace')}")
     return Field(fixed_count, fixed, _quoted(attributes.get(b"Description", b"")))
 
 
 def _quoted(text: bytes) -> bytes:
-    if len(text) > 1 and text.startswith(b'"') and text.endswith(b'"'):
+    if _QUOTED(text):
         return text
-    return b'"%b"' % text.strip(b'"').replace(b'"', b"'")
+    return b'"%b"' % text.strip(b'"').replace(b"\\", b"/").replace(b'"', b"'")
 
 
 def _columns(header: Header, line: bytes, number: int, notes: Notes) -> None:
