@@ -37,7 +37,7 @@ def missing() -> str:
     if not any(os.access(f"{hierarchy}/cgroup.procs", os.W_OK) for hierarchy in HIERARCHIES):
         return "systemd hosts need a cgroup hierarchy that can be written"
     if not _overlays():
-        return "systemd hosts need overlay mounts"
+        return "systemd hosts need overlay mounts (Linux 5.10)"
     return ""
 
 
@@ -57,7 +57,8 @@ def _overlays() -> bool:
 
 def _overlay(folder: Path, layers: Sequence[Path]) -> list[str | Path]:
     lower = ":".join(map(str, layers))
-    options = f"lowerdir={lower},upperdir={folder}/upper,workdir={folder}/work"
+    # volatile: nothing is synced to the disk
+    options = f"lowerdir={lower},upperdir={folder}/upper,workdir={folder}/work,volatile"
     return ["mount", "-t", "overlay", "gas-host", "-o", options, folder / "root"]
 
 
@@ -81,7 +82,6 @@ def _make(tree: Path) -> None:
     command += ["--dpkgopt=force-unsafe-io", SUITE, str(partial), *_sources()]
     subprocess.run(command, check=True, timeout=600)
     (partial / "etc/machine-id").write_text("")
-    (partial / "etc/resolv.conf").write_text(Path("/etc/resolv.conf").read_text())
     for name in ("getty.target", "console-getty.service", "systemd-networkd.service", "systemd-timesyncd.service"):
         (partial / "etc/systemd/system" / name).symlink_to("/dev/null")
     for name in ("apt-daily.timer", "apt-daily-upgrade.timer"):
@@ -121,6 +121,7 @@ class Host:
             (self.folder / name).mkdir(parents=True)
         subprocess.run(_overlay(self.folder, self.layers), check=True)
         (self.root / "etc/hostname").write_text(self.name)
+        shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
         (self.root / "etc/hosts").write_text(f"127.0.0.1 localhost {self.name}\n::1 localhost\n")
         for hierarchy in HIERARCHIES:
             if os.access(f"{hierarchy}/cgroup.procs", os.W_OK):
@@ -176,11 +177,13 @@ class Host:
         self._ended()
         self.boot()
 
-    def halt(self) -> None:
-        """Powers off, units in order."""
-        if self.nspawn and self.nspawn.poll() is None:
-            self.run("systemctl", "poweroff", check=False)
-            self._ended()
+    def layer(self) -> Path:
+        """Powers off, and replies what was written to the host, as a layer for others."""
+        self.run("systemctl", "poweroff", check=False)
+        self._ended()
+        (self.root / "etc/machine-id").write_text("")
+        subprocess.run(["umount", self.root], check=True)
+        return self.folder / "upper"
 
     def remove(self) -> None:
         """Ends the host at once, and forgets all of it."""
