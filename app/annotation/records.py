@@ -15,10 +15,10 @@ from app.annotation.reference import Bundle, Contig
 from app.annotation.sequences import Sequences
 from app.annotation.sites import OVERLAP, PLAIN, SILENT, Sites, reach
 from app.annotation.splitting import Splitter, leftmost, movable
-from app.annotation.values import CONTROLS, FLOATS, many, shown
+from app.annotation.values import CONTROLS, FLOAT, many, shown
 
 Key = tuple[bytes, ...]  # position, REF, ALT as text: what a consequence is asked for with; INFO with overlaps
-_QUALITY = re.compile(rb"\.|" + FLOATS).fullmatch
+_QUALITY = re.compile(rb"\.|" + FLOAT).fullmatch
 _VALUES = b"0123456789.,+-e"  # without these, the INFO of clean records are few, for their names are what is left
 _MOST_KNOWN = 10_000
 WINDOW = 4 << 20  # bases that are held at once
@@ -249,11 +249,10 @@ class Records:
             if not fields[index].strip():
                 fields[index] = b"."
                 self.notes.add("id_repaired", number, name)
-        if b";" in fields[2] and (identifiers := dict.fromkeys(filter(None, fields[2].split(b";")))):
-            unique = b";".join(identifiers)
-            if unique != fields[2]:
-                fields[2] = unique
-                self.notes.add("id_repaired", number, "ID")
+        identifiers = b";".join(dict.fromkeys(filter(None, fields[2].strip().replace(b" ", b"_").split(b";")))) or b"."
+        if identifiers != fields[2]:
+            fields[2] = identifiers
+            self.notes.add("id_repaired", number, "ID")
         contig = self.sites.contig(fields, number)
         verdicts = self.sites.alleles(fields, contig, number)
         alleles = 0 if fields[4] == b"." else len(verdicts)

@@ -19,7 +19,8 @@ _BASES = re.compile(rb"[ACGT]+").fullmatch
 SIZED = (b"<DEL", b"<DUP", b"<CNV", b"<INV")  # symbolic alleles that cover as much of the reference as SVLEN says
 # what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
 PLAIN, OVERLAP, SILENT = "plain", "overlap", "silent"
-_OLD_ALLELES = re.compile(rb"(?=.*[ID])[ID0-9ACGTNacgtn,]+").fullmatch
+_OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
+_OLD_ALLELES = re.compile(rb"(?=.*[ID])%b(?:,%b)*" % (_OLD_ALLELE, _OLD_ALLELE)).fullmatch
 
 
 def reach(start: int, ref: bytes, alt: bytes, info: bytes) -> int:

@@ -3,10 +3,9 @@
 import re
 
 _INTEGER = rb"(?:[-+]?+[0-9]{1,9}+|\.)"
-_FLOAT = rb"(?:[-+]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+|\.|[nN]a[nN]|-?[iI]nf)"
-FLOATS = _FLOAT + b"(?:," + _FLOAT + b")*+"
+FLOAT = rb"(?:[-+]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+|\.|[nN]a[nN]|-?[iI]nf)"
 GENOTYPE = rb"[/|]?(?:[0-9]++|\.)(?:[/|](?:[0-9]++|\.))*+"
-_ONE = {b"Integer": _INTEGER, b"Float": _FLOAT, b"Character": rb"[^,;:=\s]"}
+_ONE = {b"Integer": _INTEGER, b"Float": FLOAT, b"Character": rb"[^,;:=\s]"}
 UNPRINTABLE = rb"\x01-\x08\x0b-\x1f\x7f"  # the inside of a class
 CONTROLS = re.compile(b"[%b]+" % UNPRINTABLE)
 VALID = {type_: re.compile(b"%b(?:,%b)*+" % (one, one)).fullmatch for type_, one in _ONE.items()}

@@ -155,7 +155,7 @@ def substitutions(lines: list[bytes]) -> Counter[tuple[bytes, bytes, bytes]]:
     for line in lines:
         fields = line.split(b"\t")
         for alt in fields[4].split(b",") if len(fields) > 7 else ():
-            if len(fields[3]) == len(alt) == 1 and alt.isalpha():
+            if len(fields[3]) == len(alt) == 1 and alt.upper() in b"ACGTN":
                 found[fields[1].lstrip(b"0"), fields[3].upper(), alt.upper()] += 1
     return found
 
