@@ -38,7 +38,7 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
         "job": job,
         "state": state(job),
         "badge": badge(job),
-        "reference": summary["bundle"]["title"] if summary else _reference(request, job),
+        "assembly": _assembly(request, job),
         "moves": moves(job, account(request).plan),
         "charts": charts(summary),
         "along": await _along(request, job),
@@ -118,7 +118,7 @@ def _restored(request: web.Request, job: Job) -> tuple[int, int] | None:
     return (began + 1000 * least, began + 1000 * most) if began + 1000 * most + LATE > backend.now() else None
 
 
-def _reference(request: web.Request, job: Job) -> str:
-    """What is known before the result says it: the assembly that was chosen, or that the file will decide."""
+def _assembly(request: web.Request, job: Job) -> str:
+    """The assembly that was chosen, or that the file decides."""
     offered = request.app[SETTINGS].references
     return job.assembly or (next(iter(offered)) if len(offered) == 1 else "as the file says")

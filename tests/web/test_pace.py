@@ -87,7 +87,7 @@ async def test_a_failure_of_ours_gives_the_number_and_one_of_the_file_the_line(p
     browser = await portal.signed_in(ME)
     theirs = await portal.job(ME, *CLAIM, (Trigger.FAIL, {"fault": "user", "message": "Line 7 has no ALT.", "line": 7}))
     page = (await browser.get(f"/annotations/{theirs.job_id}")).text
-    assert "Open the file at line 7, correct" in page
+    assert "Correct line 7 of the file" in page
     ours = await portal.job(ME, *CLAIM, (Trigger.FAIL, {"fault": "system", "message": "The disk was full."}))
     page = (await browser.get(f"/annotations/{ours.job_id}")).text
     assert "tell us the job id" in page and ours.job_id in page

@@ -30,6 +30,11 @@ ERRORS = {
     "422": "A parameter or the body is wrong; `detail` names it",
     "429": "Too many requests; `Retry-After` says when to go on",
 }
+ALLOWANCE = {
+    "RateLimit": {"description": "Requests left, and seconds until all are", "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": "Requests at once, and seconds in which they come back", "schema": {"type": "string"}},
+}
+WAIT = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "string", "pattern": "^[0-9]+$"}}}
 NAMES = {"id": "The job's id", "at": "The variant's `place`", "digest": "SHA-256 of the token", "form": "`vcf` or `tsv`"}
 _PARAMETER = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})*))?\}")
 
@@ -90,7 +95,7 @@ def document(routes: Iterable[Routed], server: str) -> dict[str, Any]:
 
 
 def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": operation.summary}
+    success: dict[str, Any] = {"description": operation.summary, "headers": ALLOWANCE}
     if operation.answer:
         success["content"] = {JSON: {"schema": _ref(operation.answer)}}
     elif operation.media:
@@ -104,6 +109,7 @@ def _operation(path: str, method: str, operation: Operation) -> dict[str, Any]:
             str(operation.status): success,
             **({"303": {"description": "`Location` is where it is"}} if operation.leads else {}),
             **{status: {"description": words, "content": problem} for status, words in ERRORS.items()},
+            "429": {"description": ERRORS["429"], "content": problem, "headers": {**ALLOWANCE, **WAIT}},
         },
     }
     if operation.body:
