@@ -9,7 +9,7 @@ OPTIONS ?=
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-browser test-infra chaos bench bench-compare bench-engine fuzz load load-annotators simulate cost lint format docs clean
+.PHONY: help run demo test test-browser test-infra chaos bench bench-compare bench-engine bench-streaming fuzz load load-annotators simulate cost lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-compare: $(STAMP)  ## Put two runs of `make bench` side by side (OPTIONS='
 
 bench-engine: $(STAMP)  ## Measure the engine against the floor: bcftools view to bgzip, in the same run
 	$(BIN)/python scripts/bench_engine.py $(OPTIONS)
+
+bench-streaming: $(STAMP)  ## Measure the memory of the archive and thaw daemons at a result of 2 GiB, for both archives
+	$(BIN)/python scripts/bench_streaming.py $(OPTIONS)
 
 fuzz: $(STAMP)  ## Damage VCFs in a hundred thousand ways, and see the engine keep its promises: half an hour or more
 	$(BIN)/python scripts/fuzz_engine.py $(OPTIONS)
