@@ -1,7 +1,8 @@
-"""How fast the engine is against the floor: `bench_engine.py [--records N] [--samples N]`.
+"""How fast the engine is against the floor: `bench_engine.py [--records N…] [--samples N…] [--turns N] [--json]`.
 
-Generates a deterministic VCF on a synthetic genome of five contigs with genes and two tracks, then measures in one run the floor
-(bcftools view to bgzip at the engine's compression level, alone) and the engine with all its outputs: variants/s, CPU, memory.
+Generates a deterministic VCF on a synthetic genome of five contigs with genes and two tracks, then measures in turns the floor
+(bcftools view to bgzip at the engine's compression level, alone) and the engine with all its outputs: variants/s, CPU seconds,
+peak memory of every process and of all together, and the median of the ratios.
 """
 
 import argparse
@@ -16,6 +17,8 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import pysam
 
@@ -31,6 +34,7 @@ class Run:
     seconds: float
     cpu: float
     peak: int  # bytes, of all processes together
+    processes: list[tuple[str, int]]  # what each is, and its own peak
 
 
 def genome(folder: Path, dice: random.Random) -> dict[str, str]:
@@ -145,13 +149,17 @@ def measure(command: list[str]) -> Run:
     """Run a command and watch the memory of it and of everything that it starts."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    peak = 0
+    together, each = 0, dict[int, tuple[str, int]]()
     done = threading.Event()
 
     def watch() -> None:
-        nonlocal peak
+        nonlocal together
         while not done.wait(0.05):
-            peak = max(peak, sum(map(resident, [child.pid, *descendants(child.pid)])))
+            sizes = {pid: resident(pid) for pid in (child.pid, *descendants(child.pid))}
+            together = max(together, sum(sizes.values()))
+            for pid, size in sizes.items():
+                name, largest = each.get(pid, ("", 0))
+                each[pid] = what(pid) or name, max(size, largest)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -162,13 +170,14 @@ def measure(command: list[str]) -> Run:
     if status:
         raise SystemExit(f"{command} ended with {status}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Run(seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(seconds, cpu, together, sorted(each.values(), reverse=True))
 
 
 def descendants(pid: int) -> list[int]:
     try:
         children = [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     return [found for child in children for found in (child, *descendants(child))]
 
@@ -180,29 +189,73 @@ def resident(pid: int) -> int:
         return 0
 
 
+def what(pid: int) -> str:
+    """What a process is, by its command: a worker, csq, or the engine itself."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    if "app.annotation.bcftools" in words:
+        return words[words.index("app.annotation.bcftools") + 2]
+    return "worker" if "app.annotation.workers" in words else "engine" if "app.annotation" in words else ""
+
+
+def compare(work: Path, source: Path, records: int, samples: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Measure the floor and the engine in turns; the medians."""
+    child = [sys.executable, "-m", "app.annotation.bcftools", str(os.getpid())]
+    floor = [*child, "view", "-Oz", "-l", str(bgzf.LEVEL), "-o", str(work / "floor.vcf.gz"), str(source)]
+    engine = [sys.executable, "-m", "app.annotation", str(source), str(work / "out"), "--name", "bench"]
+    engine += ["--bundle", "bench", "--bundles", str(work / "bundles")]
+    turns = [(measure(floor), measure(engine)) for _ in range(options.turns)]
+    assert json.loads((work / "out" / "summary.json").read_text())["records_in"] == records
+    found: dict[str, Any] = {"records": records, "samples": samples}
+    for name, runs in (("floor", [turn[0] for turn in turns]), ("engine", [turn[1] for turn in turns])):
+        found[name] = {
+            "seconds": round(median(run.seconds for run in runs), 2),
+            "records_per_second": round(records / median(run.seconds for run in runs)),
+            "cpu_seconds": round(median(run.cpu for run in runs), 2),
+            "peak_mib": round(max(run.peak for run in runs) / 2**20),
+            "processes": [(kind or name, round(size / 2**20)) for kind, size in runs[0].processes],
+        }
+    found["percent_of_floor"] = round(100 * median(one.seconds / other.seconds for one, other in turns))
+    return found
+
+
+def show(found: dict[str, Any]) -> None:
+    print(f"\n{found['records']:,} records, {found['samples']} samples")
+    print(f"{'':8}{'seconds':>9}{'records/s':>12}{'CPU s':>8}{'peak MiB':>10}  of which")
+    for name in ("floor", "engine"):
+        run = found[name]
+        each = ", ".join(f"{kind} {size}" for kind, size in run["processes"])
+        line = f"{name:8}{run['seconds']:9.2f}{run['records_per_second']:12,}{run['cpu_seconds']:8.2f}{run['peak_mib']:10}"
+        print(f"{line}  {each}")
+    print(f"the engine reaches {found['percent_of_floor']}% of the floor")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--samples", type=int, default=0)
+    parser.add_argument("--records", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--samples", type=int, nargs="+", default=[0, 10])
+    parser.add_argument("--turns", type=int, default=3, help="how often each is measured, in turns")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options = parser.parse_args()
-    dice = random.Random(20)
+    results = []
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         bundle = work / "bundles" / "bench"
         bundle.mkdir(parents=True)
-        source = work / "in.vcf"
-        variants(source, genome(bundle, dice), options.records, options.samples, dice)
-        child = [sys.executable, "-m", "app.annotation.bcftools", str(os.getpid())]
-        floor = measure([*child, "view", "-Oz", "-l", str(bgzf.LEVEL), "-o", str(work / "floor.vcf.gz"), str(source)])
-        engine = [sys.executable, "-m", "app.annotation", str(source), str(work / "out"), "--name", "bench"]
-        ours = measure([*engine, "--bundle", "bench", "--bundles", str(work / "bundles")])
-        summary = json.loads((work / "out" / "summary.json").read_text())
-    assert summary["records_in"] == options.records
-    print(f"{options.records:,} records, {options.samples} samples, {os.cpu_count()} cores, compression level {bgzf.LEVEL}")
-    for title, run in (("floor", floor), ("engine", ours)):
-        speed = options.records / run.seconds
-        print(f"{title:7} {run.seconds:7.2f} s {speed:12,.0f} records/s {run.cpu:7.2f} CPU s {run.peak / 2**20:7.0f} MiB")
-    print(f"the engine reaches {100 * floor.seconds / ours.seconds:.0f}% of the floor")
+        sequences = genome(bundle, random.Random(20))
+        for samples in options.samples:
+            for records in options.records:
+                variants(work / "in.vcf", sequences, records, samples, random.Random(21))
+                results.append(compare(work, work / "in.vcf", records, samples, options))
+                if not options.json:
+                    show(results[-1])
+    facts = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "level": bgzf.LEVEL}
+    if options.json:
+        print(json.dumps({**facts, "results": results}, indent=1))
+    else:
+        print(f"\n{facts['cores']} cores, compression level {facts['level']}, load at the end {facts['load']}")
 
 
 if __name__ == "__main__":

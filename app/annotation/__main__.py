@@ -63,6 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--bundle", help="the reference bundle that was asked for; without it, the file decides")
     parser.add_argument("--among", action="append", help="a bundle that the file may decide for (default: all)")
     parser.add_argument("--bundles", type=Path, action="append", default=[], help="a folder of further reference bundles")
+    parser.add_argument(
+        "--jobs", type=int, default=0, help="processes that work on it (default: one a core if the file is large)"
+    )
     parser.add_argument("--limit", action="append", default=[], help="a cap on inputs, as name=number")
     options = parser.parse_args(argv)
     try:
@@ -72,13 +75,12 @@ def main(argv: list[str] | None = None) -> int:
     if not options.input.is_file():
         parser.error(f"{options.input} is not a file")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    sys.setswitchinterval(0.0005)  # the compressing thread asks for the interpreter lock once a block
     report = Reporter()
     try:
         wanted = reference.find(options.bundle, *options.bundles) if options.bundle else None
         among = [reference.find(one, *options.bundles) for one in options.among or ()] or reference.installed(*options.bundles)
         bundle, why = choose(options.input, wanted, among, limits)
-        chosen: dict[str, Any] = {"bundle": bundle, "overruled": why, "limits": limits}
+        chosen: dict[str, Any] = {"bundle": bundle, "overruled": why, "limits": limits, "jobs": options.jobs}
         result = annotate(options.input, options.out_dir, name=options.name, progress=report, **chosen)
         summary = result.summary
         facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits")}

@@ -31,7 +31,6 @@ from app.annotation.summary import Tally
 from app.annotation.workers import cores, workers
 
 INLINE = 2 << 20  # bytes of an input that no other processes are started for
-SMALL = 1 << 16
 VCF, INDEX, SUMMARY = "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"
 Progress = Callable[[str, int, float], None]
 
@@ -149,7 +148,7 @@ def _pieces(
     first = next(blocks, None)
     if first:
         _look(first, plan, facts)
-    with workers(plan, jobs if first and len(first[0]) > SMALL else 1) as make:
+    with workers(plan, jobs) as make:
         try:
             for block, before in chain([first] if first else [], blocks):
                 waiting.append(make(block, before))

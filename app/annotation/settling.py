@@ -13,7 +13,7 @@ from app.annotation.records import Run
 from app.annotation.source import Source
 
 CHUNK = 48 << 20  # bytes that are sorted in memory
-_FILES = 200  # that are merged at once
+FILES = 200  # that are merged at once
 
 Progress = Callable[[str, int, float], None]
 _Row = tuple[int, int, bytes]  # contig, position, line
@@ -91,7 +91,7 @@ class _Sorter:
         self._rows.sort(key=_place)
         self._store(iter(self._rows))
         self._rows, self._held = [], 0
-        if len(self._files) == _FILES:
+        if len(self._files) == FILES:
             files, self._files = self._files, []
             self._store(heapq.merge(*map(_stored, files), key=_place))
             for file in files:
