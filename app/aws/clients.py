@@ -11,6 +11,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError
 
+from app.aws.answers import Answers
 from app.aws.descriptions import loader
 from app.settings import Settings
 
@@ -29,6 +30,7 @@ def _session() -> AioSession:
     # reads the descriptions of AWS's services once a process
     session = get_session()
     session.register_component("data_loader", loader())
+    session.register_component("response_parser_factory", Answers())
     return session
 
 
