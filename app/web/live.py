@@ -37,31 +37,34 @@ class Watch:
 class Live:
     jobs: Jobs
     poll_seconds: float = POLL_SECONDS
-    _watches: set[Watch] = field(default_factory=set)
+    _watches: dict[tuple[str, str], set[Watch]] = field(default_factory=dict)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def watch(self, user_id: str, job_id: str) -> AsyncGenerator[Job, None]:
         """The job as it is now and after every change, until it is gone or the process stops."""
         watch = Watch((user_id, job_id))
-        self._watches.add(watch)
+        self._watches.setdefault(watch.key, set()).add(watch)
         self._wanted.set()
         try:
             while await watch.changed.wait() and (job := watch.job):
                 watch.changed.clear()
                 yield job
         finally:
-            self._watches.discard(watch)
+            self._watches[watch.key].discard(watch)
+            if not self._watches[watch.key]:
+                del self._watches[watch.key]
 
     def close(self) -> None:
         """Ends every watch."""
-        for watch in self._watches:
-            watch.show(None)
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.show(None)
 
     async def poll(self) -> None:
         """Looks at all watched jobs, for ever."""
         while True:
             await self._wanted.wait()
-            keys = list({watch.key for watch in self._watches})
+            keys = list(self._watches)
             for start in range(0, len(keys), BATCH):
                 try:
                     await self._look(keys[start : start + BATCH])
@@ -73,7 +76,7 @@ class Live:
             await asyncio.sleep(self.poll_seconds)
 
     async def _look(self, keys: list[tuple[str, str]]) -> None:
-        asked = [watch for watch in self._watches if watch.key in set(keys)]
+        asked = [watch for key in keys for watch in self._watches.get(key, ())]
         found = {(job.user_id, job.job_id): job for job in await self.jobs.get_many(keys)}
         for watch in asked:
             watch.show(found.get(watch.key))
