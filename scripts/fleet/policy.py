@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from workers.annotate import SPEC
 
 HERE = Path(__file__).parent
 TERRAFORM = HERE.parents[1] / "terraform"
+
+
+Measure = Callable[[int, int, int], float]
+"""What the group follows, from messages waiting, messages in work, and instances that serve."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Policy:
     warmup: int
     drain: int
     volume_gb: int
+    measure: Measure
     queue: str = "fifo"  # "fair": a user who holds much of what is in work waits behind the others
 
 
@@ -57,7 +63,22 @@ def read(environment: str = "prod") -> Policy:
         warmup=group["default_instance_warmup"],
         drain=Settings.model_fields["drain_seconds"].default,
         volume_gb=fleet.get("volume_gb", 20),
+        measure=_measure(),
     )
+
+
+def _measure() -> Measure:
+    """CloudWatch's metric math, as modules/fleet has it. A giant that waits for a slot is delayed there, and waits here."""
+    (found,) = _load(TERRAFORM / "modules" / "fleet" / "scaling.tf")["locals"]
+    messages, share = (compile(found["backlog_expressions"][name]["expression"], name, "eval") for name in ("v", "backlog"))
+    words = {"FILL": lambda value, _: value, "IF": lambda holds, yes, no: yes if holds else no}
+
+    def measure(waiting: int, working: int, serving: int) -> float:
+        values = {"waiting": waiting, "working": working, "delayed": 0, "n": serving}
+        v = float(eval(messages, words, values))
+        return float(eval(share, words, {**values, "v": v})) if serving else v
+
+    return measure
 
 
 def world() -> dict[str, Any]:

@@ -185,8 +185,7 @@ class Fleet:
 
     def _minute(self, _: None, now: float) -> None:
         serving = sum(one.serving for one in self.instances)
-        messages = len(self.small) + len(self.giant) + len(self.holds)
-        self.metrics.append((messages / serving if serving else messages, serving))
+        self.metrics.append((self.policy.measure(len(self.small) + len(self.giant), len(self.holds), serving), serving))
         here = [one for one in self.instances if one.left is None]
         self.result.minutes.append((int(now // MINUTE), len(here), len(self.small) + len(self.giant)))
         self.result.most = max(self.result.most, len(here))

@@ -34,6 +34,14 @@ def test_the_policy_is_read_from_terraform_and_the_daemon() -> None:
     assert read("dev").least == 0
 
 
+@pytest.mark.parametrize(
+    ("waiting", "working", "serving", "measured"),
+    [(0, 0, 1, 0), (0, 6, 4, 1.5), (2, 6, 4, 2), (10_000, 8, 4, 17 / 4), (7, 0, 0, 1), (0, 0, 0, 0)],
+)
+def test_the_fleet_follows_what_terraform_says(waiting: int, working: int, serving: int, measured: float) -> None:
+    assert read("prod").measure(waiting, working, serving) == measured
+
+
 def test_the_third_of_three_jobs_waits_for_one_of_two_slots() -> None:
     result = Fleet(ALONE, GIVEN).run([job(0, 10), job(0, 20), job(1, 10), job(100, 10)])
     assert sorted(result.waits["small"]) == [0, 0, 0, 9]

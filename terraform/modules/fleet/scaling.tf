@@ -45,7 +45,9 @@ locals {
     wanted  = merge(local.backlog_metrics.serving, { metric = "GroupDesiredCapacity" })
   }
   backlog_expressions = {
-    v = { expression = "FILL(waiting, 0) + FILL(working, 0) + FILL(delayed, 0)", result = false }
+    # what waits counts up to half of what is in work and a little: a fleet that is short of slots grows by about a half every
+    # few minutes, and not at once by all that has piled up while the instances boot that it has asked for
+    v = { expression = "FILL(working, 0) + IF(FILL(waiting, 0) + FILL(delayed, 0) > FILL(working, 0) / 2 + n + 1, FILL(working, 0) / 2 + n + 1, FILL(waiting, 0) + FILL(delayed, 0))", result = false }
     n = { expression = "FILL(serving, 0)", result = false }
     # without an instance the whole backlog counts, for nothing can be divided by none
     backlog = { expression = "IF(n>0, v/n, v)", result = true }
