@@ -63,6 +63,15 @@ async def test_the_whole_way_without_a_script(portal: Portal) -> None:
     assert (job.status, job.size, job.file_name) == (Status.PENDING, len(VCF), "patient.vcf")
 
 
+async def test_the_form_without_a_script_takes_an_assembly(portal: Portal) -> None:
+    browser = await portal.signed_in("a@example.org")
+    assert (await browser.post("/annotate", {"name": "x.vcf", "assembly": "rcrs"})).status == 200
+    (job,) = await portal.backend.jobs.page((await portal.account("a@example.org")).user_id)
+    assert (job.assembly, job.bundle) == ("rCRS", "rcrs")
+    page = await browser.post("/annotate", {"name": "x.vcf", "assembly": "<b>mm10"})
+    assert page.status == 409 and "is not offered here" in page.text and "<b>mm10" not in page.text
+
+
 async def test_coming_back_twice_from_the_upload_is_one_job_and_one_message(portal: Portal) -> None:
     browser = await portal.signed_in("a@example.org")
     await browser.submit(await browser.post("/annotate", {"name": "x.vcf"}), file=VCF)

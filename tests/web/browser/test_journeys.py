@@ -15,7 +15,8 @@ from playwright.async_api import Page, expect
 from app.annotation.bgzf import compress
 from app.annotation.source import BGZF_END
 from app.domain.jobs import Trigger
-from app.services import submissions
+from app.services import exploring, submissions
+from app.web import keys
 from tests.web.browser.conftest import ME, jobs, sign_in
 from tests.web.test_explorer import explored, many
 
@@ -261,6 +262,25 @@ async def test_everything_is_reached_by_the_keyboard(portal: Portal, open_page: 
     await press_until(page, "Theme")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("button", name="Theme: light")).to_be_focused()
+
+
+async def test_a_search_goes_on_by_itself_until_it_finds_something_or_is_stopped(
+    portal: Portal, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await open_page()
+    await sign_in(page, portal, "/annotations")
+    job = await explored(portal, tmp_path, many(12_000), email=ME)
+    # so little at once that an answer takes several pages
+    monkeypatch.setattr(exploring, "PIECE", exploring.FIRST_PIECE)
+    portal.app[keys.EXPLORER].budget = job.result_size // 4
+    address = f"{portal.url}/annotations/{job.job_id}/variants"
+    await page.goto(f"{address}?text=nowhere")
+    await page.get_by_role("button", name="Stop looking").click()
+    await expect(page.get_by_role("link", name="Look further")).to_be_focused()
+    last = many(12_000).splitlines()[-1].split("\t")[1]
+    await page.goto(f"{address}?text=%09{last}%09")
+    await expect(page.get_by_role("rowheader").first).to_contain_text(f"chrM:{last}")
+    assert "cursor=" in page.url
 
 
 async def test_the_explorer_needs_no_script(portal: Portal, open_page: OpenPage, tmp_path: Path) -> None:
