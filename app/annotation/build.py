@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import IO, Any
 
 import pysam
 
-from app.annotation import bcftools, reference
+from app.annotation import bcftools, recipes, reference
 from app.annotation.downloads import CHUNK, Progress, digest, fetch
 from app.annotation.errors import EngineError
 from app.annotation.reference import MANIFEST, Bundle
@@ -41,8 +40,11 @@ _SCAFFOLD = re.compile(r"(?:GL|KI)\d{6}\.\d")
 
 
 def build(recipe_path: Path, target: Path, cache: Path, progress: Progress = lambda name, done, total: None) -> Bundle:
-    """Build the bundle that the recipe describes into `target`; EngineError says which source is at fault."""
-    recipe = tomllib.loads(recipe_path.read_text())
+    """Build the bundle that the recipe describes into `target`.
+
+    Raises ValueError if something is wrong with the recipe, EngineError with the source that is at fault.
+    """
+    recipe = recipes.read(recipe_path)
     work = target.parent / f".{target.name}.building"
     for folder in (cache, work):
         folder.mkdir(parents=True, exist_ok=True)

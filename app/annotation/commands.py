@@ -159,10 +159,14 @@ def _guarded(action: Callable[[], None]) -> None:
 
 @reference.command("list")
 def list_(folder: Bundles = HOME) -> None:
-    """Name the installed bundles."""
+    """Name the installed bundles: id, version, assembly, tracks, bytes, folder."""
     for root in (folder, bundles.EMBEDDED):
         for manifest in sorted(root.glob(f"[!.]*/{bundles.MANIFEST}")):
-            found = bundles.load(manifest.parent)
+            try:
+                found = bundles.load(manifest.parent)
+            except EngineError as fault:
+                typer.echo(str(fault), err=True)
+                continue
             size = sum(file.bytes for file in found.files)
             typer.echo(
                 f"{found.id}\t{found.version}\t{found.assembly}\t{len(found.tracks)} tracks\t{size:,} bytes\t{manifest.parent}"
@@ -171,7 +175,7 @@ def list_(folder: Bundles = HOME) -> None:
 
 @reference.command()
 def verify(bundle: str, folder: Bundles = HOME) -> None:
-    """Compare a bundle's files with its manifest; exit 1 if any differs."""
+    """Compare a bundle's files with its manifest; exit code 1 if any differs."""
     faults: list[str] = []
     _guarded(lambda: faults.extend(bundles.verify(bundles.find(bundle, folder))))
     for fault in faults:
@@ -183,18 +187,30 @@ def verify(bundle: str, folder: Bundles = HOME) -> None:
 
 @reference.command()
 def build(
-    recipe: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    recipe: Annotated[Path, typer.Argument(help="A TOML file like those in scripts/recipes.", exists=True, dir_okay=False)],
     folder: Bundles = HOME,
     cache: Annotated[Path, typer.Option(help="Where downloads are kept.")] = Path("downloads"),
 ) -> None:
-    """Build a bundle from a recipe: download (resuming), convert, describe."""
-    import tomllib
+    """Build a bundle from a recipe: download, check, convert, describe.
 
+    Interrupted, it goes on where it stopped when the command is given again: downloads at their last byte, conversions at the
+    last track. The downloads of a whole genome are far larger than the bundle; they may be deleted afterwards.
+
+    \b
+    Examples:
+      gas reference build scripts/recipes/grch38.toml --bundles /data/bundles --cache /data/downloads
+      gas reference push grch38 s3://my-bucket/bundles --bundles /data/bundles
+    """
     from rich.console import Console
     from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
     from app.annotation import build as builder
+    from app.annotation import recipes
 
+    try:
+        target = folder / recipes.read(recipe)["id"]
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault)) from None
     with Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True)) as bar:
         tasks = {}
 
@@ -203,21 +219,23 @@ def build(
                 tasks[name] = bar.add_task(name, total=total)
             bar.update(tasks[name], completed=done)
 
-        target = folder / tomllib.loads(recipe.read_text())["id"]
         _guarded(lambda: typer.echo(f"built {builder.build(recipe, target, cache, progress).folder}"))
 
 
+Location = Annotated[str, typer.Argument(help="A store: s3://bucket/prefix, or a folder.")]
+
+
 @reference.command()
-def push(bundle: str, location: str, folder: Bundles = HOME) -> None:
-    """Upload a bundle to a store, for example s3://bucket/prefix."""
+def push(bundle: str, location: Location, folder: Bundles = HOME) -> None:
+    """Upload a bundle to a store, as `id/version/`; the manifest comes last, so that half a bundle is none."""
     from app.annotation import stores
 
     _guarded(lambda: stores.push(bundles.find(bundle, folder), _store(location), _step))
 
 
 @reference.command()
-def pull(bundle: str, version: str, location: str, folder: Bundles = HOME) -> None:
-    """Fetch a bundle from a store; it is installed only if every checksum agrees."""
+def pull(bundle: str, version: str, location: Location, folder: Bundles = HOME) -> None:
+    """Fetch a bundle from a store, unless it is here; it is installed only if every checksum agrees."""
     from app.annotation import stores
 
     _guarded(lambda: typer.echo(f"installed {stores.pull(bundle, version, folder, _store(location), _step).folder}"))

@@ -36,15 +36,20 @@ def counts(number: bytes, value: bytes, alleles: int) -> bool:
     return {b"A": alleles, b"R": alleles + 1}.get(number, parts) == parts
 
 
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
 def many(count: int, what: str) -> str:
     return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
+    """For people: whatever has no picture is replaced."""
+    decoded = value.decode("utf-8", "replace")
+    return decoded if decoded.isprintable() else "".join(one if one.isprintable() else REPLACEMENT for one in decoded)
 
 
 def shown(value: bytes) -> str:
     """The value in quotes, cut where it gets long."""
-    whole = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text(value))
+    whole = text(value)
     return f'"{whole if len(whole) <= 60 else whole[:57] + "…"}"'

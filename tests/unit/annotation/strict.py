@@ -20,7 +20,9 @@ GENOTYPE = re.compile(r"[/|]?(?:\d+|\.)(?:[/|](?:\d+|\.))*")
 REF = re.compile(r"[ACGTNRYSWKMBDHVU]+")  # the specification allows ACGTN; what callers write is passed on
 BASES = "[ACGTNRYSWKMBDHVU]"
 END = rf"(?:{BASES}*|\.)"
-ALT = re.compile(rf"{BASES}+|\*|\.|<[^<>\s,]+>|{END}[\[\]][^\[\]\s,]+:\d+[\[\]]{END}|\.{BASES}+|{BASES}+\.", re.IGNORECASE)
+ALT = re.compile(
+    rf"{BASES}+|\*|\.|<[^<> \t-\r,]+>|{END}[\[\]][^\[\] \t-\r,]+:\d+[\[\]]{END}|\.{BASES}+|{BASES}+\.", re.IGNORECASE
+)
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
 
 

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,12 +171,24 @@ def test_the_recipes_build_what_they_promise(assembly: str, rcrs: reference.Bund
     assert sources["clinvar.vcf.gz"]["sha256"] == hashlib.sha256(files(rcrs, assembly)["clinvar.vcf.gz"]).hexdigest()
 
 
-def test_every_address_of_the_recipes_is_https_and_every_track_is_described() -> None:
-    for path in RECIPES.glob("*.toml"):
-        described = tomllib.loads(path.read_text())
-        for source in (described["sequence"], described["genes"], *described["tracks"]):
-            assert all(url.startswith("https://") for url in source.get("urls") or [source["url"]])
-            assert source["licence"]
+WRONG = {
+    'id = "grch38"': ('id = "../x"', "id: String should match"),
+    'format = "vcf"': ('format = "excel"', "tracks.0.format"),
+    'from = "ID"': ("from = 2", "the number of a column of all others"),
+    'tag = "GAS_CLINVAR"': ('tag = "GAS_CSQ"', "not like one of the engine's own"),
+    'tag = "GAS_CLNSIG"': ('tag = "GAS_RSID"', "the same id or tag"),
+    "[genes]": ("[genome]", "genes: Field required"),
+    'title = "ClinVar"': ("title = ", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("right", WRONG)
+def test_a_wrong_recipe_is_refused_before_anything_is_downloaded(right: str, site: Site, tmp_path: Path) -> None:
+    made, (wrong, words) = recipe("GRCh38", site, tmp_path), WRONG[right]
+    made.write_text(made.read_text().replace(right, wrong, 1))
+    done = CliRunner().invoke(commands.reference, ["build", str(made), "--bundles", str(tmp_path)], terminal_width=300)
+    assert done.exit_code == 2 and words in " ".join(done.output.replace("│", " ").split())
+    assert site.asked == []
 
 
 def test_a_broken_download_is_continued(site: Site, tmp_path: Path) -> None:
