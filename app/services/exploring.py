@@ -28,8 +28,8 @@ BUDGET = 8 << 20
 
 THREADS = 2
 
-KEPT = 32
-"""Indexes, legends and summaries that are kept; the largest index has four megabytes."""
+KEPT = {"index": 8, "legend": 8, "summary": 128, "along": 128}
+"""How many of each are kept: what the page of a job shows is small, the largest index has four megabytes."""
 
 BINS, COUNTED, FAR = 100, 1 << 20, 4_000_000
 """Parts of a contig in the picture of it; bytes of a result up to which its variants are counted for that, and length of a
@@ -63,7 +63,7 @@ class Explorer:
     results: Bucket
     budget: int = BUDGET
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "explorer"))
-    _kept: OrderedDict[tuple[str, str], Any] = field(default_factory=OrderedDict)
+    _kept: dict[str, OrderedDict[str, Any]] = field(default_factory=lambda: {what: OrderedDict() for what in KEPT})
 
     async def index(self, job: Job) -> Index:
         """The result's index. Raises Gone."""
@@ -111,12 +111,13 @@ class Explorer:
     async def _once(self, what: str, key: str | None, make: Callable[[str], Awaitable[T]]) -> T:
         """Something of a result, made once: a key is never used twice, so that what is kept stays true."""
         assert key
-        if (what, key) not in self._kept:
-            self._kept[what, key] = await make(key)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end((what, key))
-        return self._kept[what, key]
+        kept = self._kept[what]
+        if key not in kept:
+            kept[key] = await make(key)
+            while len(kept) > KEPT[what]:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]
 
     async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int) -> Page:
         """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Refused."""

@@ -49,6 +49,7 @@ def set_up(app: web.Application, assets: Assets) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
         default_helpers=False,
+        auto_reload=False,
         filters=FILTERS,
     )
     env.globals.update(asset=assets.url, badge=badge)
@@ -94,7 +95,7 @@ def table(value: Any) -> str:
 FILTERS: dict[str, Callable[..., str]] = {
     "time": time,
     "size": size,
-    "count": humanize.intcomma,
+    "count": "{:,}".format,
     "duration": duration,
     "left": left,
     "json": table,
