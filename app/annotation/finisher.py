@@ -52,7 +52,7 @@ class Finisher:
         told[None] = SILENT
         found = [told.get(key, INTERGENIC) for key in run.keys]
         columns = [run.heads, map(attrgetter("tags"), found), *said, run.tails]
-        if any(head.endswith(b"\t") for head in run.heads):
+        if run.bare:
             columns[0], columns[1] = [], [_first(parts) for parts in zip(*columns[:-1], strict=True)]
             columns = [columns[1], run.tails]
         lines = list(map(b"".join, zip(*columns, strict=True)))
@@ -68,7 +68,8 @@ class Finisher:
         for begin, end in self._places.between(run.place, run.starts[0] - margin, max(run.ends) + _MARGIN):
             first = bisect_left(run.starts, begin - margin)
             wanted.update((key, None) for key in run.keys[first : bisect_left(run.starts, end + _MARGIN)] if key)
-        wanted.update((key, None) for key in run.keys if key and len(key) > 3)
+        if run.wide:
+            wanted.update((key, None) for key in run.keys if key and len(key) > 3)
         return wanted
 
     def _consulted(self, place: str) -> list[Csq]:

@@ -4,11 +4,10 @@ import gzip
 import os
 import shutil
 from itertools import accumulate
-from operator import itemgetter
 from pathlib import Path
 
 from app.annotation import bgzf, tabix
-from app.annotation.pieces import Line, Part, Piece, Row, lay
+from app.annotation.pieces import Line, Part, Piece, lay
 from app.annotation.sites import reach
 from app.annotation.source import BGZF_END
 
@@ -90,13 +89,11 @@ class Output:
 
 def _put(piece: Piece, lines: list[Line]) -> None:
     """Sort these lines into a piece."""
-    if not lines:
-        return
-    parts = _parts(piece)
-    for place, _, rows in parts:
-        rows += [line.row for line in lines if line.place == place]
-        rows.sort(key=itemgetter(0))
-    lay(piece, parts)
+    if lines:
+        parts = _parts(piece)
+        for part in parts:
+            part.insert(lines)
+        lay(piece, parts)
 
 
 def _parts(piece: Piece) -> list[Part]:
@@ -105,11 +102,8 @@ def _parts(piece: Piece) -> list[Part]:
     parts: list[Part] = []
     for place, span in zip(piece.places, piece.spans, strict=True):
         texts, lines = lines[: span.records], lines[span.records :]
-        parts.append((place, span.name, [_row(text) for text in texts]))
+        fields = [text.rstrip(b"\n").split(b"\t", 8) for text in texts]
+        starts = [int(row[1]) - 1 for row in fields]
+        ends = [reach(start, row[3], row[4], row[7]) for start, row in zip(starts, fields, strict=True)]
+        parts.append(Part(place, span.name, starts, ends, texts))
     return parts
-
-
-def _row(line: bytes) -> Row:
-    fields = line.rstrip(b"\n").split(b"\t", 8)
-    start = int(fields[1]) - 1
-    return start, reach(start, fields[3], fields[4], fields[7]), line

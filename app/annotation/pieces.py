@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from app.annotation import bgzf, tabix
 from app.annotation.declarations import Lesson, lessons
@@ -48,12 +49,9 @@ class Line:
     """A line of the result that belongs into another piece, for its allele has moved."""
 
     place: str
-    name: bytes
-    row: "Row"
-
-    @property
-    def start(self) -> int:
-        return self.row[0]
+    start: int
+    end: int
+    text: bytes
 
 
 @dataclass
@@ -62,8 +60,8 @@ class Piece:
 
     verdict: Verdict
     tally: Tally
-    blocks: list[bytes]  # compressed
-    records: int
+    blocks: list[bytes] = field(default_factory=list)  # compressed
+    records: int = 0
     spans: list[tabix.Span] = field(default_factory=list)
     places: list[str] = field(default_factory=list)  # contigs in their order
     first: int = 0  # positions at which the block begins and ends
@@ -122,15 +120,12 @@ class Worker:
         """The part of the result that this block is."""
         runs, verdict = self._reader.read(block, before)
         tally = Tally()
-        piece = Piece(verdict, tally, [], 0)
-        parts = []
-        for run in runs:
-            rows = list(zip(run.starts, run.ends, self._finisher.lines(run, tally), strict=True))
-            parts.append((run.place, run.name, rows))
+        piece = Piece(verdict, tally)
+        parts = [Part(run.place, run.name, run.starts, run.ends, self._finisher.lines(run, tally)) for run in runs]
         if runs:
             piece.first, piece.last = runs[0].first, runs[-1].last
-            piece.early = _outside(parts[0], lambda start: start < piece.first)
-            piece.late = _outside(parts[-1], lambda start: start > piece.last)
+            piece.early = parts[0].without(lambda start: start < piece.first)
+            piece.late = parts[-1].without(lambda start: start > piece.last)
         lay(piece, parts)
         return piece
 
@@ -139,27 +134,41 @@ class Worker:
         self._finisher.close()
 
 
-Row = tuple[int, int, bytes]  # begin, end, line
-Part = tuple[str, bytes, list[Row]]  # contig, its name in the file, lines
+@dataclass
+class Part:
+    """Lines of the result on one contig, in ascending order."""
 
+    place: str
+    name: bytes
+    starts: list[int]
+    ends: list[int]
+    lines: list[bytes]
 
-def _outside(part: Part, out: Callable[[int], bool]) -> list[Line]:
-    """Take the lines whose positions are out of their block from its beginning or end."""
-    place, name, rows = part
-    if not rows or not (out(rows[0][0]) or out(rows[-1][0])):
-        return []
-    found = [Line(place, name, row) for row in rows if out(row[0])]
-    rows[:] = [row for row in rows if not out(row[0])]
-    return found
+    def without(self, out: Callable[[int], bool]) -> list[Line]:
+        """Take the lines whose positions are out of their block from its beginning or end."""
+        if not self.starts or not (out(self.starts[0]) or out(self.starts[-1])):
+            return []
+        rows = list(zip(self.starts, self.ends, self.lines, strict=True))
+        self._set([row for row in rows if not out(row[0])])
+        return [Line(self.place, *row) for row in rows if out(row[0])]
+
+    def insert(self, lines: list[Line]) -> None:
+        """Put those lines that are on this contig to their places."""
+        rows = list(zip(self.starts, self.ends, self.lines, strict=True))
+        rows += [(line.start, line.end, line.text) for line in lines if line.place == self.place]
+        self._set(sorted(rows, key=itemgetter(0)))
+
+    def _set(self, rows: list[tuple[int, int, bytes]]) -> None:
+        self.starts, self.ends = [row[0] for row in rows], [row[1] for row in rows]
+        self.lines = [row[2] for row in rows]
 
 
 def lay(piece: Piece, parts: list[Part]) -> None:
     """Compress these lines into the piece, and note where they are."""
-    piece.spans, piece.places, offset = [], [], 0
-    for place, name, rows in parts:
-        span = tabix.span(name, [row[0] for row in rows], [row[1] for row in rows], [len(row[2]) for row in rows], offset)
+    piece.spans, piece.places, offset = [], [part.place for part in parts], 0
+    for part in parts:
+        span = tabix.span(part.name, part.starts, part.ends, map(len, part.lines), offset)
         offset = span.end
         piece.spans.append(span)
-        piece.places.append(place)
-    text = b"".join([row[2] for part in parts for row in part[2]])
+    text = b"".join([line for part in parts for line in part.lines])
     piece.blocks, piece.records = bgzf.blocks(text), text.count(b"\n")

@@ -39,6 +39,8 @@ class Run:
     ends: list[int] = field(default_factory=list)
     keys: list[Key | None] = field(default_factory=list)  # None: nothing can be said of the allele
     tails: list[bytes] = field(default_factory=list)  # what follows INFO, with the end of the line
+    bare: bool = False  # whether there is one without INFO
+    wide: bool = False  # whether there is one of which only its extent is known
     first: int = 0  # where the records began and ended before their alleles were moved
     last: int = 0
 
@@ -84,12 +86,12 @@ class Records:
         self._runs = []
         found = self.declarations.lines(block)
         lines = Block(block, before + 1)
-        contigs = [row[1] for row in found]
-        start = 0
-        for contig in [name for name, _ in groupby(filter(None, contigs))][1:]:
-            end = contigs.index(contig, start)
-            self._part(found[start:end], lines, start)
-            start = end
+        contigs, start = [row[1] for row in found], 0
+        if contigs.count(contigs[0]) < len(contigs):
+            for contig in [name for name, _ in groupby(filter(None, contigs))][1:]:
+                end = contigs.index(contig, start)
+                self._part(found[start:end], lines, start)
+                start = end
         self._part(found[start:], lines, start)
         for run in self._runs:
             if not _ascending(run.starts):
@@ -127,6 +129,7 @@ class Records:
         self.count += len(clean)
         keys = list(zip(positions, refs, alts, strict=True))
         columns = Run(contig.name, name, list(heads), starts, list(refs), list(alts), ends, list(keys), list(tails))
+        columns.bare = b"" in infos
         events = [(index - skipped, 0, index) for skipped, index in enumerate(dirty)]
         events += [
             (index, 1, index)
@@ -191,6 +194,7 @@ class Records:
             for name in COLUMNS:
                 getattr(run, name).extend(getattr(columns, name)[begin:end])
             run.last = starts[-1]
+            run.bare = run.bare or columns.bare
 
     def _add(self, examined: tuple[str, bytes, int, list[Row]] | None) -> None:
         """Take over the alleles of one record."""
@@ -199,6 +203,8 @@ class Records:
             run = self._run(place, name, start)
             run.last = start
             for row in rows:
+                run.bare = run.bare or row[0].endswith(b"\t")
+                run.wide = run.wide or len(row[5] or ()) > 3
                 for column, value in zip(COLUMNS, row, strict=True):
                     getattr(run, column).append(value)
 

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 from typing import Any
 
 from app.annotation.alleles import kind
@@ -37,13 +36,20 @@ _BOUNDS = [bound for bound, _ in FREQUENCIES]
 SHORT = 4  # alleles up to this length are counted by text first and classified at the end
 
 
-@lru_cache(10_000)
-def _interval(value: bytes) -> str:
-    """The interval of FREQUENCIES that this number falls into; empty if it is no number."""
-    try:
-        return FREQUENCIES[min(bisect_left(_BOUNDS, float(value)), len(FREQUENCIES) - 1)][1]
-    except ValueError:
-        return ""
+class _Intervals(dict[bytes, str]):
+    """The interval of FREQUENCIES that a number falls into, by its text; empty if it is no number."""
+
+    def __missing__(self, value: bytes) -> str:
+        if len(self) > 100_000:
+            self.clear()
+        try:
+            self[value] = FREQUENCIES[min(bisect_left(_BOUNDS, float(value)), len(FREQUENCIES) - 1)][1]
+        except ValueError:
+            self[value] = ""
+        return self[value]
+
+
+_INTERVALS = _Intervals()
 
 
 @dataclass
@@ -94,7 +100,7 @@ class Tally:
 
     def add_frequencies(self, values: list[bytes]) -> None:
         """Count allele frequencies, given as text."""
-        for interval, count in Counter(map(_interval, values)).items():
+        for interval, count in Counter(map(_INTERVALS.__getitem__, values)).items():
             if interval:
                 self.frequencies[interval] += count
 

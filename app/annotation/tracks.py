@@ -12,10 +12,10 @@ from zlib_ng import zlib_ng
 from app.annotation.records import Key, Run
 from app.annotation.reference import Bundle, Column, Track
 
-SPARSE = 150  # bytes of rows for each allele from which on they are not all read
+SPARSE = 150  # bytes of rows for each allele up to which it pays to look first which positions there are
 STRIDE = 1 << 8
 WINDOW = 14  # a window of a tabix index has 2^14 bases
-_ALLELES = re.compile(rb"([0-9]+\t[^\t\n]+\t[^\t\n]+)\t([^\n]*)\n").findall
+_POSITIONS = re.compile(rb"([0-9]++)\t[^\n]*+\n").findall
 _REGIONS = re.compile(rb"([0-9]+)\t([0-9]+)\t([^\n]*)\n").findall
 
 
@@ -106,16 +106,15 @@ class Alleles:
         for begin, end in _spans(run.starts):
             text = self._table.rows(contig, begin, end)
             keys = run.keys[bisect_left(run.starts, begin) : bisect_left(run.starts, end)]
-            if len(text) > SPARSE * len(keys):
-                found += _searched(text, keys)
-            else:
-                known = dict(_ALLELES(text))
-                found += [known.get(b"\t".join(key)) if key else None for key in keys]
+            if len(text) < SPARSE * len(keys):
+                there = set(_POSITIONS(text))
+                keys = [key if key and key[0] in there else None for key in keys]
+            found += _searched(text, keys)
         return [_tags(self._columns, [values]) if values else b"" for values in found]
 
 
 def _searched(text: bytes, keys: Sequence[Key | None]) -> list[bytes | None]:
-    """The values of these alleles, for each of which there are many rows: only those around it are looked at."""
+    """The values of these alleles, in the order of their positions: only the rows around each of them are looked at."""
     text = b"\n" + text
     places, positions = [0], [0]
     for at in range(STRIDE, len(text) - 1, STRIDE):
