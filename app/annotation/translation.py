@@ -141,7 +141,8 @@ def _shifted(edit: Edit, bases: bytes, changed: bytes) -> tuple[list[bytes], byt
     first = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)) - 1)
     a, b = old[first : first + 1], new[first : first + 1]
     if a == b:
-        return ([b"stop_retained"], b"%d*" % (first + 1)) if edit.end > len(bases) - 3 else ([b"frameshift"], b"")
+        kept = a == b"*" and edit.end > len(bases) - 3
+        return ([b"stop_retained"], b"%d*" % (first + 1)) if kept else ([b"frameshift"], b"")
     words = [b"frameshift", *([b"stop_lost"] if a == b"*" else []), *([b"stop_gained"] if b == b"*" else [])]
     return words, b"%d%b>%d%b" % (first + 1, a, first + 1, b)
 

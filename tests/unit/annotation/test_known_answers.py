@@ -52,6 +52,7 @@ KNOWN = [
     # terminal codons that polyadenylation completes
     (4261, "T", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
     (4262, "A", "G", "incomplete_terminal_codon_variant", "MT-ND1", None),
+    (4259, "CCT", "C", "frameshift_variant", "MT-ND1", None),
     (4260, "C", "CA", "incomplete_terminal_codon_variant", "MT-ND1", None),
     (4260, "CTA", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
     (3459, "CG", "C", "frameshift_variant", "MT-ND1", "p.Ala52Profs"),
