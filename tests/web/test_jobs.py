@@ -250,6 +250,16 @@ async def test_a_stopping_portal_ends_every_stream_and_promises_nothing(portal: 
         assert await stream.next() is None  # no `end`: the browser asks again, and finds the next portal
 
 
+async def test_a_stream_ends_with_its_session(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *SUBMIT)
+    async with Stream(browser, job) as stream:
+        assert await stream.next()
+        await portal.app[keys.SESSIONS].revoke_all(job.user_id)
+        await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, phase="secret")
+        assert await stream.next() is None  # no `end`: the browser asks again, and is sent to sign in
+
+
 async def test_the_page_of_a_deleted_job_hears_no_more(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     job = await portal.job(ME, *SUBMIT)

@@ -10,16 +10,13 @@ import secrets
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from aiohttp_session import get_session
 
-from app.domain.accounts import Account
-from app.services.identity import READ
-from app.web.keys import ACCOUNT, BACKEND, CSRF, SETTINGS, TOKENS
+from app.web.keys import ACCOUNT, CSRF, SETTINGS
 from app.web.middlewares.headers import origin
 from app.web.paths import with_next
 from app.web.routes import access_of
+from app.web.visitors import SAFE, bearer, by_session, by_token
 
-SAFE = {"GET", "HEAD", "OPTIONS"}
 CSRF_HEADER = "X-CSRF-Token"
 
 
@@ -29,28 +26,13 @@ async def control_access(request: web.Request, handler: Handler) -> web.StreamRe
     access = access_of(request)
     if access.anonymous:
         return await handler(request)
-    bearer = request.headers.get("Authorization", "").partition(" ")[2] if request.path.startswith("/api/") else ""
-    request[ACCOUNT] = await (_by_token(request, bearer) if bearer else _by_session(request))
+    token = bearer(request)
+    request[ACCOUNT] = await (by_token(request, token) if token else by_session(request))
     if request[ACCOUNT] is None and not access.public:
         raise _please_sign_in(request)
-    if request.method not in SAFE and not bearer:
+    if request.method not in SAFE and not token:
         await _demand_own_form(request)
     return await handler(request)
-
-
-async def _by_token(request: web.Request, token: str) -> Account | None:
-    kept = await request.app[TOKENS].find(token)
-    if kept and kept.get("scope") == READ and request.method not in SAFE:
-        raise web.HTTPForbidden
-    return await request.app[BACKEND].accounts.get(kept["user_id"]) if kept else None
-
-
-async def _by_session(request: web.Request) -> Account | None:
-    session = await get_session(request)
-    if session.new:
-        return None
-    request[CSRF] = session["csrf"]
-    return await request.app[BACKEND].accounts.get(session["user_id"])
 
 
 def _please_sign_in(request: web.Request) -> web.HTTPException:

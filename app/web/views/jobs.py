@@ -18,6 +18,7 @@ from app.web.keys import ACCOUNT, BACKEND, LIVE, PACE, account
 from app.web.pages import fragment, page, see_other
 from app.web.paths import job_id
 from app.web.states import moves
+from app.web.visitors import still_signed_in
 
 PAGE = 20
 SHOWN: dict[str, frozenset[State]] = {
@@ -86,11 +87,12 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def _send_changes(request: web.Request, stream: EventSourceResponse, found_id: str) -> None:
-    user = account(request)
     with suppress(ConnectionResetError, TimeoutError):
-        async with aclosing(request.app[LIVE].watch(user.user_id, found_id)) as changes:
+        async with aclosing(request.app[LIVE].watch(account(request).user_id, found_id)) as changes:
             async for found in changes:
-                request[ACCOUNT] = user = await request.app[BACKEND].accounts.get(user.user_id) or user
+                request[ACCOUNT] = user = await still_signed_in(request)
+                if user is None:
+                    break
                 if request.path.startswith("/api/"):
                     await stream.send(json.dumps(job_out(found)), event="job")
                 else:
