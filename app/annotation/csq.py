@@ -66,6 +66,9 @@ class Csq:
                 raise EngineError(f"bcftools csq ended with status {child.wait()}: {self._said()}")
             pieces.append(chunk)
             seen = seen[-len(marker) :] + chunk
+        while self._sender.is_alive():  # it may wait for csq, and csq for somebody who reads
+            if select.select([child.stdout], [], [], 0.01)[0]:
+                pieces.append(child.stdout.read1(1 << 18))  # type: ignore[attr-defined]
         self._sender.join()
         text = b"".join(pieces)
         at = text.rfind(marker)

@@ -21,7 +21,8 @@ REF = re.compile(r"[ACGTNRYSWKMBDHVU]+")  # the specification allows ACGTN; what
 BASES = "[ACGTNRYSWKMBDHVU]"
 END = rf"(?:{BASES}*|\.)"
 ALT = re.compile(
-    rf"{BASES}+|\*|\.|<[^<> \t-\r,]+>|{END}[\[\]][^\[\] \t-\r,]+:\d+[\[\]]{END}|\.{BASES}+|{BASES}+\.", re.IGNORECASE
+    rf"{BASES}+|\*|\.|<[^<> \t-\r,]+>|{END}[\[\]][^\[\] \t-\r,]+:\d+[\[\]]{END}|\.{BASES}+|{BASES}+\.",
+    re.IGNORECASE,
 )
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
 

@@ -1,8 +1,10 @@
 """Whatever is done to a VCF: a result in which nothing is lost, or a sentence, and nothing else. `make fuzz` does more of it."""
 
+import fcntl
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +15,9 @@ from app.annotation.limits import DEFAULT
 from app.annotation.notes import Notes
 from app.annotation.pieces import Plan, Reader
 from app.annotation.source import Source
+from tests.unit.annotation import genome
 from tests.unit.annotation.mutations import mutate
-from tests.unit.annotation.promises import Fuzzer
+from tests.unit.annotation.promises import Forked, Fuzzer, judge, nuclear_seed
 
 SURVEYED = range(1000)
 ANNOTATED = range(1_000_000, 1_000_100)
@@ -35,6 +38,22 @@ def test_the_intake_loses_nothing(tmp_path: Path, rcrs: reference.Bundle) -> Non
             reader.close()
         except InputError as fault:
             assert fault.message.endswith((".", "?")), (seed, fault.message)
+
+
+def test_narrow_pipes_hold_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host gives pipes of a page to whoever has many: what is still being sent waits for what is not read any more."""
+
+    def narrow(*args: Any, **streams: Any) -> Forked:
+        child = Forked(*args, **streams)
+        for pipe in (child.stdin, child.stdout):
+            if pipe:
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
+        return child
+
+    bundle = genome.bundle(tmp_path / "nuclear")
+    monkeypatch.setattr(bcftools, "spawn", narrow)
+    for _ in range(3):
+        assert judge(nuclear_seed(), bundle, tmp_path) == ("annotated", "")
 
 
 def test_every_promise_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
