@@ -124,13 +124,6 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, *secret)
 
     @model_validator(mode="after")
-    def _bundles_have_a_place(self) -> Settings:
-        pulled = [place for place in self.references.values() if "/" in place]
-        if pulled and not (self.bundles and self.bundle_store):
-            raise ValueError(f"GAS_BUNDLES and GAS_BUNDLE_STORE say where {', '.join(pulled)} goes and comes from")
-        return self
-
-    @model_validator(mode="after")
     def _no_stand_ins_in_production(self) -> Settings:
         if self.environment == "local":
             return self

@@ -27,6 +27,8 @@ async def install(settings: Settings) -> None:
     """
     for assembly, place in settings.references.items():
         bundle, _, version = place.partition("/")
+        if version and not (settings.bundles and settings.bundle_store):
+            raise Unusable(f"GAS_BUNDLES and GAS_BUNDLE_STORE have to say where {place} of {assembly} goes and comes from.")
         if version:
             command = ["pull", bundle, version, settings.bundle_store]
         elif (reference.EMBEDDED / bundle).is_dir():
@@ -34,7 +36,7 @@ async def install(settings: Settings) -> None:
         else:
             command = ["verify", bundle]
         log.info("reference", assembly=assembly, bundle=place, does=command[0])
-        status, said = await _gas_reference(*command, "--bundles", settings.bundles)
+        status, said = await _gas_reference(*command, "--bundles", settings.bundles or ".")
         if status:
             raise Unusable(f"The reference bundle {place} of {assembly} cannot be used. {said}")
 

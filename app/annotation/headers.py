@@ -11,8 +11,6 @@ COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO"
 VERSIONS = ("4.0", "4.1", "4.2", "4.3", "4.4", "4.5")
 TYPES = {b"Integer", b"Float", b"Flag", b"Character", b"String"}
 OWN = b"GAS_"  # the prefix of the tags that this engine adds
-# The stream inside carries every value as text, so that nothing is reformatted; only what bcftools computes with keeps its type.
-COMPUTED = {b"END", b"SVLEN"}
 
 _NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
 _ATTRIBUTE = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
@@ -47,25 +45,17 @@ class Header:
     others: list[bytes] = field(default_factory=list)  # verbatim
     samples: list[bytes] = field(default_factory=list)
     columns: int = 8
-    doubtful: bool = False  # records name INFO tags twice, which only a close look at each of them sees
     lines: int = 0
 
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
         self.fields[kind][name] = declared
 
-    def text(self, contigs: dict[bytes, int], *, inner: bool = False, added: tuple[bytes, ...] = ()) -> bytes:
-        """The header as bytes: for the stream inside (values are text) or for the result (`added` lines at the end)."""
-        version = "4.2" if inner and self.version < "4.4" else self.version
-        out = [b"##fileformat=VCFv%b" % version.encode(), *([] if inner else self.others)]
+    def text(self, contigs: dict[bytes, int], *, added: tuple[bytes, ...] = ()) -> bytes:
+        """The header of the result as bytes, with the `added` lines at its end."""
+        out = [b"##fileformat=VCFv%b" % self.version.encode(), *self.others]
         out += [b"##FILTER=<ID=%b,Description=%b>" % item for item in self.filters.items()]
         for kind, declared in self.fields.items():
-            for name, declaration in declared.items():
-                if inner and name not in COMPUTED and declaration.type != b"Flag":
-                    number = (
-                        declaration.number if _NUMBER.fullmatch(declaration.number) and declaration.number in b".ARG" else b"."
-                    )
-                    declaration = Field(number, b"String")
-                out.append(declaration.line(kind, name))
+            out += [declaration.line(kind, name) for name, declaration in declared.items()]
         out += [b"##contig=<ID=%b,length=%d>" % item for item in contigs.items()]
         names = [*COLUMNS, *([b"FORMAT", *self.samples] if self.samples else [])]
         return b"\n".join([*out, *added, b"\t".join(names)]) + b"\n"

@@ -78,6 +78,8 @@ async def test_a_bundle_that_is_nowhere_is_named(offering: Settings) -> None:
         await install(offering.model_copy(update={"references": {"GRCh99": "nuclear/9"}}))
     with pytest.raises(Unusable, match="There is no reference bundle 'absent'"):
         await install(offering.model_copy(update={"references": {"GRCh99": "absent"}}))
+    with pytest.raises(Unusable, match="GAS_BUNDLES and GAS_BUNDLE_STORE have to say"):
+        await install(offering.model_copy(update={"bundle_store": ""}))
 
 
 async def test_several_annotators_of_a_host_pull_once_and_trust_what_is_untouched(offering: Settings) -> None:
