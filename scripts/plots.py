@@ -7,7 +7,7 @@ from html import escape
 from math import floor, log10
 
 Points = Sequence[tuple[float, float]]
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 240, 62, 40, 14, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 252, 62, 40, 26, 12
 COLORS = ("#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed")
 STYLE = """<style>
 :root{color-scheme:light dark} body{font:1rem/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem}
@@ -57,7 +57,7 @@ def chart(title: str, x_label: str, y_label: str, lines: Mapping[str, Points]) -
         if len(lines) > 1:
             parts.append(f'<text x="{LEFT + 8}" y="{TOP + 12 + 14 * number}" style="fill:{color}">{escape(name)}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>')
-    parts.append(f'<text x="12" y="{TOP + 4}">{escape(y_label)}</text></svg>')
+    parts.append(f'<text x="12" y="12">{escape(y_label)}</text></svg>')
     return f"<figure><figcaption>{escape(title)}</figcaption>{''.join(parts)}</figure>"
 
 

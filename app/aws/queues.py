@@ -6,9 +6,10 @@ everybody else's one.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,10 @@ from app.domain.messages import Message
 
 LONGEST_DELAY = 900
 BATCH = 10
+
+
+class NotDeleted(RuntimeError):
+    """SQS refused to delete one message of a batch: it will be delivered again."""
 
 
 class NotSent(RuntimeError):
@@ -46,6 +51,8 @@ class Queue:
     visibility: int
     delay: int
     dead_letter_url: str
+    ended: list[tuple[str, asyncio.Future[None]]] = field(default_factory=list, compare=False, repr=False)
+    """Receipts of messages whose delete is not answered yet, and who waits for it."""
 
     async def receive(self, most: int, wait: int, visibility: int) -> list[Received]:
         answer = await self.sqs.receive_message(
@@ -79,7 +86,36 @@ class Queue:
             raise
 
     async def delete(self, received: Received) -> None:
-        await self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=received.receipt)
+        """Deletes the message. Those that end while a request is under way share the next one. Raises NotDeleted."""
+        gone = asyncio.get_running_loop().create_future()
+        self.ended.append((received.receipt, gone))
+        if len(self.ended) == 1:
+            # a task of its own: whoever gives up waiting leaves the others theirs
+            deleting = asyncio.create_task(self._delete_ended())
+            gone.add_done_callback(lambda _: deleting)
+        await gone
+
+    async def _delete_ended(self) -> None:
+        while self.ended:
+            batch = self.ended[:BATCH]
+            refused: dict[int, Exception] = {}
+            try:
+                if len(batch) == 1:
+                    await self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=batch[0][0])
+                else:
+                    entries = [{"Id": str(n), "ReceiptHandle": receipt} for n, (receipt, _) in enumerate(batch)]
+                    answer = await self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+                    refused = {int(failed["Id"]): NotDeleted(failed["Code"]) for failed in answer.get("Failed", [])}
+            except Exception as error:
+                refused = dict.fromkeys(range(len(batch)), error)
+            del self.ended[: len(batch)]
+            for n, (_, gone) in enumerate(batch):
+                if gone.done():
+                    continue
+                if n in refused:
+                    gone.set_exception(refused[n])
+                else:
+                    gone.set_result(None)
 
     async def bury(self, received: Received, reason: str) -> None:
         """Moves the message to the dead-letter queue; it is there before it is gone here."""

@@ -31,8 +31,13 @@ from workers.runtime import Consumer
 
 from .recorder import Recorder, Stage, recording
 
-UNHURRIED = {"progress_seconds": 3600, "lease_seconds": 3600, "visibility_seconds": 3600, "concurrency": {"thaw": 1}}
-"""So that no renewal of a lease, and no race of a notice with our own look, depends on how fast this machine is."""
+UNHURRIED: dict[str, Any] = {
+    "progress_seconds": 3600,
+    "lease_seconds": 3600,
+    "visibility_seconds": 3600,
+    "concurrency": {"thaw": 1, "notify": 1},
+}
+"""So that nothing depends on how fast this machine is: no lease is renewed, no notice races our own look, no delete is shared."""
 
 VCF = (
     b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
