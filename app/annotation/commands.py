@@ -46,16 +46,16 @@ def annotate(
 
     \b
     Written into OUT, after the name of the file:
-      NAME.annot.vcf.gz, .tbi   the annotated VCF, an allele a record, and its index
-      NAME.annot.tsv            a row for each allele and transcript, for spreadsheets
-      NAME.summary.html         a page of charts, to look at or print
-      NAME.summary.json         the same numbers for programs
-      NAME.vcf.count.log        counts, repairs and flags, provenance
+      NAME.annot.vcf.gz, .tbi  the annotated VCF, an allele a record, and index
+      NAME.annot.tsv           a row for each allele and transcript
+      NAME.summary.html        a page of charts, to look at or print
+      NAME.summary.json        the same numbers for programs
+      NAME.vcf.count.log       counts, repairs and flags, provenance
 
     \b
     Exit codes:
       0   done
-      1   the file is at fault: the message says what, on which line, and what to do
+      1   the file is at fault: the message says what, where and what to do
       2   usage
       3   the fault is ours
 

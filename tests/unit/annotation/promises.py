@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from app.annotation import bcftools, reference
+from app.annotation import bcftools, reference, source
 from app.annotation.engine import annotate
 from app.annotation.errors import InputError
 from tests.unit.annotation import genome, mutations, strict
@@ -33,29 +33,29 @@ class Forked:
         self.returncode: int | None = None
         null = os.open(os.devnull, os.O_RDWR)
         ends = [null]
-        source = null if stdin is None else stdin if isinstance(stdin, int) else stdin.fileno()
+        entrance = null if stdin is None else stdin if isinstance(stdin, int) else stdin.fileno()
         target = stdout if isinstance(stdout, int) else stdout.fileno()
         messages = null if stderr is None else stderr if isinstance(stderr, int) else stderr.fileno()
-        if source == bcftools.subprocess.PIPE:
-            source, ours = os.pipe()
+        if entrance == bcftools.subprocess.PIPE:
+            entrance, ours = os.pipe()
             self.stdin = os.fdopen(ours, "wb")
-            ends.append(source)
+            ends.append(entrance)
         if target == bcftools.subprocess.PIPE:
             theirs, target = os.pipe()
             self.stdout = os.fdopen(theirs, "rb")
             ends.append(target)
         self.pid = os.fork()
         if not self.pid:
-            self._be(args, source, target, messages)
+            self._be(args, entrance, target, messages)
         for end in ends:
             os.close(end)
 
     @staticmethod
-    def _be(args: tuple[str, ...], source: int, target: int, messages: int) -> None:
+    def _be(args: tuple[str, ...], entrance: int, target: int, messages: int) -> None:
         status = 99
         try:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            for copy in [os.dup2(os.dup(end), 200 + place) for place, end in enumerate((source, target, messages))]:
+            for copy in [os.dup2(os.dup(end), 200 + place) for place, end in enumerate((entrance, target, messages))]:
                 os.dup2(copy, copy - 200)
             os.closerange(3, 512)
             sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
@@ -81,6 +81,10 @@ class Forked:
             os.kill(self.pid, signal.SIGKILL)
 
     terminate = kill
+
+
+CHUNKS = (1 << 20, 1 << 20, 4096, 700)
+"""Bytes that are read at once: small ones make several blocks of a small file."""
 
 
 class Hang(BaseException):
@@ -206,5 +210,6 @@ class Fuzzer:
         dice = random.Random(number)
         bundle, seeds, binaries = self.sets[dice.random() < 0.15]
         data = mutations.mutate(dice, seeds, binaries)
+        source.RAW_CHUNK = dice.choice(CHUNKS)
         end, wrong = judge(data, bundle, self.folder)
         return number, end, wrong, data if wrong else b""
