@@ -14,6 +14,7 @@ class Limits:
     records: int = 500_000_000
     samples: int = 200_000
     alleles: int = 10_000
+    tags: int = 10_000  # names of INFO, FORMAT and FILTER
     mismatches: float = 0.1  # share of records whose REF may disagree with the reference
 
 

@@ -109,6 +109,7 @@ def test_very_long_lines(write: Callable[..., Written]) -> None:
         (Limits(records=1), "more than 1 records"),
         (Limits(samples=1), "2 samples, more than the 1"),
         (Limits(alleles=2), "more than 2 ALT alleles"),
+        (Limits(tags=1), "more than 1 different tags"),
         (Limits(header_bytes=20), "The header is larger"),
         (Limits(uncompressed_bytes=1 << 20), "larger than"),
     ],
