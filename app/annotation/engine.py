@@ -28,7 +28,7 @@ from app.annotation.reference import Bundle
 from app.annotation.settling import settle
 from app.annotation.source import Source
 from app.annotation.summary import Tally
-from app.annotation.workers import cores, workers
+from app.annotation.workers import affordable, cores, workers
 
 INLINE = 2 << 20  # bytes of an input that no other processes are started for
 VCF, INDEX, SUMMARY = "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"
@@ -72,7 +72,7 @@ def annotate(
     outputs = ExitStack()
     try:
         source = Source(input_path, limits)
-        jobs = jobs or (cores() if source.size > INLINE else 1)
+        jobs = jobs or (min(cores(), affordable(bundle)) if source.size > INLINE else 1)
         places = Places(bundle) if source.size > INLINE else None
         facts, tally, output = _annotated(source, bundle, places, jobs, work, progress, outputs)
         if overruled:

@@ -14,7 +14,6 @@ class Lines:
     def __init__(self, source: Source, notes: Notes) -> None:
         self.source, self.notes = source, notes
         self.number = 0  # lines handed out
-        self.changed = False
         self._rest = b""
         self._blocks = self._read()
 
@@ -109,7 +108,6 @@ class Lines:
         return block
 
     def _note(self, code: str) -> None:
-        self.changed = True
         self.notes.add(code, self.number + 1)
 
 

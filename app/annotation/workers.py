@@ -11,12 +11,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.annotation import bcftools
 from app.annotation.errors import EngineError
 from app.annotation.pieces import Piece, Plan, Worker
+from app.annotation.reference import Bundle
+
+WORKER = 100 << 20  # bytes that a worker and its csq take without any genes
 
 
 def cores() -> int:
@@ -27,6 +30,17 @@ def cores() -> int:
         return max(1, min(allowed, -(-int(quota) // int(period))))
     except (OSError, ValueError):
         return allowed
+
+
+def affordable(bundle: Bundle) -> int:
+    """How many workers half of the free memory holds: the genes take as much in each csq as their file has bytes."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+    with suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        free = min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    each = WORKER + sum(bundle.path(genes.file).stat().st_size for genes in bundle.genes)
+    return max(1, free // 2 // each)
 
 
 Make = Callable[[bytes, int], "Future[Piece]"]

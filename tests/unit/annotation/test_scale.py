@@ -15,7 +15,7 @@ from typing import Any
 import pysam
 import pytest
 
-from app.annotation import engine, reference, settling, source
+from app.annotation import engine, reference, settling, source, workers
 from app.annotation.engine import INDEX, SUMMARY, VCF, annotate
 from app.annotation.sequences import Sequences
 from tests.unit.annotation.test_splitting import META, record
@@ -180,19 +180,25 @@ def test_a_pile_of_records_at_one_position(change: str, sequence: str, outcome: 
     assert len(lines) == copies * (change.count(",") + 1)
 
 
+def test_no_more_workers_than_memory_holds(rcrs: reference.Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert workers.affordable(rcrs) >= 1
+    monkeypatch.setattr(workers, "WORKER", 1 << 50)
+    assert workers.affordable(rcrs) == 1
+
+
 def test_a_worker_that_dies_is_our_fault(tmp_path: Path) -> None:
     rows = "".join(f"MT\t3107\t.\tN\t<DEL>\t.\t.\tDP={number}\n" for number in range(400_000))
     (tmp_path / "in").write_text(META.replace("\tFORMAT\tS1\tS2", "") + rows)
     command = [sys.executable, "-m", "app.annotation", str(tmp_path / "in"), str(tmp_path / "out"), "--name", "x", "--jobs", "2"]
-    engine = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    while not (workers := _workers(engine.pid)):
-        assert engine.poll() is None
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    while not (found := _workers(started.pid)):
+        assert started.poll() is None
         time.sleep(0.01)
-    os.kill(workers[0], signal.SIGKILL)
-    assert engine.stdout is not None
-    *_, last = engine.stdout
-    engine.stdout.close()
-    assert engine.wait(60) == 3
+    os.kill(found[0], signal.SIGKILL)
+    assert started.stdout is not None
+    *_, last = started.stdout
+    started.stdout.close()
+    assert started.wait(60) == 3
     assert json.loads(last)["event"] == "failed"
     assert list((tmp_path / "out").iterdir()) == []
 
