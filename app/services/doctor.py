@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -77,37 +76,40 @@ async def examine(backend: Backend, *, repair: bool, full: bool = False) -> Asyn
 
 
 async def examine_regularly(settings: Settings, every: int) -> None:
-    """Looks and repairs every so many seconds until SIGTERM; the first look and then one a day is a full one."""
+    """Looks and repairs every so many seconds until SIGTERM; and beside that fully, now and then once a day."""
     stop, metrics = asyncio.Event(), Metrics("doctor")
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    next_full = 0.0
     async with backend(settings) as opened:
-        watchdog = asyncio.create_task(systemd.feed_watchdog())
+        looks = [
+            asyncio.create_task(systemd.feed_watchdog()),
+            asyncio.create_task(_regularly(opened, metrics, every)),
+            asyncio.create_task(_regularly(opened, metrics, settings.doctor_full_seconds, full=True)),
+        ]
         settle()
         systemd.ready()
-        while not stop.is_set():
-            # a look that finds nothing says so: an alarm watches for a doctor that is silent
-            metrics.add(Metric.VIOLATIONS, 0)
-            metrics.add(Metric.REPAIRS, 0)
-            try:
-                full = time.monotonic() >= next_full
-                async for finding in examine(opened, repair=True, full=full):
-                    log.warning("finding", **finding.as_dict())
-                    metrics.add(Metric.VIOLATIONS)
-                    metrics.add(Metric.REPAIRS, bool(finding.repaired))
-                if full:
-                    next_full = time.monotonic() + settings.doctor_full_seconds
-            except Exception:
-                # AWS had a bad moment: the next look is a few minutes away
-                log.exception("look failed")
-            metrics.flush()
-            try:
-                await asyncio.wait_for(stop.wait(), every)
-            except TimeoutError:
-                continue
+        await stop.wait()
         systemd.notify("STOPPING=1")
-        watchdog.cancel()
+        for look in looks:
+            look.cancel()  # what it was repairing, the next one goes on with
+        await asyncio.gather(*looks, return_exceptions=True)
+
+
+async def _regularly(backend: Backend, metrics: Metrics, seconds: float, *, full: bool = False) -> None:
+    while True:
+        # a look that finds nothing says so: an alarm watches for a doctor that is silent
+        metrics.add(Metric.VIOLATIONS, 0)
+        metrics.add(Metric.REPAIRS, 0)
+        try:
+            async for finding in examine(backend, repair=True, full=full):
+                log.warning("finding", **finding.as_dict())
+                metrics.add(Metric.VIOLATIONS)
+                metrics.add(Metric.REPAIRS, bool(finding.repaired))
+        except Exception:
+            # AWS had a bad moment: the next look is a few minutes away
+            log.exception("look failed")
+        metrics.flush()
+        await asyncio.sleep(seconds)
 
 
 async def _repair(backend: Backend, job: Job) -> str:

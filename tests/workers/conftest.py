@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from app.metrics import Metrics
 from app.services import submissions, subscriptions
 from app.services.backend import Backend
 from app.services.doctor import examine
+from app.settings import Settings
 from workers import VERBS
 from workers.runtime import Consumer, Delivery, Spec
 
@@ -132,6 +134,12 @@ class Service:
         done = await self.gas.jobs.advance(made.user_id, made.job_id, Trigger.COMPLETE, at=running.rev, **values)
         assert done and done.status is Status.COMPLETED and done.tier is Tier.AVAILABLE
         return done
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What a process needs to work on the deployment of these settings."""
+    named = settings.model_dump(include={"queue_urls", "topic_arns", "table_names", "bucket_names", "vault"})
+    return {f"GAS_{name.upper()}": json.dumps(value) if isinstance(value, dict) else value for name, value in named.items()}
 
 
 def spec(verb: str) -> Spec:

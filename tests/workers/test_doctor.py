@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from dataclasses import replace
 
 import pytest
@@ -13,7 +15,7 @@ from app.domain.messages import AnyMessage, ArchiveDue, JobFinished, JobRequeste
 from app.local.vault import Vault
 from app.services.backend import Backend
 from app.services.doctor import Finding, examine
-from tests.workers.conftest import Service
+from tests.workers.conftest import Service, environment
 
 
 async def examined(gas: Backend, *, full: bool = False) -> list[Finding]:
@@ -134,3 +136,22 @@ async def test_a_mark_without_a_mail_is_told(service: Service) -> None:
     job = await at(service, Tier.AVAILABLE)
     await service.gas.jobs.mark(job.user_id, job.job_id, "finished:1")
     assert [finding.kind for finding in await examined(service.gas, full=True)] == ["mail marked, and not sent"]
+
+
+async def test_the_daemon_looks_fully_too_and_stops_when_it_is_told(service: Service) -> None:
+    job = await at(service, Tier.AVAILABLE)
+    orphan = f"results/{job.user_id}/{job.job_id}/77/annot.vcf.gz"
+    await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=orphan, Body=b"")
+    command = [sys.executable, "-m", "app.cli", "doctor", "--every", "1"]
+    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment(service.gas.settings)})
+    try:
+        async with asyncio.timeout(120):
+            while orphan in await service.copies(job):
+                await asyncio.sleep(0.2)
+            process.terminate()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert await service.copies(job) == [job.result]

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import uuid
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from app.services import operations, submissions
 from app.services.identity import Secrets
 from app.services.operations import Unclear
 from app.services.subscriptions import change_plan
-from tests.workers.conftest import Service
+from tests.workers.conftest import Service, environment
 
 
 async def test_granted_premium_brings_results_back_and_stripe_does_not_end_it(service: Service) -> None:
@@ -85,12 +84,7 @@ def gas(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 
 
 async def test_the_commands(service: Service) -> None:
-    settings: dict[str, Any] = service.gas.settings.model_dump(mode="json")
-    named = {
-        f"GAS_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
-        for name, value in settings.items()
-        if name in ("queue_urls", "topic_arns", "table_names", "bucket_names", "vault")
-    }
+    named = environment(service.gas.settings)
     account = await service.account()
     granted = gas(named, "grant", account.email, "--reason", "a course")
     assert granted.returncode == 0 and json.loads(granted.stdout)["plan"] == "premium", granted.stderr

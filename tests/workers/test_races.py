@@ -187,6 +187,26 @@ async def test_cancel_while_the_engine_runs_stops_it(service: Service) -> None:
     assert await service.sent("notifications") == []
 
 
+async def test_cancel_against_completion(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = [await service.submit(await service.account()) for _ in range(2)]
+    upload = type(service.gas.results).upload
+
+    async def cancelled_meanwhile(bucket: Any, path: Any, key: str, media_type: str) -> int:
+        if first.job_id in key and (await service.now(first)).status is Status.RUNNING:
+            await submissions.cancel(service.gas, first.user_id, first.job_id)
+        return await upload(bucket, path, key, media_type)
+
+    monkeypatch.setattr(type(service.gas.results), "upload", cancelled_meanwhile)
+    for job in (first, second):
+        await service.handle("annotate", JobRequested(user_id=job.user_id, job_id=job.job_id))
+    stopped = await service.now(first)
+    assert (stopped.status, stopped.deadline, await service.copies(first)) == (Status.CANCELLED, None, [])
+    with pytest.raises(submissions.Refused, match="completed already"):
+        await submissions.cancel(service.gas, second.user_id, second.job_id)
+    assert (await service.now(second)).status is Status.COMPLETED
+    assert {message.job_id for message in await service.sent("notifications")} == {second.job_id}  # type: ignore[union-attr]
+
+
 async def test_delete_against_archive(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     job = await service.completed(await service.account())
     store = type(service.gas.archive).store
