@@ -117,6 +117,9 @@ class Host:
         return self.folder / "root"
 
     def up(self) -> None:
+        self.folder.mkdir(parents=True)
+        # in memory: made and forgotten in no time
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4g,mode=755", "gas-host", self.folder], check=True)
         for name in ("upper", "work", "root"):
             (self.folder / name).mkdir(parents=True)
         subprocess.run(_overlay(self.folder, self.layers), check=True)
@@ -191,11 +194,12 @@ class Host:
             # with its first process goes all that runs on the host
             os.kill(self.leader, signal.SIGKILL)
             self.nspawn.wait(60)
-        if self.root.is_mount():
-            subprocess.run(["umount", self.root], check=True)
+        for mounted in (self.root, self.folder):
+            if mounted.is_mount():
+                subprocess.run(["umount", mounted], check=True)
         for cgroup in self.cgroups:
             _forget(cgroup)
-        shutil.rmtree(self.folder)
+        self.folder.rmdir()
 
     def _ended(self) -> None:
         assert self.nspawn

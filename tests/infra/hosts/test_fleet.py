@@ -137,7 +137,7 @@ class Fleet:
         by_identity = dict(zip(self.identities, self.hosts, strict=True))
 
         def ask() -> None:
-            while not stop.wait(0.2):
+            while not stop.wait(0.5):
                 for identity in sorted(self.registered()):
                     said = health(by_identity[identity])
                     # it may have been taken out just now

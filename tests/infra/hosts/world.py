@@ -13,6 +13,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,7 @@ class World:
     secret: str = ""
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service, endpoint_url=self.endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
-        )
+        return _client(self.endpoint, service)
 
     def publish(self, archive: Path) -> None:
         """Puts a release into the bucket."""
@@ -102,6 +101,12 @@ class World:
         }
         command = [str(ANSIBLE / "ansible-playbook"), f"{name}.yml", "--inventory", str(inventory), *options]
         return subprocess.run(command, cwd=ROOT / "ansible", env=environment, capture_output=True, text=True, timeout=900)
+
+
+@cache
+def _client(endpoint: str, service: str) -> Any:
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return boto3.client(service, endpoint_url=endpoint, region_name=REGION, **keys)
 
 
 def processes(folder: Path) -> tuple[World, list[subprocess.Popen[bytes]]]:
