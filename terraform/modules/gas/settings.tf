@@ -15,6 +15,11 @@ locals {
       GAS_LEASE_SECONDS    = tostring(var.timing.lease)
       GAS_DRAIN_SECONDS    = tostring(var.timing.drain)
       GAS_DOCTOR_SECONDS   = tostring(var.timing.doctor)
+      GAS_KEPT_DAYS = jsonencode({
+        uploads = local.topology.buckets.inputs.expire_days
+        backups = module.tables.recovery_days
+        logs    = var.log_days
+      })
     },
     module.archive.settings,
     module.mail.settings,

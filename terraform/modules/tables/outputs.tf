@@ -10,3 +10,8 @@ output "table_arns" {
     "arn:${local.partition}:dynamodb:${local.here}:table/${var.name}_${table}"
   }
 }
+
+output "recovery_days" {
+  description = "Days back to which a table can be restored."
+  value       = var.recovery_days
+}
