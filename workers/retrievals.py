@@ -24,7 +24,10 @@ async def begin(backend: Backend, job: Job, speed: Speed) -> Job | None:
         started = await backend.archive.start(job, speed)
     except Gone:
         log.critical("archive is gone", archive=job.archive)
-        await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_UP, at=job.rev, speed=None, retrieval=None)
+        given_up = await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_UP, at=job.rev, speed=None, retrieval=None)
+        if given_up:
+            # nobody is told of it but the doctor, who reports what is at rest
+            await backend.jobs.rest(given_up)
         return None
     if (started.speed, started.retrieval) == (job.speed, job.retrieval):
         return job

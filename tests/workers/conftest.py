@@ -118,7 +118,8 @@ class Service:
         archived = await self.gas.jobs.advance_while(claimed, Plan.FREE, Trigger.ARCHIVED, archive=archive, result=None)
         assert archived
         await self.gas.results.delete([str(job.result)])
-        return archived
+        await self.gas.jobs.rest(archived)
+        return await self.now(archived)
 
     async def completed(self, account: Account, body: bytes = b"result") -> Job:
         """A completed job without the engine having run: its result is `body`."""
