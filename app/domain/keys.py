@@ -64,3 +64,9 @@ def labelled(label: str) -> Owner | None:
     """Whose archive this is, read from what the vault was told about it; None for what GAS did not put there."""
     match = _LABEL.fullmatch(label)
     return Owner(match[1], match[2], int(match[3])) if match else None
+
+
+def user_of(secret: str) -> str:
+    """The user id that a session, a token or a link of ours begins with; empty if it is none of ours."""
+    user_id = secret.partition(".")[0]
+    return user_id if USER_ID.fullmatch(user_id) else ""

@@ -20,7 +20,7 @@ import jwt
 from globus_sdk.transport import RetryConfig
 
 from app.aws.accounts import Accounts
-from app.domain.keys import USER_ID
+from app.domain.keys import USER_ID, user_of
 from app.settings import Settings
 
 SCOPES = "openid profile email"
@@ -165,11 +165,11 @@ class Secrets:
 
     async def find(self, secret: str) -> dict[str, Any] | None:
         """What is kept with a secret, its account's `user_id` with it; None if it is not, or not any more, good."""
-        user_id = owner_of(secret)
+        user_id = user_of(secret)
         return await self.accounts.item(user_id, self._item(secret)) if user_id else None
 
     async def revoke(self, secret: str) -> None:
-        if user_id := owner_of(secret):
+        if user_id := user_of(secret):
             await self.accounts.delete_item(user_id, self._item(secret))
 
     async def revoke_digest(self, user_id: str, digest: str) -> None:
@@ -186,9 +186,3 @@ class Secrets:
 
     def _item(self, secret: str) -> str:
         return f"{self.kind}#{hashlib.sha256(secret.encode()).hexdigest()}"
-
-
-def owner_of(secret: str) -> str:
-    """The user id in a secret; empty if it is none of ours."""
-    user_id = secret.partition(".")[0]
-    return user_id if USER_ID.fullmatch(user_id) else ""

@@ -11,9 +11,9 @@ from collections.abc import Collection
 from urllib.parse import urlencode
 
 from app.domain.accounts import Account, Notice
+from app.domain.keys import user_of
 from app.domain.messages import MailReturned
 from app.services.backend import Backend
-from app.services.identity import owner_of
 from app.settings import Settings
 
 NOTICES: dict[Notice, str] = {
@@ -36,7 +36,7 @@ def headers(address: str) -> dict[str, str]:
 
 async def read(backend: Backend, token: str) -> tuple[Account, Notice] | None:
     """Whose notice the token of such a link is about; None if we did not sign it."""
-    user_id, (kind, _, signature) = owner_of(token), token.partition(".")[2].partition(".")
+    user_id, (kind, _, signature) = user_of(token), token.partition(".")[2].partition(".")
     account = await backend.accounts.get(user_id) if user_id and kind in set(Notice) else None
     if account is None or not account.mail_key:
         return None
