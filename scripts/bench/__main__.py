@@ -15,7 +15,12 @@ from scripts.bench.report import Row, comparison, machine, medians, read, table,
 
 
 async def _daemons(aws: Answerer, seconds: float) -> list[Row]:
-    return [row for case in seeds.CASES for row in await daemons.measure(aws, case, seconds)]
+    rows: list[Row] = []
+    for case in seeds.CASES:
+        found = await daemons.measure(aws, case, seconds)
+        print("\n".join(table(found)), file=sys.stderr)  # each takes minutes
+        rows += found
+    return rows
 
 
 async def _streams(aws: Answerer, seconds: float) -> list[Row]:
