@@ -125,7 +125,21 @@ class Accounts:
     async def item(self, user_id: str, item: str) -> dict[str, Any] | None:
         """The values of one item, or None if there is none or it has expired."""
         values = from_wire(await self._read(user_id, item) or {})
-        return values if values and values.get("expires_at", float("inf")) * 1000 > self.now() else None
+        return values if values and self._good(values) else None
+
+    async def get_with(self, user_id: str, item: str) -> tuple[Account, dict[str, Any]] | None:
+        """The account and the values of one of its items, in one request; None unless both are there, and good."""
+        found: dict[str, dict[str, Any]] = {}
+        wanted = [self._key(user_id, PROFILE), self._key(user_id, item)]
+        request: Any = {self.table: {"Keys": wanted, "ConsistentRead": True}}
+        while request:
+            answer = await self.dynamodb.batch_get_item(RequestItems=request)
+            found |= {one["item"]["S"]: one for one in answer["Responses"].get(self.table, [])}
+            request = answer.get("UnprocessedKeys")
+        if len(found) < len(wanted):
+            return None
+        values = from_wire(found[item])
+        return (record(Account, found[PROFILE]), values) if self._good(values) else None
 
     async def items(self, user_id: str, prefix: str) -> AsyncIterator[dict[str, Any]]:
         """Every item of an account whose name starts with `prefix`, expired ones left out."""
@@ -140,11 +154,14 @@ class Accounts:
         )
         async for found in query:
             for values in map(from_wire, found):
-                if values.get("expires_at", float("inf")) * 1000 > self.now():
+                if self._good(values):
                     yield values
 
     async def delete_item(self, user_id: str, item: str) -> None:
         await self.dynamodb.delete_item(TableName=self.table, Key=self._key(user_id, item))
+
+    def _good(self, values: dict[str, Any]) -> bool:
+        return values.get("expires_at", float("inf")) * 1000 > self.now()
 
     def _key(self, user_id: str, item: str) -> dict[str, Any]:
         return to_wire({"user_id": user_id, "item": item})

@@ -20,6 +20,7 @@ import jwt
 from globus_sdk.transport import RetryConfig
 
 from app.aws.accounts import Accounts
+from app.domain.accounts import Account
 from app.domain.keys import USER_ID, user_of
 from app.settings import Settings
 
@@ -163,10 +164,10 @@ class Secrets:
         await self.accounts.put_item(user_id, self._item(secret), expires_at=expires_at, **values)
         return secret
 
-    async def find(self, secret: str) -> dict[str, Any] | None:
-        """What is kept with a secret, its account's `user_id` with it; None if it is not, or not any more, good."""
+    async def find(self, secret: str) -> tuple[Account, dict[str, Any]] | None:
+        """The account that a secret stands for, and what is kept with it; None if it is not, or not any more, good."""
         user_id = user_of(secret)
-        return await self.accounts.item(user_id, self._item(secret)) if user_id else None
+        return await self.accounts.get_with(user_id, self._item(secret)) if user_id else None
 
     async def revoke(self, secret: str) -> None:
         if user_id := user_of(secret):

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp_session import AbstractStorage, Session
 
 from app.settings import Settings
-from app.web.keys import SESSIONS
+from app.web.keys import ACCOUNT, SESSIONS
 
 
 class AccountSessions(AbstractStorage):
@@ -29,9 +29,10 @@ class AccountSessions(AbstractStorage):
 
     async def load_session(self, request: web.Request) -> Session:
         secret = self.load_cookie(request) or ""
-        kept = await request.app[SESSIONS].find(secret)
-        if kept is None:
+        found = await request.app[SESSIONS].find(secret)
+        if found is None:
             return await self.new_session()
+        request[ACCOUNT], kept = found
         return Session(secret, data={"created": kept["created"], "session": kept}, new=False)
 
     async def save_session(self, request: web.Request, response: web.StreamResponse, session: Session) -> None:

@@ -7,7 +7,7 @@ from aiohttp_session import get_session
 
 from app.domain.accounts import Account
 from app.services.identity import READ
-from app.web.keys import BACKEND, CSRF, SESSIONS, TOKENS
+from app.web.keys import ACCOUNT, CSRF, SESSIONS, TOKENS
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -19,10 +19,13 @@ def bearer(request: web.Request) -> str:
 
 async def by_token(request: web.Request, token: str) -> Account | None:
     """The token's owner. Raises HTTPForbidden where it may only read."""
-    kept = await request.app[TOKENS].find(token)
-    if kept and kept.get("scope") == READ and request.method not in SAFE:
+    found = await request.app[TOKENS].find(token)
+    if found is None:
+        return None
+    owner, kept = found
+    if kept.get("scope") == READ and request.method not in SAFE:
         raise web.HTTPForbidden
-    return await request.app[BACKEND].accounts.get(kept["user_id"]) if kept else None
+    return owner
 
 
 async def by_session(request: web.Request) -> Account | None:
@@ -31,12 +34,12 @@ async def by_session(request: web.Request) -> Account | None:
     if session.new:
         return None
     request[CSRF] = session["csrf"]
-    return await request.app[BACKEND].accounts.get(session["user_id"])
+    return request[ACCOUNT]  # which came with the session
 
 
 async def still_signed_in(request: web.Request) -> Account | None:
     """Whoever sent the request, if what it showed is good even now: for answers that last."""
     if token := bearer(request):
         return await by_token(request, token)
-    kept = await request.app[SESSIONS].find((await get_session(request)).identity or "")
-    return await request.app[BACKEND].accounts.get(kept["user_id"]) if kept else None
+    found = await request.app[SESSIONS].find((await get_session(request)).identity or "")
+    return found[0] if found else None
