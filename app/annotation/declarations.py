@@ -90,10 +90,10 @@ class Declarations:
         return re.compile(rb"%b(?:\t%b){%d}" % (sample, sample, len(self.header.samples) - 1)).fullmatch
 
     def filters(self, fields: list[bytes], number: int) -> None:
-        if fields[6] == b"0":
-            fields[6] = b"PASS"
-            self.notes.add("filter_zero", number)
         names = [name for name in fields[6].replace(b",", b";").split(b";") if name] if fields[6] != b"." else []
+        if b"0" in names:
+            names = [name if name != b"0" else b"PASS" for name in names]
+            self.notes.add("filter_zero", number)
         for name in names:
             if b" " in name:
                 raise InputError(f"Line {number}: FILTER contains spaces ({shown(fields[6])}).", number)

@@ -197,6 +197,7 @@ ANNOTATED: dict[str, tuple[Content, set[str], int]] = {
     "QUAL nan": (with_record("MT 3460 . G A NaN . DP=1"), set(), 1),
     "QUAL infinite": (with_record("MT 3460 . G A inf . DP=1"), set(), 1),
     "FILTER 0": (with_record("MT 3460 . G A . 0 DP=1"), {"filter_zero"}, 1),
+    "FILTER 0 and more": (with_record("MT 3460 . G A . q10;0 DP=1"), {"filter_zero", "undeclared"}, 1),
     "FILTER twice": (with_record("MT 3460 . G A . q10;q10;PASS DP=1"), {"undeclared"}, 1),
     "small letters": (with_record("MT 3460 . g a . . DP=1"), {"lower_case"}, 1),
     "REF N": (with_record("MT 3107 . N A . . DP=1"), set(), 1),
