@@ -105,6 +105,8 @@ def _meta(header: Header, line: bytes, number: int, notes: Notes) -> None:
         wrong = not value or not _KEY.fullmatch(kind) or (value.startswith(b"<") and not _STRUCTURED.fullmatch(value.rstrip()))
         if wrong or (kind == b"ALT" and not _ALT.match(value)):
             notes.add("header_line_dropped", number, line.decode("utf-8", "replace")[:80])
+        elif kind == b"ALT" and any(other.startswith(line.partition(b",")[0] + b",") for other in header.others):
+            notes.add("declared_twice", number, line.decode("utf-8", "replace")[:60])
         elif line not in header.others:
             header.others.append(line.rstrip())
         return

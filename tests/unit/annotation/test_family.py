@@ -228,6 +228,11 @@ ANNOTATED: dict[str, tuple[Content, set[str], int]] = {
     "local alleles": (called("MT 3460 . G A,C . . . GT:LAA:LAD 0/1:1:10,5", "S1"), {"local_alleles", "undeclared"}, 2),
     "bracketed description": (GOOD.replace('"d"', '"a [b] <c>, d=\\"e\\""'), set(), 1),
     "description without quotes": (GOOD.replace('"d"', "depth"), {"declaration_repaired"}, 1),
+    "ALT declared twice": (
+        GOOD.replace(COLUMNS, '##ALT=<ID=X,Description="x">\n##ALT=<ID=X,Description="y">\n' + COLUMNS),
+        {"declared_twice"},
+        1,
+    ),
     "header line of nothing": (GOOD.replace(COLUMNS, "##\n##x\n##ALT=<ID=DEL>\n" + COLUMNS), {"header_line_dropped"}, 1),
 }
 FOR_ALL = {"contigs_added"}
