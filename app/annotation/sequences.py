@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-WINDOW = 1 << 18
+WINDOW, LEAST = 1 << 18, 1 << 10
 
 
 class Sequences:
@@ -16,6 +16,7 @@ class Sequences:
             name, length, offset, bases, width = line.split("\t")[:5]
             self._index[name] = int(length), int(offset), int(bases), int(width)
         self._contig, self._start, self._end, self._bases = "", 0, 0, b""
+        self._ahead = LEAST  # bases read at once: few while the places jump, more while they follow each other
 
     def lengths(self) -> dict[str, int]:
         return {name: entry[0] for name, entry in self._index.items()}
@@ -30,7 +31,9 @@ class Sequences:
         ahead = contig != self._contig or start >= self._start
         if not ahead or end - start > WINDOW:
             return self._read(contig, start, min(end, length))
-        self._contig, self._start, self._end = contig, start, min(start + WINDOW, length)
+        near = contig == self._contig and start <= self._end + self._ahead
+        self._ahead = min(4 * self._ahead, WINDOW) if near else LEAST
+        self._contig, self._start, self._end = contig, start, min(start + max(self._ahead, end - start), length)
         self._bases = self._read(contig, start, self._end)
         return self._bases[: end - start]
 
