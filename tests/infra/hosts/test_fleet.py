@@ -251,6 +251,8 @@ def test_a_broken_release_stops_at_the_first_host_which_goes_back(fleet: Fleet, 
     assert [host.show("gas-web", "MainPID") for host in fleet.hosts[1:]] == pids
     told = json.loads((fleet.hosts[0].root / "etc/gas/deployment.json").read_text())
     assert told["gas_release"] == "1.0.0"
+    # a rollback would not go there either
+    assert not (fleet.hosts[0].root / "opt/gas/previous").is_symlink()
 
 
 def untouched(hosts: Sequence[Host], release: str) -> bool:
