@@ -15,6 +15,10 @@ if "rich" not in sys.modules:
 import structlog
 
 
+# without the values of local variables: they may hold what nobody should read
+_tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
 def configure(form: Literal["json", "console"], **always: str) -> None:
     """Sends every log line, ours and the libraries', to standard error, with `always` in each."""
     shared: list[structlog.typing.Processor] = [
@@ -24,7 +28,7 @@ def configure(form: Literal["json", "console"], **always: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     render: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_tracebacks, structlog.processors.JSONRenderer()]
         if form == "json"
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )

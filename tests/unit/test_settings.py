@@ -18,6 +18,12 @@ DEPLOYED: dict[str, Any] = {
 SECRETS = {"globus_client_id": "i", "globus_client_secret": "s", "stripe_secret_key": "k", "stripe_webhook_secret": "w"}
 
 
+@pytest.fixture(autouse=True)
+def nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of this process may have an emulator in the environment."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+
 def test_a_daemon_needs_no_secret_of_the_portal_and_the_portal_all_of_them() -> None:
     with pytest.raises(ValueError, match="GAS_GLOBUS_CLIENT_SECRET"):
         Settings(**DEPLOYED).for_portal()
