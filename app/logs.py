@@ -14,7 +14,6 @@ if "rich" not in sys.modules:
     del sys.modules["rich"]
 import structlog
 
-
 # without the values of local variables: they may hold what nobody should read
 _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
