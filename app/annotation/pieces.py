@@ -119,6 +119,8 @@ class Worker:
     def piece(self, block: bytes, before: int) -> Piece:
         """The part of the result that this block is."""
         runs, verdict = self._reader.read(block, before)
+        if not verdict.sorted:
+            return Piece(verdict, Tally())  # the file is read anew, and sorted first
         tally = Tally()
         piece = Piece(verdict, tally)
         parts = [Part(run.place, run.name, run.starts, run.ends, self._finisher.lines(run, tally)) for run in runs]
