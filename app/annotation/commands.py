@@ -38,6 +38,9 @@ def annotate(
     limit: Annotated[
         list[str] | None, typer.Option(metavar="NAME=NUMBER", help=f"A cap: {', '.join(vars(limits.DEFAULT))}. May be repeated.")
     ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Processes to work with; the result is the same. 0: what the machine has.")
+    ] = 0,
 ) -> None:
     """Annotate a VCF on this machine, with the engine of the service and its messages.
 
@@ -89,7 +92,7 @@ def annotate(
                 bar.update(task, description=phase, completed=percent, records=records)
 
             used, why = choose(source, wanted, bundles.installed(folder), caps)
-            chosen: dict[str, Any] = {"bundle": used, "overruled": why, "limits": caps}
+            chosen: dict[str, Any] = {"bundle": used, "overruled": why, "limits": caps, "jobs": jobs}
             result = engine.annotate(source, Path(work), name=source.name, progress=progress, **chosen)
             written = _publish(result, out, source.name)
     except InputError as fault:

@@ -73,7 +73,7 @@ async def test_a_tester_has_no_quotas_and_a_token_that_works(service: Service) -
     same, other = await operations.tester(service.gas, "load-1", Plan.PREMIUM, 1)
     assert same.user_id == account.user_id and other != token and same.plan is Plan.PREMIUM
     kept = await Secrets(service.gas.accounts, "TOKEN").find(token)
-    assert kept and kept["user_id"] == account.user_id
+    assert kept and kept[0].user_id == account.user_id
     for _ in range(account.limits.unfinished_jobs + 1):
         await submissions.prepare(service.gas, account, "a.vcf", "rcrs", {})
 
