@@ -38,7 +38,8 @@ async def control_access(request: web.Request, handler: Handler) -> web.StreamRe
 def _please_sign_in(request: web.Request) -> web.HTTPException:
     if request.path.startswith("/api/"):
         return web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
-    if request.method in SAFE:
+    # a stream that is sent on to Globus is stopped by the page's own policy, and says nothing to its script
+    if request.method in SAFE and "text/event-stream" not in request.headers.get("Accept", ""):
         return web.HTTPSeeOther(with_next("/login", request.path_qs))
     # not sent on to Globus: browsers stop a form that is redirected where `form-action` does not allow
     return web.HTTPUnauthorized()

@@ -142,15 +142,11 @@ locals {
     })
 
     web = merge(local.archive.delete, {
-      Jobs = {
+      Records = {
         actions = [
           "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
         ]
-        resources = local.jobs
-      }
-      Accounts = {
-        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-        resources = local.accounts
+        resources = concat(local.jobs, local.accounts)
       }
       # presigned uploads and links can do what the role that signed them can
       Inputs      = { actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], resources = local.inputs }
