@@ -54,9 +54,12 @@ async def test_nothing_but_the_public_pages_is_seen_without_a_login(portal: Port
 
 async def test_a_stream_without_a_login_is_refused_and_not_sent_on(portal: Portal) -> None:
     """Its page then reads itself, and is sent to the login: the page's policy stops a stream that is."""
-    async with ClientSession(headers={"Accept": "text/event-stream"}) as http:
-        async with http.get(f"{portal.url}/annotations/any/events", allow_redirects=False) as answer:
-            assert answer.status == 401
+    (events,) = [route for route in ROUTES if route.path.endswith("/events") and not route.path.startswith("/api/")]
+    async with (
+        ClientSession(headers={"Accept": "text/event-stream"}) as http,
+        http.get(portal.url + filled(events), allow_redirects=False) as answer,
+    ):
+        assert answer.status == 401
 
 
 async def test_every_route_about_a_job_is_closed_to_everybody_else(portal: Portal) -> None:
