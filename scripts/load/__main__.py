@@ -72,7 +72,10 @@ def crowd(run: dict[str, Any], folder: Path, environment: Mapping[str, str]) -> 
                 return process.wait()
             except BaseException:
                 process.send_signal(signal.SIGTERM)
-                process.wait(60)
+                try:
+                    process.wait(60)
+                except subprocess.TimeoutExpired:
+                    process.kill()
                 raise
     finally:
         path.unlink()
@@ -104,7 +107,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     chosen = arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # also where it was started in the background, which ignores Ctrl-C
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.default_int_handler)
     folder = chosen.out / time.strftime("%Y%m%d-%H%M%S")
     folder.mkdir(parents=True)
     try:

@@ -69,6 +69,13 @@ def test_a_bare_host_becomes_a_node(world: World, node: Host) -> None:
         assert node.show(f"gas-{daemon}", "UnitFileState") == "enabled"
 
 
+def test_the_bundles_of_the_release_are_pulled_and_whole(world: World, node: Host) -> None:
+    folder, gas = "/var/lib/gas/bundles", "/opt/gas/current/venv/bin/gas"
+    manifest = node.run("cat", f"{folder}/rcrs/manifest.toml")
+    assert manifest == (reference.EMBEDDED / "rcrs" / "manifest.toml").read_text()
+    node.run(gas, "reference", "verify", "rcrs", "--bundles", folder)
+
+
 def test_a_second_run_changes_nothing(world: World, node: Host) -> None:
     assert re.search(r"changed=0 .*failed=0", site(world, node))
 

@@ -20,6 +20,7 @@ from typing import Any
 import boto3
 
 from app import topology
+from app.annotation import reference
 from app.aws.clients import clients
 from app.settings import Settings
 from tests.infra.hosts.host import Host, patience
@@ -30,6 +31,7 @@ PORT = 8080
 REGION = "us-east-1"
 SENDER = "gas@example.org"
 BUCKET = "gas-releases"
+BUNDLE = f"rcrs={reference.load(reference.EMBEDDED / 'rcrs').version}"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
 # Debian's awscli knows no AWS_ENDPOINT_URL, and the emulator no lifecycle actions: those are written down
@@ -152,6 +154,8 @@ def deploy(world: World) -> None:
     value = json.dumps({name: world.environment[name] for name in hidden})
     world.secret = world.client("secretsmanager").create_secret(Name="gas-test/web", SecretString=value)["ARN"]
     world.client("s3").create_bucket(Bucket=BUCKET)
+    pushed = [sys.executable, "-m", "app.cli", "reference", "push", "rcrs", f"s3://{BUCKET}/bundles"]
+    subprocess.run(pushed, cwd=ROOT, env={**os.environ, **world.environment}, check=True, timeout=120)
     world.settings = {
         **{name: value for name, value in world.environment.items() if name not in hidden},
         **asyncio.run(create()),
@@ -179,7 +183,7 @@ def build(folder: Path, version: str, wheels: Path | None = None, edits: Mapping
         content = (copy / name).read_text()
         assert old in content
         (copy / name).write_text(content.replace(old, new, 1))
-    command = [sys.executable, str(copy / "scripts/build_release.py"), version, "--out", str(folder)]
+    command = [sys.executable, str(copy / "scripts/build_release.py"), version, "--out", str(folder), "--bundle", BUNDLE]
     subprocess.run(command + (["--wheels", str(wheels)] if wheels else []), check=True, timeout=600)
     shutil.rmtree(copy)
     return folder / f"{version}.tar.gz"
