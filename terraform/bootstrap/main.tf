@@ -1,4 +1,4 @@
-# Once an account, before any environment: the bucket of the states and the bucket of the releases.
+# Once an account, before any environment: the buckets of the states, of the releases, and of what Ansible moves to hosts.
 
 terraform {
   required_version = ">= 1.9"
@@ -21,7 +21,8 @@ provider "aws" {
 }
 
 locals {
-  buckets = { state = "gas-state-${var.account_id}", releases = "gas-releases-${var.account_id}" }
+  kept    = { state = "gas-state-${var.account_id}", releases = "gas-releases-${var.account_id}" }
+  buckets = merge(local.kept, { ansible = "gas-ansible-${var.account_id}" })
 }
 
 resource "aws_s3_bucket" "this" {
@@ -36,9 +37,9 @@ resource "aws_s3_bucket" "this" {
 
 # a state that was written wrongly, or a release that was overwritten, can be had back
 resource "aws_s3_bucket_versioning" "this" {
-  for_each = aws_s3_bucket.this
+  for_each = local.kept
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.this[each.key].id
 
   versioning_configuration {
     status = "Enabled"
@@ -51,13 +52,22 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket = each.value.id
 
   rule {
-    id     = "forget-old-versions"
+    id     = "forget"
     status = "Enabled"
 
     filter {}
 
     noncurrent_version_expiration {
       noncurrent_days = 180
+    }
+
+    # what passes through Session Manager's bucket is of no use an hour later
+    dynamic "expiration" {
+      for_each = each.key == "ansible" ? [1] : []
+
+      content {
+        days = expiration.value
+      }
     }
 
     abort_incomplete_multipart_upload {

@@ -1,5 +1,5 @@
 variable "account_id" {
-  description = "AWS account; both buckets carry it in their names."
+  description = "AWS account; the buckets carry it in their names."
   type        = string
 
   validation {
@@ -9,7 +9,7 @@ variable "account_id" {
 }
 
 variable "region" {
-  description = "AWS region of both buckets."
+  description = "AWS region of the buckets."
   type        = string
   default     = "us-east-1"
 }

@@ -114,6 +114,13 @@ locals {
         actions   = ["ses:SendEmail"]
         resources = [var.mail.identity_arn, var.mail.configuration_set_arn]
       }
+      # what `gas check` asks before the daemon starts
+      SeeIdentity = { actions = ["ses:GetEmailIdentity"], resources = [var.mail.identity_arn] }
+      SeeStanding = {
+        actions   = ["ses:GetAccount"]
+        resources = ["*"]
+        reason    = "An account's standing at SES has no ARN."
+      }
     })
 
     # it reads all records, sends again what moves those that are overdue, and sweeps

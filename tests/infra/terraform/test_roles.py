@@ -62,8 +62,11 @@ S3_ACTIONS = {
 }
 TRANSACTION = {"ConditionCheck": "ConditionCheckItem", "Update": "UpdateItem", "Put": "PutItem", "Delete": "DeleteItem"}
 
-# what is done beside the code: the portal's unit reads its secret when it starts
-BESIDE_THE_CODE = {"web": {("secretsmanager:GetSecretValue", "web")}}
+# what is done beside a daemon's code: the portal's unit reads its secret when it starts, `gas check` looks how SES stands
+BESIDE_THE_CODE = {
+    "web": {("secretsmanager:GetSecretValue", "web")},
+    "notify": {("ses:GetEmailIdentity", "mail"), ("ses:GetAccount", "*")},
+}
 
 Permission = tuple[str, str]
 
@@ -215,6 +218,8 @@ def granted(policy: str) -> set[Permission]:
 
 
 def thing(arn: str) -> str:
+    if arn == "*":
+        return arn
     service, rest = arn.split(":", 5)[2], arn.split(":", 5)[5]
     match service:
         case "dynamodb":
