@@ -10,12 +10,14 @@ import secrets
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from app.aws.clients import code
-from app.aws.records import from_wire, pages, record, to_wire, update
+from app.aws.records import BATCH, from_wire, pages, record, to_wire, update
+from app.aws.together import Together
 from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
@@ -129,17 +131,8 @@ class Accounts:
 
     async def get_with(self, user_id: str, item: str) -> tuple[Account, dict[str, Any]] | None:
         """The account and the values of one of its items, in one request; None unless both are there, and good."""
-        found: dict[str, dict[str, Any]] = {}
-        wanted = [self._key(user_id, PROFILE), self._key(user_id, item)]
-        request: Any = {self.table: {"Keys": wanted, "ConsistentRead": True}}
-        while request:
-            answer = await self.dynamodb.batch_get_item(RequestItems=request)
-            found |= {one["item"]["S"]: one for one in answer["Responses"].get(self.table, [])}
-            request = answer.get("UnprocessedKeys")
-        if len(found) < len(wanted):
-            return None
-        values = from_wire(found[item])
-        return (record(Account, found[PROFILE]), values) if self._good(values) else None
+        found = await self._pairs.get((user_id, item))
+        return found if found and self._good(found[1]) else None
 
     async def items(self, user_id: str, prefix: str) -> AsyncIterator[dict[str, Any]]:
         """Every item of an account whose name starts with `prefix`, expired ones left out."""
@@ -159,6 +152,24 @@ class Accounts:
 
     async def delete_item(self, user_id: str, item: str) -> None:
         await self.dynamodb.delete_item(TableName=self.table, Key=self._key(user_id, item))
+
+    @cached_property
+    def _pairs(self) -> Together[tuple[str, str], tuple[Account, dict[str, Any]]]:
+        return Together(self._read_pairs, BATCH // 2)
+
+    async def _read_pairs(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Account, dict[str, Any]]]:
+        wanted = {(user_id, item) for user_id, one in pairs for item in (PROFILE, one)}
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        request: Any = {self.table: {"Keys": [self._key(*key) for key in wanted], "ConsistentRead": True}}
+        while request:
+            answer = await self.dynamodb.batch_get_item(RequestItems=request)
+            found |= {(one["user_id"]["S"], one["item"]["S"]): one for one in answer["Responses"].get(self.table, [])}
+            request = answer.get("UnprocessedKeys")
+        return {
+            (user_id, item): (record(Account, found[user_id, PROFILE]), from_wire(found[user_id, item]))
+            for user_id, item in pairs
+            if found.keys() >= {(user_id, PROFILE), (user_id, item)}
+        }
 
     def _good(self, values: dict[str, Any]) -> bool:
         return values.get("expires_at", float("inf")) * 1000 > self.now()

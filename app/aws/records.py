@@ -10,6 +10,9 @@ from typing import Any, TypeVar, get_type_hints
 
 R = TypeVar("R")
 
+BATCH = 100
+"""Records that one request to DynamoDB reads by their keys."""
+
 
 def to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
     """An item in DynamoDB's JSON; None and empty sets are left out, for an absent attribute says the same."""

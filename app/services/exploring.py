@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 from app.aws.objects import Bucket, OutOfRange
 from app.domain.jobs import Job
+from app.services.kept import Kept
 from app.services.narrowing import narrowed
 from app.services.submissions import Refused
 from app.services.tabix import END, BadBlock, Index, Span, blocks, read
@@ -63,7 +63,7 @@ class Explorer:
     results: Bucket
     budget: int = BUDGET
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "explorer"))
-    _kept: dict[str, OrderedDict[str, Any]] = field(default_factory=lambda: {what: OrderedDict() for what in KEPT})
+    _kept: dict[str, Kept[Any]] = field(default_factory=lambda: {what: Kept(most) for what, most in KEPT.items()})
 
     async def index(self, job: Job) -> Index:
         """The result's index. Raises Gone."""
@@ -111,13 +111,8 @@ class Explorer:
     async def _once(self, what: str, key: str | None, make: Callable[[str], Awaitable[T]]) -> T:
         """Something of a result, made once: a key is never used twice, so that what is kept stays true."""
         assert key
-        kept = self._kept[what]
-        if key not in kept:
-            kept[key] = await make(key)
-            while len(kept) > KEPT[what]:
-                kept.popitem(last=False)
-        kept.move_to_end(key)
-        return kept[key]
+        found: T = await self._kept[what].once(key, lambda: make(key))
+        return found
 
     async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int) -> Page:
         """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Refused."""

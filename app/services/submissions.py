@@ -179,7 +179,7 @@ async def search(
 
 async def find(backend: Backend, user_id: str, job_id: str) -> Job:
     """The user's own job. Raises NotFound, also for one that is being deleted."""
-    job = await backend.jobs.get(user_id, job_id)
+    job = await backend.jobs.look(user_id, job_id)
     if job is None or job.status is Status.DELETING:
         raise NotFound(job_id)
     return job

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
+from markupsafe import Markup
 
 from app.aws.objects import Gone
 from app.domain.accounts import PLANS, Plan
 from app.domain.jobs import RETRIEVAL_PATIENCE, Job, Status, Tier
-from app.web.keys import BACKEND, EXPLORER, PACE, QUEUE_VIEW, SETTINGS, account
+from app.web.keys import BACKEND, EXPLORER, PACE, QUEUE_VIEW, SETTINGS, TOLD, account
+from app.web.pages import kept_part
 from app.web.states import RETRIEVAL_TIMES, badge, moves, state
 
 MOST_CONTIGS = 30
@@ -33,22 +35,31 @@ CHARTS = (
 async def view(request: web.Request, job: Job) -> dict[str, Any]:
     """Values for the templates of a job."""
     request.app[PACE].learn([job])
-    summary = await counts(request, job)
     return {
         "job": job,
         "state": state(job),
         "badge": badge(job),
         "assembly": _assembly(request, job),
         "moves": moves(job, account(request).plan),
-        "charts": charts(summary),
-        "along": await _along(request, job),
-        "summary": summary,
+        "told": await _told(request, job),
         "now": request.app[BACKEND].now(),
         "archived_at": await _archived_at(request, job),
         "restored": _restored(request, job),
         "premium": PLANS[Plan.PREMIUM],
         **await _expected(request, job),
     }
+
+
+async def _told(request: web.Request, job: Job) -> Markup:
+    """The charts of a result, and where it comes from: half of what a page costs, and for ever the same."""
+
+    async def render() -> Markup:
+        summary, along = await counts(request, job), await _along(request, job)
+        values = {"job": job, "summary": summary, "charts": charts(summary), "along": along}
+        return kept_part(request.app, "annotation_result.html", **values)
+
+    # there is no picture along the contigs without the result
+    return await request.app[TOLD].once(f"{job.summary} {job.result}", render) if job.summary else Markup("")
 
 
 async def counts(request: web.Request, job: Job) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from markupsafe import Markup
 
 from app.domain.accounts import Account
 from app.services.backend import Backend
 from app.services.billing import Billing
 from app.services.exploring import Explorer
 from app.services.identity import Globus, Secrets
+from app.services.kept import Kept
 from app.services.turns import Turns
 from app.settings import Settings
 from app.web.assets import Assets
@@ -34,6 +36,7 @@ BILLING: web.AppKey[Billing | None] = web.AppKey("billing")
 LIVE = web.AppKey("live", Live)
 QUEUE_VIEW = web.AppKey("queue_view", QueueView)
 PACE = web.AppKey("pace", Pace)
+TOLD: web.AppKey[Kept[Markup]] = web.AppKey("told")
 LIMITS: web.AppKey[RateLimit] = web.AppKey("limits")
 HEADERS: web.AppKey[Mapping[str, str]] = web.AppKey("headers")
 

@@ -18,6 +18,7 @@ from app.services.backend import backend
 from app.services.billing import billing
 from app.services.exploring import Explorer
 from app.services.identity import Globus, Secrets
+from app.services.kept import Kept
 from app.services.turns import Turns
 from app.settings import Settings
 from app.systemd import feed_watchdog, notify, ready
@@ -40,6 +41,9 @@ log = structlog.get_logger()
 DRAIN_SECONDS = 10
 """How long a stopping portal lets requests finish; live pages are closed at once."""
 
+PAGES_KEPT = 256
+"""Results whose charts are kept as they were rendered, some ten kilobytes each."""
+
 
 def create_app(settings: Settings) -> web.Application:
     """The portal as an application; opens its connections at startup and closes them at the end."""
@@ -49,6 +53,7 @@ def create_app(settings: Settings) -> web.Application:
     app[keys.SETTINGS] = settings
     app[keys.LIMITS] = RateLimit()
     app[keys.PACE] = Pace()
+    app[keys.TOLD] = Kept(PAGES_KEPT)
     app[keys.TURNS] = Turns()
     app[keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)

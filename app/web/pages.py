@@ -39,6 +39,11 @@ def fragment(request: web.Request, template: str, **values: Any) -> str:
     return aiohttp_jinja2.render_string(template, request, always | values)
 
 
+def kept_part(app: web.Application, template: str, **values: Any) -> Markup:
+    """A part of a page that may be kept: it knows nothing of who looks at it."""
+    return Markup(aiohttp_jinja2.get_env(app).get_template(template).render(values))  # noqa: S704 - the engine has escaped it
+
+
 def set_up(app: web.Application, assets: Assets) -> None:
     own = app[SETTINGS].operator_pages
     operators = [jinja2.PrefixLoader({"operator": jinja2.FileSystemLoader(own)})] if own else []

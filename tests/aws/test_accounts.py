@@ -51,3 +51,16 @@ async def test_a_counter_stops_at_its_limit_however_many_count_at_once(gas: Back
     ends = gas.now() // 1000 + 60
     counted = await asyncio.gather(*(gas.accounts.count(USER, "DAY#1", 3, expires_at=ends) for _ in range(8)))
     assert sum(counted) == 3
+
+
+async def test_many_who_show_their_sessions_at_once_are_told_apart(gas: Backend) -> None:
+    users = [str(uuid.uuid4()) for _ in range(60)]  # more than one request reads
+    for user in users[1:]:
+        await gas.accounts.login(user, name=user)
+    for user in users:
+        await gas.accounts.put_item(user, "SESSION#a", expires_at=gas.now() // 1000 + 60, seen=1)
+        await gas.accounts.put_item(user, "SESSION#b", expires_at=gas.now() // 1000 - 60, seen=2)
+    shown = [gas.accounts.get_with(user, item) for user in users for item in ("SESSION#a", "SESSION#b", "SESSION#c")]
+    found = await asyncio.gather(*shown)
+    assert [one[0].name for one in found[::3] if one] == users[1:], "and the one without an account is nobody"
+    assert not any(found[1::3]) and not any(found[2::3])

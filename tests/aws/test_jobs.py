@@ -150,3 +150,9 @@ async def test_an_event_is_marked_once_and_only_on_a_job_that_ended(gas: Backend
     await gas.jobs.mark_sent(USER, job.job_id, "finished:1")
     marked = await gas.jobs.get(USER, job.job_id)
     assert marked and marked.mailed == marked.sent == {"finished:1"}
+
+
+async def test_many_looks_at_once_find_each_its_own_job(gas: Backend) -> None:
+    jobs = [await new_job(gas) for _ in range(3)]
+    looks = [gas.jobs.look(job.user_id, job.job_id) for job in [*jobs, jobs[0]]]
+    assert await asyncio.gather(*looks, gas.jobs.look(str(uuid.uuid4()), jobs[0].job_id)) == [*jobs, jobs[0], None]
