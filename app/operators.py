@@ -84,7 +84,7 @@ def token(
     plan: Annotated[Plan, typer.Option(help="Their plan.")] = Plan.FREE,
     days: Annotated[int, typer.Option(min=1, max=30, help="How long the tokens are good.")] = 1,
 ) -> None:
-    """Make accounts for load tests, which have no quotas and get no mail, and print an API token for each.
+    """Make accounts for load tests, which have no quotas and the address of SES's simulator, and print an API token for each.
 
     One JSON object a line: name, user_id, plan, token.
     """

@@ -18,7 +18,7 @@ GAS = str(Path(sys.executable).with_name("gas"))
 
 
 def accounts(names: list[str], environment: Mapping[str, str]) -> list[dict[str, str]]:
-    """Accounts without quotas and without mail, each with a token that is good for a day."""
+    """Accounts without quotas, whose mail SES delivers to nobody, each with a token that is good for a day."""
     made = subprocess.run([GAS, "account", "token", *names], env=environment, capture_output=True, text=True)
     if made.returncode:
         raise RuntimeError(f"no accounts: {made.stderr[-1000:]}")

@@ -12,9 +12,6 @@ from scripts.cost.page import BACK, JOB, dollars, measured
 COMPUTE_USD = 0.0001
 """Dollars of instances a job, generously: a c7a.large on demand for four seconds."""
 
-SIMULATOR = "success@simulator.amazonses.com"
-"""Where SES takes mail without delivering it. Accounts of `gas account token` have no address at all, and get no mail."""
-
 
 class Refused(Exception):
     """This load test must not run; the text says why and what to do."""
@@ -42,7 +39,7 @@ class Budget:
 def budget(spend_usd: float | None, backend: str) -> Budget:
     """Prices are those of docs/cost.md, and something for the instances."""
     stages = measured()[backend]
-    job, back = (sum(dollars(stages[stage]["billed"]) for stage in stages_of) / 1e6 for stages_of in (JOB, BACK))
+    job, back = (sum(dollars(stages[stage]["billed"]) for stage in (*stages_of, "notify")) / 1e6 for stages_of in (JOB, BACK))
     return Budget(spend_usd, job + COMPUTE_USD, back)
 
 

@@ -72,6 +72,7 @@ async def test_a_tester_has_no_quotas_and_a_token_that_works(service: Service) -
     account, token = await operations.tester(service.gas, "load-1", Plan.FREE, 1)
     same, other = await operations.tester(service.gas, "load-1", Plan.PREMIUM, 1)
     assert same.user_id == account.user_id and other != token and same.plan is Plan.PREMIUM
+    assert account.email == operations.SIMULATOR
     kept = await Secrets(service.gas.accounts, "TOKEN").find(token)
     assert kept and kept[0].user_id == account.user_id
     for _ in range(account.limits.unfinished_jobs + 1):
