@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,13 +11,14 @@ from dataclasses import dataclass, field
 import structlog
 
 from app.aws.jobs import Jobs
+from app.aws.records import BATCH
 from app.domain.jobs import Job
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
-BATCH = 100
-"""Jobs that one request to DynamoDB reads."""
+PING_SECONDS = 15.0
+"""How long a viewer hears nothing of a job that stands still."""
 
 
 @dataclass(eq=False)
@@ -25,34 +27,49 @@ class Watch:
 
     key: tuple[str, str]
     job: Job | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    woken: float = 0  # as `time.monotonic` counts
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def show(self, job: Job | None) -> None:
         if job is None or job != self.job:
-            self.job = job
-            self.changed.set()
+            self.job, self.woken = job, time.monotonic()
+            self.wake.set()
+
+    def remind(self, before: float) -> None:
+        """Wakes a viewer who knows the job and was not woken since."""
+        if self.job and self.woken < before:
+            self.woken = time.monotonic()
+            self.wake.set()
 
 
 @dataclass
 class Live:
     jobs: Jobs
     poll_seconds: float = POLL_SECONDS
+    ping_seconds: float = PING_SECONDS
     _watches: dict[tuple[str, str], set[Watch]] = field(default_factory=dict)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def watch(self, user_id: str, job_id: str) -> AsyncGenerator[Job, None]:
-        """The job as it is now and after every change, until it is gone or the process stops."""
+        """The job as it is now and after every change, until it is gone or the process stops.
+
+        Where nothing changes, the very same again from time to time: the viewer may have left, which only a look tells.
+        """
         watch = Watch((user_id, job_id))
         self._watches.setdefault(watch.key, set()).add(watch)
         self._wanted.set()
         try:
-            while await watch.changed.wait() and (job := watch.job):
-                watch.changed.clear()
+            while await watch.wake.wait() and (job := watch.job):
+                watch.wake.clear()
                 yield job
         finally:
             self._watches[watch.key].discard(watch)
             if not self._watches[watch.key]:
                 del self._watches[watch.key]
+
+    @property
+    def viewers(self) -> int:
+        return sum(map(len, self._watches.values()))
 
     def close(self) -> None:
         """Ends every watch."""
@@ -73,7 +90,14 @@ class Live:
                     log.exception("live look failed")
             if not keys:
                 self._wanted.clear()
+            self._remind()
             await asyncio.sleep(self.poll_seconds)
+
+    def _remind(self) -> None:
+        before = time.monotonic() - self.ping_seconds
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.remind(before)
 
     async def _look(self, keys: list[tuple[str, str]]) -> None:
         asked = [watch for key in keys for watch in self._watches.get(key, ())]

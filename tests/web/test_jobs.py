@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import ClientPayloadError
 
 from app.annotation.engine import annotate
 from app.annotation.reference import find
 from app.domain.accounts import Plan
 from app.domain.jobs import Fault, Job, Speed, State, Status, Tier, Trigger
+from app.services.identity import Secrets
 from app.services.subscriptions import change_plan
 from app.web import keys
 from app.web.assets import STATIC
@@ -239,6 +241,35 @@ async def test_many_viewers_cost_one_look(portal: Portal, monkeypatch: pytest.Mo
     assert looks[-1] == 5  # twenty viewers of five jobs
     for stream in streams:
         await stream.__aexit__()
+
+
+async def test_a_viewer_who_left_is_forgotten_though_nothing_changes(portal: Portal) -> None:
+    live, browser = portal.app[keys.LIVE], await portal.signed_in(ME)
+    live.poll_seconds = live.ping_seconds = 0.05
+    job = await portal.job(ME, *SUBMIT)
+    async with Stream(browser, job) as stream:
+        assert await stream.next()
+        async with asyncio.timeout(20):
+            assert await stream.answer.content.readline() == b": ping\n", "a job that stands still is sent only once"
+        assert live.viewers == 1
+    async with asyncio.timeout(20):
+        while live.viewers:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_live_page_that_cannot_go_on_breaks_off(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *SUBMIT)
+
+    async def unanswered(*_: object) -> None:
+        raise ConnectionError
+
+    async with Stream(browser, job) as stream:
+        assert await stream.next()
+        monkeypatch.setattr(Secrets, "find", unanswered)
+        await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, phase="annotating")
+        with pytest.raises(ClientPayloadError):  # and no page of an error within the stream
+            await stream.next()
 
 
 async def test_a_stopping_portal_ends_every_stream_and_promises_nothing(portal: Portal) -> None:

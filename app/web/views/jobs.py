@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import aclosing, suppress
 from urllib.parse import urlencode
 
+import structlog
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse, sse_response
 
 from app.domain.jobs import UNFINISHED, State, Status, Tier
 from app.services import submissions
@@ -18,7 +17,10 @@ from app.web.keys import ACCOUNT, BACKEND, LIVE, PACE, account
 from app.web.pages import fragment, page, see_other
 from app.web.paths import job_id
 from app.web.states import moves
+from app.web.streams import EventStream
 from app.web.visitors import still_signed_in
+
+log = structlog.get_logger()
 
 PAGE = 20
 SHOWN: dict[str, frozenset[State]] = {
@@ -77,29 +79,36 @@ async def events(request: web.Request) -> web.StreamResponse:
     """
     found_id = request.match_info["id"]
     await submissions.find(request.app[BACKEND], account(request).user_id, found_id)
-    async with sse_response(request) as stream, asyncio.TaskGroup() as tasks:
-        sending = tasks.create_task(_send_changes(request, stream, found_id))
-        sending.add_done_callback(lambda _: stream.stop_streaming())
-        # its pings notice a viewer who left, which a job that stands still never would
-        await stream.wait()
-        sending.cancel()
+    await (stream := EventStream()).prepare(request)
+    try:
+        with suppress(ConnectionResetError, TimeoutError):
+            await _send_changes(request, stream, found_id)
+    except Exception:
+        # an answer that has begun can't become a page that says so; broken off, it begins anew
+        log.exception("live page broke off", job_id=found_id)
+        if request.transport:
+            request.transport.abort()
     return stream
 
 
-async def _send_changes(request: web.Request, stream: EventSourceResponse, found_id: str) -> None:
-    with suppress(ConnectionResetError, TimeoutError):
-        async with aclosing(request.app[LIVE].watch(account(request).user_id, found_id)) as changes:
-            async for found in changes:
-                request[ACCOUNT] = user = await still_signed_in(request)
-                if user is None:
-                    break
-                if request.path.startswith("/api/"):
-                    await stream.send(json.dumps(job_out(found)), event="job")
-                else:
-                    await stream.send(fragment(request, "annotation_panel.html", **await view(request, found)), event="panel")
-                if not moves(found, user.plan):
-                    await stream.send("", event="end")
-                    break
+async def _send_changes(request: web.Request, stream: EventStream, found_id: str) -> None:
+    shown = None
+    async with aclosing(request.app[LIVE].watch(account(request).user_id, found_id)) as changes:
+        async for found in changes:
+            if found is shown:
+                await stream.ping()
+                continue
+            request[ACCOUNT] = user = await still_signed_in(request)
+            if user is None:
+                break
+            if request.path.startswith("/api/"):
+                await stream.send("job", json.dumps(job_out(found)))
+            else:
+                await stream.send("panel", fragment(request, "annotation_panel.html", **await view(request, found)))
+            if not moves(found, user.plan):
+                await stream.send("end", "")
+                break
+            shown = found
 
 
 async def cancel(request: web.Request) -> web.Response:
