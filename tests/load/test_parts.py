@@ -14,7 +14,7 @@ import pytest
 
 from scripts.load import mails
 from scripts.load.ledger import Ledger
-from scripts.load.report import summary
+from scripts.load.report import summary, write
 from scripts.load.safety import Refused, budget, check, is_local
 from scripts.load.shapes import MIXES, SHAPES, people
 from scripts.plots import chart
@@ -119,3 +119,22 @@ def test_percentiles_of_a_stage() -> None:
 def test_a_chart_is_well_formed_whatever_its_labels() -> None:
     for lines in ({"<a&b>": [(0.0, 1.0), (1.0, 2.0)], "c": [(0.0, 0.0)]}, {"flat": [(5.0, 0.0)]}, {}):
         ElementTree.fromstring(chart("<title & more>", "x", "y", lines))
+
+
+def test_a_report_begins_with_the_verdict_and_says_how_much_was_asked(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    for start, end in ((0, 4000), (1000, 2000)):
+        ledger.write("timed", job_id="a", user="u", bytes=1500, submitted_at=start, started_at=start, finished_at=end)
+    (tmp_path / "requests_stats.csv").write_text(
+        "Name,Request Count,Failure Count,Requests/s\n/,3,1,1\nAggregated,1234,2,41.14\n"
+    )
+    passed = write(tmp_path, {"host": "here", "spend_usd": None}, ledger, [], []).read_text()
+    assert "Passed" in passed and "spend_usd" not in passed
+    for cell in ("<td>2</td>", "<td>0.50</td>", "<td>3,000</td>", "<td>1,234</td>", "<td>41.1</td>"):
+        assert cell in passed, cell
+    assert "Failed: people met problems." in write(tmp_path, {}, ledger, [], ["a wrong result"]).read_text()
+    assert "Failed: the doctor" in write(tmp_path, {}, ledger, [{"kind": "lost"}], []).read_text()
+
+
+def test_a_report_of_nothing_is_written_all_the_same(tmp_path: Path) -> None:
+    assert "none was seen to its end" in write(tmp_path, {}, Ledger(tmp_path / "ledger.jsonl"), [], ["no stack"]).read_text()

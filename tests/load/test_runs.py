@@ -35,7 +35,7 @@ def test_journeys_are_right_from_upload_to_restored(stack: Stack, tmp_path: Path
     assert len(list(ledger.read("journey"))) >= 2
     assert {"sign in", "upload", "queue wait", "annotate", "download", "restore"} <= set(ledger.stages())
     report = (folder / "report.html").read_text()
-    assert "<svg" in report and "All is well." in report and "0 problems" in report
+    assert "<svg" in report and "All is well." in report and "0 problems" in report and "Passed" in report
     assert (folder / "jobs.csv").read_text().count("\n") == 1 + len(list(ledger.read("timed")))
     assert not (folder / "run.json").exists(), "it held tokens"
 
