@@ -66,7 +66,9 @@ class Settings(BaseSettings):
         {}, description="Caps on what is annotated, as JSON, instead of those in `app/annotation/limits.py`."
     )
     bundle_store: str = Field(
-        "", description="Where annotators pull reference bundles from as they start: `s3://bucket/prefix` or a folder."
+        "",
+        description="Where annotators pull reference bundles from as they start, and the portal looks up genes: "
+        "`s3://bucket/prefix` or a folder.",
     )
     bundles: str = Field("", description="Folder of installed reference bundles, besides the embedded one.")
     free_upload_bytes: int = Field(PLANS[Plan.FREE].max_upload_bytes, description="Largest upload on the free plan, in bytes.")

@@ -22,6 +22,7 @@ from typing import IO, Any
 import pysam
 
 from app.annotation import bcftools, recipes, reference
+from app.annotation import genes as gene_models
 from app.annotation.downloads import CHUNK, Progress, digest, fetch
 from app.annotation.errors import EngineError
 from app.annotation.reference import MANIFEST, Bundle
@@ -69,7 +70,7 @@ def build(recipe_path: Path, target: Path, cache: Path, progress: Progress = lam
         _once(work, track["id"], [genome, *files], facts, partial(_track, track, files, work, names, progress))
         tracks.append({**track, "file": _file(track), "kind": "allele" if track["format"] == "vcf" else "region"})
     described = _manifest(recipe, contigs, codes, tracks, fetched)
-    made = {"genome.fa", "genome.fa.fai", *GENES.values(), *(track["file"] for track in tracks)}
+    made = {"genome.fa", "genome.fa.fai", *GENES.values(), gene_models.TABLE, *(track["file"] for track in tracks)}
     for path in work.iterdir():
         if path.name.removesuffix(".tbi") not in made:  # marks, and what an interrupted build left
             path.unlink()
@@ -117,7 +118,7 @@ def _contigs(fai: Path, recipe: dict[str, Any]) -> list[tuple[str, int, list[str
 
 
 def _genes(source: Path, work: Path, contigs: set[str]) -> None:
-    """Split the gene models by genetic code: the mitochondrion has its own."""
+    """Split the gene models by genetic code: the mitochondrion has its own. A table tells where each gene is."""
     seen: set[int] = set()
     with _opened(source) as lines, (work / GENES[1]).open("wb") as nuclear, (work / GENES[2]).open("wb") as mitochondrial:
         for file in (nuclear, mitochondrial):
@@ -131,6 +132,7 @@ def _genes(source: Path, work: Path, contigs: set[str]) -> None:
             (mitochondrial if code == 2 else nuclear).write(line)
     for code in GENES.keys() - seen:
         (work / GENES[code]).unlink()
+    (work / gene_models.TABLE).write_bytes(gene_models.table(work / GENES[code] for code in sorted(seen)))
     if not seen:
         raise EngineError(f"{source.name} has no genes on any contig of the sequence")
 

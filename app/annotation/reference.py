@@ -87,7 +87,15 @@ class Bundle:
 def load(folder: Path) -> Bundle:
     """The bundle in a folder; EngineError if its manifest is missing or malformed."""
     try:
-        manifest = tomllib.loads((folder / MANIFEST).read_text())
+        return described((folder / MANIFEST).read_text(), folder)
+    except (OSError, UnicodeDecodeError) as error:
+        raise EngineError(f"The reference bundle in {folder} cannot be read: {error!r}") from error
+
+
+def described(text: str, folder: Path) -> Bundle:
+    """The bundle that this manifest describes; EngineError if it is malformed. Its files need not be in the folder yet."""
+    try:
+        manifest = tomllib.loads(text)
         return Bundle(
             folder=folder,
             contigs=tuple(Contig(c["name"], c["length"], tuple(c.get("aliases", ()))) for c in manifest.pop("contigs")),
@@ -97,7 +105,7 @@ def load(folder: Path) -> Bundle:
             sources=tuple(manifest.pop("sources", ())),
             **manifest,
         )
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise EngineError(f"The reference bundle in {folder} cannot be read: {error!r}") from error
 
 

@@ -16,6 +16,7 @@ from app.aws.objects import Bucket, OutOfRange
 from app.domain.jobs import Job
 from app.services.kept import Kept
 from app.services.narrowing import narrowed
+from app.services.references import References
 from app.services.submissions import Refused
 from app.services.tabix import END, BadBlock, Index, Span, blocks, read
 from app.services.variants import Filter, Legend, Region, Variant, extent, parse
@@ -61,6 +62,7 @@ class Explorer:
     """Results of one bucket."""
 
     results: Bucket
+    references: References
     budget: int = BUDGET
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "explorer"))
     _kept: dict[str, Kept[Any]] = field(default_factory=lambda: {what: Kept(most) for what, most in KEPT.items()})
@@ -114,9 +116,14 @@ class Explorer:
         found: T = await self._kept[what].once(key, lambda: make(key))
         return found
 
+    async def _narrowed(self, job: Job, wanted: Filter, index: Index) -> Filter:
+        asks = wanted.gene or wanted.region
+        reference = await self.references.of(await self.summary(job)) if asks and job.summary else None
+        return await self._aside(narrowed, wanted, reference, index)
+
     async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int) -> Page:
-        """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Refused."""
-        wanted = narrowed(wanted, job.bundle, index := await self.index(job))
+        """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Unknown."""
+        wanted = await self._narrowed(job, wanted, index := await self.index(job))
         spans = _spans(index, wanted.region)
         here, keep = _from(spans, cursor), wanted.test()
         found: Lines = []
@@ -147,8 +154,8 @@ class Explorer:
         raise BadCursor
 
     async def open(self, job: Job, wanted: Filter) -> tuple[bytes, AsyncIterator[list[bytes]]]:
-        """The header, and every line that is wanted, in batches. Raises Gone, Refused, before there is a first batch."""
-        wanted = narrowed(wanted, job.bundle, index := await self.index(job))
+        """The header, and every line that is wanted, in batches. Raises Gone, Unknown, before there is a first batch."""
+        wanted = await self._narrowed(job, wanted, index := await self.index(job))
         keep = wanted.test()
 
         async def batches() -> AsyncIterator[list[bytes]]:

@@ -3,53 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
-from app.annotation.errors import EngineError
-from app.annotation.reference import Bundle, find
+from app.annotation.reference import Bundle
+from app.services.references import Gene, Reference
 from app.services.submissions import Refused
 from app.services.tabix import Index
 from app.services.variants import WHOLE, Filter, Region
 
 
-def narrowed(wanted: Filter, bundle_id: str, index: Index) -> Filter:
-    """The question with the names that this result uses, and with the gene's region where the bundle knows it. Raises Refused."""
-    bundle = _bundle(bundle_id)
+class Unknown(Refused):
+    """There is no such contig or gene; the text names some that are there."""
+
+
+def narrowed(wanted: Filter, reference: Reference | None, index: Index) -> Filter:
+    """The question with the names that this result uses, and with the gene's region where its place is known. Raises Unknown."""
+    bundle = reference.bundle if reference else None
     region = wanted.region
     if region and not (name := _name(region.contig, bundle, index)):
-        raise Refused(f"There is no contig {region.contig[:50]} in this result. It has {', '.join(list(index.contigs)[:30])}.")
+        raise Unknown(f"There is no contig {region.contig[:50]} in this result. It has {', '.join(list(index.contigs)[:30])}.")
     if region:
         region = replace(region, contig=name)
-    if wanted.gene and bundle and (place := gene_places(bundle_id).get(wanted.gene.upper())):
-        gene, named, begin, end = place
-        wanted = replace(wanted, gene=gene)
-        if (name := _name(named, bundle, index)) and (region is None or region.contig == name):
-            begin, end = max(begin, region.begin if region else 1), min(end, region.end if region else WHOLE)
+    if wanted.gene and reference and reference.genes:
+        gene = _gene(wanted.gene, reference)
+        wanted = replace(wanted, gene=gene.name)
+        # a contig that the result does not have has no part of it
+        name = _name(gene.contig, bundle, index) or gene.contig
+        if name and (region is None or region.contig == name):
+            begin, end = max(gene.begin, region.begin if region else 1), min(gene.end, region.end if region else WHOLE)
             # an empty region has nothing in it; its test finds nothing either
             region = Region(name, begin, max(begin, end))
     return replace(wanted, region=region)
 
 
-@cache
-def gene_places(bundle_id: str) -> dict[str, tuple[str, str, int, int]]:
-    """By upper-case name: each gene of an embedded bundle, its contig, first and last position."""
-    bundle, places = _bundle(bundle_id), dict[str, tuple[str, str, int, int]]()
-    for genes in bundle.genes if bundle else ():
-        for line in bundle.path(genes.file).read_text().splitlines() if bundle else ():
-            fields = line.split("\t")
-            if len(fields) == 9 and "ID=gene:" in fields[8]:
-                attributes = dict(item.partition("=")[::2] for item in fields[8].split(";"))
-                name = attributes.get("Name", attributes["ID"].removeprefix("gene:"))
-                places[name.upper()] = name, fields[0], int(fields[3]), int(fields[4])
-    return places
-
-
-@cache
-def _bundle(bundle_id: str) -> Bundle | None:
-    try:
-        return find(bundle_id)
-    except EngineError:
-        return None
+def _gene(name: str, reference: Reference) -> Gene:
+    assert reference.genes
+    if found := reference.genes.find(name):
+        return found
+    near = reference.genes.near(name)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Please use its symbol, or its Ensembl id."
+    raise Unknown(f"The reference {reference.bundle.assembly} knows no gene {name[:50]}. {hint}")
 
 
 def _name(contig: str, bundle: Bundle | None, index: Index) -> str:

@@ -19,6 +19,7 @@ from app.services.billing import billing
 from app.services.exploring import Explorer
 from app.services.identity import Globus, Secrets
 from app.services.kept import Kept
+from app.services.references import References
 from app.services.turns import Turns
 from app.settings import Settings
 from app.systemd import feed_watchdog, notify, ready
@@ -93,7 +94,8 @@ async def _connections(app: web.Application) -> AsyncIterator[None]:
     settings = app[keys.SETTINGS]
     async with backend(settings) as opened, billing(opened) as paid, polling(opened.jobs) as live:
         app[keys.BACKEND] = opened
-        app[keys.EXPLORER] = Explorer(opened.results)
+        references = References(settings.bundles, settings.bundle_store, opened.results.s3)
+        app[keys.EXPLORER] = Explorer(opened.results, references)
         app[keys.BILLING] = paid
         app[keys.LIVE] = live
         app[keys.QUEUE_VIEW] = QueueView(opened.queues)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pysam
 import pytest
 
-from app.annotation.engine import annotate
+from app.annotation.engine import Result, annotate
 from app.annotation.reference import EMBEDDED, find
 from app.domain.jobs import Job, Trigger
 from app.domain.keys import Output, output_key
@@ -54,11 +54,16 @@ async def explored(portal: Portal, folder: Path, text: str, email: str = ME, **v
     source, values = folder / "in.vcf", {"file_name": "päti/ent.vcf", **values}
     source.write_text(text)
     result = annotate(source, folder / "out", name="in.vcf", bundle=find("rcrs"))
-    job = await portal.job(email, *CLAIM, bundle="rcrs", **values)
+    return await stored(portal, folder / "out", result, "rcrs", email, **values)
+
+
+async def stored(portal: Portal, folder: Path, result: Result, bundle: str, email: str = ME, **values: Any) -> Job:
+    """A completed job whose outputs are these of the engine, put where they belong."""
+    job = await portal.job(email, *CLAIM, bundle=bundle, **values)
     stored = {name: output_key(job.user_id, job.job_id, job.rev, name) for name in Output}
     results = portal.backend.results
     for name, key in stored.items():
-        body = json.dumps(result.summary).encode() if name is Output.SUMMARY else (folder / "out" / name).read_bytes()
+        body = json.dumps(result.summary).encode() if name is Output.SUMMARY else (folder / name).read_bytes()
         await results.s3.put_object(Bucket=results.name, Key=key, Body=body)
     done = await portal.backend.jobs.advance(
         job.user_id,
@@ -107,11 +112,12 @@ async def test_pages_give_exactly_what_tabix_finds(portal: Portal, tmp_path: Pat
     # so small that pages, pieces and spans end within blocks, lines and regions
     monkeypatch.setattr(exploring, "FIRST_PIECE", 3000)
     monkeypatch.setattr(exploring, "PIECE", 7000)
-    explorer = Explorer(portal.backend.results, budget=5000)
-    index = await explorer.index(job)
+    references = portal.app[keys.EXPLORER].references
+    explorer = Explorer(portal.backend.results, references, budget=5000)
+    index, reference = await explorer.index(job), await references.of(await explorer.summary(job))
     with pysam.TabixFile(str(tmp_path / "out" / Output.RESULT)) as file:
         for wanted in WANTED:
-            asked = narrowed(wanted, "rcrs", index)
+            asked = narrowed(wanted, reference, index)
             region, test = asked.region, asked.test()
             lines = list(file.fetch(region.contig, region.begin - 1, region.end) if region else file.fetch())
             rows = [line.split("\t") for line in lines if test(line.encode())]
@@ -304,7 +310,7 @@ async def test_a_result_on_a_reference_that_the_portal_does_not_have(portal: Por
     browser = await portal.signed_in(ME)
     job, _ = await far(portal, tmp_path, 3000)
     index = await portal.app[keys.EXPLORER].index(job)
-    assert narrowed(Filter(region=Region("1", 5, 9)), job.bundle, index).region == Region("chr1", 5, 9)
+    assert narrowed(Filter(region=Region("1", 5, 9)), None, index).region == Region("chr1", 5, 9)
     page = await browser.get(f"/annotations/{job.job_id}/variants?region=chr2:40,000,000-60,000,000")
     assert page.status == 200 and "GENE2" in page.text and "chr1:" not in page.text
     for path in (f"/annotations/{job.job_id}", f"/annotations/{job.job_id}/variants?gene=gene1&impact=HIGH"):

@@ -14,6 +14,8 @@ from app.annotation import render
 from app.annotation.consequences import IMPACTS
 from app.aws.objects import content_disposition
 from app.domain.jobs import Job
+from app.services.exploring import Page
+from app.services.narrowing import Unknown
 from app.services.submissions import Refused, find
 from app.services.variants import Legend, Variant
 from app.web.api.models import VariantFilter, VariantQuery
@@ -29,20 +31,28 @@ FORMS = {"vcf": "text/plain", "tsv": "text/tab-separated-values"}
 SAMPLES = 50
 """Whose genotypes a page shows; the file has all."""
 
+NOTHING = Page([], None, 0, 1.0)
+
 MITOCHONDRIAL = {"M", "MT", "chrM", "chrMT", "NC_012920.1"}
 
 
 async def listing(request: web.Request) -> web.Response:
     given = {name: value for name, value in request.query.items() if name in VariantQuery.model_fields}
     asked = VariantQuery.model_validate(given)
+    found, problem = NOTHING, ""
     async with explored(request) as job:
-        found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
+        try:
+            found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
+        except Unknown as error:
+            problem = str(error)
     return page(
         request,
         "variants.html",
+        status=404 if problem else 200,
         job=job,
         asked=asked,
         found=found,
+        problem=problem,
         here=urlencode(asked.asked()),
         counts=await counts(request, job),
         impacts=IMPACTS,

@@ -13,6 +13,7 @@ from app.annotation import bgzf, commands, downloads, reference, stores
 from app.annotation.build import build
 from app.annotation.engine import annotate
 from app.annotation.errors import EngineError
+from app.annotation.genes import TABLE
 from app.annotation.source import BGZF_END
 from tests.unit.annotation.genome import CHROMOSOME, GENE
 from tests.unit.annotation.site import Site
@@ -165,6 +166,8 @@ def test_the_recipes_build_what_they_promise(assembly: str, rcrs: reference.Bund
     assert {tag: info.get(tag) for tag in expected} == expected
     assert mitochondrial["GAS_DISEASE"] == "Leber"
     assert "GAS_TFBS" not in mitochondrial  # the chrM of hg19 is another sequence
+    genes = bundle.path(TABLE).read_text().splitlines()
+    assert genes[0] == "GENE1\t1\t501\t650\tENSG1" and "MT-ND4\tMT\t10760\t12137\tENSG00000198886" in genes
     aliases = {alias for contig in bundle.contigs for alias in contig.aliases}
     assert {"chr1", "chrM", "chr1_KI270706v1_random" if assembly == "GRCh38" else "chr1_gl000191_random"} <= aliases
     sources = {source["url"].rsplit("/", 1)[1]: source for source in bundle.sources}

@@ -1,0 +1,132 @@
+"""Genes of a bundle that is not on the portal: found by its table in the store of bundles, and told from typing errors."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from app.annotation.build import build
+from app.annotation.engine import annotate
+from app.annotation.genes import TABLE
+from app.annotation.reference import Bundle, find
+from app.annotation.stores import FolderStore, push
+from app.aws.bundles import S3Store
+from app.domain.jobs import Job
+from app.services.references import Gene, Genes, References
+from app.services.variants import Filter, Region
+from app.settings import Settings
+from app.web import keys
+from tests.unit.annotation import genome
+from tests.unit.annotation.genome import CHROMOSOME
+from tests.unit.annotation.site import Site
+from tests.unit.annotation.test_bundles import files, recipe
+from tests.web.test_explorer import HEADER, stored
+from tests.web.test_jobs import ME
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Portal
+
+OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
+CHR1 = "".join(f"chr1\t{at}\t.\t{CHROMOSOME[at - 1]}\t{OTHER[CHROMOSOME[at - 1]]}\t.\t.\t.\n" for at in range(10, 1990, 10))
+MT = "chrM\t3243\t.\tA\tG\t.\t.\t.\nchrM\t11778\t.\tG\tA\t.\t.\t.\n"
+GENE1 = list(range(510, 651, 10))
+
+
+@pytest.fixture
+def store(settings: Settings) -> S3Store:
+    return S3Store(boto3.client("s3"), settings.bucket_names["results"], "bundles")
+
+
+@pytest.fixture
+def changes(store: S3Store) -> dict[str, Any]:
+    return {"bundle_store": f"s3://{store.bucket}/{store.prefix}"}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("bundle")
+    with Site(files(find("rcrs"), "GRCh38")) as site:
+        return build(recipe("GRCh38", site, folder), folder / "grch38", folder / "cache")
+
+
+async def made(portal: Portal, folder: Path, bundle: Bundle) -> Job:
+    (folder / "in.vcf").write_text(HEADER + CHR1 + MT)
+    result = await asyncio.to_thread(annotate, folder / "in.vcf", folder / "out", name="in.vcf", bundle=bundle)
+    return await stored(portal, folder / "out", result, bundle.id)
+
+
+async def test_a_gene_is_found_by_the_index_of_its_region(portal: Portal, tmp_path: Path, store: S3Store, bundle: Bundle) -> None:
+    push(bundle, store)
+    await portal.signed_in(ME)
+    job, explorer = await made(portal, tmp_path, bundle), portal.app[keys.EXPLORER]
+    for name in ("GENE1", "gene1", "ENSG1", "ensg1"):
+        page = await explorer.page(job, Filter(gene=name), cursor=None, limit=100)
+        assert [one.position for one in page.variants] == GENE1, name
+        assert page.looked == len(GENE1), "and nothing else was looked at"
+    page = await explorer.page(job, Filter(gene="mt-nd4"), cursor=None, limit=100)
+    assert [one.position for one in page.variants] == [11778]
+    page = await explorer.page(job, Filter(gene="GENE1", region=Region("1", 601, 1000)), cursor=None, limit=100)
+    assert [one.position for one in page.variants] == [at for at in GENE1 if at > 600]
+
+
+async def test_a_gene_that_is_none_is_said_to_be_none(portal: Portal, tmp_path: Path, store: S3Store, bundle: Bundle) -> None:
+    push(bundle, store)
+    browser = await portal.signed_in(ME)
+    job = await made(portal, tmp_path, bundle)
+    address = f"/annotations/{job.job_id}/variants"
+    page = await browser.get(f"{address}?gene=gene&impact=HIGH")
+    assert page.status == 404 and "GRCh38 knows no gene gene. Did you mean GENE1?" in page.text
+    assert 'value="gene"' in page.text and "selected>HIGH" in page.text, "what was typed is there to be corrected"
+    page = await browser.get(f"{address}?gene=ND4")
+    assert "Did you mean MT-ND4L or MT-ND4?" in page.text
+    status, problem = await browser.api("GET", f"/jobs/{job.job_id}/variants?gene=<b>")
+    assert status == 409 and problem["detail"].endswith("knows no gene <b>. Please use its symbol, or its Ensembl id.")
+    assert (await browser.get(f"{address}.tsv?gene=nosuch")).status == 409
+
+
+async def test_without_the_table_a_gene_is_looked_for_everywhere(
+    portal: Portal, tmp_path: Path, store: S3Store, bundle: Bundle
+) -> None:
+    await portal.signed_in(ME)
+    job, explorer = await made(portal, tmp_path, bundle), portal.app[keys.EXPLORER]
+    summary, references = await explorer.summary(job), explorer.references
+    for damage in (lambda: None, lambda: store.s3.put_object(Bucket=store.bucket, Key=key(store, bundle), Body=b"other")):
+        damage()
+        explorer.references = References("", references.store, references.s3)
+        page = await explorer.page(job, Filter(gene="GENE1"), cursor=None, limit=100)
+        assert [one.position for one in page.variants] == GENE1 and page.looked > 100
+        push(bundle, store)
+    found = await References("", references.store, references.s3).of(summary)
+    assert found and found.genes and found.genes.find("GENE1") == Gene("GENE1", "1", 501, 650)
+
+
+async def test_bundles_of_a_folder_and_of_this_host_are_known_too(bundle: Bundle, tmp_path: Path) -> None:
+    push(bundle, FolderStore(tmp_path / "store"))
+    summary = {"bundle": {"id": bundle.id, "version": bundle.version}}
+    for references in (References("", str(tmp_path / "store"), None), References(str(bundle.folder.parent), "", None)):
+        found = await references.of(summary)
+        assert found and found.genes and found.genes.find("gene1") and found.bundle.names["chr1"].name == "1"
+    assert await References("", str(tmp_path / "store"), None).of({"bundle": {"id": bundle.id, "version": "0"}}) is None
+    old = genome.bundle(tmp_path / "old")  # made before bundles had the table
+    push(old, FolderStore(tmp_path / "store"))
+    found = await References("", str(tmp_path / "store"), None).of({"bundle": {"id": old.id, "version": old.version}})
+    assert found and found.genes is None
+
+
+def test_genes_that_share_a_name() -> None:
+    genes = Genes(
+        b"A1\t1\t100\t200\tENSG01\nA1\t1\t150\t400\tENSG02\nU6\t1\t5\t9\tENSG03\nU6\t2\t5\t9\tENSG04\nA11\t2\t7\t8\tENSG05\n"
+    )
+    assert genes.find("a1") == Gene("A1", "1", 100, 400)
+    assert genes.find("ENSG02") == Gene("A1", "1", 150, 400)
+    assert genes.find("U6") == Gene("U6", "", 5, 9), "on two contigs it has no one region"
+    assert genes.find("A") is None and genes.find("1") is None and genes.find("100") is None
+    assert genes.near("a") == ["A1", "A11"]
+
+
+def key(store: S3Store, bundle: Bundle) -> str:
+    return f"{store.prefix}/{bundle.id}/{bundle.version}/{TABLE}"
