@@ -18,6 +18,7 @@ module "gas" {
   archive_backend    = var.archive_backend
   network            = var.network
   fleets             = var.fleets
+  references         = var.references
   settings           = var.settings
   protect            = var.protect
   log_days           = var.log_days

@@ -79,6 +79,12 @@ variable "fleets" {
   type        = any
 }
 
+variable "references" {
+  description = "Assemblies that jobs may name, each with its reference bundle: `id` (part of the release) or `id/version` (in `bundles/` of the release bucket)."
+  type        = map(string)
+  default     = { rCRS = "rcrs" }
+}
+
 variable "settings" {
   description = "Further `GAS_*` settings of the daemons."
   type        = map(string)

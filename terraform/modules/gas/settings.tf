@@ -10,6 +10,7 @@ locals {
       GAS_TABLE_NAMES      = jsonencode(module.tables.table_names)
       GAS_BUCKET_NAMES     = jsonencode(module.storage.bucket_names)
       GAS_OVERDUE_SHARDS   = tostring(local.topology.overdue_shards)
+      GAS_REFERENCES       = jsonencode(var.references)
       GAS_GLOBUS_CLIENT_ID = var.globus_client_id
       GAS_STRIPE_PRICE_ID  = var.stripe_price_id
       GAS_LEASE_SECONDS    = tostring(var.timing.lease)

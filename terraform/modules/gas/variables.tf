@@ -182,6 +182,17 @@ variable "timing" {
   }
 }
 
+variable "references" {
+  description = "Assemblies that jobs may name, each with its reference bundle: `id` (part of the release) or `id/version` (in `bundles/` of the release bucket): `GAS_REFERENCES`."
+  type        = map(string)
+  default     = { rCRS = "rcrs" }
+
+  validation {
+    condition     = length(var.references) > 0 && alltrue([for bundle in values(var.references) : can(regex("^[a-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$", bundle))])
+    error_message = "There is at least one reference, and each is a bundle's id such as rcrs, or id and version such as grch38/2."
+  }
+}
+
 variable "settings" {
   description = "Further `GAS_*` settings of the daemons, such as `GAS_CONCURRENCY`."
   type        = map(string)

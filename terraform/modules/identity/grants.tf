@@ -126,7 +126,7 @@ locals {
     # it reads all records, sends again what moves those that are overdue, and sweeps
     doctor = merge(local.archive.delete, local.archive.inventory, {
       Jobs = {
-        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
+        actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
         resources = local.jobs
       }
       Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }

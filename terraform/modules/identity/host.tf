@@ -36,7 +36,7 @@ locals {
       { for key in ["FetchBundles"] : key => {
         actions   = ["s3:GetObject"]
         resources = ["arn:${local.partition}:s3:::${var.release_bucket}/bundles/*"]
-      } if contains(daemons, "annotate") },
+      } if length(setintersection(daemons, ["annotate", "web"])) > 0 },
     )
   }
 }

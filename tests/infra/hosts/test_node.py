@@ -16,7 +16,7 @@ from app.annotation import reference
 from app.local import demo
 from app.local.browser import Browser
 from tests.infra.hosts.host import Host, patience
-from tests.infra.hosts.world import AWS_ON_HOSTS, PORT, World
+from tests.infra.hosts.world import AWS_ON_HOSTS, BUCKET, PORT, World
 
 DAEMONS = ["web", "annotate", "archive", "restore", "thaw", "notify", "doctor"]
 # quicker than in production, or the test would wait
@@ -74,6 +74,9 @@ def test_the_bundles_of_the_release_are_pulled_and_whole(world: World, node: Hos
     manifest = node.run("cat", f"{folder}/rcrs/manifest.toml")
     assert manifest == (reference.EMBEDDED / "rcrs" / "manifest.toml").read_text()
     node.run(gas, "reference", "verify", "rcrs", "--bundles", folder)
+    for daemon in ("web", "annotate"):
+        environment = node.run("cat", f"/proc/{node.show(f'gas-{daemon}', 'MainPID')}/environ").split("\0")
+        assert f"GAS_BUNDLE_STORE=s3://{BUCKET}/bundles" in environment, daemon
 
 
 def test_a_second_run_changes_nothing(world: World, node: Host) -> None:

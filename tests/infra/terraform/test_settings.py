@@ -31,6 +31,7 @@ def test_daemons_start_with_the_outputs(deployment, monkeypatch: pytest.MonkeyPa
     assert set(settings.table_names) == set(topology["tables"])
     assert set(settings.bucket_names) == set(topology["buckets"])
     assert bool(settings.vault) == (deployment.backend == "glacier")
+    assert settings.references == Settings.model_fields["references"].default
 
 
 def test_every_daemon_runs_somewhere(deployment) -> None:

@@ -206,6 +206,16 @@ run "lease_below_three_heartbeats" {
   expect_failures = [var.timing]
 }
 
+run "bundle_by_address" {
+  command = plan
+
+  variables {
+    references = { GRCh38 = "s3://elsewhere/grch38" }
+  }
+
+  expect_failures = [var.references]
+}
+
 run "setting_that_is_none" {
   command = plan
 
