@@ -230,6 +230,9 @@ async def test_the_api_answers_the_same(portal: Portal, tmp_path: Path) -> None:
     assert answer["variants"][0]["transcripts"][0]["gene"] == "MT-ND4"
     status, problem = await browser.api("GET", f"/jobs/{job.job_id}/variants?impact=BIG")
     assert status == 422 and "impact" in problem["detail"]
+    assert (await browser.api("GET", f"/jobs/{job.job_id}/variants?frequency="))[0] == 422
+    page = await browser.get(f"/annotations/{job.job_id}/variants?gene=MT-TL1&frequency=&region=&limit=")
+    assert page.status == 200 and "3243" in page.text, "a form sends its empty fields too"
 
 
 async def test_a_result_that_is_not_there_says_where_it_is(portal: Portal, tmp_path: Path) -> None:

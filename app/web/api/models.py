@@ -144,11 +144,6 @@ class VariantFilter(BaseModel):
     def _trimmed(cls, value: Any) -> Any:
         return value.strip(" ") if isinstance(value, str) else value
 
-    @field_validator("frequency", mode="before")
-    @classmethod
-    def _absent(cls, value: Any) -> Any:
-        return None if value == "" else value
-
     @field_validator("region")
     @classmethod
     def _regular(cls, value: str) -> str:

@@ -37,7 +37,8 @@ MITOCHONDRIAL = {"M", "MT", "chrM", "chrMT", "NC_012920.1"}
 
 
 async def listing(request: web.Request) -> web.Response:
-    given = {name: value for name, value in request.query.items() if name in VariantQuery.model_fields}
+    # a form sends its empty fields too
+    given = {name: value for name, value in request.query.items() if value and name in VariantQuery.model_fields}
     asked = VariantQuery.model_validate(given)
     found, problem = NOTHING, ""
     async with explored(request) as job:
