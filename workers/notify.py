@@ -33,17 +33,20 @@ async def _about_job(backend: Backend, account: Account, message: JobFinished | 
     job = await backend.jobs.mark(message.user_id, message.job_id, message.mark)
     if job is None:
         return
-    assert backend.mail
-    written = letter(outcome, job, account, backend.settings)
-    await backend.mail.send(account.email, **written, user_id=account.user_id)
+    # a failure whose job was run again meanwhile is no news any more, and the record has its words no longer
+    if outcome != "failed" or message.mark == job.mark(outcome):
+        assert backend.mail
+        written = letter(outcome, job, account, backend.settings)
+        await backend.mail.send(account.email, **written, user_id=account.user_id)
     await backend.jobs.mark_sent(message.user_id, message.job_id, message.mark)
 
 
 async def _about_plan(backend: Backend, account: Account, message: PlanEnding) -> None:
-    mark = f"MARK#mail:{message.reason}:{message.subscription}:{message.ends_at}"
-    if await backend.accounts.put_new(account.user_id, mark, expires_at=backend.now() // 1000 + REMEMBERED):
+    expires_at = backend.now() // 1000 + REMEMBERED
+    if await backend.accounts.mark(account.user_id, message.mark, expires_at=expires_at):
         assert backend.mail
         await backend.mail.send(account.email, **ending(message, account, backend.settings), user_id=account.user_id)
+        await backend.accounts.mark_sent(account.user_id, message.mark)
 
 
 SPEC = Spec("notify", "notifications", (JobFinished, ResultRestored, PlanEnding, MailReturned), concurrency=10, handle=handle)

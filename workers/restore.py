@@ -42,13 +42,17 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     if account is None or account.version != message.plan_version or account.deadline is None:
         return
     allowed = account.limits.expedited_retrievals
-    walk = Walk(backend, account, allowed if message.expedited_left is None else message.expedited_left)
     page = await backend.jobs.page(account.user_id, before=message.before, limit=backend.settings.page_jobs)
+    # on a page that is walked again, some of what is left has been spent
+    spent = sum(job.tier is Tier.RESTORING and job.speed is Speed.EXPEDITED for job in page)
+    walk = Walk(backend, account, (allowed if message.expedited_left is None else message.expedited_left) - spent)
     await _follow_plan(walk, page)
     await _send(walk)
     if walk.raced:
         raise RetryLater(2, f"{len(walk.raced)} jobs changed meanwhile")
     if len(page) == backend.settings.page_jobs:
+        # nobody else has to begin a walk while this one goes on
+        await backend.accounts.postpone(account)
         onwards = {"before": page[-1].job_id, "expedited_left": walk.expedited_left}
         await backend.queues.send("restore_requests", [message.model_copy(update=onwards)])
     else:

@@ -21,6 +21,7 @@ from app.aws.together import Together
 from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
+MAIL = "MARK#mail:"
 PATIENCE = 300
 """Seconds after which a change of plan that is not settled is overdue."""
 
@@ -116,6 +117,30 @@ class Accounts:
         write = update({**values, "expires_at": expires_at}, "attribute_not_exists(#expires_at) OR #expires_at <= :now")
         write["ExpressionAttributeValues"] |= to_wire({":now": self.now() // 1000})
         return await self._write(user_id, item, write) is not None
+
+    async def mark(self, user_id: str, event: str, *, expires_at: int) -> bool:
+        """Marks that the mail for `event` is about to be sent; False if it was marked before."""
+        return await self.put_new(user_id, MAIL + event, expires_at=expires_at)
+
+    async def mark_sent(self, user_id: str, event: str) -> None:
+        """Notes that the mail for `event` was handed over. A mark without this is a warning of the doctor."""
+        await self._write(user_id, MAIL + event, update({"sent": True}, "attribute_exists(#user_id)"))
+
+    async def unsent(self) -> AsyncIterator[tuple[str, str]]:
+        """(user id, event) of every mail that was marked, and not sent. Reads the whole table: for the doctor's daily look."""
+        found = pages(
+            self.dynamodb,
+            "scan",
+            TableName=self.table,
+            ConsistentRead=True,
+            FilterExpression="begins_with(#item, :mail) AND attribute_not_exists(#sent)",
+            ExpressionAttributeNames={"#item": "item", "#sent": "sent"},
+            ExpressionAttributeValues=to_wire({":mail": MAIL}),
+        )
+        async for items in found:
+            for values in map(from_wire, items):
+                if self._good(values):
+                    yield values["user_id"], values["item"].removeprefix(MAIL)
 
     async def count(self, user_id: str, item: str, most: int, *, expires_at: int) -> bool:
         """Counts one more under `item`, such as DAY#…; False if there are `most` already."""

@@ -37,9 +37,9 @@ class Jobs:
     patience: Mapping[State, int]
     now: Callable[[], int]
 
-    async def create(self, job: Job) -> Job:
-        """Records a new UPLOADING job. Its id must be new."""
-        job = replace(job, deadline=self._deadline(job.status))
+    async def create(self, job: Job, *, patience: int | None = None) -> Job:
+        """Records a new UPLOADING job. Its id must be new. `patience` (seconds) replaces that of the state."""
+        job = replace(job, deadline=self._deadline(job.status, patience))
         item = to_wire({**asdict(job), "overdue_shard": self._shard(job.job_id)})
         await self.dynamodb.put_item(TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(job_id)")
         return job

@@ -104,7 +104,7 @@ WAITING: frozenset[State] = RESTING | {
 """States that are entered with something left to do: each transition into one of them sets a deadline."""
 
 PATIENCE: dict[State, int] = {
-    Status.UPLOADING: 3600,  # the upload form is good for ten minutes
+    Status.UPLOADING: 3600,  # at least: the upload form is good for ten minutes, and a large file takes its time
     Status.PENDING: 3600,
     Status.RUNNING: 60,  # a lease, renewed at a third
     Status.DELETING: 300,

@@ -83,12 +83,19 @@ class ResultRestored(JobMessage):
 
 
 class PlanEnding(Message):
-    """Premium will end: it was cancelled, or a payment failed. `ends_at` is seconds since 1970, where it is known."""
+    """Premium will end: it was cancelled, or the payment of the period until `period_ends` failed. `ends_at` is there where
+    it is known; both are seconds since 1970."""
 
     type: Literal["plan_ending"] = "plan_ending"
     reason: Literal["cancelled", "unpaid"]
     subscription: str
     ends_at: int | None = None
+    period_ends: int | None = None
+
+    @property
+    def mark(self) -> str:
+        """Names the event, so that it has one mail at most: each payment that fails is another."""
+        return f"{self.reason}:{self.subscription}:{self.ends_at or self.period_ends}"
 
 
 class MailReturned(Message):

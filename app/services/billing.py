@@ -31,10 +31,11 @@ class Forged(Exception):
 
 @dataclass(frozen=True)
 class Subscription:
-    """What Stripe says of a customer's subscription: `ends_at` (seconds since 1970) is there once it is cancelled."""
+    """What Stripe says of a customer's subscription: `ends_at` is there once it is cancelled; times are seconds since 1970."""
 
     id: str
     ends_at: int | None
+    period_ends: int | None
     past_due: bool = False
 
     def ending(self, user_id: str, now: int) -> PlanEnding | None:
@@ -42,7 +43,14 @@ class Subscription:
         if self.ends_at is None and not self.past_due:
             return None
         reason = "cancelled" if self.ends_at else "unpaid"
-        return PlanEnding(user_id=user_id, occurred_at=now, reason=reason, subscription=self.id, ends_at=self.ends_at)
+        return PlanEnding(
+            user_id=user_id,
+            occurred_at=now,
+            reason=reason,
+            subscription=self.id,
+            ends_at=self.ends_at,
+            period_ends=self.period_ends,
+        )
 
 
 @dataclass(frozen=True)
@@ -170,4 +178,4 @@ def _subscription(one: stripe.Subscription) -> Subscription:
     # newer versions of Stripe's API keep the period on the item
     period_end = items[0].get("current_period_end") or values.get("current_period_end")
     ends_at = values.get("cancel_at") or (period_end if values.get("cancel_at_period_end") else None)
-    return Subscription(values["id"], ends_at, values["status"] == "past_due")
+    return Subscription(values["id"], ends_at, period_end, values["status"] == "past_due")

@@ -19,7 +19,7 @@ from app import systemd
 from app.aws.queues import NotSent
 from app.domain.accounts import Plan
 from app.domain.jobs import RESTING, RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
-from app.domain.keys import input_key, owner
+from app.domain.keys import Owner, input_key, owner
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.memory import settle
 from app.metrics import Metric, Metrics
@@ -31,6 +31,8 @@ from app.settings import Settings
 log = structlog.get_logger()
 GRACE = 3
 """Seconds after which what looked wrong in a scan is looked at again before it is told."""
+
+UNSENT = "mail marked, and not sent"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ async def examine(backend: Backend, *, repair: bool, full: bool = False) -> Asyn
             yield Finding("overdue account", user_id, "", f"{account.plan}, version {account.version}", done)
     if full:
         async for finding in _scan(backend):
+            yield finding
+        async for finding in _unsent(backend):
             yield finding
         async for finding in _orphans(backend, repair):
             yield finding
@@ -130,7 +134,7 @@ async def _submit_or_delete(backend: Backend, job: Job) -> str:
     if account and await backend.inputs.head(input_key(job.user_id, job.job_id)):
         await submissions.submit(backend, account, job.job_id)
         return "submitted what was uploaded"
-    await submissions.delete(backend, job.user_id, job.job_id)
+    await submissions.delete(backend, job.user_id, job.job_id, at=job.rev)  # unless it was submitted just now
     return "deleted what was never uploaded"
 
 
@@ -147,9 +151,12 @@ async def _take_over(backend: Backend, job: Job) -> str:
 
 
 async def _finish(backend: Backend, job: Job) -> str:
-    mark = job.mark("completed")
-    finished = JobFinished(**_about(backend, job), outcome="completed", mark=mark)
-    await backend.topics.publish("job_results", finished, outcome="completed")
+    if job.superseded:
+        # back from the archive, and its thawer may have told nobody: another one does the last steps again
+        await backend.queues.send("restore_pendings", [RetrievalLook(**_about(backend, job), archive=job.superseded)])
+    else:
+        finished = JobFinished(**_about(backend, job), outcome="completed", mark=job.mark("completed"))
+        await backend.topics.publish("job_results", finished, outcome="completed")
     await backend.jobs.note(job, state=Tier.AVAILABLE)
     return "told of the result again"
 
@@ -213,9 +220,19 @@ async def _problems(backend: Backend, job: Job) -> list[str]:
         "free, and its result is kept": plan is Plan.FREE and state is Tier.AVAILABLE and not job.deadline,
         "premium, and its result is archived": plan is Plan.PREMIUM and job.tier is Tier.ARCHIVED and not job.deadline,
         "no account": account is None,
-        "mail marked, and not sent": job.mailed != job.sent,
+        UNSENT: job.mailed != job.sent,
     }
     return [problem for problem, found in problems.items() if found]
+
+
+async def _unsent(backend: Backend) -> AsyncIterator[Finding]:
+    """Mails about accounts; those about jobs are found with their jobs."""
+    suspects = {mail async for mail in backend.accounts.unsent()}
+    if suspects:
+        await asyncio.sleep(GRACE)
+        async for user_id, event in backend.accounts.unsent():
+            if (user_id, event) in suspects:
+                yield Finding(UNSENT, user_id, "", event)
 
 
 async def _sweep_inventory(backend: Backend) -> None:
@@ -228,12 +245,23 @@ async def _sweep_inventory(backend: Backend) -> None:
 
 
 async def _orphans(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
-    """Results and archives that no record needs."""
-    for prefix in ("results/", "archive/"):
-        async for key in backend.results.list(prefix):
-            who = owner(key)
-            job = await backend.jobs.get(who.user_id, who.job_id) if who else None
-            if who and (job is None or not job.keeps(key, who.rev)):
-                if repair:
-                    await sweep(backend, who.user_id, who.job_id, key)
-                yield Finding("orphan", who.user_id, who.job_id, key, "deleted it" if repair else "")
+    """Results and archives that no record needs, and that are still there a while later: who made them superfluous deletes
+    them, and a listing is old when its last key is looked at."""
+    suspects = [
+        key for prefix in ("results/", "archive/") async for key in backend.results.list(prefix) if await _orphaned(backend, key)
+    ]
+    if suspects:
+        await asyncio.sleep(GRACE)
+    for key in suspects:
+        who = await _orphaned(backend, key)
+        if who and key in [found async for found in backend.results.list(key)]:
+            if repair:
+                await sweep(backend, who.user_id, who.job_id, key)
+            yield Finding("orphan", who.user_id, who.job_id, key, "deleted it" if repair else "")
+
+
+async def _orphaned(backend: Backend, key: str) -> Owner | None:
+    """Whose copy this was, if no record needs it."""
+    who = owner(key)
+    job = await backend.jobs.get(who.user_id, who.job_id) if who else None
+    return who if who and (job is None or not job.keeps(key, who.rev)) else None

@@ -24,6 +24,9 @@ LONGEST_NAME = 500
 UNRECORDED = 30_000
 """Milliseconds that a request may take from its key to its job."""
 
+SLOWEST_UPLOAD = 100_000
+"""Bytes a second: who is slower may find the job gone that the file was for."""
+
 UNPUBLISHED = 300
 """Seconds that a submitted job waits for its first message; the doctor sends it if the portal died before it did."""
 
@@ -61,7 +64,8 @@ async def prepare(
     await _check_limits(backend, account)
     bundle = backend.settings.bundle(assembly)
     job = Job(user_id=account.user_id, job_id=found, file_name=name, assembly=assembly, bundle=bundle)
-    return Upload(await backend.jobs.create(job), form)
+    patience = max(backend.jobs.patience[Status.UPLOADING], limits.max_upload_bytes // SLOWEST_UPLOAD)
+    return Upload(await backend.jobs.create(job, patience=patience), form)
 
 
 async def submit(backend: Backend, account: Account, job_id: str) -> Job:
@@ -78,7 +82,7 @@ async def submit(backend: Backend, account: Account, job_id: str) -> Job:
         raise Refused("The file has not arrived yet. Please upload it again.")
     if problem := _problem(backend, account, stored.size):
         values: dict[str, Any] = {"fault": Fault.USER, "message": problem, "finished_at": backend.now()}
-        failed = await backend.jobs.advance(job.user_id, job_id, Trigger.FAIL, size=stored.size, **values)
+        failed = await backend.jobs.advance(job.user_id, job_id, Trigger.FAIL, at=job.rev, size=stored.size, **values)
         if failed:
             await backend.jobs.rest(failed)  # who submits it is told at once
         return failed or await find(backend, account.user_id, job_id)
@@ -146,9 +150,12 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
     return again
 
 
-async def delete(backend: Backend, user_id: str, job_id: str) -> None:
-    """Deletes a job with all its data. The tombstone keeps a late message from bringing anything back; may be repeated."""
-    await backend.jobs.advance(user_id, job_id, Trigger.DELETE)
+async def delete(backend: Backend, user_id: str, job_id: str, *, at: int | None = None) -> None:
+    """Deletes a job with all its data, where given only if it is still `at` this rev.
+
+    The tombstone keeps a late message from bringing anything back; may be repeated.
+    """
+    await backend.jobs.advance(user_id, job_id, Trigger.DELETE, at=at)
     job = await backend.jobs.get(user_id, job_id)
     if job and job.status is Status.DELETING:
         await sweep(backend, user_id, job_id, job.archive, job.superseded, listing=True)

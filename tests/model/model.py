@@ -45,8 +45,9 @@ def doctor(w: World) -> Iterator[tuple[str, World]]:
             "ARCHIVED": [("archive", None)],
             "RESTORING": [("thaw", (w.job.archive, "look"))],
         }
-        messages = repairs[w.job.tier]
-        news = [("notify", finished(w.job))] * (w.job.tier == "AVAILABLE")
+        messages, news = repairs[w.job.tier], [("notify", finished(w.job))] * (w.job.tier == "AVAILABLE")
+        if w.job.tier == "AVAILABLE" and w.job.superseded:
+            messages, news = [("thaw", (w.job.superseded, "look"))], []
         yield f"doctor sends {messages[0][0]}", sent(sent(w, *news), *messages, again=True)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
 
 import pytest
 
+from app.aws.objects import Bucket, Stored
 from app.domain.accounts import Plan
-from app.domain.jobs import Job, State, Status, Tier, Trigger
+from app.domain.jobs import PATIENCE, Job, State, Status, Tier, Trigger
+from app.domain.keys import input_key
 from app.domain.messages import AnyMessage, ArchiveDue, JobFinished, JobRequested, PlanChanged, RetrievalLook
 from app.local.vault import Vault
+from app.services import submissions
 from app.services.backend import Backend
 from app.services.doctor import Finding, examine
 from tests.workers.conftest import Service, environment
@@ -77,11 +81,8 @@ async def test_reporting_repairs_nothing(service: Service) -> None:
 
 
 async def test_a_file_that_arrived_is_submitted_and_one_that_never_did_goes(service: Service) -> None:
-    from app.domain.keys import input_key
-    from app.services.submissions import prepare
-
     account = await service.account()
-    arrived, never = [(await prepare(service.gas, account, "a.vcf", "rcrs", {})).job for _ in range(2)]
+    arrived, never = [(await submissions.prepare(service.gas, account, "a.vcf", "rcrs", {})).job for _ in range(2)]
     key = input_key(arrived.user_id, arrived.job_id)
     await service.gas.inputs.s3.put_object(Bucket=service.gas.inputs.name, Key=key, Body=b"x")
     for job in (arrived, never):
@@ -89,6 +90,41 @@ async def test_a_file_that_arrived_is_submitted_and_one_that_never_did_goes(serv
     assert len(await examined(service.gas)) == 2
     assert (await service.now(arrived)).status is Status.PENDING
     assert await service.gas.jobs.get(never.user_id, never.job_id) is None
+
+
+async def test_an_upload_that_is_submitted_while_the_doctor_gives_it_up_stays(service: Service) -> None:
+    account = await service.account()
+    job = (await submissions.prepare(service.gas, account, "a.vcf", "rcrs", {})).job
+    await overdue(service, job, Status.UPLOADING)
+
+    async def arrive() -> None:
+        key = input_key(job.user_id, job.job_id)
+        await service.gas.inputs.s3.put_object(Bucket=service.gas.inputs.name, Key=key, Body=b"x")
+        await submissions.submit(service.gas, account, job.job_id)
+
+    late = Late(service.gas.inputs.s3, service.gas.inputs.name, arrive)
+    assert len(await examined(replace(service.gas, inputs=late))) == 1
+    assert (await service.now(job)).status is Status.PENDING
+
+
+@dataclass(frozen=True)
+class Late(Bucket):
+    """Something arrives just after it was looked for."""
+
+    arrive: Callable[[], Awaitable[None]]
+
+    async def head(self, key: str) -> Stored | None:
+        found = await super().head(key)
+        await self.arrive()
+        return found
+
+
+async def test_a_large_upload_has_the_time_that_it_takes(service: Service) -> None:
+    free, premium = [
+        (await submissions.prepare(service.gas, await service.account(plan), "a.vcf", "rcrs", {})).job for plan in Plan
+    ]
+    hours = [((job.deadline or 0) - job.created_at) // 3_600_000 for job in (free, premium)]
+    assert hours[0] == PATIENCE[Status.UPLOADING] // 3600 and hours[1] >= 12
 
 
 async def test_a_deletion_that_stopped_half_way_is_finished(service: Service) -> None:
@@ -136,6 +172,41 @@ async def test_a_mark_without_a_mail_is_told(service: Service) -> None:
     job = await at(service, Tier.AVAILABLE)
     await service.gas.jobs.mark(job.user_id, job.job_id, "finished:1")
     assert [finding.kind for finding in await examined(service.gas, full=True)] == ["mail marked, and not sent"]
+
+
+async def test_a_mail_about_the_plan_that_was_marked_and_not_sent_is_told(service: Service) -> None:
+    account, other = await service.account(), await service.account()
+    for event in ("unpaid:sub_1:1", "unpaid:sub_1:2"):
+        assert await service.gas.accounts.mark(account.user_id, event, expires_at=service.gas.now() // 1000 + 60)
+    assert await service.gas.accounts.mark(other.user_id, "unpaid:sub_2:1", expires_at=service.gas.now() // 1000)
+    await service.gas.accounts.mark_sent(account.user_id, "unpaid:sub_1:1")
+    (finding,) = await examined(service.gas, full=True)
+    assert (finding.kind, finding.user_id, finding.detail) == ("mail marked, and not sent", account.user_id, "unpaid:sub_1:2")
+
+
+async def test_what_is_swept_while_the_doctor_looks_is_no_orphan(service: Service) -> None:
+    job = await at(service, Tier.AVAILABLE)
+    left = f"results/{job.user_id}/{job.job_id}/77/annot.vcf.gz"
+    await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=left, Body=b"")
+    seen = asyncio.Event()
+    looked = replace(service.gas, results=Listed(service.gas.results.s3, service.gas.results.name, seen))
+    looking = asyncio.create_task(examined(looked, full=True))
+    await seen.wait()
+    await service.gas.results.delete([left])
+    assert await looking == []
+
+
+@dataclass(frozen=True)
+class Listed(Bucket):
+    """Says when it has been listed to the end."""
+
+    seen: asyncio.Event
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        async for key in super().list(prefix):
+            yield key
+        if prefix == "archive/":
+            self.seen.set()
 
 
 async def test_the_daemon_looks_fully_too_and_stops_when_it_is_told(service: Service) -> None:

@@ -86,7 +86,7 @@ async def cancelled(service: Service) -> Job:
 
 ENDS: list[tuple[Callable[[Service], Awaitable[Job]], set[str]]] = [
     (archived, {"archived"}),
-    (restored, {"finished"}),
+    (restored, {"restored"}),
     (completed, {"finished"}),
     (failed, {"finished"}),
     (cancelled, set()),

@@ -133,6 +133,19 @@ async def test_events_of_mail_that_is_not_ours_are_taken_and_forgotten() -> None
     assert parse(json.dumps({"eventType": "Delivery", "delivery": {}, "mail": {"tags": {"user_id": ["x"]}}})) == []
 
 
+async def test_a_failure_told_after_the_job_was_run_again_is_no_news(outbox: tuple[Service, Sent]) -> None:
+    service, sent = outbox
+    account = await service.account()
+    job = await service.submit(account, b"", "a.vcf")
+    failed = JobFinished(user_id=job.user_id, job_id=job.job_id, outcome="failed", mark="finished:1")
+    await service.handle("notify", failed)
+    assert sent == []
+    await service.handle("notify", failed.model_copy(update={"mark": job.mark("failed")}))
+    assert "failed" in sent[0]["Content"]["Simple"]["Subject"]["Data"]
+    ended = await service.now(job)
+    assert ended.mailed == ended.sent and len(ended.sent) == 2
+
+
 async def test_who_cancels_premium_is_told_once_when_results_will_be_archived(outbox: tuple[Service, Sent]) -> None:
     service, sent = outbox
     account = await service.account()
@@ -144,8 +157,16 @@ async def test_who_cancels_premium_is_told_once_when_results_will_be_archived(ou
     assert said["Subject"]["Data"] == "GAS: Premium ends on 1 January 2026"
     for body in ("Text", "Html"):
         assert "results will be archived" in said["Body"][body]["Data"] and "/profile" in said["Body"][body]["Data"]
-    await service.handle("notify", ending.model_copy(update={"reason": "unpaid", "ends_at": None}))
-    assert "payment" in sent[1]["Content"]["Simple"]["Subject"]["Data"]
+
+
+async def test_each_payment_that_fails_is_told_once(outbox: tuple[Service, Sent]) -> None:
+    service, sent = outbox
+    account = await service.account()
+    for period_ends in (1_767_225_600, 1_767_225_600, 1_782_864_000):
+        unpaid = PlanEnding(user_id=account.user_id, reason="unpaid", subscription="sub_1", period_ends=period_ends)
+        await service.handle("notify", unpaid)
+    assert ["payment" in mail["Content"]["Simple"]["Subject"]["Data"] for mail in sent] == [True, True]
+    assert [found async for found in service.gas.accounts.unsent()] == []
 
 
 async def test_granted_premium_does_not_end_so_nobody_is_told(outbox: tuple[Service, Sent]) -> None:

@@ -296,6 +296,31 @@ async def test_the_newest_results_come_back_expedited_the_rest_standard(service:
     assert [(await service.now(job)).speed for job in jobs] == [Speed.STANDARD, Speed.EXPEDITED, Speed.EXPEDITED]
 
 
+async def test_a_page_that_is_walked_again_spends_no_more_expedited_retrievals(service: Service) -> None:
+    account = await service.account()
+    jobs = [await service.in_archive(account) for _ in range(4)]
+    paged = Service(replace(service.gas, settings=service.gas.settings.model_copy(update={"page_jobs": 2})), service.aws)
+    walk = (await change(service, jobs[0], Plan.PREMIUM)).model_copy(update={"expedited_left": 3})
+    for again in (False, True):  # its daemon died before it deleted the message
+        await paged.handle("restore", walk, again=again)
+    for onwards in await service.sent("restore_requests"):
+        await paged.handle("restore", onwards)
+    speeds = [(await service.now(job)).speed for job in jobs]
+    assert speeds == [Speed.STANDARD, Speed.EXPEDITED, Speed.EXPEDITED, Speed.EXPEDITED]
+
+
+async def test_a_long_walk_is_not_begun_anew_while_it_goes_on(service: Service) -> None:
+    account = await service.account()
+    jobs = [await service.in_archive(account) for _ in range(2)]
+    late = replace(service.gas.accounts, patience=-1)
+    changed = await late.change_plan(account.user_id, Plan.PREMIUM)
+    assert changed
+    paged = Service(replace(service.gas, settings=service.gas.settings.model_copy(update={"page_jobs": 1})), service.aws)
+    await paged.handle("restore", PlanChanged(user_id=account.user_id, plan_version=changed.version))
+    assert await service.findings() == []
+    assert {(await service.now(job)).tier for job in jobs} == {Tier.ARCHIVED, Tier.RESTORING}
+
+
 async def test_archive_daemon_down_for_a_day(service: Service) -> None:
     late = replace(service.gas.jobs, patience=dict.fromkeys(service.gas.jobs.patience, -1))
     job = await service.completed(await service.account())

@@ -129,7 +129,7 @@ locals {
         actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
         resources = local.jobs
       }
-      Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
+      Accounts = { actions = ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"], resources = local.accounts }
       Overdue = {
         actions   = ["dynamodb:Query"]
         resources = [for table in ["accounts", "jobs"] : "${var.table_arns[table]}/index/overdue"]
