@@ -27,6 +27,7 @@ PLAY = """
     gas_hooks: {{terminate: drained}}
     gas_region: us-east-1
     gas_release: 1.0.0
+    gas_release_bucket: releases
     gas_settings: {settings}
     gas_secret: null
     gas_daemons: {daemons}
@@ -111,6 +112,11 @@ def test_an_environment_is_read_as_it_was_written(units: Path) -> None:
     for name, value in ODD.items():
         read = subprocess.run(["sh", "-c", f"set -a; . {file}; printenv {name}"], capture_output=True, text=True, check=True)
         assert read.stdout == value + "\n"
+
+
+def test_daemons_and_portal_know_where_bundles_come_from(units: Path) -> None:
+    for daemon in ("web", "annotate"):
+        assert "GAS_BUNDLE_STORE='s3://releases/bundles'" in (units / f"etc/{daemon}.env").read_text().replace('"', "'")
 
 
 def test_only_the_portal_is_told_of_the_secret(units: Path) -> None:
