@@ -301,10 +301,10 @@ async def test_a_page_that_is_walked_again_spends_no_more_expedited_retrievals(s
     jobs = [await service.in_archive(account) for _ in range(4)]
     paged = Service(replace(service.gas, settings=service.gas.settings.model_copy(update={"page_jobs": 2})), service.aws)
     walk = (await change(service, jobs[0], Plan.PREMIUM)).model_copy(update={"expedited_left": 3})
-    for again in (False, True):  # its daemon died before it deleted the message
+    for again in (False, True):  # its daemon died before it sent the walk on
         await paged.handle("restore", walk, again=again)
-    for onwards in await service.sent("restore_requests"):
-        await paged.handle("restore", onwards)
+        (onwards,) = await service.sent("restore_requests")
+    await paged.handle("restore", onwards)
     speeds = [(await service.now(job)).speed for job in jobs]
     assert speeds == [Speed.STANDARD, Speed.EXPEDITED, Speed.EXPEDITED, Speed.EXPEDITED]
 
