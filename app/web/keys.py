@@ -12,7 +12,7 @@ from app.domain.accounts import Account
 from app.services.backend import Backend
 from app.services.billing import Billing
 from app.services.exploring import Explorer
-from app.services.identity import Globus, Secrets
+from app.services.identity import Secrets
 from app.services.kept import Kept
 from app.services.turns import Turns
 from app.settings import Settings
@@ -22,6 +22,7 @@ from app.web.pace import Pace
 from app.web.queue_view import QueueView
 
 if TYPE_CHECKING:
+    from app.services.globus import Globus
     from app.web.middlewares.limits import RateLimit
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -29,7 +30,7 @@ ASSETS = web.AppKey("assets", Assets)
 BACKEND = web.AppKey("backend", Backend)
 EXPLORER = web.AppKey("explorer", Explorer)
 TURNS = web.AppKey("turns", Turns)
-GLOBUS = web.AppKey("globus", Globus)
+GLOBUS: web.AppKey[Kept[Globus]] = web.AppKey("globus")
 SESSIONS = web.AppKey("sessions", Secrets)
 TOKENS = web.AppKey("tokens", Secrets)
 BILLING: web.AppKey[Billing | None] = web.AppKey("billing")

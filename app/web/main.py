@@ -17,7 +17,7 @@ from app.memory import settle
 from app.services.backend import backend
 from app.services.billing import billing
 from app.services.exploring import Explorer
-from app.services.identity import Globus, Secrets
+from app.services.identity import Secrets
 from app.services.kept import Kept
 from app.services.references import References
 from app.services.turns import Turns
@@ -99,7 +99,7 @@ async def _connections(app: web.Application) -> AsyncIterator[None]:
         app[keys.BILLING] = paid
         app[keys.LIVE] = live
         app[keys.QUEUE_VIEW] = QueueView(opened.queues)
-        app[keys.GLOBUS] = Globus.at(settings)
+        app[keys.GLOBUS] = Kept(1)
         app[keys.SESSIONS] = Secrets(opened.accounts, "SESSION")
         app[keys.TOKENS] = Secrets(opened.accounts, "TOKEN")
         # where presigned forms post to, which a page must be allowed to

@@ -7,11 +7,13 @@ compared with what comes back to the same browser, and `next` is checked again.
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
@@ -21,6 +23,9 @@ from app.services.identity import Attempt, LoginFailed
 from app.web.keys import ACCOUNT, BACKEND, GLOBUS, SESSIONS, SETTINGS
 from app.web.pages import page, see_other
 from app.web.paths import local_path
+
+if TYPE_CHECKING:
+    from app.services.globus import Globus
 
 ATTEMPT_SECONDS = 600
 
@@ -33,7 +38,7 @@ async def login(request: web.Request) -> web.Response:
     if request[ACCOUNT]:
         return see_other(back)
     attempt = Attempt(next=back)
-    response = see_other(request.app[GLOBUS].authorize_url(attempt))
+    response = see_other((await _globus(request)).authorize_url(attempt))
     kept = urlsafe_b64encode(json.dumps(asdict(attempt)).encode()).decode()
     name, secure = _cookie(request)
     response.set_cookie(name, kept, max_age=ATTEMPT_SECONDS, secure=secure, httponly=True, samesite="Lax")
@@ -44,7 +49,8 @@ async def callback(request: web.Request) -> web.Response:
     attempt = _attempt(request)
     if problem := request.query.get("error"):
         raise LoginFailed(f"Globus says {problem[:100]!r}")
-    person = await request.app[GLOBUS].person(attempt, request.query.get("state", ""), request.query.get("code", ""))
+    globus = await _globus(request)
+    person = await globus.person(attempt, request.query.get("state", ""), request.query.get("code", ""))
     await request.app[BACKEND].accounts.login(person.user_id, **person.profile)
     # a session of before, whoever planted it, ends here
     await request.app[SESSIONS].revoke((await get_session(request)).identity or "")
@@ -63,6 +69,17 @@ async def logout_page(request: web.Request) -> web.Response:
 async def logout(request: web.Request) -> web.Response:
     (await get_session(request)).invalidate()
     return see_other("/")
+
+
+async def _globus(request: web.Request) -> Globus:
+    """Globus, whose SDK is a tenth of the portal's memory, and of its start: it waits for the first login, and for a thread."""
+
+    def opened() -> Globus:
+        from app.services.globus import Globus
+
+        return Globus.at(request.app[SETTINGS])
+
+    return await request.app[GLOBUS].once("", lambda: asyncio.to_thread(opened))
 
 
 def _cookie(request: web.Request) -> tuple[str, bool]:

@@ -48,7 +48,7 @@ SHIFTED = """() => new Promise((resolve) => {
   observer.observe({ type: "layout-shift", buffered: true });
   setTimeout(() => resolve(sum), 50);
 })"""
-NO_PAGES = {"base.html", "parts.html", "annotation_panel.html"}
+NO_PAGES = {"base.html", "parts.html", "annotation_panel.html", "annotation_result.html"}
 
 
 @dataclass
@@ -146,6 +146,7 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         found = (await portal.app[keys.EXPLORER].page(sampled, Filter(), cursor=None, limit=1)).variants[0]
         await looker.go(f"/annotations/{sampled.job_id}/variants/{found.place}", "variant")
         await looker.go(f"/annotations/{sampled.job_id}/variants?region=nowhere", "variants-refused")
+        await looker.go(f"/annotations/{sampled.job_id}/variants?gene=ND4&impact=HIGH", "variants-unknown")
     assert {"annotation.html", "annotations.html", "variants.html", "variant.html"} <= seen
 
 
