@@ -32,6 +32,14 @@ BADGES: dict[State, Badge] = {
     Tier.RESTORING: Badge("Restoring", "active", "The annotated file is on its way back from the archive."),
 }
 
+IMPACTS = {
+    "HIGH": "likely to break the protein: a new stop, another reading frame, a lost splice site",
+    "MODERATE": "changes the protein, by one amino acid or a few",
+    "LOW": "within a gene, and hardly with an effect on the protein",
+    "MODIFIER": "outside of what becomes protein, where an effect is hard to foretell",
+}
+"""What the engine's classes of impact mean, the severest first."""
+
 RETRIEVAL_TIMES: dict[Speed, tuple[int, int]] = {Speed.EXPEDITED: (60, 300), Speed.STANDARD: (3 * 3600, 5 * 3600)}
 """Seconds, least and most, that AWS states for Glacier's retrieval tiers."""
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pysam
 import pytest
 
+from app.annotation import consequences
 from app.annotation.engine import Result, annotate
 from app.annotation.reference import EMBEDDED, find
 from app.domain.jobs import Job, Trigger
@@ -25,6 +26,7 @@ from app.services.narrowing import narrowed
 from app.services.submissions import Refused
 from app.services.variants import Filter, Region
 from app.web import keys
+from app.web.states import IMPACTS
 from tests.web.test_jobs import ARCHIVED, CLAIM, ME
 
 if TYPE_CHECKING:
@@ -167,6 +169,7 @@ async def test_the_table_and_the_page_of_one_variant(portal: Portal, tmp_path: P
     assert "/snp/rs199474657" in one.text and "/clinvar/?term=rs199474657" in one.text
     other = await browser.get(second)
     assert "<script>alert" not in other.text and "missense variant" in other.text
+    assert "changes the protein, by one amino acid or a few" in other.text and tuple(IMPACTS) == consequences.IMPACTS
     wrong = await browser.get(f"{address}?text=%22%3E%3Cscript%3Ealert(2)")
     assert "<script>alert" not in wrong.text and "&#34;&gt;&lt;script&gt;alert(2)" in wrong.text
 

@@ -11,7 +11,6 @@ import structlog
 from aiohttp import web
 
 from app.annotation import render
-from app.annotation.consequences import IMPACTS
 from app.aws.objects import content_disposition
 from app.domain.jobs import Job
 from app.services.exploring import Page
@@ -22,7 +21,7 @@ from app.web.api.models import VariantFilter, VariantQuery
 from app.web.job_view import counts
 from app.web.keys import BACKEND, EXPLORER, TURNS, account
 from app.web.pages import page, see_other
-from app.web.states import badge
+from app.web.states import IMPACTS, badge
 from app.web.views.downloads import stem
 
 log = structlog.get_logger()
@@ -70,6 +69,7 @@ async def variant(request: web.Request) -> web.Response:
         legend=legend,
         genotypes=found.genotypes(legend.samples, SAMPLES),
         links=links(found),
+        impacts=IMPACTS,
         back=request.query.get("back", "")[:2000],
     )
 
