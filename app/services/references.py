@@ -29,8 +29,8 @@ log = structlog.get_logger()
 REFERENCES = 8
 """How many are kept: of a genome, each is a few megabytes."""
 
-NEAR = 5
-"""Names that are offered for one that nothing has."""
+NEAR, LOOKED_AT = 5, 100
+"""Names that are offered for one that nothing has, and among how many they are chosen."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Genes:
         return Gene(found[0].name, contigs.pop() if len(contigs) == 1 else "", begin, end)
 
     def near(self, name: str) -> list[str]:
-        """Names that this one is a part of, the first few."""
+        """Names that this one is a part of, the shortest first."""
         found = (self._row(at).name for at in self._all(name.upper().encode()))
         named = (one for one in found if name.upper() in one.upper())
-        return list(dict.fromkeys(islice(named, NEAR)))
+        return sorted(dict.fromkeys(islice(named, LOOKED_AT)), key=len)[:NEAR]
 
     def _all(self, wanted: bytes) -> Iterator[int]:
         """The places where this stands."""

@@ -82,7 +82,7 @@ async def test_a_gene_that_is_none_is_said_to_be_none(portal: Portal, tmp_path: 
     assert page.status == 404 and "GRCh38 knows no gene gene. Did you mean GENE1?" in page.text
     assert 'value="gene"' in page.text and "selected>HIGH" in page.text, "what was typed is there to be corrected"
     page = await browser.get(f"{address}?gene=ND4")
-    assert "Did you mean MT-ND4L or MT-ND4?" in page.text
+    assert "Did you mean MT-ND4 or MT-ND4L?" in page.text
     status, problem = await browser.api("GET", f"/jobs/{job.job_id}/variants?gene=<b>")
     assert status == 409 and problem["detail"].endswith("knows no gene <b>. Please use its symbol, or its Ensembl id.")
     assert (await browser.get(f"{address}.tsv?gene=nosuch")).status == 409
