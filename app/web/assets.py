@@ -1,4 +1,8 @@
-"""Static files, read once and compressed, under addresses that change with their content, so that browsers keep them for ever."""
+"""Static files, read once and compressed, under addresses that change with their content, so that browsers keep them for ever.
+
+They are compressed as the portal starts, in six milliseconds: a step of the build would leave copies that can be stale, of
+Bootstrap's package too, and a checkout without them.
+"""
 
 from __future__ import annotations
 
