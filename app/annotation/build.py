@@ -1,6 +1,6 @@
 """Building a reference bundle from a recipe: download, check, convert to what streams, describe.
 
-A recipe is a TOML file that names URLs: one FASTA, one GFF3 in Ensembl's dialect, and tracks in VCF, BED or UCSC's table dumps.
+A recipe is a TOML file that names URLs: one FASTA, one GFF3, and tracks in VCF, BED or UCSC's table dumps.
 What an interrupted build has downloaded and converted is not done again.
 """
 
@@ -23,6 +23,7 @@ import pysam
 
 from app.annotation import bcftools, recipes, reference
 from app.annotation import genes as gene_models
+from app.annotation.dialects import ensembl
 from app.annotation.downloads import CHUNK, Progress, digest, fetch
 from app.annotation.errors import EngineError
 from app.annotation.reference import MANIFEST, Bundle
@@ -93,7 +94,9 @@ def _once(work: Path, name: str, sources: list[Path], facts: dict[str, Any], mak
 
 
 def _opened(path: Path) -> Any:
-    return gzip.open(path, "rb") if path.suffix in (".gz", ".bgz") else path.open("rb")
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if compressed else path.open("rb")
 
 
 def _sequence(source: Path, work: Path) -> None:
@@ -120,21 +123,41 @@ def _contigs(fai: Path, recipe: dict[str, Any]) -> list[tuple[str, int, list[str
 def _genes(source: Path, work: Path, contigs: set[str]) -> None:
     """Split the gene models by genetic code: the mitochondrion has its own. A table tells where each gene is."""
     seen: set[int] = set()
+    known: set[bytes] = set()
     with _opened(source) as lines, (work / GENES[1]).open("wb") as nuclear, (work / GENES[2]).open("wb") as mitochondrial:
         for file in (nuclear, mitochondrial):
             file.write(b"##gff-version 3\n")
         for line in lines:
-            contig = line.split(b"\t", 1)[0].decode()
+            contig = line.split(b"\t", 1)[0].decode("utf-8", "replace")
             if line.startswith(b"#") or contig not in contigs:
                 continue
             code = 2 if contig in MITOCHONDRIAL else 1
             seen.add(code)
-            (mitochondrial if code == 2 else nuclear).write(line)
+            (mitochondrial if code == 2 else nuclear).write(ensembl(line, known))
     for code in GENES.keys() - seen:
         (work / GENES[code]).unlink()
     (work / gene_models.TABLE).write_bytes(gene_models.table(work / GENES[code] for code in sorted(seen)))
     if not seen:
         raise EngineError(f"{source.name} has no genes on any contig of the sequence")
+    for code in sorted(seen):
+        _usable(source, work, code)
+
+
+def _usable(source: Path, work: Path, code: int) -> None:
+    """Let bcftools csq read the gene models, with no variant to annotate."""
+    header = b"##fileformat=VCFv4.2\n##contig=<ID=none>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    with tempfile.TemporaryFile() as empty, tempfile.TemporaryFile() as messages:
+        empty.write(header)
+        empty.seek(0)
+        files = ["-f", str(work / "genome.fa"), "-g", str(work / GENES[code])]
+        command = ["csq", "--no-version", "-l", "--force", "-C", str(code), *files, "-Ov"]
+        if bcftools.spawn(*command, stdin=empty, stdout=subprocess.DEVNULL, stderr=messages).wait():
+            messages.seek(0)
+            said = next((line for line in messages.read().decode("utf-8", "replace").splitlines() if "Error" in line), "")
+            wanted = "genes, transcripts and coding sequences with ID, Parent and biotype, in GFF3 of Ensembl, GENCODE or RefSeq"
+            raise EngineError(
+                f"{source.name} has no gene models that can be used. Wanted are {wanted}. bcftools csq said: {said}"
+            )
 
 
 def _file(track: dict[str, Any]) -> str:

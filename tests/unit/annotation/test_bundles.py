@@ -13,7 +13,7 @@ from app.annotation import bgzf, commands, downloads, reference, stores
 from app.annotation.build import build
 from app.annotation.engine import annotate
 from app.annotation.errors import EngineError
-from app.annotation.genes import TABLE
+from app.annotation.genes import TABLE, Places
 from app.annotation.source import BGZF_END
 from tests.unit.annotation.genome import CHROMOSOME, GENE
 from tests.unit.annotation.site import Site
@@ -262,6 +262,36 @@ def test_an_interrupted_build_goes_on_where_it_stopped(site: Site, tmp_path: Pat
 def test_a_track_of_another_assembly_stops_the_build(site: Site, tmp_path: Path) -> None:
     site.files["cytoBand.txt.gz"] = gzip.compress(b"NC_9\t0\t600\tp1\tgpos\n")
     with pytest.raises(EngineError, match="cytoband has no row"):
+        build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+    assert not (tmp_path / "bundle").exists()
+
+
+ENSEMBL, GENCODE, REFSEQ = (
+    "1 x gene 101 250 . + . ID=gene:G;Name=ABC;biotype=protein_coding|"
+    "1 x mRNA 101 250 . + . ID=transcript:T;Parent=gene:G;biotype=protein_coding|1 x CDS 101 250 . + 0 Parent=transcript:T",
+    "1 x gene 101 250 . + . ID=G;gene_type=protein_coding;gene_name=ABC|"
+    "1 x transcript 101 250 . + . ID=T;Parent=G;gene_type=protein_coding;transcript_type=protein_coding|"
+    "1 x CDS 101 250 . + 0 ID=CDS:T;Parent=T;gene_type=protein_coding",
+    "1 x region 1 600 . + . ID=NC_1:1..600|1 x gene 101 250 . + . ID=gene-G;Name=ABC;gene_biotype=protein_coding|"
+    "1 x mRNA 101 250 . + . ID=rna-T;Parent=gene-G;gbkey=mRNA|1 x CDS 101 250 . + 0 ID=cds-P;Parent=rna-T",
+)
+
+
+@pytest.mark.parametrize("models", [ENSEMBL, GENCODE, REFSEQ])
+def test_gene_models_of_every_dialect_end_up_in_one(models: str, site: Site, tmp_path: Path) -> None:
+    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(models).encode()  # not compressed, whatever it is called
+    bundle = build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+    assert bundle.path("genes.tsv").read_text() == "ABC\t1\t101\t250\tG\n"
+    assert Places(bundle).between("1", 0, 600) == [(100, 250)]
+    base = CHROMOSOME[149]
+    [(_, tags)] = annotated(bundle, tmp_path, f"1 150 . {base} {base}TT")
+    assert (tags["GAS_CSQ"], tags["GAS_GENE"], tags["GAS_TRANSCRIPT"]) == ("frameshift_variant", "ABC", "T")
+
+
+def test_gene_models_that_nothing_can_be_made_of_stop_the_build(site: Site, tmp_path: Path) -> None:
+    gtf = '1 x transcript 101 250 . + . gene_id_"G"|1 x CDS 101 250 . + 0 gene_id_"G"'
+    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(gtf).encode()
+    with pytest.raises(EngineError, match=r"113\.gff3\.gz has no gene models that can be used.*GENCODE or RefSeq"):
         build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
     assert not (tmp_path / "bundle").exists()
 

@@ -1,0 +1,33 @@
+"""Gene models of GENCODE and RefSeq in the dialect of Ensembl, the one that the rest of the engine reads."""
+
+_NAMES = {  # attribute of Ensembl: what others call it, the first that there is
+    b"gene": {b"Name": (b"Name", b"gene_name", b"gene"), b"biotype": (b"biotype", b"gene_biotype", b"gene_type")},
+    b"transcript": {b"biotype": (b"biotype", b"transcript_biotype", b"transcript_type")},
+}
+
+
+def ensembl(line: bytes, genes: set[bytes]) -> bytes:
+    """A line of GFF3 with the ids, names and biotypes of Ensembl. `genes` collects the ids of genes, which come first."""
+    fields = line.rstrip(b"\r\n").split(b"\t")
+    if len(fields) != 9 or b"=gene:" in fields[8] or b"=transcript:" in fields[8]:
+        return line
+    given = dict(item.strip().partition(b"=")[::2] for item in fields[8].split(b";") if item.strip())
+    own, parent = given.pop(b"ID", b""), given.pop(b"Parent", b"")
+    told: dict[bytes, bytes] = {}
+    if own and not parent and fields[2].endswith(b"gene"):
+        genes.add(own)
+        kind, told[b"ID"] = b"gene", b"gene:" + own.removeprefix(b"gene-")
+    elif own and parent in genes and fields[2] not in (b"CDS", b"exon"):
+        kind, told[b"ID"], told[b"Parent"] = b"transcript", _transcript(own), b"gene:" + parent.removeprefix(b"gene-")
+    elif parent and parent not in genes:
+        kind, told[b"ID"], told[b"Parent"] = b"", own, b",".join(map(_transcript, parent.split(b",")))
+    else:
+        return line
+    for name, names in _NAMES.get(kind, {}).items():
+        told[name] = next((given[name] for name in names if name in given), b"")
+    attributes = b";".join(b"%b=%b" % item for item in told.items() if item[1])
+    return b"\t".join((*fields[:8], attributes)) + b"\n"
+
+
+def _transcript(name: bytes) -> bytes:
+    return b"transcript:" + name.removeprefix(b"rna-")
