@@ -31,7 +31,7 @@ from app.annotation.reference import MANIFEST, Bundle
 GENES = {1: "genes.gff3", 2: "genes.mt.gff3"}
 """Files of gene models by genetic code."""
 
-MITOCHONDRIAL = {"MT", "chrM", "M"}
+MITOCHONDRIAL = {"MT", "chrM", "M", "chrMT", "NC_012920.1"}
 
 # How UCSC calls the scaffolds of an assembly, after the chromosome that they belong to.
 SCAFFOLDS: dict[str, Callable[[str], str]] = {
@@ -123,7 +123,7 @@ def _contigs(fai: Path, recipe: dict[str, Any]) -> list[tuple[str, int, list[str
 def _genes(source: Path, work: Path, contigs: set[str]) -> None:
     """Split the gene models by genetic code: the mitochondrion has its own. A table tells where each gene is."""
     seen: set[int] = set()
-    known: set[bytes] = set()
+    known: dict[bytes, bytes] = {}
     with _opened(source) as lines, (work / GENES[1]).open("wb") as nuclear, (work / GENES[2]).open("wb") as mitochondrial:
         for file in (nuclear, mitochondrial):
             file.write(b"##gff-version 3\n")

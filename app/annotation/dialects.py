@@ -6,8 +6,11 @@ _NAMES = {  # attribute of Ensembl: what others call it, the first that there is
 }
 
 
-def ensembl(line: bytes, genes: set[bytes]) -> bytes:
-    """A line of GFF3 with the ids, names and biotypes of Ensembl. `genes` collects the ids of genes, which come first."""
+def ensembl(line: bytes, genes: dict[bytes, bytes]) -> bytes:
+    """A line of GFF3 with the ids, names and biotypes of Ensembl.
+
+    `genes` collects the genes, which come first: a transcript for each, which is put before a coding sequence that has none.
+    """
     fields = line.rstrip(b"\r\n").split(b"\t")
     if len(fields) != 9 or b"=gene:" in fields[8] or b"=transcript:" in fields[8]:
         return line
@@ -15,9 +18,15 @@ def ensembl(line: bytes, genes: set[bytes]) -> bytes:
     own, parent = given.pop(b"ID", b""), given.pop(b"Parent", b"")
     told: dict[bytes, bytes] = {}
     if own and not parent and fields[2].endswith(b"gene"):
-        genes.add(own)
-        kind, told[b"ID"] = b"gene", b"gene:" + own.removeprefix(b"gene-")
-    elif own and parent in genes and fields[2] not in (b"CDS", b"exon"):
+        name, biotype = own.removeprefix(b"gene-"), given.get(b"gene_biotype", b"protein_coding")
+        of_all = b"ID=transcript:%b;Parent=gene:%b;biotype=%b" % (name, name, biotype)
+        genes[own] = b"\t".join((*fields[:2], b"transcript", *fields[3:8], of_all)) + b"\n"
+        kind, told[b"ID"] = b"gene", b"gene:" + name
+    elif parent in genes and fields[2] == b"CDS":  # RefSeq's mitochondrion
+        before, genes[parent] = genes[parent], b""
+        attributes = b"Parent=transcript:" + parent.removeprefix(b"gene-")
+        return before + b"\t".join((*fields[:8], attributes)) + b"\n"
+    elif own and parent in genes and fields[2] != b"exon":
         kind, told[b"ID"], told[b"Parent"] = b"transcript", _transcript(own), b"gene:" + parent.removeprefix(b"gene-")
     elif parent and parent not in genes:
         kind, told[b"ID"], told[b"Parent"] = b"", own, b",".join(map(_transcript, parent.split(b",")))

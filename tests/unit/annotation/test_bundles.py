@@ -288,6 +288,23 @@ def test_gene_models_of_every_dialect_end_up_in_one(models: str, site: Site, tmp
     assert (tags["GAS_CSQ"], tags["GAS_GENE"], tags["GAS_TRANSCRIPT"]) == ("frameshift_variant", "ABC", "T")
 
 
+def test_the_mitochondrion_as_refseq_has_it(rcrs: reference.Bundle, site: Site, tmp_path: Path) -> None:
+    """Accession for a name, and coding sequences without transcripts: in NC_012920.1, ND1 is 3307..4262."""
+    fasta = rcrs.path(rcrs.fasta).read_bytes().partition(b"\n")[2]
+    site.files["Homo_sapiens.GRCh38.dna.primary_assembly.fa.gz"] = b">NC_012920.1 Homo sapiens mitochondrion\n" + fasta
+    models = (
+        "NC_012920.1 RefSeq gene 3307 4262 . + . ID=gene-ND1;Name=ND1;gene_biotype=protein_coding|"
+        "NC_012920.1 RefSeq CDS 3307 4262 . + 0 ID=cds-YP_003024026.1;Parent=gene-ND1;transl_table=2"
+    )
+    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(models).encode()
+    made = recipe("GRCh38", site, tmp_path)
+    made.write_text(re.sub(r"(?s)\n\[(aliases|scaffolds|\[tracks).*", "\n", made.read_text()))
+    bundle = build(made, tmp_path / "bundle", tmp_path / "cache")
+    [(_, leber), (_, tryptophan)] = annotated(bundle, tmp_path, "NC_012920.1 3460 . G A", "NC_012920.1 3564 . A G")
+    assert (leber["GAS_GENE"], leber["GAS_HGVSP"]) == ("ND1", "p.Ala52Thr")
+    assert tryptophan["GAS_CSQ"] == "synonymous_variant"
+
+
 def test_gene_models_that_nothing_can_be_made_of_stop_the_build(site: Site, tmp_path: Path) -> None:
     gtf = '1 x transcript 101 250 . + . gene_id_"G"|1 x CDS 101 250 . + 0 gene_id_"G"'
     site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(gtf).encode()
