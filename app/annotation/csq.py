@@ -9,6 +9,7 @@ import select
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterable
 from typing import IO
 
@@ -20,14 +21,18 @@ from app.annotation.reference import Bundle, Genes
 _TAG = tags.RAW.encode() + b"="
 _FLUSH = b"GAS_flush"  # a contig that no reference has: where csq sees another contig, it lets go of all that it holds
 _FILLER = b"x" * (140 << 10)  # more than any of its buffers
-_PATIENCE = 2.0  # seconds without an answer before more filler is sent
+_FILLED_AFTER = 2.0  # seconds without an answer before more filler is sent
 
 
 class Csq:
-    """The consequences of one genetic code; the child is started when it is first asked for something."""
+    """The consequences of one genetic code; the child is started when it is first asked for something.
 
-    def __init__(self, bundle: Bundle, genes: Genes) -> None:
-        self._bundle, self._genes = bundle, genes
+    A child that says nothing for `patience` seconds is killed: EngineError. Of a genome, it reads the genes for half a minute.
+    """
+
+    def __init__(self, bundle: Bundle, genes: Genes, patience: float) -> None:
+        self._bundle, self._genes, self._patience = bundle, genes, patience
+        self._heard_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
         self._messages: IO[bytes] | None = None
         self._rest = b""
@@ -48,6 +53,7 @@ class Csq:
         assert stdin is not None
         self._sender = threading.Thread(target=_send, args=(stdin, text), name="csq", daemon=True)
         self._sender.start()
+        self._heard_at = time.monotonic()
 
     def answers(self) -> dict[Key, bytes]:
         """What csq says of the alleles just asked for, as far as it says something."""
@@ -56,7 +62,7 @@ class Csq:
         marker, pieces, position = b"\n%b\t1\tend" % _FLUSH, [self._rest], 5
         seen = self._rest
         while (at := seen.find(marker)) < 0:
-            while not select.select([child.stdout], [], [], _PATIENCE)[0]:
+            while not self._heard(child, _FILLED_AFTER):
                 if not self._sender.is_alive() and child.poll() is None:
                     self._sender = threading.Thread(target=_send, args=(child.stdin, _filler(position)), daemon=True)
                     self._sender.start()
@@ -67,7 +73,7 @@ class Csq:
             pieces.append(chunk)
             seen = seen[-len(marker) :] + chunk
         while self._sender.is_alive():  # it may wait for csq, and csq for somebody who reads
-            if select.select([child.stdout], [], [], 0.01)[0]:
+            if self._heard(child, 0.01):
                 pieces.append(child.stdout.read1(1 << 18))  # type: ignore[attr-defined]
         self._sender.join()
         text = b"".join(pieces)
@@ -81,6 +87,17 @@ class Csq:
                 if tag:
                     found[(fields[1], fields[3], fields[4], *placing.split(b";")[:-1])] = said
         return found
+
+    def _heard(self, child: subprocess.Popen[bytes], seconds: float) -> bool:
+        """Whether the child says something within these seconds, or has ended; EngineError if it was silent for too long."""
+        assert child.stdout is not None
+        if select.select([child.stdout], [], [], seconds)[0]:
+            self._heard_at = time.monotonic()
+            return True
+        if time.monotonic() - self._heard_at > self._patience:
+            child.kill()
+            raise EngineError(f"bcftools csq said nothing for {self._patience:g} seconds and was ended: {self._said()}")
+        return False
 
     def close(self) -> None:
         """End the child."""

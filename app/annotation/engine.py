@@ -139,6 +139,7 @@ def _pieces(
     def take() -> None:
         piece = waiting.popleft().result()
         facts.add(piece.verdict)
+        facts.early(plan.bundle)
         if not (facts.sorted and facts.settled):
             raise Unsettled
         output.add(piece)

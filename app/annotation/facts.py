@@ -26,6 +26,8 @@ class Facts:
     splits: int = 0
     mismatches: int = 0
     first_mismatch: str = ""
+    strangers: int = 0
+    first_stranger: InputError | None = None
     sorted: bool = True
     settled: bool = True  # whether nothing was learned that earlier records would have needed
 
@@ -52,6 +54,8 @@ class Facts:
         self.splits += verdict.splits
         self.mismatches += verdict.mismatches
         self.first_mismatch = self.first_mismatch or verdict.first_mismatch
+        self.strangers += verdict.strangers
+        self.first_stranger = self.first_stranger or verdict.first_stranger
         self.sorted = self.sorted and verdict.sorted
         self.notes.merge(verdict.notes)
         if self.records > self.limits.records:
@@ -62,19 +66,27 @@ class Facts:
         notes = Notes({code: deepcopy(note) for code, note in self.notes.found.items() if code in OF_HEADER})
         return Facts(self.header, notes, self.limits, dict(self.names), sorted=self.sorted)
 
-    def contigs(self, bundle: Bundle) -> dict[bytes, int]:
-        """Names and lengths for the header; all of the bundle's if there is no record."""
+    def contigs(self, bundle: Bundle) -> dict[bytes, int | None]:
+        """Names and lengths, where they are known, for the header; all of the bundle's if there is no record."""
         lengths = {contig.name: contig.length for contig in bundle.contigs}
         names = self.names or {name.encode(): name for name in lengths}
-        return {name: lengths[contig] for name, contig in names.items()}
+        return {name: lengths.get(contig, self.header.contigs.get(name)) for name, contig in names.items()}
+
+    def early(self, bundle: Bundle) -> None:
+        """As `check`, of a file that is not at its end: once so much is read, an assembly is the right one or it is not."""
+        if self.records >= self.limits.evidence and max(self.mismatches, self.strangers) > self.records / 2:
+            self.check(bundle)
 
     def check(self, bundle: Bundle) -> None:
-        """Refuse a file whose REF alleles disagree with the reference too often to be of this assembly."""
-        share = self.mismatches / (self.records or 1)
+        """Refuse a file that is not of this assembly: by contigs that it does not have, or REF alleles that disagree with it."""
+        if self.strangers > self.records / 2:
+            assert self.first_stranger
+            raise self.first_stranger
+        share = self.mismatches / (self.records - self.strangers or 1)
         if share > 0.5 or (share > self.limits.mismatches and self.mismatches >= 10):
-            guess = assemblies.looks_like(self.header)
+            guess, placed = assemblies.looks_like(self.header), self.records - self.strangers
             raise InputError(
-                f"{self.mismatches:,} of {self.records:,} records have a REF that disagrees with {bundle.assembly} "
+                f"{self.mismatches:,} of {placed:,} records have a REF that disagrees with {bundle.assembly} "
                 f"(first: {self.first_mismatch}). The file looks like {guess or 'another assembly'}. It was not annotated."
             )
 

@@ -11,6 +11,7 @@ from app.annotation.consequences import INTERGENIC, SILENT, Consequence, interpr
 from app.annotation.csq import Csq
 from app.annotation.genes import Places
 from app.annotation.headers import Header
+from app.annotation.limits import Limits
 from app.annotation.records import Key, Run
 from app.annotation.reference import Bundle
 from app.annotation.summary import Tally
@@ -24,9 +25,10 @@ _MARGIN = 100  # bases around a gene in which an allele may still be of conseque
 class Finisher:
     """Turns alleles into lines of the result. `places` are where genes are; without them, csq is asked about every allele."""
 
-    def __init__(self, header: Header, bundle: Bundle, places: Places | None) -> None:
+    def __init__(self, header: Header, bundle: Bundle, places: Places | None, limits: Limits) -> None:
         self._header, self._bundle, self._places = header, bundle, places
-        self._csq = [Csq(bundle, genes) for genes in bundle.genes if genes.genetic_code != translation.CODE]
+        nuclear = [genes for genes in bundle.genes if genes.genetic_code != translation.CODE]
+        self._csq = [Csq(bundle, genes, limits.silent_seconds) for genes in nuclear]
         self._tracks = tracks(bundle)
         self._translated = translation.contigs(bundle)
         self._knowing: dict[str, list[Csq]] = {}

@@ -50,13 +50,13 @@ class Header:
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
         self.fields[kind][name] = declared
 
-    def text(self, contigs: dict[bytes, int], *, added: tuple[bytes, ...] = ()) -> bytes:
+    def text(self, contigs: dict[bytes, int | None], *, added: tuple[bytes, ...] = ()) -> bytes:
         """The header of the result as bytes, with the `added` lines at its end."""
         out = [b"##fileformat=VCFv%b" % self.version.encode(), *self.others]
         out += [b"##FILTER=<ID=%b,Description=%b>" % item for item in self.filters.items()]
         for kind, declared in self.fields.items():
             out += [declaration.line(kind, name) for name, declaration in declared.items()]
-        out += [b"##contig=<ID=%b,length=%d>" % item for item in contigs.items()]
+        out += [b"##contig=<ID=%b%b>" % (name, b",length=%d" % length if length else b"") for name, length in contigs.items()]
         names = [*COLUMNS, *([b"FORMAT", *self.samples] if self.samples else [])]
         return b"\n".join([*out, *added, b"\t".join(names)]) + b"\n"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Limits:
-    """Beyond any of these an input is refused with a sentence that names the cap."""
+    """Beyond any of these an input is refused with a sentence that names the cap, unless it says otherwise."""
 
     header_bytes: int = 64 << 20
     line_bytes: int = 64 << 20
@@ -15,6 +15,8 @@ class Limits:
     samples: int = 200_000
     alleles: int = 10_000
     tags: int = 10_000  # names of INFO, FORMAT and FILTER
+    evidence: int = 100_000  # records after which most of them have to be on contigs, and agree with the bases, of the reference
+    silent_seconds: int = 900  # after which a child that says nothing is ended; the fault is ours then
     mismatches: float = 0.1  # share of records whose REF may disagree with the reference
 
 

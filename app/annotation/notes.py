@@ -41,6 +41,7 @@ CODES: dict[str, tuple[str, str]] = {
     "id_repaired": ("repair", "empty ID, QUAL, FILTER or INFO columns read as missing, identifiers given twice written once"),
     "end_beyond": ("flag", "records whose END lies beyond the end of the contig"),
     "symbolic": ("flag", "symbolic alleles (structural variants): at most an overlap consequence"),
+    "unknown_contig": ("flag", "records on contigs that the reference does not have passed through without consequence"),
     "breakend": ("flag", "breakend alleles passed through without consequence"),
     "ambiguous": ("flag", "alleles with IUPAC ambiguity codes passed through without consequence"),
     "assembly": ("flag", "the file is on another assembly than was chosen, and was annotated on its own"),

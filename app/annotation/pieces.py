@@ -7,6 +7,7 @@ from operator import itemgetter
 
 from app.annotation import bgzf, tabix
 from app.annotation.declarations import Lesson, lessons
+from app.annotation.errors import InputError
 from app.annotation.finisher import Finisher
 from app.annotation.genes import Places
 from app.annotation.headers import Header
@@ -42,6 +43,8 @@ class Verdict:
     notes: dict[str, Note]
     mismatches: int
     first_mismatch: str
+    strangers: int  # records on contigs that the reference does not have
+    first_stranger: InputError | None  # what to say if that are too many
 
 
 @dataclass
@@ -86,8 +89,8 @@ class Reader:
         while True:
             reshaped = records.declarations.reshaped
             self._notes.found = {}
-            records.count = records.splits = records.sites.mismatches = 0
-            records.sorted, records.sites.first_mismatch = True, ""
+            records.count = records.splits = records.sites.mismatches = records.sites.strangers = 0
+            records.sorted, records.sites.first_mismatch, records.sites.first_stranger = True, "", None
             runs = records.block(block, before)
             if records.declarations.reshaped == reshaped:
                 break
@@ -102,6 +105,8 @@ class Reader:
             self._notes.found,
             records.sites.mismatches,
             records.sites.first_mismatch,
+            records.sites.strangers,
+            records.sites.first_stranger,
         )
         return runs, verdict
 
@@ -114,7 +119,7 @@ class Worker:
 
     def __init__(self, plan: Plan) -> None:
         self._reader = Reader(plan)
-        self._finisher = Finisher(self._reader.header, plan.bundle, plan.places)
+        self._finisher = Finisher(self._reader.header, plan.bundle, plan.places, plan.limits)
 
     def piece(self, block: bytes, before: int) -> Piece:
         """The part of the result that this block is."""

@@ -57,6 +57,7 @@ def _read(lines: Lines, plan: Plan, facts: Facts, take: Callable[[list[Run]], No
             runs, verdict = reader.read(block, lines.number)
             lines.number += block.count(b"\n")
             facts.add(verdict)
+            facts.early(plan.bundle)
             take(runs)
             progress(facts.records)
     finally:

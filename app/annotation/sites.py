@@ -17,6 +17,7 @@ _END = re.compile(rb"(?:^|;)END=([0-9]{1,18})(?:;|$)").search
 _SVLEN = re.compile(rb"(?:^|;)SVLEN=((?:[-+]?[0-9]{1,18}|\.)(?:,(?:[-+]?[0-9]{1,18}|\.))*)(?:;|$)").search
 _BASES = re.compile(rb"[ACGT]+").fullmatch
 SIZED = (b"<DEL", b"<DUP", b"<CNV", b"<INV")  # symbolic alleles that cover as much of the reference as SVLEN says
+_NAME = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*").fullmatch  # of a contig, by VCF 4.5
 # what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
 PLAIN, OVERLAP, SILENT = "plain", "overlap", "silent"
 _OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
@@ -37,6 +38,8 @@ class Sites:
         self.header, self.bundle, self.sequences, self.notes = header, bundle, sequences, notes
         self.names = dict(names)  # contig as the file calls it: as the bundle does
         self.mismatches, self.first_mismatch = 0, ""
+        self.strangers = 0
+        self.first_stranger: InputError | None = None
         self.learned: dict[bytes, tuple[str, int]] = {}  # names seen for the first time: contig, line
         self._preferred = {contig: name for name, contig in self.names.items()}
 
@@ -49,9 +52,7 @@ class Sites:
         name = fields[0].strip()
         if not name:
             raise InputError(f"Line {number}: the CHROM column is empty.", number)
-        contig = self.bundle.names.get(name.decode("utf-8", "replace"))
-        if contig is None:
-            raise assemblies.unknown_contig(name, self.header, self.bundle, number)
+        contig = self.bundle.names.get(name.decode("utf-8", "replace")) or self._stranger(name, number)
         preferred = self._preferred.setdefault(contig.name, name)
         if preferred != name:
             self.notes.add("contig_renamed", number, f"{text(name)} → {text(preferred)}")
@@ -71,9 +72,19 @@ class Sites:
             )
         return contig
 
+    def _stranger(self, name: bytes, number: int) -> Contig:
+        """A contig that the reference does not have, such as a decoy or an HLA allele; its length is what the header says."""
+        if not _NAME(name):
+            raise assemblies.unknown_contig(name, self.header, self.bundle, number)
+        self.strangers += 1
+        self.first_stranger = self.first_stranger or assemblies.unknown_contig(name, self.header, self.bundle, number)
+        self.notes.add("unknown_contig", number, text(name))
+        return Contig(name.decode(), min(self.header.contigs.get(name) or _INDEXABLE, _INDEXABLE))
+
     def alleles(self, fields: list[bytes], contig: Contig, number: int) -> list[str]:
         """Repair REF and ALT; what can be said of each of the alternative alleles."""
-        if _OLD_ALLELES(fields[4]):
+        known = contig.name in self.bundle.names
+        if known and _OLD_ALLELES(fields[4]):
             expand_old(fields, lambda start, end: self.sequences.get(contig.name, start, end))
             self.notes.add("allele_notation", number)
         ref, alts = fields[3], fields[4].split(b",")
@@ -93,8 +104,8 @@ class Sites:
                 "Was the file called against another assembly?",
                 number,
             )
-        bases = self.sequences.get(contig.name, start, start + len(ref))
-        strange = ""
+        bases = self.sequences.get(contig.name, start, start + len(ref)) if known else ref
+        strange = "" if known else "unknown_contig"
         if bases != ref and re.fullmatch(rb"[ACGTN]+", ref):
             self.mismatches += 1
             seen = f"{fields[0].decode()}:{start + 1} has {text(ref[:20])} in the file and {text(bases[:20])} in the reference"
@@ -129,7 +140,7 @@ class Sites:
             else "breakend"
         )
         self.notes.add(code, number, "" if alt == b"." else f"line {number}: {text(alt[:40])}")
-        if code == "symbolic":
+        if code == "symbolic" and strange != "unknown_contig":
             return code if strange or (alt.startswith(b"<DEL") and not sized) else OVERLAP
         return code if code in ("ambiguous", "breakend") else strange if strange and alt != b"." else SILENT
 

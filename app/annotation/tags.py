@@ -10,7 +10,12 @@ TAGS: tuple[Column, ...] = (
     Column("GAS_GENE", "1", "String", "Gene of GAS_CSQ"),
     Column("GAS_TRANSCRIPT", "1", "String", "Transcript of GAS_CSQ"),
     Column("GAS_HGVSP", "1", "String", "Protein change of GAS_CSQ in the manner of HGVS"),
-    Column("GAS_FLAG", "1", "String", "Why the allele carries no consequence: ambiguous, breakend, ref_mismatch or symbolic"),
+    Column(
+        "GAS_FLAG",
+        "1",
+        "String",
+        "Why the allele carries no consequence: ambiguous, breakend, ref_mismatch, symbolic or unknown_contig",
+    ),
     Column(
         "BCSQ",
         ".",
