@@ -64,14 +64,16 @@ class Finisher:
     def _wanted(self, run: Run) -> dict[Key, None]:
         """The alleles that csq is asked about, each once."""
         if self._places is None:
-            return {key: None for key in run.keys if key}
+            return dict.fromkeys(sorted(filter(None, run.keys), key=_position))
         margin = _MARGIN + max(map(len, run.refs))
         wanted: dict[Key, None] = {}
         for begin, end in self._places.between(run.place, run.starts[0] - margin, max(run.ends) + _MARGIN):
             first = bisect_left(run.starts, begin - margin)
             wanted.update((key, None) for key in run.keys[first : bisect_left(run.starts, end + _MARGIN)] if key)
-        if run.wide:
-            wanted.update((key, None) for key in run.keys if key and len(key) > 3)
+        if run.wide or run.moved:
+            near = zip(run.keys, run.starts, strict=True)
+            wanted.update((key, None) for key, start in near if key and (len(key) > 3 or int(key[0]) != start + 1))
+            wanted = dict.fromkeys(sorted(wanted, key=_position))
         return wanted
 
     def _consulted(self, place: str) -> list[Csq]:
@@ -113,6 +115,10 @@ class Finisher:
             text = b"\n".join(run.heads)
             for pattern in _FREQUENCIES:
                 tally.add_frequencies(pattern.findall(text))
+
+
+def _position(key: Key) -> int:
+    return int(key[0])
 
 
 def _first(parts: tuple[bytes, ...]) -> bytes:

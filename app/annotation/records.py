@@ -17,7 +17,13 @@ from app.annotation.sites import OVERLAP, PLAIN, SILENT, Sites, reach
 from app.annotation.splitting import Splitter, leftmost, movable
 from app.annotation.values import CONTROLS, FLOAT, many, shown
 
-Key = tuple[bytes, ...]  # position, REF, ALT as text: what a consequence is asked for with; INFO with overlaps
+Key = tuple[bytes, ...]
+"""Position, REF and ALT as text: what a consequence is asked for with, and INFO with overlaps.
+
+They are as the file wrote them, not as the result does: where an allele can be written in several ways, annotators judge the one
+that they are given, and whoever shifted it meant it so.
+"""
+ASKED = b"GAS_ASKED="  # in a file that was settled: the key of an allele that was moved
 _QUALITY = re.compile(rb"\.|" + FLOAT).fullmatch
 _VALUES = b"0123456789.,+-e"  # without these, the INFO of clean records are few, for their names are what is left
 _MOST_KNOWN = 10_000
@@ -42,6 +48,7 @@ class Run:
     tails: list[bytes] = field(default_factory=list)  # what follows INFO, with the end of the line
     bare: bool = False  # whether there is one without INFO
     wide: bool = False  # whether there is one of which only its extent is known
+    moved: bool = False  # whether there is one that stands elsewhere than its key
     first: int = 0  # where the records began and ended before their alleles were moved
     last: int = 0
 
@@ -207,6 +214,7 @@ class Records:
             for row in rows:
                 run.bare = run.bare or row[0].endswith(b"\t")
                 run.wide = run.wide or len(row[5] or ()) > 3
+                run.moved = run.moved or (row[5] is not None and int(row[5][0]) != row[1] + 1)
                 for column, value in zip(COLUMNS, row, strict=True):
                     getattr(run, column).append(value)
 
@@ -233,12 +241,14 @@ class Records:
         ]
         return columns.place, columns.name, start, rows
 
-    def _row(self, place: str, fields: list[bytes], start: int, ref: bytes, alt: bytes, tail: bytes) -> Row:
+    def _row(
+        self, place: str, fields: list[bytes], start: int, ref: bytes, alt: bytes, tail: bytes, asked: Key | None = None
+    ) -> Row:
+        key = asked or (b"%d" % (start + 1), ref, alt)
         if self._move and movable(ref, alt):
             start, ref, alt = leftmost(lambda begin, end: self.sequences.get(place, begin, end), start, ref, alt)
-        position = b"%d" % (start + 1)
-        head = b"\t".join((fields[0], position, fields[2], ref, alt, *fields[5:]))
-        return head, start, ref, alt, reach(start, ref, alt, fields[7]), (position, ref, alt), tail
+        head = b"\t".join((fields[0], b"%d" % (start + 1), fields[2], ref, alt, *fields[5:]))
+        return head, start, ref, alt, reach(start, ref, alt, fields[7]), key, tail
 
     def _examine(self, line: bytes, number: int) -> tuple[str, bytes, int, list[Row]] | None:
         """The alleles of a record, repaired, None if the line held none; InputError if it cannot be one."""
@@ -249,6 +259,7 @@ class Records:
             line = CONTROLS.sub(b"_", line)
             self.notes.add("controls", number)
         fields = self._columns(line, number)
+        asked = None if self._move else _asked(fields)
         if len(fields[3]) > 1 << 20 or fields[4].count(b",") >= self.limits.alleles:
             raise InputError(
                 f"Line {number}: more than {self.limits.alleles:,} ALT alleles or a REF beyond a million bases.", number
@@ -273,7 +284,7 @@ class Records:
             self.declarations.genotypes(fields, alleles, number)
         self.count += 1
         self.splits += max(alleles - 1, 0)
-        return contig.name, fields[0], int(fields[1]) - 1, list(self._rows(contig, fields, verdicts))
+        return contig.name, fields[0], int(fields[1]) - 1, list(self._rows(contig, fields, verdicts, asked))
 
     def _count_tags(self) -> None:
         if len(self.header.filters) + sum(map(len, self.header.fields.values())) > self.limits.tags:
@@ -281,7 +292,7 @@ class Records:
                 f"The file has more than {self.limits.tags:,} different tags in INFO, FORMAT and FILTER. Is this a VCF?"
             )
 
-    def _rows(self, contig: Contig, fields: list[bytes], verdicts: list[str]) -> Iterator[Row]:
+    def _rows(self, contig: Contig, fields: list[bytes], verdicts: list[str], asked: Key | None) -> Iterator[Row]:
         """The alleles of a repaired record."""
         start, ref, alts = int(fields[1]) - 1, fields[3], fields[4].split(b",")
         info, form, samples = fields[7], b"".join(fields[8:9]), fields[9:]
@@ -292,7 +303,7 @@ class Records:
                 values = b"GAS_FLAG=%b" % verdict.encode() if values == b"." else b"%b;GAS_FLAG=%b" % (values, verdict.encode())
             site = [*fields[:7], b"" if values == b"." else values]
             if verdict == PLAIN:
-                yield self._row(contig.name, site, start, ref, alt, tail)
+                yield self._row(contig.name, site, start, ref, alt, tail, asked)
                 continue
             head = b"\t".join((*site[:4], alt, *site[5:]))
             end = min(reach(start, ref, alt, values), contig.length)
@@ -348,6 +359,15 @@ class Block:
         """A line and its number in the file."""
         self._lines = self._lines or self._block.split(b"\n")
         return self._lines[index], self.first + index
+
+
+def _asked(fields: list[bytes]) -> Key | None:
+    """The key that was noted in the INFO of a settled record; it is taken out of it."""
+    info, tag, key = fields[7].rpartition(ASKED)
+    if not tag:
+        return None
+    fields[7] = info.rstrip(b";") or b"."
+    return tuple(key.split(b":"))
 
 
 def _ascending(starts: list[int]) -> bool:

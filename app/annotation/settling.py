@@ -9,7 +9,7 @@ from app.annotation.facts import Facts
 from app.annotation.intake import Lines
 from app.annotation.notes import Notes
 from app.annotation.pieces import Plan, Reader
-from app.annotation.records import Run
+from app.annotation.records import ASKED, Run
 from app.annotation.source import Source
 
 CHUNK = 48 << 20  # bytes that are sorted in memory
@@ -77,8 +77,15 @@ class _Sorter:
     def add(self, runs: list[Run]) -> None:
         for run in runs:
             contig = self._contigs.setdefault(run.place, len(self._contigs))
-            for head, start, tail in zip(run.heads, run.starts, run.tails, strict=True):
-                line = b"%b%b%b" % (head, b"." if head.endswith(b"\t") else b"", tail)
+            for head, start, ref, alt, key, tail in zip(
+                run.heads, run.starts, run.refs, run.alts, run.keys, run.tails, strict=True
+            ):
+                bare = head.endswith(b"\t")
+                if key and key[:3] != (b"%d" % (start + 1), ref, alt):
+                    note = (b"" if bare else b";") + ASKED + b":".join(key)
+                else:
+                    note = b"." if bare else b""
+                line = b"%b%b%b" % (head, note, tail)
                 self._rows.append((contig, start, line))
                 self._held += len(line) + 100
         if self._held > CHUNK:

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pysam
 import pytest
 
 from app.annotation import reference
 from app.annotation.consequences import TERMS
+from app.annotation.engine import annotate
 from app.annotation.sequences import Sequences
+from tests.unit.annotation import genome
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
@@ -177,3 +180,21 @@ def test_file_names_are_data(child: Callable, tmp_path: Path, name: str) -> None
     status, events, _ = child(source, tmp_path / "out", f"--name={name}")
     assert (status, events[-1]["event"], events[-1]["records"]) == (0, "done", 1)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"]
+
+
+def test_an_allele_is_judged_as_it_is_written(tmp_path: Path, nuclear: reference.Bundle) -> None:
+    """An A more beside the first base of a gene, which is one: before it, it is not in the gene; behind it, it is."""
+    text = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    base = {position: genome.CHROMOSOME[position - 1] for position in (5, 500, 501)}
+    assert base[501] == "A" != base[500]
+    early = f"1\t5\tearly\t{base[5]}\t{base[5]}AC\t.\t.\t.\n"
+    left, right = f"1\t500\tleft\t{base[500]}\t{base[500]}A\t.\t.\t.\n", "1\t501\tright\tA\tAA\t.\t.\t.\n"
+    said = {}
+    for name, rows in {"sorted": (early, left, right), "shuffled": (right, early, left)}.items():
+        (tmp_path / name).write_text(text + "".join(rows))
+        result = annotate(tmp_path / name, tmp_path / f"{name}.out", name=name, bundle=nuclear)
+        with pysam.VariantFile(str(result.vcf)) as file:
+            said[name] = {row.id: (row.pos, row.ref, row.alts, row.info["GAS_CSQ"], sorted(row.info)) for row in file}
+    assert said["sorted"] == said["shuffled"]
+    assert said["sorted"]["left"][:3] == said["sorted"]["right"][:3] == (500, base[500], (base[500] + "A",))
+    assert [said["sorted"][name][3] for name in ("left", "right")] == ["intergenic_variant", "start_lost"]
