@@ -45,7 +45,9 @@ def annotate(
     """Annotate a VCF on this machine, with the engine of the service and its messages.
 
     Every variant gets its consequence (Sequence Ontology), impact, gene, protein change and what the reference bundle knows
-    of it. The file may be unsorted, name its contigs otherwise, or lack parts of its header: what was repaired is in the log.
+    of it. The file may be unsorted, name its contigs otherwise, or lack parts of its header: what was repaired is in the
+    log. In the result each record has one allele, at its leftmost place; its consequence is that of the allele as the file
+    has it.
 
     \b
     Written into OUT, after the name of the file:
