@@ -22,7 +22,7 @@ class Lines:
         lines: list[bytes] = []
         size = 0
         for block in self._blocks:
-            found = block.splitlines() if b"\r" in block else block.split(b"\n")[:-1]
+            found = block.split(b"\n")[:-1]
             for index, line in enumerate(found):
                 self.number += 1
                 size += len(line)
