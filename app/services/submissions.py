@@ -90,7 +90,7 @@ async def submit(backend: Backend, account: Account, job_id: str) -> Job:
         job.user_id,
         job_id,
         Trigger.SUBMIT,
-        patience=UNPUBLISHED,
+        patience=_unpublished(backend),
         size=stored.size,
         etag=stored.etag,
         submitted_at=backend.now(),
@@ -137,7 +137,7 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
         job_id,
         Trigger.RETRY,
         at=job.rev,
-        patience=UNPUBLISHED,
+        patience=_unpublished(backend),
         **cleared,
         attempts=0,
         size=stored.size,
@@ -217,6 +217,10 @@ async def _id_for(backend: Backend, user_id: str, key: str, name: str, assembly:
     # its portal died, or the job was deleted: never the same id again, for late messages and sweeps may know it
     await backend.accounts.put_item(user_id, item, expires_at=(now + DAY) // 1000, **fresh)
     return fresh["job_id"]
+
+
+def _unpublished(backend: Backend) -> int:
+    return min(UNPUBLISHED, backend.jobs.patience[Status.PENDING])
 
 
 def _clean(name: str) -> str:

@@ -27,6 +27,14 @@ from tests.faults.proxy import Proxy, serving
 from tests.workers.conftest import Service, spec, working
 from workers import VERBS
 
+ALL = os.environ.get("GAS_FAULTS") == "all"
+"""Whether every fault is wanted; else it is a sample."""
+
+SAMPLE = 10
+"""Faults a daemon, or an act of a user, unless all are asked for."""
+
+SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))
+
 WAITS = {
     "GAS_POLL_SECONDS": "1",
     "GAS_VISIBILITY_SECONDS": "3",
@@ -34,8 +42,8 @@ WAITS = {
     "GAS_EXPEDITED_LOOK_SECONDS": "1",
     "GAS_STANDARD_LOOK_SECONDS": "1",
     "GAS_DRAIN_SECONDS": "5",
-    "GAS_PATIENCE": '{"PENDING": 6, "AVAILABLE": 6, "RESTORING": 6, "DELETING": 3, "FAILED": 4, "CANCELLED": 4, "ARCHIVED": 4, '
-    '"ACCOUNT": 6}',
+    "GAS_PATIENCE": '{"UPLOADING": 15, "PENDING": 6, "AVAILABLE": 6, "RESTORING": 6, "DELETING": 3, '
+    '"FAILED": 4, "CANCELLED": 4, "ARCHIVED": 4, "ACCOUNT": 6}',
     "GAS_MAIL_FROM": "gas@example.org",
 }
 

@@ -7,7 +7,6 @@ A sample of the faults runs by default, every one of them with GAS_FAULTS=all.
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,13 @@ from typing import Any
 import pytest
 
 from app.local.vault import Vault
-from tests.faults.lanes import Lane, lane, seeded
+from tests.faults.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
 from tests.faults.proxy import Call, Fault, Rule
 from tests.faults.scenarios import SCENARIOS, Scenario, at_rest, problems
 from workers import VERBS
 
 LEASES = (2, 6)
 """Seconds, of the lanes beside the first: those of a dead daemon run out before its message comes back, or after."""
-
-SAMPLE = 10
-"""Faults a daemon, unless all are asked for."""
-
-SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))
 
 LANES = [(verb, "s3") for verb in VERBS] + [(verb, "glacier") for verb in ("archive", "restore", "thaw")]
 """Daemons, and the archive that they work with: the vault for those that speak to it."""
@@ -65,7 +59,7 @@ async def test_a_fault_at_every_call(verb: str, backend: str, aws: dict[str, Any
                 possible = [(call, fault) for call in calls for fault in Fault if fault.befalls(call.operation)]
                 cases.extend((scenario, Rule(call.operation, fault, call.number)) for call, fault in possible)
                 print(f"{scenario.begin.__name__}: {', '.join(map(str, calls))}")
-        if os.environ.get("GAS_FAULTS") != "all":
+        if not ALL:
             cases[:] = seeded(SEED, verb).sample(cases, min(SAMPLE, len(cases)))
 
     async def work_in(here: Lane) -> None:

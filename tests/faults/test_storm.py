@@ -7,7 +7,6 @@ The choices follow from GAS_FAULTS_SEED; a few jobs by default, some hundreds wi
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections import Counter
 from contextlib import suppress
@@ -19,14 +18,13 @@ from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Status, Tier
 from app.services import submissions, subscriptions
 from app.services.submissions import NotFound, Refused
-from tests.faults.lanes import Lane, lane, seeded
+from tests.faults.lanes import ALL, SEED, Lane, lane, seeded
 from tests.faults.proxy import Fault, Rule
 from tests.faults.scenarios import at_rest, problems
 from tests.workers.conftest import VCF
 from workers import VERBS
 
-JOBS = 200 if os.environ.get("GAS_FAULTS") == "all" else 20
-SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))
+JOBS = 200 if ALL else 20
 SHARES = {
     Fault.KILL_BEFORE: 0.01,
     Fault.KILL_AFTER: 0.01,
