@@ -91,13 +91,12 @@ def _make(tree: Path) -> None:
 
 
 def _sources() -> list[str]:
-    """Where this machine gets Debian from."""
-    mirror, security = "http://deb.debian.org/debian", "http://deb.debian.org/debian-security"
-    for file in Path("/etc/apt/sources.list.d").glob("debian.sources"):
-        found = [line.split()[1] for line in file.read_text().splitlines() if line.startswith("URIs:")]
-        mirror = next((url for url in found if "security" not in url), mirror)
-        security = next((url for url in found if "security" in url), security)
-    return [f"deb {mirror} {SUITE} main", f"deb {mirror} {SUITE}-updates main", f"deb {security} {SUITE}-security main"]
+    """Where this machine gets Debian from; where it does not say, mmdebstrap knows."""
+    files = Path("/etc/apt/sources.list.d").glob("debian.sources")
+    urls = [line.split()[1] for file in files for line in file.read_text().splitlines() if line.startswith("URIs:")]
+    mirrors, security = [url for url in urls if "security" not in url][:1], [url for url in urls if "security" in url][:1]
+    parts = [(url, part) for url in mirrors for part in ("", "-updates")] + [(url, "-security") for url in security]
+    return [f"deb {url} {SUITE}{part} main" for url, part in parts]
 
 
 @dataclass
