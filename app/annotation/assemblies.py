@@ -44,6 +44,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "GRCh37": ("hg19", "b37", "build37", "ncbi37", "hs37d5"),
     "rCRS": ("nc_012920", "nc_012920.1", "mt", "chrm"),
 }
+_CHROMOSOME = re.compile(rb"(?:chr)?(?:[1-9]|1[0-9]|2[0-2]|X|Y)", re.IGNORECASE).fullmatch
 _REFERENCE_LINE = re.compile(rb"##(reference|assembly|contig|refseq|genome|.*command.*)", re.IGNORECASE)
 
 
@@ -76,6 +77,11 @@ def check_lengths(header: Header, bundle: Bundle) -> None:
                 f"{shown} has length {length} in the header: that is {assembly}, not {bundle.assembly} ({contig.length}). "
                 "Positions differ, so the file was not annotated. Please lift it over or call against the right reference."
             )
+
+
+def elsewhere(name: bytes, header: Header) -> bool:
+    """Whether a contig that a reference does not have belongs to the chromosomes of an assembly, and so the file to that one."""
+    return bool(_CHROMOSOME(name)) or header.contigs.get(name) in LENGTHS
 
 
 def unknown_contig(name: bytes, header: Header, bundle: Bundle, line: int) -> InputError:

@@ -79,7 +79,7 @@ class Records:
         move: bool = True,
     ) -> None:
         self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
-        self.sites = Sites(header, bundle, sequences, notes, names or {})
+        self.sites = Sites(header, bundle, sequences, limits, notes, names or {})
         self.declarations = Declarations(header, notes)
         self.count = self.splits = 0
         self.sorted, self._move = True, move

@@ -6,6 +6,7 @@ from app.annotation import assemblies
 from app.annotation.alleles import expand_old, problem
 from app.annotation.errors import InputError
 from app.annotation.headers import Header
+from app.annotation.limits import Limits
 from app.annotation.notes import Notes
 from app.annotation.reference import Bundle, Contig
 from app.annotation.sequences import Sequences
@@ -34,8 +35,10 @@ def reach(start: int, ref: bytes, alt: bytes, info: bytes) -> int:
 class Sites:
     """Judges the first five columns of the records of one file."""
 
-    def __init__(self, header: Header, bundle: Bundle, sequences: Sequences, notes: Notes, names: dict[bytes, str]) -> None:
-        self.header, self.bundle, self.sequences, self.notes = header, bundle, sequences, notes
+    def __init__(
+        self, header: Header, bundle: Bundle, sequences: Sequences, limits: Limits, notes: Notes, names: dict[bytes, str]
+    ) -> None:
+        self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
         self.names = dict(names)  # contig as the file calls it: as the bundle does
         self.mismatches, self.first_mismatch = 0, ""
         self.strangers = 0
@@ -74,7 +77,7 @@ class Sites:
 
     def _stranger(self, name: bytes, number: int) -> Contig:
         """A contig that the reference does not have, such as a decoy or an HLA allele; its length is what the header says."""
-        if not _NAME(name):
+        if not _NAME(name) or assemblies.elsewhere(name, self.header) or len(self.names) > self.limits.contigs:
             raise assemblies.unknown_contig(name, self.header, self.bundle, number)
         self.strangers += 1
         self.first_stranger = self.first_stranger or assemblies.unknown_contig(name, self.header, self.bundle, number)

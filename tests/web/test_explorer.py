@@ -205,6 +205,7 @@ async def test_downloads_are_filtered_and_safe_in_a_spreadsheet(portal: Portal, 
     assert "p%C3%A4ti_ent.variants.vcf" in vcf.headers["Content-Disposition"]
     tsv = await browser.get(f"{address}.tsv")
     rows = [line.split("\t") for line in tsv.text.splitlines()]
+    assert rows[0][-1] == "provenance" and all("rcrs" in row[-1] for row in rows[1:])
     assert rows[0][:3] == ["contig", "position", "id"] and rows[1][1:3] == ["3243", "'=1+1"] and len(rows) == 3
     assert tsv.headers["X-Content-Type-Options"] == "nosniff"
     assert (await browser.get(f"{address}.vcf", follow=False)).headers["Location"] == f"/annotations/{job.job_id}/result"

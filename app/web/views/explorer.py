@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import islice
+from typing import Any
 from urllib.parse import urlencode
 
 import structlog
@@ -85,8 +86,7 @@ async def _download(request: web.Request, job: Job, form: str) -> web.StreamResp
     if form == "vcf" and not asked.asked():
         return see_other(request.path.removesuffix("variants.vcf") + "result")
     header, batches = await request.app[EXPLORER].open(job, asked.filter())
-    tags = list((await counts(request, job)).get("tags", {}))
-    pieces = _vcf(header, batches) if form == "vcf" else _tsv(tags, batches)
+    pieces = _vcf(header, batches) if form == "vcf" else _tsv(await counts(request, job), batches)
     name = f"{stem(job.file_name)}.{'variants' if asked.asked() else 'annot'}.{form}"
     answer = web.StreamResponse(headers={"Content-Disposition": content_disposition(name)})
     answer.content_type = FORMS[form]
@@ -149,10 +149,11 @@ async def _vcf(header: bytes, batches: AsyncIterator[list[bytes]]) -> AsyncItera
             yield b"\n".join([*lines, b""])
 
 
-async def _tsv(tags: list[str], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
-    yield "".join(render.tsv([], tags)).encode()
+async def _tsv(summary: dict[str, Any], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+    tags, origin = list(summary.get("tags", {})), render.provenance(summary) if summary else ""
+    yield "".join(render.tsv([], tags, origin)).encode()
     async for lines in batches:
-        rows = render.tsv((line.decode("utf-8", "replace") for line in lines), tags)
+        rows = render.tsv((line.decode("utf-8", "replace") for line in lines), tags, origin)
         next(rows)
         # a few hundred at a time, so that others get their turn
         while some := "".join(islice(rows, 200)):

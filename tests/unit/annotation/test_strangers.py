@@ -72,8 +72,8 @@ def test_most_are_another_assembly(run: Callable[..., Result]) -> None:
 
 def test_a_genome_is_refused_before_its_end(run: Callable[..., Result], rcrs: reference.Bundle) -> None:
     """What is broken at the end is not even seen."""
-    many = "".join(f"chr1\t{position}\t.\tA\tG\t.\t.\t.\n" for position in range(1, 60_000))
-    with pytest.raises(InputError, match="contig 'chr1'"):
+    many = "".join(f"scaffold_1\t{position}\t.\tA\tG\t.\t.\t.\n" for position in range(1, 60_000))
+    with pytest.raises(InputError, match="contig 'scaffold_1'"):
         run("##fileformat=VCFv4.2\n" + COLUMNS + many + "broken\n", rcrs, evidence=1000)
     with pytest.raises(InputError, match="1 column"):
         run("##fileformat=VCFv4.2\n" + COLUMNS + many + "broken\n", rcrs, evidence=1_000_000)
@@ -110,3 +110,23 @@ def test_a_child_that_says_nothing_is_ended(nuclear: reference.Bundle) -> None:
         assert child.wait(20) == -signal.SIGKILL
     finally:
         csq.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [("chr1", ""), ("22", ""), ("X", ""), ("NC_000001.11", "##contig=<ID=NC_000001.11,length=248956422>\n")],
+)
+def test_one_record_of_another_assemblys_chromosome_is_enough(
+    run: Callable[..., Result], rcrs: reference.Bundle, name: str, header: str
+) -> None:
+    here = "".join(f"MT\t{position}\t.\t{base}\tN\t.\t.\t.\n" for position, base in ((1, "G"), (2, "A"), (3, "T")))
+    with pytest.raises(InputError, match=f"Line .: contig '{name}'"):
+        run("##fileformat=VCFv4.2\n" + header + COLUMNS + here + f"{name}\t500\t.\tA\tG\t.\t.\t.\n", rcrs)
+
+
+def test_there_are_only_so_many_names(run: Callable[..., Result]) -> None:
+    strange = "".join(f"s{number}\t5\t.\tA\tG\t.\t.\t.\n" for number in range(20))
+    known = "".join(CODING * 10)
+    with pytest.raises(InputError, match=r"contig 's1.' is not part of"):
+        run(META + COLUMNS + known + strange, contigs=10)
+    assert run(META + COLUMNS + known + strange, contigs=100).summary["records_in"] == 50
