@@ -20,8 +20,8 @@ from tests.unit.annotation.genome import CHROMOSOME
 
 META = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=2000>\n##contig=<ID=HLA-A*01:01,length=3503>\n"
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-CODING = [f"chr1\t{position}\t.\t{CHROMOSOME[position - 1]}\tT,{'AG'}\t.\t.\t.\n" for position in (504, 507, 510)]
-HLA = "HLA-A*01:01\t17\t.\tA\tG,<DEL>,.\t.\t.\tEND=90\n".replace(",.", "")
+CODING = [f"chr1\t{position}\t.\t{CHROMOSOME[position - 1]}\tT,AG\t.\t.\t.\n" for position in (504, 507, 510)]
+HLA = "HLA-A*01:01\t17\t.\tA\tG,<DEL>\t.\t.\tEND=90\n"
 DECOY = "chrUn_KN707606v1_decoy\t5\t.\tACA\tA\t.\t.\t.\n"
 
 
