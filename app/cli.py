@@ -189,15 +189,18 @@ def stack(
     archive: Annotated[str, typer.Option(help="Archive backend: s3 or glacier.")] = "s3",
     annotators: Annotated[int, typer.Option(help="Number of annotate daemons.")] = 1,
     folder: Annotated[Path, typer.Option(help="Where logs and the environment of the stack are written.")] = Path(".local"),
+    aws: Annotated[str, typer.Option(metavar="URL", envvar="AWS_ENDPOINT_URL", help="An AWS emulator that runs already.")] = "",
     demo: Annotated[bool, typer.Option(help="Play a user's whole journey, print its timeline, and stop.")] = False,
 ) -> None:
     """Run the whole service on this machine, on stand-ins for AWS, Globus and Stripe, until Ctrl-C.
 
-    A TIME is 300, 300s, 5m or 1h. What the stand-ins hold is forgotten at the end.
+    A TIME is 300, 300s, 5m or 1h. What the stand-ins hold is forgotten at the end. With another emulator of AWS, jobs and
+    files are there; mail and the vault keep their stand-ins, unless AWS_ENDPOINT_URL_SESV2 and AWS_ENDPOINT_URL_GLACIER say
+    where else they are.
     """
     from app.local.stack import Options, main
 
-    options = Options(retention, retrieval, port, archive, annotators, folder)
+    options = Options(retention, retrieval, port, archive, annotators, folder, aws)
     raise typer.Exit(main(options, demo=demo))
 
 

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from app.aws.clients import tolerated
+
 TOPOLOGY = Path(__file__).parent.parent / "terraform" / "topology.json"
 
 
@@ -20,11 +22,11 @@ def dead_letter_name(topology: dict[str, Any], queue: str) -> str:
     return queue + topology["dead_letter"]["suffix"]
 
 
-async def create(aws: dict[str, Any], prefix: str, *, retention: int | None = None) -> dict[str, str]:
-    """Creates every queue, topic, subscription, table and bucket, with `prefix` before each name.
+async def create(aws: dict[str, Any], prefix: str, *, retention: int | None = None, origin: str = "") -> dict[str, str]:
+    """Creates every queue, topic, subscription, table and bucket that is not there yet, with `prefix` before each name.
 
     `aws` has the clients by service: sqs, sns, dynamodb, s3, glacier. `retention` replaces the delay (seconds) of the
-    delayed queue. Returns the `GAS_*` environment that points at what was created.
+    delayed queue; a browser may upload from a page of `origin`. Returns the `GAS_*` environment that points at it all.
     """
     topology = load()
     queues = {name: await _queue(aws["sqs"], topology, prefix, name, retention) for name in topology["queues"]}
@@ -35,7 +37,12 @@ async def create(aws: dict[str, Any], prefix: str, *, retention: int | None = No
         await _table(aws["dynamodb"], topology, prefix, name)
     buckets = {name: f"{prefix}-{name}".replace("_", "-") for name in topology["buckets"]}
     for bucket in buckets.values():
-        await aws["s3"].create_bucket(Bucket=bucket)
+        with tolerated("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            await aws["s3"].create_bucket(Bucket=bucket)
+    for name, bucket in buckets.items():
+        if origin and topology["buckets"][name]["browser_uploads"]:
+            rule = {"AllowedOrigins": [origin], "AllowedMethods": ["POST"], "AllowedHeaders": ["*"]}
+            await aws["s3"].put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
     vault = f"{prefix}_{topology['archive']['glacier']['vault']}"
     await aws["glacier"].create_vault(accountId="-", vaultName=vault)
     return {
@@ -53,25 +60,31 @@ async def create(aws: dict[str, Any], prefix: str, *, retention: int | None = No
 
 async def _queue(sqs: Any, topology: dict[str, Any], prefix: str, name: str, retention: int | None) -> str:
     declared, dead = topology["queues"][name], topology["dead_letter"]
-    dead_url = (
-        await sqs.create_queue(
-            QueueName=f"{prefix}_{dead_letter_name(topology, name)}",
-            Attributes={"MessageRetentionPeriod": str(dead["retention_seconds"])},
-        )
-    )["QueueUrl"]
+    dead_url = await _queue_with(
+        sqs, f"{prefix}_{dead_letter_name(topology, name)}", {"MessageRetentionPeriod": str(dead["retention_seconds"])}
+    )
     dead_arn = (await sqs.get_queue_attributes(QueueUrl=dead_url, AttributeNames=["QueueArn"]))["Attributes"]["QueueArn"]
     delay = retention if retention is not None and declared["delay_seconds"] else declared["delay_seconds"]
-    return (
-        await sqs.create_queue(
-            QueueName=f"{prefix}_{name}",
-            Attributes={
-                "DelaySeconds": str(delay),
-                "VisibilityTimeout": str(declared["visibility_seconds"]),
-                "MessageRetentionPeriod": str(declared["retention_seconds"]),
-                "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": declared["max_receives"]}),
-            },
-        )
-    )["QueueUrl"]
+    return await _queue_with(
+        sqs,
+        f"{prefix}_{name}",
+        {
+            "DelaySeconds": str(delay),
+            "VisibilityTimeout": str(declared["visibility_seconds"]),
+            "MessageRetentionPeriod": str(declared["retention_seconds"]),
+            "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": declared["max_receives"]}),
+        },
+    )
+
+
+async def _queue_with(sqs: Any, name: str, attributes: dict[str, str]) -> str:
+    """URL of the queue, which has these attributes from now on."""
+    try:
+        return (await sqs.create_queue(QueueName=name, Attributes=attributes))["QueueUrl"]
+    except sqs.exceptions.QueueNameExists:
+        url = (await sqs.get_queue_url(QueueName=name))["QueueUrl"]
+        await sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        return url
 
 
 async def _subscribe(aws: dict[str, Any], topics: dict[str, str], queues: dict[str, str], declared: dict[str, Any]) -> None:
@@ -90,16 +103,17 @@ async def _table(dynamodb: Any, topology: dict[str, Any], prefix: str, name: str
         {"IndexName": index, "KeySchema": _key(keys), "Projection": {"ProjectionType": keys["projection"]}}
         for index, keys in declared["indexes"].items()
     ]
-    used = {key["AttributeName"] for schema in (declared, *declared["indexes"].values()) for key in _key(schema)}
-    await dynamodb.create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=_key(declared),
-        AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": topology["attribute_types"][attribute]} for attribute in sorted(used)
-        ],
-        GlobalSecondaryIndexes=indexes,
-    )
+    used = sorted({key["AttributeName"] for schema in (declared, *declared["indexes"].values()) for key in _key(schema)})
+    try:
+        await dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=_key(declared),
+            AttributeDefinitions=[{"AttributeName": one, "AttributeType": topology["attribute_types"][one]} for one in used],
+            GlobalSecondaryIndexes=indexes,
+        )
+    except dynamodb.exceptions.ResourceInUseException:
+        return
     await dynamodb.get_waiter("table_exists").wait(TableName=table)
     if declared["ttl_attribute"]:
         await dynamodb.update_time_to_live(

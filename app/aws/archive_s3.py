@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from app.aws.archives import Damaged, Retrieval, Started, tolerated
-from app.aws.clients import code
+from app.aws.archives import Damaged, Retrieval, Started
+from app.aws.clients import code, tolerated
 from app.aws.objects import CHECKSUM, MISSING, Bucket, Gone, Stored
 from app.domain.jobs import Job, Speed
 from app.domain.keys import Owner, archive_key, archive_prefix

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from app.aws.archives import Damaged, Retrieval, Started, tolerated
-from app.aws.clients import code
+from app.aws.archives import Damaged, Retrieval, Started
+from app.aws.clients import code, tolerated
 from app.aws.objects import CHUNK, Bucket, Gone
 from app.domain.jobs import Job, Speed
 from app.domain.keys import Owner, archive_label, labelled

@@ -7,15 +7,11 @@ customers since December 2025.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from botocore.exceptions import ClientError
-
-from app.aws.clients import code
 from app.domain.jobs import Job, Speed
 from app.domain.keys import Owner
 
@@ -63,13 +59,3 @@ class Archive(Protocol):
 
         A vault counts once a day, and takes hours to tell: what comes was asked for by an earlier call, and may be gone since.
         """
-
-
-@contextlib.contextmanager
-def tolerated(*codes: str) -> Iterator[None]:
-    """Takes these error codes of AWS for success."""
-    try:
-        yield
-    except ClientError as error:
-        if code(error) not in codes:
-            raise

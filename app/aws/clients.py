@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,16 @@ ONCE: dict[str, Any] = {"sesv2": {"retries": {"mode": "standard", "total_max_att
 def code(error: ClientError) -> str:
     """The error code that AWS gave, such as `ConditionalCheckFailedException`."""
     return error.response["Error"]["Code"]
+
+
+@contextmanager
+def tolerated(*codes: str) -> Iterator[None]:
+    """Takes these error codes of AWS for success."""
+    try:
+        yield
+    except ClientError as error:
+        if code(error) not in codes:
+            raise
 
 
 @cache

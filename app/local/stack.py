@@ -15,12 +15,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from app import topology
-from app.aws.clients import clients
+from app.aws.clients import clients, tolerated
 from app.local.demo import play
 from app.local.supervisor import Child, Supervisor
 from app.settings import Settings
@@ -32,7 +33,8 @@ console = Console(highlight=False, soft_wrap=True)
 
 @dataclass(frozen=True)
 class Options:
-    """`retention` and `retrieval` are seconds; `port` 0 takes any free one; `folder` holds logs and the environment."""
+    """`retention` and `retrieval` are seconds; `port` 0 takes any free one; `folder` holds logs and the environment; `aws` is
+    the address of an emulator that runs already, empty for one of the stack's own."""
 
     retention: int = 300
     retrieval: int = 60
@@ -40,6 +42,7 @@ class Options:
     archive: str = "s3"
     annotators: int = 1
     folder: Path = Path(".local")
+    aws: str = ""
 
     @property
     def logs(self) -> Path:
@@ -116,12 +119,14 @@ async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Add
 
 def _environment(options: Options, web: int, aws: int, outbox: int, globus: int, stripe: int, vault: int) -> dict[str, str]:
     return {
-        **os.environ,
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws}",
-        "AWS_ENDPOINT_URL_GLACIER": f"http://127.0.0.1:{vault}",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
+        # of another emulator, mail and vault stay ours: each shows mail in its own way, and none has a whole vault
+        **({"AWS_ENDPOINT_URL_SESV2": f"http://127.0.0.1:{aws}"} if options.aws else {}),
+        "AWS_ENDPOINT_URL_GLACIER": f"http://127.0.0.1:{vault}",
+        **(os.environ if options.aws else {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}),
+        "AWS_ENDPOINT_URL": options.aws or f"http://127.0.0.1:{aws}",
         "PYTHONUNBUFFERED": "1",
         "GAS_ENVIRONMENT": "local",
         "GAS_PUBLIC_URL": f"http://127.0.0.1:{web}",
@@ -148,9 +153,13 @@ def _environment(options: Options, web: int, aws: int, outbox: int, globus: int,
 async def _create(options: Options, addresses: Addresses) -> dict[str, str]:
     # botocore reads its endpoint and credentials from the environment of the process
     os.environ |= {name: value for name, value in addresses.environment.items() if name.startswith("AWS_")}
-    async with clients(Settings(environment="local"), "sqs", "sns", "dynamodb", "s3", "glacier", "sesv2") as aws:
-        await aws["sesv2"].create_email_identity(EmailIdentity=SENDER)
-        return await topology.create(aws, "gas_local", retention=options.retention)
+    try:
+        async with clients(Settings(environment="local"), "sqs", "sns", "dynamodb", "s3", "glacier", "sesv2") as aws:
+            with tolerated("AlreadyExistsException"):
+                await aws["sesv2"].create_email_identity(EmailIdentity=SENDER)
+            return await topology.create(aws, "gas_local", retention=options.retention, origin=addresses.portal)
+    except (BotoCoreError, ClientError) as error:
+        raise StartFailed(f"AWS at {addresses.environment['AWS_ENDPOINT_URL']}: {error}") from error
 
 
 def _write_environment(path: Path, environment: dict[str, str]) -> None:
@@ -207,7 +216,10 @@ def _greet(addresses: Addresses, options: Options) -> None:
     console.print(f"            {addresses.outbox}  the mail that was sent")
     console.print(f"            {options.logs}/  a log file for each process; {options.folder}/environment has the settings")
     console.print(f"Free results are archived {options.retention} s after completion; a retrieval takes {options.retrieval} s.")
-    console.print("Stand-ins for AWS, Globus and Stripe keep nothing on disk: all is forgotten at the end. Ctrl-C stops.")
+    if options.aws:
+        console.print(f"AWS is {options.aws}, and keeps what it keeps; mail and the vault are stand-ins. Ctrl-C stops.")
+    else:
+        console.print("Stand-ins for AWS, Globus and Stripe keep nothing on disk: all is forgotten at the end. Ctrl-C stops.")
 
 
 async def _watch(supervisor: Supervisor, stop: asyncio.Event) -> None:

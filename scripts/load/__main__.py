@@ -45,7 +45,7 @@ def local_stack(folder: Path, options: list[str]) -> Iterator[Target]:
     assert process.stdout
     try:
         said = ""
-        while "all is forgotten" not in said:
+        while "Ctrl-C stops" not in said:
             if not (line := process.stdout.readline()):
                 raise Refused(f"The local stack does not start: {said}")
             said += line

@@ -7,11 +7,13 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -43,16 +45,30 @@ class Stack:
 
     def daemons(self) -> dict[int, str]:
         """Process id and verb of each daemon that runs now."""
+        return {
+            pid: command[command.index(b"worker") + 1].decode()
+            for pid, command in self._children().items()
+            if b"worker" in command
+        }
+
+    def _children(self) -> dict[int, list[bytes]]:
+        """Command line of each process of the stack by its id."""
         found = {}
         for entry in Path("/proc").iterdir():
             try:
                 status, command = (entry / "stat").read_text(), (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            ours = status.rpartition(")")[2].split()[1] == str(self.process.pid)
-            if ours and b"worker" in command:
-                found[int(entry.name)] = command[command.index(b"worker") + 1].decode()
+            if status.rpartition(")")[2].split()[1] == str(self.process.pid):
+                found[int(entry.name)] = command
         return found
+
+    def kill(self) -> None:
+        """The machine loses its power: SIGKILL for every process at once."""
+        family = [self.process.pid, *self._children()]
+        for pid in family:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
 
     def mails(self) -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{self.outbox}/mails.json") as answer:
@@ -62,25 +78,56 @@ class Stack:
         return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in (self.folder / "logs").glob("*.log"))
 
 
+OWN = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+"""The environment of a stack that brings its own emulator of AWS."""
+
+
+@contextmanager
+def started(folder: Path, *options: str, aws: str = "") -> Iterator[Stack]:
+    """A running stack with short waits, on the emulator at `aws` or one of its own; killed without warning at the end."""
+    command = [GAS, "stack", "--port", "0", "--retention", "3s", "--retrieval", "2s", "--folder", str(folder), *options]
+    environment = OWN | ({"AWS_ENDPOINT_URL": aws} if aws else {})
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            said = ""
+            while "Ctrl-C stops" not in said:
+                line = process.stdout.readline()
+                assert line, f"the stack ended: {said}"
+                said += line
+            portal, outbox = re.findall(r"http://127\.0\.0\.1:\d+", said)[:2]
+            yield Stack(process, folder, portal, outbox)
+        finally:
+            process.kill()
+
+
 @pytest.fixture
-def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """A running stack with short waits; stopped with SIGTERM, as systemd or Ctrl-C would."""
-    options = ["--port", "0", "--retention", "3s", "--retrieval", "2s", "--annotators", "2", "--folder", str(tmp_path)]
-    process = subprocess.Popen([GAS, "stack", *options], stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        said = ""
-        while "all is forgotten" not in said:
-            line = process.stdout.readline()
-            assert line, f"the stack ended: {said}"
-            said += line
-        portal, outbox = re.findall(r"http://127\.0\.0\.1:\d+", said)[:2]
-        stack = Stack(process, tmp_path, portal, outbox)
-        yield stack
-    finally:
-        process.send_signal(signal.SIGTERM)
-        with process:
-            assert process.wait(60) == 0
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A running stack, stopped with SIGTERM, as systemd or Ctrl-C would."""
+    with started(tmp_path, "--annotators", "2") as stack:
+        try:
+            yield stack
+        finally:
+            stack.process.send_signal(signal.SIGTERM)
+            assert stack.process.wait(60) == 0
+
+
+@pytest.fixture
+def emulator() -> Iterator[str]:
+    """The address of an emulator of AWS that nobody's stack started."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(Path(GAS).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, env=OWN, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in patience(60):
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
 
 
 @dataclass

@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import ClientSession, CookieJar
 
-from tests.system.conftest import GAS, Person, Stack, patience, sign_in
+from tests.system.conftest import GAS, Person, Stack, patience, sign_in, started
 
 JOBS = int(os.environ.get("GAS_SYSTEM_JOBS", "16"))
 SEED = int(os.environ.get("GAS_SYSTEM_SEED", "1"))
@@ -75,6 +75,25 @@ async def test_every_job_is_done_exactly_once_and_comes_back_while_daemons_are_k
     sent = Counter(mail["subject"].rpartition(" ")[2] for mail in stack.mails())
     assert told.count('"kind"') == told.count('"mail marked, and not sent"') <= lost, told
     assert all(expected[word] - lost <= count <= expected[word] for word, count in sent.items()), (sent, expected, killer.kills)
+
+
+async def test_on_an_emulator_of_its_own_the_stack_goes_on_where_it_was_killed(emulator: str, tmp_path: Path) -> None:
+    jobs = []
+    with started(tmp_path, aws=emulator) as stack:
+        async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:
+            person = await sign_in(http, stack.portal, "somebody@example.org")
+            jobs += [await person.upload(f"{number}.vcf", vcf(number)) for number in range(5)]
+        stack.kill()
+    with started(tmp_path, aws=emulator) as stack:
+        async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:
+            person = await sign_in(http, stack.portal, "somebody@example.org")
+            await until_all([person], lambda person, job: job["tier"] == "ARCHIVED", stack)
+            assert sorted(job["job_id"] for job in await person.jobs()) == sorted(jobs)
+        for _ in patience(60):
+            if (told := stack.gas("doctor", "--full")).returncode == 0:
+                break
+            await asyncio.sleep(1)
+        assert told.returncode == 0, told.stdout
 
 
 @dataclass
