@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from app import topology
-from app.domain.jobs import Job
 from app.local.vault import Vault
 from app.services.backend import backend
 from app.services.doctor import examine
@@ -109,14 +108,14 @@ class Lane:
     async def repair(self, *, full: bool = False) -> list[str]:
         return [str(finding) async for finding in examine(self.service.gas, repair=True, full=full)]
 
-    async def archived(self, job: Job) -> list[str]:
-        """What the vault has of this job, after the doctor has gone through its inventory."""
+    async def archived(self) -> list[str]:
+        """What the vault has, after the doctor has gone through its inventory: a label, which names the job, and an id each."""
         if not self.vault:
             return []
         for _ in range(2):  # the first asks for what the second reads
             await self.repair(full=True)
             await asyncio.sleep(0.1)
-        return sorted(name for name in self.vault.archives if f"/{job.job_id}/" in self.vault.labels[name].description)
+        return [f"{self.vault.labels[name].description} {name}" for name in self.vault.archives]
 
     async def dead_letters(self) -> list[str]:
         return [body for queue in self.service.gas.settings.queue_urls for body in await self.service.dead(queue)]

@@ -150,9 +150,11 @@ async def problems(lane: Lane, jobs: list[Job], *, mails_lost: int = 0) -> list[
     findings = [one async for one in examine(lane.service.gas, repair=False, full=True) if one.user_id in users]
     unsent = [one for one in findings if one.kind == "mail marked, and not sent"]
     found = [str(one) for one in findings if one not in unsent] + [str(one) for one in unsent[mails_lost:]]
+    archived = await lane.archived()
     for job in jobs:
         expected = sorted(filter(None, (job.result, job.index, job.summary, job.archive)))
-        if (copies := sorted(await lane.service.copies(job) + await lane.archived(job))) != expected:
+        vaulted = [one.rpartition(" ")[2] for one in archived if f"/{job.job_id}/" in one]
+        if (copies := sorted(await lane.service.copies(job) + vaulted)) != expected:
             found.append(f"copies {copies}, the record has {expected}")
         if (mails := mails_about(job)).total() > len(job.mailed):
             found.append(f"mails {dict(mails)} about {job.job_id}, which has {sorted(job.mailed)}")
