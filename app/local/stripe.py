@@ -55,9 +55,19 @@ class Stripe:
     async def customer(self, request: web.Request) -> web.Response:
         return web.json_response(_known(self.customers, request))
 
+    async def delete_customer(self, request: web.Request) -> web.Response:
+        customer = _known(self.customers, request)
+        if "deleted" in customer:
+            raise _problem(404, "No such customer")
+        for subscription in self.subscriptions.values():
+            if subscription["customer"] == customer["id"] and subscription["status"] != "canceled":
+                self._cancel(subscription)
+        self.customers[customer["id"]] = {"id": customer["id"], "object": "customer", "deleted": True}
+        return web.json_response(self.customers[customer["id"]])
+
     async def create_session(self, request: web.Request) -> web.Response:
         form = await _form(request)
-        if form.get("customer") not in self.customers:
+        if "deleted" in self.customers.get(str(form.get("customer")), {"deleted": True}):
             raise _problem(400, "No such customer")
         name = _id("cs_test")
         session = {"id": name, "object": "checkout.session", "status": "open", "subscription": None, **form}
@@ -66,6 +76,18 @@ class Stripe:
 
     async def session(self, request: web.Request) -> web.Response:
         return web.json_response(_known(self.sessions, request))
+
+    async def list_sessions(self, request: web.Request) -> web.Response:
+        wanted = {name: request.query[name] for name in ("customer", "status") if name in request.query}
+        found = [one for one in self.sessions.values() if wanted.items() <= one.items()]
+        return web.json_response({"object": "list", "url": "/v1/checkout/sessions", "has_more": False, "data": found[::-1]})
+
+    async def expire_session(self, request: web.Request) -> web.Response:
+        session = _known(self.sessions, request)
+        if session["status"] != "open":
+            raise _problem(400, "This session is not open")
+        session["status"] = "expired"
+        return web.json_response(session)
 
     async def list_subscriptions(self, request: web.Request) -> web.Response:
         customer, status = request.query.get("customer"), request.query.get("status")
@@ -111,6 +133,8 @@ class Stripe:
             session.update(status="complete", payment_status="paid", subscription=subscription["id"])
             self.tell("customer.subscription.created", subscription)
             self.tell("checkout.session.completed", session)
+        elif session["status"] == "expired":
+            return _page("pay", session=session, customer=self.customers[session["customer"]])
         return web.Response(status=303, headers={"Location": session["success_url"]})
 
     async def end_period(self, request: web.Request) -> web.Response:
@@ -230,7 +254,10 @@ def create_app(stripe: Stripe) -> web.Application:
         [
             web.post("/v1/customers", stripe.create_customer),
             web.get("/v1/customers/{id}", stripe.customer),
+            web.delete("/v1/customers/{id}", stripe.delete_customer),
             web.post("/v1/checkout/sessions", stripe.create_session),
+            web.get("/v1/checkout/sessions", stripe.list_sessions),
+            web.post("/v1/checkout/sessions/{id}/expire", stripe.expire_session),
             web.get("/v1/checkout/sessions/{id}", stripe.session),
             web.get("/v1/subscriptions", stripe.list_subscriptions),
             web.get("/v1/subscriptions/{id}", stripe.subscription),

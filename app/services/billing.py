@@ -7,7 +7,7 @@ reordered notices are all the same.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import stripe
@@ -58,13 +58,22 @@ class Billing:
     backend: Backend
     client: StripeClient
 
-    async def checkout(self, account: Account) -> str:
-        """The address at Stripe where this account pays for premium."""
+    async def checkout(self, account: Account) -> str | None:
+        """The address at Stripe where this account pays for premium; None if it pays already.
+
+        Only the newest address is good: who opens the offer in two tabs can't pay twice.
+        """
+        customer, sessions = await self._customer(account), self.client.v1.checkout.sessions
+        for earlier in (await sessions.list_async({"customer": customer, "status": "open", "limit": 100})).data:
+            with suppress(stripe.InvalidRequestError):  # it was paid or ran out in this moment
+                await sessions.expire_async(earlier.id)
+        if await self._paid(customer):
+            return None
         back = f"{self.backend.settings.public_url}/subscribe"
-        session = await self.client.v1.checkout.sessions.create_async(
+        session = await sessions.create_async(
             {
                 "mode": "subscription",
-                "customer": await self._customer(account),
+                "customer": customer,
                 "client_reference_id": account.user_id,
                 "line_items": [{"price": self.backend.settings.stripe_price_id, "quantity": 1}],
                 "success_url": f"{back}?paid=1",
@@ -83,13 +92,19 @@ class Billing:
         return session.url
 
     async def cancel(self, account: Account) -> None:
-        """Ends the subscription at the end of the time that is paid for."""
-        if subscription := await self.subscription(account):
+        """Ends what is paid for at the end of the time that is paid for."""
+        for subscription in await self._paid(account.stripe_customer):
             await self.client.v1.subscriptions.update_async(subscription.id, {"cancel_at_period_end": True})
 
     async def subscription(self, account: Account) -> Subscription | None:
-        """The subscription that makes this account premium, as Stripe has it now."""
-        return await self._paid(account.stripe_customer) if account.stripe_customer else None
+        """The subscription that makes this account premium for longest, as Stripe has it now."""
+        return _longest(await self._paid(account.stripe_customer))
+
+    async def forget(self, account: Account) -> None:
+        """Deletes the customer at Stripe, which keeps the invoices; what is paid for ends with it. May be repeated."""
+        if account.stripe_customer:
+            with suppress(stripe.InvalidRequestError):  # it is gone already
+                await self.client.v1.customers.delete_async(account.stripe_customer)
 
     async def follow(self, user_id: str, customer: str) -> Plan:
         """Makes the account's plan what Stripe says now, and looks again after each change: the last writer has read last.
@@ -113,16 +128,17 @@ class Billing:
         customer = _customer_of(event.data.object) if event.type in HEARD else ""
         if customer and (user_id := await self._owner(customer)):
             await self.follow(user_id, customer)
-            paid = await self._paid(customer)
+            paid = _longest(await self._paid(customer))
             if paid and (ending := paid.ending(user_id, self.backend.now())):
                 await self.backend.queues.send("notifications", [ending])
 
     async def _customer(self, account: Account) -> str:
-        if account.stripe_customer:
-            return account.stripe_customer
+        known = account.stripe_customer
+        if known and not (await self.client.v1.customers.retrieve_async(known)).to_dict().get("deleted"):
+            return known
         customer = await self.client.v1.customers.create_async(
             {"name": account.name, "email": account.email, "metadata": {"user_id": account.user_id}},
-            {"idempotency_key": f"customer-{account.user_id}"},  # two clicks make one customer
+            {"idempotency_key": f"customer-{account.user_id}-{known}"},  # two clicks make one customer
         )
         await self.backend.accounts.note(account.user_id, stripe_customer=customer.id)
         return customer.id
@@ -134,9 +150,11 @@ class Billing:
         account = await self.backend.accounts.get(user_id) if user_id else None
         return user_id if account and account.stripe_customer == customer else None
 
-    async def _paid(self, customer: str) -> Subscription | None:
+    async def _paid(self, customer: str | None) -> list[Subscription]:
+        if not customer:
+            return []
         found = await self.client.v1.subscriptions.list_async({"customer": customer, "status": "all", "limit": 100})
-        return next((_subscription(one) for one in found.data if one.status in PAID), None)
+        return [_subscription(one) for one in found.data if one.status in PAID]
 
 
 HEARD = {
@@ -170,6 +188,10 @@ async def billing(backend: Backend) -> AsyncIterator[Billing | None]:
 def _customer_of(about: StripeObject) -> str:
     customer = about.to_dict().get("customer")
     return customer if isinstance(customer, str) else ""
+
+
+def _longest(paid: list[Subscription]) -> Subscription | None:
+    return max(paid, key=lambda one: (one.ends_at is None, not one.past_due, one.ends_at or 0), default=None)
 
 
 def _subscription(one: stripe.Subscription) -> Subscription:

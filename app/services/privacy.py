@@ -11,6 +11,7 @@ from typing import Any
 from app.domain.accounts import Account
 from app.domain.jobs import UNFINISHED, Job
 from app.services.backend import Backend
+from app.services.billing import Billing
 from app.services.submissions import DAY, delete
 
 PAGE = 50
@@ -55,18 +56,20 @@ async def export(backend: Backend, account: Account) -> AsyncIterator[str]:
     yield "]}\n"
 
 
-async def erase(backend: Backend, user_id: str) -> bool:
+async def erase(backend: Backend, account: Account, billing: Billing | None) -> bool:
     """Deletes the account with all its data, the record that it was there last. False if time ran out: again, then.
 
     Tokens go first, so that no program adds jobs meanwhile; sessions after the jobs, so that the user can go on.
     """
-    until = time.monotonic() + PATIENCE
+    user_id, until = account.user_id, time.monotonic() + PATIENCE
     await _forget(backend, user_id, "TOKEN#")
     while jobs := await backend.jobs.page(user_id, limit=PAGE):
         for job in jobs:
             await delete(backend, user_id, job.job_id)
             if time.monotonic() > until:
                 return False
+    if billing:
+        await billing.forget(account)
     for prefix in ("SESSION#", "DAY#", "MARK#", "AUDIT#"):
         await _forget(backend, user_id, prefix)
     await backend.accounts.delete_item(user_id, PROFILE)

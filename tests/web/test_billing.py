@@ -97,6 +97,61 @@ async def test_two_clicks_make_one_customer_and_a_subscriber_pays_once(portal: P
     assert len(portal.stripe.subscriptions) == 1
 
 
+async def test_the_offer_in_two_tabs_is_paid_once(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    first, second = await browser.post("/subscribe"), await browser.post("/subscribe")
+    assert first.url != second.url
+    assert "has expired" in (await browser.post(first.url, headers={})).text
+    await browser.post(second.url, headers={})
+    await plan_becomes(portal, Plan.PREMIUM)
+    assert len(portal.stripe.subscriptions) == 1
+
+
+async def test_whoever_pays_twice_all_the_same_cancels_both(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    customer = (await portal.account(ME)).stripe_customer
+    portal.stripe._subscribe(str(customer))  # as an operator can at Stripe
+    await browser.post("/unsubscribe")
+    assert [one["cancel_at_period_end"] for one in portal.stripe.subscriptions.values()] == [True, True]
+
+
+async def test_a_customer_who_was_deleted_at_stripe_can_pay_again(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
+    (customer,) = portal.stripe.customers
+    async with ClientSession(headers={"Authorization": f"Bearer {portal.stripe.secret_key}"}) as http:
+        await http.delete(f"{portal.stripe.url}/v1/customers/{customer}")
+    await browser.get("/profile")
+    assert await plan(portal) is Plan.FREE
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
+    assert (await portal.account(ME)).stripe_customer not in (None, customer)
+
+
+@pytest.mark.parametrize("look", ["/profile", "/subscribe"])
+async def test_whoever_looks_gets_the_plan_that_stripe_knows(portal: Portal, look: str) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
+    (subscription,) = portal.stripe.subscriptions.values()
+    subscription["status"] = "canceled"  # and the notice of it is lost
+    await browser.get(look)
+    assert await plan(portal) is Plan.FREE
+
+
+async def test_who_deletes_the_account_is_no_customer_any_more(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
+    await browser.post("/unsubscribe")
+    await browser.post("/profile/delete", {"words": "delete my account"})
+    assert [customer.get("deleted") for customer in portal.stripe.customers.values()] == [True]
+    with pytest.raises(AssertionError):
+        await portal.account(ME)
+
+
 async def test_cancelling_keeps_premium_until_the_end_of_the_period(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     await paid(portal, browser)

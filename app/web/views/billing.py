@@ -15,7 +15,7 @@ async def subscribe_page(request: web.Request) -> web.Response:
     """The offer. Whoever comes back from Stripe is looked up there: the query says nothing that counts."""
     user, billing = account(request), request.app[BILLING]
     plan = user.plan
-    if "paid" in request.query and billing and user.stripe_customer:
+    if billing and user.stripe_customer:
         plan = await billing.follow(user.user_id, user.stripe_customer)
     plans = [(one, request.app[SETTINGS].limits(one)) for one in Plan]
     return page(request, "subscribe.html", plan=plan, plans=plans, paid="paid" in request.query, billed=billing is not None)
@@ -23,10 +23,8 @@ async def subscribe_page(request: web.Request) -> web.Response:
 
 async def subscribe(request: web.Request) -> web.Response:
     user, billing = account(request), request.app[BILLING]
-    if billing and await billing.subscription(user):
-        return see_other("/subscribe?paid=1")
     if billing:
-        return see_other(await billing.checkout(user))
+        return see_other(await billing.checkout(user) or "/subscribe?paid=1")
     await change_plan(request.app[BACKEND], user.user_id, Plan.PREMIUM)
     return see_other("/subscribe")
 

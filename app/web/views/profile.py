@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from aiohttp import web
 from aiohttp_session import get_session
 from stripe import StripeError
 
+from app.domain.accounts import Plan
 from app.services import privacy
 from app.services.identity import READ, WRITE
 from app.services.notices import NOTICES
 from app.services.submissions import Refused
-from app.web.keys import BACKEND, BILLING, SESSIONS, SETTINGS, TOKENS, account
+from app.web.keys import ACCOUNT, BACKEND, BILLING, SESSIONS, SETTINGS, TOKENS, account
 from app.web.pages import page, see_other
 
 TOKEN_DAYS = (7, 30, 90, 365)
@@ -71,7 +73,7 @@ async def delete(request: web.Request) -> web.Response:
     paid = await billing.subscription(user) if billing else None
     if paid and not paid.ends_at:
         raise Refused("You have premium, and would go on paying. Please cancel it on your profile first.")
-    if not await privacy.erase(request.app[BACKEND], user.user_id):
+    if not await privacy.erase(request.app[BACKEND], user, billing):
         return page(request, "delete_account.html", words=WORDS, unfinished=True)
     (await get_session(request)).invalidate()
     return see_other("/")
@@ -82,6 +84,9 @@ async def _profile(request: web.Request, token: str = "") -> web.Response:
     if billing:
         with suppress(StripeError):  # the rest of the page is there without Stripe
             subscription = await billing.subscription(user)
+            if user.stripe_customer and (subscription is None) is (user.plan is Plan.PREMIUM):
+                # whatever became of Stripe's notice
+                request[ACCOUNT] = user = replace(user, plan=await billing.follow(user.user_id, user.stripe_customer))
     return page(
         request,
         "profile.html",
