@@ -61,11 +61,17 @@ async def prepare(
     form = await backend.inputs.upload_form(input_key(account.user_id, found), most_bytes=limits.max_upload_bytes, fields=fields)
     if key and (job := await backend.jobs.get(account.user_id, found)):
         return Upload(job, form)
-    await _check_limits(backend, account)
     bundle = backend.settings.bundle(assembly)
     job = Job(user_id=account.user_id, job_id=found, file_name=name, assembly=assembly, bundle=bundle)
     patience = max(backend.jobs.patience[Status.UPLOADING], limits.max_upload_bytes // SLOWEST_UPLOAD)
-    return Upload(await backend.jobs.create(job, patience=patience), form)
+    job = await backend.jobs.create(job, patience=patience)
+    try:
+        # now that it is there: many requests at once would each see too few before
+        await _check_limits(backend, account, job.job_id)
+    except Refused:
+        await delete(backend, account.user_id, job.job_id)
+        raise
+    return Upload(job, form)
 
 
 async def submit(backend: Backend, account: Account, job_id: str) -> Job:
@@ -123,7 +129,7 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
     job = await find(backend, account.user_id, job_id)
     if job.status is not Status.FAILED:
         raise Refused("Only a failed job can be run again.")
-    await _check_limits(backend, account)
+    await _check_limits(backend, account, job_id)
     stored = await backend.inputs.head(input_key(job.user_id, job_id))
     if stored is None:
         raise Refused("The uploaded file is not kept any more. Please upload it again.")
@@ -241,13 +247,14 @@ def _problem(backend: Backend, account: Account, size: int) -> str:
     return ""
 
 
-async def _check_limits(backend: Backend, account: Account) -> None:
-    """Counts the submission. Unfinished jobs are looked for among the newest, twice as many as the plan allows at once."""
+async def _check_limits(backend: Backend, account: Account, job_id: str) -> None:
+    """Counts the submission of this job. Other unfinished ones are looked for among the newest, twice as many as the plan
+    allows at once. Raises Refused."""
     if account.quota_exempt:
         return
     limits = account.limits
     newest = await backend.jobs.page(account.user_id, limit=2 * limits.unfinished_jobs)
-    unfinished = sum(job.status in UNFINISHED for job in newest)
+    unfinished = sum(job.status in UNFINISHED and job.job_id != job_id for job in newest)
     if unfinished >= limits.unfinished_jobs:
         raise Refused(
             f"You have {unfinished} unfinished jobs, and the {account.plan} plan takes {limits.unfinished_jobs} at once. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import unicodedata
@@ -187,6 +188,16 @@ async def test_limits_of_the_plan_are_said(portal: Portal) -> None:
     assert status == 409 and "20 at once" in problem["detail"]
     page = await browser.post("/annotate", {"name": "x.vcf"})
     assert page.status == 409 and "20 at once" in page.text
+
+
+async def test_many_submissions_at_once_stay_within_the_limit(portal: Portal) -> None:
+    browser = await portal.signed_in("a@example.org")
+    for _ in range(17):
+        await portal.job("a@example.org")
+    answers = await asyncio.gather(*(browser.api("POST", "/jobs", json={"file_name": f"{n}.vcf"}) for n in range(12)))
+    assert {status for status, _ in answers} <= {201, 409}
+    jobs = await portal.backend.jobs.page((await portal.account("a@example.org")).user_id, limit=100)
+    assert len(jobs) == 17 + sum(status == 201 for status, _ in answers) <= 20
 
 
 async def test_the_api_lists_pages_cancels_and_deletes(portal: Portal) -> None:
