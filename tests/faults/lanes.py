@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from app import topology
+from app.domain.jobs import Job
 from app.local.vault import Vault
+from app.services import submissions
 from app.services.backend import backend
 from app.services.doctor import examine
 from app.settings import Settings
@@ -116,6 +118,14 @@ class Lane:
             await self.repair(full=True)
             await asyncio.sleep(0.1)
         return [f"{self.vault.labels[name].description} {name}" for name in self.vault.archives]
+
+    async def forget(self, job: Job) -> None:
+        """Makes room: whoever looks at everything that there is finds little."""
+        gas = self.service.gas
+        await submissions.delete(gas, job.user_id, job.job_id)
+        await gas.accounts.delete_item(job.user_id, "PROFILE")
+        if self.vault:
+            self.vault.labels = {name: label for name, label in self.vault.labels.items() if name in self.vault.archives}
 
     async def dead_letters(self) -> list[str]:
         return [body for queue in self.service.gas.settings.queue_urls for body in await self.service.dead(queue)]

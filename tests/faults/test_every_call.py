@@ -43,6 +43,7 @@ async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list
     if (told := {mark.partition(":")[0] for mark in job.mailed}) != scenario.told:
         found.append(f"told of {told}")
     assert not found, "\n".join([f"{scenario.begin.__name__}, {rule}:", *found, str(job), lane.said()])
+    await lane.forget(job)
     return [call for call in proxy.calls if call.operation not in TIMED]
 
 
