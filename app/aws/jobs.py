@@ -20,7 +20,7 @@ from app.aws.clients import code
 from app.aws.records import BATCH, pages, record, to_wire, update
 from app.aws.together import Together
 from app.domain.accounts import Plan
-from app.domain.jobs import STEPS, Job, State, Status, Tier, Trigger, changed
+from app.domain.jobs import LONGEST_PATIENCE, STEPS, Job, State, Status, Tier, Trigger, changed
 
 CONFLICTS = 6
 """How often a write that meets a transaction on the same record is tried again."""
@@ -128,8 +128,14 @@ class Jobs:
     async def note(self, job: Job, *, patience: int | None = None, state: State | None = None, **values: Any) -> Job | None:
         """Writes `values` without a transition if the job is still at its rev; with `state`, moves its deadline ahead."""
         if state:
-            values |= self._waits(job.job_id, state, patience)
+            values = {**self._waits(job.job_id, state, patience), **values}
         return await self._update(job.user_id, job.job_id, update(values, "#rev = :at", at=job.rev))
+
+    async def postpone(self, job: Job, state: State, *, most: int = LONGEST_PATIENCE) -> None:
+        """Moves the deadline ahead after somebody was asked to move the job on: each time by twice the patience (seconds, of
+        which the first time takes `most`) of the time before."""
+        patience = min(self.patience[state], most) << job.nudges
+        await self.note(job, state=state, patience=min(patience, LONGEST_PATIENCE), nudges=job.nudges + 1)
 
     async def mark(self, user_id: str, job_id: str, event: str) -> Job | None:
         """Marks that the mail for `event` is about to be sent; None if it was marked before, or there is no such end."""
@@ -222,8 +228,8 @@ class Jobs:
 
     def _waits(self, job_id: str, state: State | None, patience: int | None) -> dict[str, Any]:
         if state is None:
-            return {"overdue_shard": None, "deadline": None}
-        return {"overdue_shard": self._shard(job_id), "deadline": self._deadline(state, patience)}
+            return {"overdue_shard": None, "deadline": None, "nudges": None}
+        return {"overdue_shard": self._shard(job_id), "deadline": self._deadline(state, patience), "nudges": None}
 
     def _rests(self, job: Job) -> dict[str, Any]:
         return {**self._waits(job.job_id, None, None), "superseded": None}

@@ -105,7 +105,7 @@ WAITING: frozenset[State] = RESTING | {
 
 PATIENCE: dict[State, int] = {
     Status.UPLOADING: 3600,  # at least: the upload form is good for ten minutes, and a large file takes its time
-    Status.PENDING: 3600,
+    Status.PENDING: 300,
     Status.RUNNING: 60,  # a lease, renewed at a third
     Status.DELETING: 300,
     Status.FAILED: 600,
@@ -115,7 +115,10 @@ PATIENCE: dict[State, int] = {
     Tier.ARCHIVED: 600,
     Tier.RESTORING: 8 * 3600,  # at most; see RETRIEVAL_PATIENCE
 }
-"""Seconds after which a job in a waiting state is overdue."""
+"""Seconds after which a job in a waiting state is overdue; twice as many after each time that the doctor moved it on, up to
+LONGEST_PATIENCE: a daemon that is down for a day finds a few duplicates of each message, not hundreds."""
+
+LONGEST_PATIENCE = 86_400
 
 RETRIEVAL_PATIENCE: dict[Speed, int] = {Speed.EXPEDITED: 3600, Speed.STANDARD: 8 * 3600}
 """Seconds after which a retrieval is overdue."""
@@ -177,6 +180,7 @@ class Job:
     tier: Tier = Tier.NONE
     rev: int = 1  # counts transitions; every key of a copy carries the rev of the claim that wrote it
     deadline: int | None = None  # when the doctor looks after it, if it still waits then
+    nudges: int = 0  # how often the doctor moved it on since its last transition
 
     file_name: str = ""  # what the user called it: data, never part of a key
     assembly: str = ""  # that the user named, if any

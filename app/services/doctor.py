@@ -140,7 +140,7 @@ async def _submit_or_delete(backend: Backend, job: Job) -> str:
 
 async def _request(backend: Backend, job: Job) -> str:
     await submissions.request(backend, job, again=True)
-    await backend.jobs.note(job, state=job.status)
+    await backend.jobs.postpone(job, job.status)
     return "sent the request again"
 
 
@@ -157,22 +157,21 @@ async def _finish(backend: Backend, job: Job) -> str:
     else:
         finished = JobFinished(**_about(backend, job), outcome="completed", mark=job.mark("completed"))
         await backend.topics.publish("job_results", finished, outcome="completed")
-    await backend.jobs.note(job, state=Tier.AVAILABLE)
+    await backend.jobs.postpone(job, Tier.AVAILABLE)
     return "told of the result again"
 
 
 async def _archive(backend: Backend, job: Job) -> str:
     await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
     if job.tier is Tier.ARCHIVED:
-        await backend.jobs.note(job, state=Tier.ARCHIVED)
+        await backend.jobs.postpone(job, Tier.ARCHIVED)
     return "asked for another archiver"
 
 
 async def _look(backend: Backend, job: Job) -> str:
     look = RetrievalLook(**_about(backend, job), archive=job.archive)
     await backend.queues.send("restore_pendings", [look])
-    patience = min(RETRIEVAL_PATIENCE[job.speed or Speed.STANDARD], backend.jobs.patience[Tier.RESTORING])
-    await backend.jobs.note(job, state=Tier.RESTORING, patience=patience)
+    await backend.jobs.postpone(job, Tier.RESTORING, most=RETRIEVAL_PATIENCE[job.speed or Speed.STANDARD])
     return "asked for a look at the retrieval"
 
 

@@ -27,9 +27,6 @@ UNRECORDED = 30_000
 SLOWEST_UPLOAD = 100_000
 """Bytes a second: who is slower may find the job gone that the file was for."""
 
-UNPUBLISHED = 300
-"""Seconds that a submitted job waits for its first message; the doctor sends it if the portal died before it did."""
-
 
 class Refused(Exception):
     """The user can't have this now; the text says why and what to do."""
@@ -96,7 +93,6 @@ async def submit(backend: Backend, account: Account, job_id: str) -> Job:
         job.user_id,
         job_id,
         Trigger.SUBMIT,
-        patience=_unpublished(backend),
         size=stored.size,
         etag=stored.etag,
         submitted_at=backend.now(),
@@ -143,7 +139,6 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
         job_id,
         Trigger.RETRY,
         at=job.rev,
-        patience=_unpublished(backend),
         **cleared,
         attempts=0,
         size=stored.size,
@@ -223,10 +218,6 @@ async def _id_for(backend: Backend, user_id: str, key: str, name: str, assembly:
     # its portal died, or the job was deleted: never the same id again, for late messages and sweeps may know it
     await backend.accounts.put_item(user_id, item, expires_at=(now + DAY) // 1000, **fresh)
     return fresh["job_id"]
-
-
-def _unpublished(backend: Backend) -> int:
-    return min(UNPUBLISHED, backend.jobs.patience[Status.PENDING])
 
 
 def _clean(name: str) -> str:

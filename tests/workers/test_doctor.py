@@ -119,6 +119,18 @@ class Late(Bucket):
         return found
 
 
+async def test_a_daemon_that_is_down_for_a_day_finds_a_few_duplicates_of_a_message(service: Service) -> None:
+    job, time = await at(service, Status.PENDING), service.gas.now()
+    clock = replace(service.gas.jobs, now=lambda: time, patience=PATIENCE)
+    down, looks = replace(service.gas, jobs=clock), 0
+    for _ in range(24 * 12):  # the doctor looks every five minutes
+        time += 300_000
+        looks += len(await examined(down))
+    assert looks == len(await service.sent("job_requests")) < 10
+    claimed = await clock.advance(job.user_id, job.job_id, Trigger.CLAIM)
+    assert claimed and claimed.nudges == 0
+
+
 async def test_a_large_upload_has_the_time_that_it_takes(service: Service) -> None:
     free, premium = [
         (await submissions.prepare(service.gas, await service.account(plan), "a.vcf", "rcrs", {})).job for plan in Plan
