@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import structlog
+from botocore.exceptions import BotoCoreError, ClientError
 
 from app.aws.objects import Gone
 from app.domain.jobs import Fault, Job, Status, Trigger
@@ -28,6 +30,9 @@ from workers.runtime import Delivery, LookAgain, Spec
 
 log = structlog.get_logger()
 GIANTS = Giants()
+OUTAGE = (ClientError, BotoCoreError, aiohttp.ClientError)
+"""How it looks when AWS does not answer as it should."""
+
 MOST_CLAIMS = 12
 """Claims after which a job is given up even if no attempt lived long enough to say what is wrong."""
 
@@ -78,7 +83,7 @@ async def _publish(backend: Backend, job: Job) -> None:
 
 async def _attempt(backend: Backend, job: Job) -> Job | None:
     """Runs the engine under the claim's rev and replies the ended job, or None if the claim was lost on the way."""
-    if job.attempts > MOST_CLAIMS:
+    if job.tries > MOST_CLAIMS:
         return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)
     engine = Engine()
     try:
@@ -90,8 +95,11 @@ async def _attempt(backend: Backend, job: Job) -> Job | None:
         return None
     except Gone:
         return await _fail(backend, job, Fault.USER, INPUT_GONE)
+    except OUTAGE:
+        await backend.jobs.note(job, excused=job.excused + 1)
+        raise
     except EngineFailed as error:
-        if job.attempts < backend.settings.max_attempts:
+        if job.tries < backend.settings.max_attempts:
             raise
         log.error("engine failed for good", error=str(error), attempts=job.attempts)
         return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
+
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Tier, Trigger
 from app.domain.messages import ArchiveDue, JobFinished
@@ -11,6 +13,8 @@ from app.services.backend import Backend
 from app.services.copies import sweep
 from workers.lease import LeaseLost, lease
 from workers.runtime import Delivery, LookAgain, RetryLater, Spec
+
+log = structlog.get_logger()
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
@@ -65,7 +69,9 @@ async def _archive(backend: Backend, job: Job) -> Job:
     if archived:
         return archived
     # the plan changed under us, or the job did: what is still ours is given back, and the new copy goes
-    await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_BACK, at=job.rev)
+    ours = await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_BACK, at=job.rev)
+    if ours and not copy:
+        log.critical("result is gone", result=job.result)
     await sweep(backend, job.user_id, job.job_id, copy, rev=job.rev)
     raise RetryLater(1, "the plan or the job changed while it was archived")
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
+from botocore.exceptions import BotoCoreError, ClientError
 
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import RETRIEVAL_PATIENCE, Job, Speed, Tier, Trigger
@@ -88,7 +89,12 @@ async def _retrieve(walk: Walk, job: Job) -> None:
             walk.raced.append(job.job_id)
             return
         job = claimed
-    started = await begin(walk.backend, job, speed)
+    try:
+        started = await begin(walk.backend, job, speed)
+    except (ClientError, BotoCoreError) as error:
+        # one retrieval that can't be started holds up no other: the thaw daemon looks at it, and starts it
+        log.error("retrieval not started", job_id=job.job_id, archive=job.archive, error=repr(error))
+        started = job
     if started:
         walk.looks[started.speed or speed].append(
             RetrievalLook(user_id=job.user_id, job_id=job.job_id, occurred_at=walk.backend.now(), archive=job.archive)

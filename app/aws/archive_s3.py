@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from app.aws.archives import Damaged, Retrieval, Started
-from app.aws.clients import code, tolerated
+from app.aws.clients import code, tolerated, ungrouped
 from app.aws.objects import CHECKSUM, MISSING, Bucket, Gone, Stored
 from app.domain.jobs import Job, Speed
 from app.domain.keys import Owner, archive_key, archive_prefix
@@ -124,16 +124,15 @@ class S3Archive:
             return {"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]}
 
         try:
-            async with asyncio.TaskGroup() as parts:
-                tasks = [
-                    parts.create_task(copy(number, *span))
-                    for number, span in enumerate(plan_parts(source.size, self.part_bytes), 1)
-                ]
+            with ungrouped():
+                async with asyncio.TaskGroup() as parts:
+                    tasks = [
+                        parts.create_task(copy(number, *span))
+                        for number, span in enumerate(plan_parts(source.size, self.part_bytes), 1)
+                    ]
             done = await s3.complete_multipart_upload(**target, MultipartUpload={"Parts": [task.result() for task in tasks]})
-        except BaseException as failure:
+        except BaseException:
             await s3.abort_multipart_upload(**target)
-            if isinstance(failure, ExceptionGroup) and isinstance(failure.exceptions[0], ClientError):
-                raise failure.exceptions[0] from failure
             raise
         return done.get(f"Checksum{CHECKSUM}", "")
 

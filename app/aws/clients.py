@@ -35,6 +35,15 @@ def tolerated(*codes: str) -> Iterator[None]:
             raise
 
 
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """Raises the first error of a group of tasks as if it had come alone."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
+
+
 @cache
 def _session() -> AioSession:
     # reads the descriptions of AWS's services once a process

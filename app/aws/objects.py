@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from app.aws.clients import code
+from app.aws.clients import code, ungrouped
 
 CHECKSUM = "CRC64NVME"
 CHUNK = 1 << 20
@@ -182,12 +182,13 @@ class Bucket:
             return {"PartNumber": number, "ETag": answer["ETag"], f"Checksum{CHECKSUM}": answer[f"Checksum{CHECKSUM}"]}
 
         try:
-            async with asyncio.TaskGroup() as parts:
-                tasks = []
-                for number in range(1, -(-size // part_bytes) + 1):
-                    await slots.acquire()
-                    body = await asyncio.to_thread(file.read, part_bytes)
-                    tasks.append(parts.create_task(send(number, body)))
+            with ungrouped():
+                async with asyncio.TaskGroup() as parts:
+                    tasks = []
+                    for number in range(1, -(-size // part_bytes) + 1):
+                        await slots.acquire()
+                        body = await asyncio.to_thread(file.read, part_bytes)
+                        tasks.append(parts.create_task(send(number, body)))
             done = [task.result() for task in tasks]
             await self.s3.complete_multipart_upload(**target, MultipartUpload={"Parts": done}, ChecksumType="FULL_OBJECT")
         except BaseException:

@@ -68,6 +68,7 @@ class Account:
     mail_key: str = field(default="", repr=False)  # signs the links in mails that turn a notice off
     undeliverable: str = ""  # the address from which a mail came back, until its owner says that it works again
     returned: str = ""  # why: bounce or complaint
+    vouched_at: int | None = None  # when its owner last said so; what came back before is settled
     created_at: int | None = None
     seen_at: int | None = None  # the last login
 

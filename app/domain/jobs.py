@@ -191,6 +191,7 @@ class Job:
     started_at: int | None = None
     finished_at: int | None = None
     attempts: int = 0  # claims since the last submission or retry
+    excused: int = 0  # those of them that ended because AWS did not answer as it should
 
     phase: str = ""
     records: int = 0
@@ -215,6 +216,11 @@ class Job:
     def created_at(self) -> int:
         """Milliseconds since 1970, out of the UUIDv7."""
         return uuid.UUID(self.job_id).int >> 80
+
+    @property
+    def tries(self) -> int:
+        """Claims that count against the job: an outage of AWS uses up none."""
+        return self.attempts - self.excused
 
     def mark(self, outcome: str) -> str:
         """Names what happened to this job, the same however often it is told, in few bytes: records are billed by the kB."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import unquote_plus
 
@@ -154,8 +155,9 @@ def _mail_event(content: dict[str, Any]) -> list[AnyMessage]:
     about = content.get(reason, {})
     if reason not in RECIPIENTS or about.get("bounceType", "Permanent") != "Permanent" or "user_id" not in tags:
         return []
+    occurred_at = round(datetime.fromisoformat(about["timestamp"]).timestamp() * 1000)
     return [
-        MailReturned(user_id=tags["user_id"][0], address=recipient["emailAddress"], reason=reason)
+        MailReturned(user_id=tags["user_id"][0], occurred_at=occurred_at, address=recipient["emailAddress"], reason=reason)
         for recipient in about[RECIPIENTS[reason]]
     ]
 

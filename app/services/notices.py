@@ -54,14 +54,15 @@ async def stop(backend: Backend, account: Account, notice: Notice) -> None:
 
 
 async def returned(backend: Backend, account: Account, message: MailReturned) -> None:
-    """Stops mail to an address that does not take it; a new address of the account is another matter."""
-    if message.address.lower() == account.email.lower():
+    """Stops mail to an address that does not take it; a new address of the account is another matter, and so is what came back
+    before its owner said that it works."""
+    if message.address.lower() == account.email.lower() and message.occurred_at > (account.vouched_at or 0):
         await backend.accounts.note(account.user_id, undeliverable=account.email, returned=message.reason)
 
 
 async def again(backend: Backend, user_id: str) -> None:
     """The user says that the address works."""
-    await backend.accounts.note(user_id, undeliverable=None, returned=None)
+    await backend.accounts.note(user_id, undeliverable=None, returned=None, vouched_at=backend.now())
 
 
 def _signature(account: Account, notice: Notice) -> str:

@@ -63,16 +63,24 @@ async def erase(backend: Backend, account: Account, billing: Billing | None) -> 
     """
     user_id, until = account.user_id, time.monotonic() + PATIENCE
     await _forget(backend, user_id, "TOKEN#")
-    while jobs := await backend.jobs.page(user_id, limit=PAGE):
-        for job in jobs:
-            await delete(backend, user_id, job.job_id)
-            if time.monotonic() > until:
-                return False
+    if not await _delete_jobs(backend, user_id, until):
+        return False
     if billing:
         await billing.forget(account)
     for prefix in ("SESSION#", "DAY#", "MARK#", "AUDIT#"):
         await _forget(backend, user_id, prefix)
     await backend.accounts.delete_item(user_id, PROFILE)
+    # what was submitted in another tab meanwhile; now nobody can
+    await _delete_jobs(backend, user_id, until=float("inf"))
+    return True
+
+
+async def _delete_jobs(backend: Backend, user_id: str, until: float) -> bool:
+    while jobs := await backend.jobs.page(user_id, limit=PAGE):
+        for job in jobs:
+            await delete(backend, user_id, job.job_id)
+            if time.monotonic() > until:
+                return False
     return True
 
 

@@ -141,6 +141,7 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
         at=job.rev,
         **cleared,
         attempts=0,
+        excused=0,
         size=stored.size,
         etag=stored.etag,
         submitted_at=backend.now(),

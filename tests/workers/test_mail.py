@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,7 +57,7 @@ def told(job: Job) -> JobFinished:
 def event(account: Account, kind: str, **about: Any) -> str:
     """As SES publishes it; see "Contents of event data that Amazon SES publishes to Amazon SNS"."""
     recipients = {"Bounce": "bouncedRecipients", "Complaint": "complainedRecipients"}[kind]
-    content = {recipients: [{"emailAddress": account.email.upper()}], **about}
+    content = {recipients: [{"emailAddress": account.email.upper()}], "timestamp": "2026-01-02T03:04:05.678Z", **about}
     mail = {"messageId": "1", "tags": {"ses:configuration-set": ["gas"], "user_id": [account.user_id]}}
     return json.dumps({"eventType": kind, kind.lower(): content, "mail": mail})
 
@@ -126,6 +127,23 @@ async def test_a_new_address_is_written_to_and_a_late_bounce_of_the_old_one_mean
     await service.handle("notify", bounced)
     await service.handle("notify", told(await service.completed(account)))
     assert [mail["Destination"]["ToAddresses"] for mail in sent] == [["new@example.org"]] * 2
+
+
+async def test_a_bounce_from_before_the_owner_said_that_the_address_works_means_nothing(service: Service) -> None:
+    account = await service.account()
+    (bounced,) = parse(event(account, "Bounce", bounceType="Permanent"))
+    assert bounced.occurred_at == 1_767_323_045_678
+    for _ in range(2):
+        await service.handle("notify", bounced)
+        await notices.again(service.gas, account.user_id)
+        await service.handle("notify", bounced)
+        now = await service.gas.accounts.get(account.user_id)
+        assert now and now.reachable
+    later = f"{datetime.fromtimestamp(service.gas.now() / 1000 + 60, UTC).isoformat()}"
+    for message in parse(event(account, "Bounce", bounceType="Permanent", timestamp=later)):
+        await service.handle("notify", message)
+    now = await service.gas.accounts.get(account.user_id)
+    assert now and not now.reachable
 
 
 async def test_events_of_mail_that_is_not_ours_are_taken_and_forgotten() -> None:
