@@ -16,6 +16,7 @@ import structlog
 from botocore.exceptions import ClientError
 
 from app import systemd
+from app.aws.archives import Retrieval
 from app.aws.queues import NotSent
 from app.domain.accounts import Plan
 from app.domain.jobs import RESTING, RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
@@ -33,6 +34,9 @@ GRACE = 3
 """Seconds after which what looked wrong in a scan is looked at again before it is told."""
 
 UNSENT = "mail marked, and not sent"
+WAITS, KEPT, NOT_RETRIEVED = "waits without a deadline", "free, and its result is kept", "being restored without a retrieval"
+STALLED = {WAITS, KEPT, NOT_RETRIEVED}
+"""What a look at the job mends."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ async def examine(backend: Backend, *, repair: bool, full: bool = False) -> Asyn
                 done = "sent the change of plan again"
             yield Finding("overdue account", user_id, "", f"{account.plan}, version {account.version}", done)
     if full:
-        async for finding in _scan(backend):
+        async for finding in _scan(backend, repair):
             yield finding
         async for finding in _unsent(backend):
             yield finding
@@ -199,7 +203,7 @@ REPAIRS: dict[Status | Tier, Callable[[Backend, Job], Awaitable[str]]] = {
 }
 
 
-async def _scan(backend: Backend) -> AsyncIterator[Finding]:
+async def _scan(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
     """What the index can't show: records that wait without a deadline, and tiers that the plan does not allow."""
     suspects = [(job.user_id, job.job_id) async for job in backend.jobs.scan() if await _problems(backend, job)]
     if suspects:
@@ -207,7 +211,11 @@ async def _scan(backend: Backend) -> AsyncIterator[Finding]:
     for user_id, job_id in suspects:
         if job := await backend.jobs.get(user_id, job_id):
             for problem in await _problems(backend, job):
-                yield Finding(problem, user_id, job_id, f"{job.status}/{job.tier}")
+                done = ""
+                if repair and problem in STALLED:
+                    await backend.jobs.note(job, state=_state(job), patience=0)
+                    done = "made it overdue: the next look moves it on"
+                yield Finding(problem, user_id, job_id, f"{job.status}/{job.tier}", done)
 
 
 async def _problems(backend: Backend, job: Job) -> list[str]:
@@ -215,9 +223,10 @@ async def _problems(backend: Backend, job: Job) -> list[str]:
     plan = account.plan if account and account.deadline is None else None
     state = _state(job)
     problems = {
-        "waits without a deadline": state in WAITING - RESTING and not job.deadline,
-        "free, and its result is kept": plan is Plan.FREE and state is Tier.AVAILABLE and not job.deadline,
+        WAITS: state in WAITING - RESTING and not job.deadline,
+        KEPT: plan is Plan.FREE and state is Tier.AVAILABLE and not job.deadline,
         "premium, and its result is archived": plan is Plan.PREMIUM and job.tier is Tier.ARCHIVED and not job.deadline,
+        NOT_RETRIEVED: job.tier is Tier.RESTORING and await backend.archive.look(job) is Retrieval.NONE,
         "no account": account is None,
         UNSENT: job.mailed != job.sent,
     }

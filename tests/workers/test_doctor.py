@@ -139,6 +139,27 @@ async def test_a_large_upload_has_the_time_that_it_takes(service: Service) -> No
     assert hours[0] == PATIENCE[Status.UPLOADING] // 3600 and hours[1] >= 12
 
 
+@pytest.mark.parametrize(
+    ("state", "kind", "queue"),
+    [
+        (Status.PENDING, "waits without a deadline", "job_requests"),
+        (Tier.AVAILABLE, "free, and its result is kept", "notifications"),
+        (Tier.RESTORING, "being restored without a retrieval", "restore_pendings"),
+    ],
+)
+async def test_what_no_index_shows_is_found_by_the_full_look_and_moved_on_by_the_next(
+    service: Service, state: State, kind: str, queue: str
+) -> None:
+    job = await at(service, state)
+    await service.sent(queue)
+    if state is not Tier.RESTORING:
+        await service.gas.jobs.rest(job)
+    assert await examined(service.gas) == []
+    assert [finding.kind for finding in await examined(service.gas, full=True)] == [kind]
+    assert [finding.kind for finding in await examined(service.gas)] == ["overdue job"]
+    assert [message.user_id for message in await service.sent(queue)] == [job.user_id]
+
+
 async def test_a_deletion_that_stopped_half_way_is_finished(service: Service) -> None:
     job = await at(service, Tier.AVAILABLE)
     deleting = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.DELETE)

@@ -7,13 +7,25 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from moto.ses.models import ses_backends
 
 from app.annotation.reference import EMBEDDED
 from app.aws.archives import Retrieval
-from app.domain.accounts import Plan
+from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Speed, Status, Tier, Trigger
-from app.domain.messages import ArchiveDue, JobFinished, JobRequested, PlanChanged, ResultRestored, RetrievalLook
-from app.services import submissions
+from app.domain.messages import (
+    TYPES,
+    AnyMessage,
+    ArchiveDue,
+    JobFinished,
+    JobRequested,
+    MailReturned,
+    PlanChanged,
+    PlanEnding,
+    ResultRestored,
+    RetrievalLook,
+)
+from app.services import notices, submissions
 from tests.workers.conftest import Service
 from workers.runtime import LookAgain, RetryLater
 
@@ -110,28 +122,42 @@ async def test_a_stale_walk_ends_for_the_newer_change_has_its_own(service: Servi
 async def test_a_duplicate_of_every_message_after_success_changes_nothing(service: Service) -> None:
     account = await service.account()
     job = await service.submit(account)
-    requested = JobRequested(user_id=job.user_id, job_id=job.job_id)
-    await service.handle("annotate", requested)
-    finished = [message for message in await service.sent("notifications") if isinstance(message, JobFinished)]
-    await service.handle("notify", finished[0])
-    await service.handle("archive", finished[0])
-    walk = await change(service, job, Plan.PREMIUM)
-    await service.handle("restore", walk)
-    restoring = await service.now(job)
-    await service.handle("thaw", look(job, archive=restoring.archive))
-    await service.handle("archive", due(job))
-    settled, copies = await service.now(job), await service.copies(job)
+    seen: list[tuple[str, AnyMessage]] = []
+
+    async def deliver(verb: str, *messages: AnyMessage) -> None:
+        for message in messages:
+            await service.handle(verb, message)
+            seen.append((verb, message))
+
+    returned = MailReturned(user_id=job.user_id, occurred_at=service.gas.now(), address=account.email, reason="bounce")
+    await deliver("notify", returned)
+    await notices.again(service.gas, job.user_id)
+    await deliver("annotate", JobRequested(user_id=job.user_id, job_id=job.job_id))
+    news = await service.sent("notifications")
+    await deliver("notify", *news)
+    await deliver("archive", *news)
+    await deliver("restore", await change(service, job, Plan.PREMIUM))
+    await deliver("thaw", look(job, archive=(await service.now(job)).archive))
+    await deliver("archive", due(job))
+    ending = PlanEnding(user_id=job.user_id, reason="cancelled", subscription="sub_1", ends_at=2_000_000_000)
+    await deliver("notify", *await service.sent("notifications"), ending)
+    assert {type(message) for _, message in seen} == set(TYPES)
+    settled, copies, owner = await service.now(job), await service.copies(job), await service.gas.accounts.get(job.user_id)
     assert settled.tier is Tier.AVAILABLE and settled.deadline is None
+    assert len(mails_to(account)) == 4
     for again in (False, True):
-        await service.handle("annotate", requested, again=again)
-        await service.handle("archive", finished[0], again=again)
-        await service.handle("restore", walk, again=again)
-        await service.handle("thaw", look(job, archive=restoring.archive), again=again)
-        for message in finished:
-            await service.handle("notify", message, again=again)
+        for verb, message in seen:
+            await service.handle(verb, message, again=again)
     assert await service.now(job) == settled
+    assert await service.gas.accounts.get(job.user_id) == owner
     assert await service.copies(job) == copies
+    assert len(mails_to(account)) == 4
     assert await service.findings() == []
+
+
+def mails_to(account: Account) -> list[str]:
+    sent = ses_backends["123456789012"]["us-east-1"].sent_messages
+    return [mail.body for mail in sent if mail.destinations["ToAddresses"] == [account.email]]
 
 
 async def test_two_annotators_with_one_message(service: Service) -> None:
@@ -333,12 +359,9 @@ async def test_archive_daemon_down_for_a_day(service: Service) -> None:
 
 
 async def test_no_second_mail_whatever_is_delivered_again(service: Service) -> None:
-    from moto.ses.models import ses_backends
-
     account = await service.account()
     job = await service.completed(account)
     news = JobFinished(user_id=job.user_id, job_id=job.job_id, outcome="completed", mark=job.mark("completed"))
     await asyncio.gather(*(service.handle("notify", news, again=bool(n)) for n in range(5)))
-    sent = ses_backends["123456789012"]["us-east-1"].sent_messages
-    assert len([mail for mail in sent if mail.destinations["ToAddresses"] == [account.email]]) == 1
-    assert "Ada &lt;i&gt;" in next(mail.body for mail in sent if mail.destinations["ToAddresses"] == [account.email])
+    (mail,) = mails_to(account)
+    assert "Ada &lt;i&gt;" in mail
