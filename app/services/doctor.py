@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError
 from app import systemd
 from app.aws.archives import Retrieval
 from app.aws.queues import NotSent
-from app.domain.accounts import Plan
+from app.domain.accounts import Account, Plan
 from app.domain.jobs import RESTING, RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
-from app.domain.keys import Owner, input_key, owner
+from app.domain.keys import input_key, owner
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.memory import settle
 from app.metrics import Metric, Metrics
@@ -205,21 +205,27 @@ REPAIRS: dict[Status | Tier, Callable[[Backend, Job], Awaitable[str]]] = {
 
 async def _scan(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
     """What the index can't show: records that wait without a deadline, and tiers that the plan does not allow."""
-    suspects = [(job.user_id, job.job_id) async for job in backend.jobs.scan() if await _problems(backend, job)]
+    suspects: list[tuple[str, str]] = []
+    account: Account | None = None
+    user_id = ""
+    async for job in backend.jobs.scan():
+        if job.user_id != user_id:  # a user's jobs come one after the other, so the account is read once
+            user_id, account = job.user_id, await backend.accounts.get(job.user_id)
+        if await _problems(backend, job, account):
+            suspects.append((job.user_id, job.job_id))
     if suspects:
         await asyncio.sleep(GRACE)  # who is at work, as at a mail that is marked and about to be sent, may finish
     for user_id, job_id in suspects:
-        if job := await backend.jobs.get(user_id, job_id):
-            for problem in await _problems(backend, job):
+        if found := await backend.jobs.get(user_id, job_id):
+            for problem in await _problems(backend, found, await backend.accounts.get(user_id)):
                 done = ""
                 if repair and problem in STALLED:
-                    await backend.jobs.note(job, state=_state(job), patience=0)
+                    await backend.jobs.note(found, state=_state(found), patience=0)
                     done = "made it overdue: the next look moves it on"
-                yield Finding(problem, user_id, job_id, f"{job.status}/{job.tier}", done)
+                yield Finding(problem, user_id, job_id, f"{found.status}/{found.tier}", done)
 
 
-async def _problems(backend: Backend, job: Job) -> list[str]:
-    account = await backend.accounts.get(job.user_id)
+async def _problems(backend: Backend, job: Job, account: Account | None) -> list[str]:
     plan = account.plan if account and account.deadline is None else None
     state = _state(job)
     problems = {
@@ -255,21 +261,25 @@ async def _sweep_inventory(backend: Backend) -> None:
 async def _orphans(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
     """Results and archives that no record needs, and that are still there a while later: who made them superfluous deletes
     them, and a listing is old when its last key is looked at."""
-    suspects = [
-        key for prefix in ("results/", "archive/") async for key in backend.results.list(prefix) if await _orphaned(backend, key)
-    ]
+    suspects = [key for prefix in ("results/", "archive/") async for key in _unneeded(backend, prefix)]
     if suspects:
         await asyncio.sleep(GRACE)
     for key in suspects:
-        who = await _orphaned(backend, key)
-        if who and key in [found async for found in backend.results.list(key)]:
+        who = owner(key)
+        if who and key in [found async for found in _unneeded(backend, key)]:
             if repair:
                 await sweep(backend, who.user_id, who.job_id, key)
             yield Finding("orphan", who.user_id, who.job_id, key, "deleted it" if repair else "")
 
 
-async def _orphaned(backend: Backend, key: str) -> Owner | None:
-    """Whose copy this was, if no record needs it."""
-    who = owner(key)
-    job = await backend.jobs.get(who.user_id, who.job_id) if who else None
-    return who if who and (job is None or not job.keeps(key, who.rev)) else None
+async def _unneeded(backend: Backend, prefix: str) -> AsyncIterator[str]:
+    """Keys that no record needs. Those of one job come one after the other, so its record is read once."""
+    read: tuple[str, str] | None = None
+    job: Job | None = None
+    async for key in backend.results.list(prefix):
+        if who := owner(key):
+            if (who.user_id, who.job_id) != read:
+                read = who.user_id, who.job_id
+                job = await backend.jobs.get(*read)
+            if job is None or not job.keeps(key, who.rev):
+                yield key
