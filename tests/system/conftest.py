@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -12,17 +13,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import pytest
-from aiohttp import ClientSession, FormData
+from aiohttp import ClientError, ClientSession, FormData
 
+T = TypeVar("T")
 GAS = str(Path(sys.executable).with_name("gas"))
 
 
@@ -113,21 +115,26 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def emulator() -> Iterator[str]:
+def emulator(tmp_path: Path) -> Iterator[str]:
     """The address of an emulator of AWS that nobody's stack started."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(GAS).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, env=OWN, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with socket.socket() as one, socket.socket() as other:
+        ports = []
+        for probe in (one, other):
+            probe.bind(("127.0.0.1", 0))
+            ports.append(probe.getsockname()[1])
+    command = [sys.executable, "-m", "app.local.aws", "--port", str(ports[0]), "--outbox-port", str(ports[1]), "--retrieval", "2"]
+    with subprocess.Popen(command, env=OWN) as process:
         try:
             for _ in patience(60):
-                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                with suppress(OSError), socket.create_connection(("127.0.0.1", ports[0])):
                     break
                 time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{ports[0]}"
         finally:
             process.kill()
+
+
+NONE: dict[str, str] = {}
 
 
 @dataclass
@@ -138,15 +145,15 @@ class Person:
     portal: str
     csrf: str
 
-    async def call(self, method: str, path: str, **options: Any) -> Any:
-        headers = {"Origin": self.portal, "X-CSRF-Token": self.csrf}
+    async def call(self, method: str, path: str, headers: dict[str, str] = NONE, **options: Any) -> Any:
+        headers = {"Origin": self.portal, "X-CSRF-Token": self.csrf, **headers}
         async with self.http.request(method, f"{self.portal}{path}", headers=headers, **options) as answer:
             assert answer.status < 400, (answer.status, await answer.text())
             return await (answer.json() if "json" in answer.content_type else answer.read())
 
     async def upload(self, name: str, body: bytes) -> str:
-        """Uploads as the portal's script does; replies the job id."""
-        upload = await self.call("POST", "/api/v1/jobs", json={"file_name": name})
+        """Uploads as the portal's script does; replies the job id. The same name, given again, goes on with the same job."""
+        upload = await self.call("POST", "/api/v1/jobs", json={"file_name": name}, headers={"Idempotency-Key": name})
         form = FormData(upload["fields"])
         form.add_field("file", body, filename=name)
         async with self.http.post(upload["url"], data=form) as answer:
@@ -196,6 +203,15 @@ async def sign_in(http: ClientSession, portal: str, email: str) -> Person:
     token = re.search(r'<meta name="csrf" content="([^"]+)"', text)
     assert token, text[:500]
     return Person(http, portal, token[1])
+
+
+async def insist(act: Callable[[], Awaitable[T]], seconds: float = 120) -> T:
+    """Does it again until it works: whoever uses a service on a bad day."""
+    for _ in patience(seconds):
+        with suppress(AssertionError, ClientError, TimeoutError):
+            return await act()
+        await asyncio.sleep(1)
+    return await act()
 
 
 def patience(seconds: float) -> Iterator[None]:
