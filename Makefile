@@ -48,7 +48,7 @@ $(ANSIBLE)/installed:
 	$(ANSIBLE)/bin/pip install --quiet --disable-pip-version-check 'ansible>=12,<13' 'ansible-lint>=25' 'awscli>=1.40,<2' boto3
 	@touch $@
 
-chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: half an hour or more
+chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: an hour or more
 	GAS_FAULTS=all $(BIN)/pytest -q -n 2 tests/faults
 	$(BIN)/python -m tests.model.model
 
