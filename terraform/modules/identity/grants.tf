@@ -124,7 +124,7 @@ locals {
     })
 
     # it reads all records, sends again what moves those that are overdue, and sweeps
-    doctor = merge(local.archive.delete, local.archive.inventory, {
+    doctor = merge(local.archive.look, local.archive.delete, local.archive.inventory, {
       Jobs = {
         actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
         resources = local.jobs
