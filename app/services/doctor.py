@@ -19,7 +19,7 @@ from app import systemd
 from app.aws.archives import Retrieval
 from app.aws.queues import NotSent
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import RESTING, RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
+from app.domain.jobs import LONGEST_PATIENCE, RESTING, RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
 from app.domain.keys import input_key, owner
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.memory import settle
@@ -149,8 +149,8 @@ async def _request(backend: Backend, job: Job) -> str:
 
 
 async def _take_over(backend: Backend, job: Job) -> str:
-    # the deadline of a lease is its owner's: it is not moved, so this goes on until somebody has claimed the job
-    await submissions.request(backend, job, again=True)
+    if await _still_nobody(backend, job):
+        await submissions.request(backend, job, again=True)
     return "asked for another annotator"
 
 
@@ -166,10 +166,22 @@ async def _finish(backend: Backend, job: Job) -> str:
 
 
 async def _archive(backend: Backend, job: Job) -> str:
-    await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
+    if job.tier is Tier.ARCHIVED or await _still_nobody(backend, job):
+        await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
     if job.tier is Tier.ARCHIVED:
         await backend.jobs.postpone(job, Tier.ARCHIVED)
     return "asked for another archiver"
+
+
+async def _still_nobody(backend: Backend, job: Job) -> bool:
+    """Is it time to ask (again) for somebody who takes the job over? The deadline of a lease is its owner's and stays, so
+    this goes on until somebody has claimed the job, each time after twice as long."""
+    lease = backend.jobs.patience[_state(job)]
+    waited = min(lease << job.nudges, LONGEST_PATIENCE) - lease
+    if backend.now() < (job.deadline or 0) + 1000 * waited:
+        return False
+    await backend.jobs.note(job, nudges=job.nudges + 1)
+    return True
 
 
 async def _look(backend: Backend, job: Job) -> str:

@@ -129,6 +129,10 @@ async def test_a_daemon_that_is_down_for_a_day_finds_a_few_duplicates_of_a_messa
     assert looks == len(await service.sent("job_requests")) < 10
     claimed = await clock.advance(job.user_id, job.job_id, Trigger.CLAIM)
     assert claimed and claimed.nudges == 0
+    for _ in range(24 * 12):  # and whoever claimed it dies, and nobody comes
+        time += 300_000
+        assert len(await examined(down)) == 1
+    assert len(await service.sent("job_requests")) <= 12
 
 
 async def test_a_large_upload_has_the_time_that_it_takes(service: Service) -> None:
