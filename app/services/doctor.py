@@ -149,8 +149,9 @@ async def _request(backend: Backend, job: Job) -> str:
 
 
 async def _take_over(backend: Backend, job: Job) -> str:
-    if await _still_nobody(backend, job):
+    if _still_nobody(backend, job):
         await submissions.request(backend, job, again=True)
+        await backend.jobs.note(job, nudges=job.nudges + 1)
     return "asked for another annotator"
 
 
@@ -165,23 +166,25 @@ async def _finish(backend: Backend, job: Job) -> str:
     return "told of the result again"
 
 
-async def _archive(backend: Backend, job: Job) -> str:
-    if job.tier is Tier.ARCHIVED or await _still_nobody(backend, job):
+async def _take_over_archival(backend: Backend, job: Job) -> str:
+    if _still_nobody(backend, job):
         await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
-    if job.tier is Tier.ARCHIVED:
-        await backend.jobs.postpone(job, Tier.ARCHIVED)
+        await backend.jobs.note(job, nudges=job.nudges + 1)
     return "asked for another archiver"
 
 
-async def _still_nobody(backend: Backend, job: Job) -> bool:
+async def _finish_archival(backend: Backend, job: Job) -> str:
+    await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
+    await backend.jobs.postpone(job, Tier.ARCHIVED)
+    return "asked for the archival's last steps"
+
+
+def _still_nobody(backend: Backend, job: Job) -> bool:
     """Is it time to ask (again) for somebody who takes the job over? The deadline of a lease is its owner's and stays, so
     this goes on until somebody has claimed the job, each time after twice as long."""
     lease = backend.jobs.patience[_state(job)]
     waited = min(lease << job.nudges, LONGEST_PATIENCE) - lease
-    if backend.now() < (job.deadline or 0) + 1000 * waited:
-        return False
-    await backend.jobs.note(job, nudges=job.nudges + 1)
-    return True
+    return backend.now() >= (job.deadline or 0) + 1000 * waited
 
 
 async def _look(backend: Backend, job: Job) -> str:
@@ -209,8 +212,8 @@ REPAIRS: dict[Status | Tier, Callable[[Backend, Job], Awaitable[str]]] = {
     Status.CANCELLED: _request,
     Status.DELETING: _delete,
     Tier.AVAILABLE: _finish,
-    Tier.ARCHIVING: _archive,
-    Tier.ARCHIVED: _archive,
+    Tier.ARCHIVING: _take_over_archival,
+    Tier.ARCHIVED: _finish_archival,
     Tier.RESTORING: _look,
 }
 

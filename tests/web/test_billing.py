@@ -255,7 +255,7 @@ async def test_without_an_answer_of_stripe_nothing_changes_and_the_profile_is_th
     browser = await portal.signed_in(ME)
     user_id = (await portal.account(ME)).user_id
     await portal.backend.accounts.note(user_id, stripe_customer="cus_x")
-    assert (await browser.get("/profile")).status == 200
+    assert [(await browser.get(path)).status for path in ("/profile", "/subscribe", "/subscribe?paid=1")] == [200] * 3
     page = await browser.post("/subscribe")
     assert page.status == 503 and "Stripe" in page.text and "cus_x" not in page.text
     about = event("customer.subscription.deleted", {"customer": "cus_x"})

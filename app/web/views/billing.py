@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from aiohttp import web
+from stripe import StripeError
 
 from app.domain.accounts import Plan
 from app.services.submissions import Refused
@@ -16,7 +19,8 @@ async def subscribe_page(request: web.Request) -> web.Response:
     user, billing = account(request), request.app[BILLING]
     plan = user.plan
     if billing and user.stripe_customer:
-        plan = await billing.follow(user.user_id, user.stripe_customer)
+        with suppress(StripeError):  # the offer is there without Stripe
+            plan = await billing.follow(user.user_id, user.stripe_customer)
     plans = [(one, request.app[SETTINGS].limits(one)) for one in Plan]
     return page(request, "subscribe.html", plan=plan, plans=plans, paid="paid" in request.query, billed=billing is not None)
 
