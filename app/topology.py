@@ -104,7 +104,7 @@ async def _table(dynamodb: Any, topology: dict[str, Any], prefix: str, name: str
         for index, keys in declared["indexes"].items()
     ]
     used = sorted({key["AttributeName"] for schema in (declared, *declared["indexes"].values()) for key in _key(schema)})
-    try:
+    with tolerated("ResourceInUseException"):
         await dynamodb.create_table(
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
@@ -112,14 +112,13 @@ async def _table(dynamodb: Any, topology: dict[str, Any], prefix: str, name: str
             AttributeDefinitions=[{"AttributeName": one, "AttributeType": topology["attribute_types"][one]} for one in used],
             GlobalSecondaryIndexes=indexes,
         )
-    except dynamodb.exceptions.ResourceInUseException:
-        return
     await dynamodb.get_waiter("table_exists").wait(TableName=table)
     if declared["ttl_attribute"]:
-        await dynamodb.update_time_to_live(
-            TableName=table,
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": declared["ttl_attribute"]},
-        )
+        with tolerated("ValidationException"):  # it is enabled
+            await dynamodb.update_time_to_live(
+                TableName=table,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": declared["ttl_attribute"]},
+            )
 
 
 def _key(declared: dict[str, Any]) -> list[dict[str, str]]:

@@ -31,7 +31,7 @@ from workers import VERBS
 ALL = os.environ.get("GAS_FAULTS") == "all"
 """Whether every fault is wanted; else it is a sample."""
 
-SAMPLE = 10
+SAMPLE = 7
 """Faults a daemon, or an act of a user, unless all are asked for."""
 
 SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))
@@ -114,9 +114,10 @@ class Lane:
         """What the vault has, after the doctor has gone through its inventory: a label, which names the job, and an id each."""
         if not self.vault:
             return []
-        for _ in range(2):  # the first asks for what the second reads
+        for _ in range(2):  # the first asks for the inventory that the second reads
             await self.repair(full=True)
-            await asyncio.sleep(0.1)
+            while any(one.status == "InProgress" for one in self.vault.retrievals.values()):
+                await asyncio.sleep(0.05)
         return [f"{self.vault.labels[name].description} {name}" for name in self.vault.archives]
 
     async def forget(self, job: Job) -> None:

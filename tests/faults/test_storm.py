@@ -27,7 +27,7 @@ from tests.faults.scenarios import at_rest, problems
 from tests.workers.conftest import VCF
 from workers import VERBS
 
-JOBS = 200 if ALL else 20
+JOBS = 200 if ALL else 14
 SHARES = {
     Fault.KILL_BEFORE: 0.01,
     Fault.KILL_AFTER: 0.01,
