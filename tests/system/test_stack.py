@@ -23,7 +23,7 @@ from tests.faults.proxy import Fault, Proxy, Rule, serving
 from tests.system.conftest import GAS, Person, Stack, insist, patience, sign_in, started
 
 T = TypeVar("T")
-JOBS = int(os.environ.get("GAS_SYSTEM_JOBS", "16"))
+JOBS = int(os.environ.get("GAS_SYSTEM_JOBS", "10"))
 SEED = int(os.environ.get("GAS_SYSTEM_SEED", "1"))
 FREE_JOBS = 10
 """Jobs of one free user, within the plan's limits."""
