@@ -132,8 +132,8 @@ class Jobs:
         return await self._update(job.user_id, job.job_id, update(values, "#rev = :at", at=job.rev))
 
     async def postpone(self, job: Job, state: State, *, most: int = LONGEST_PATIENCE) -> None:
-        """Moves the deadline ahead after somebody was asked to move the job on: each time by twice the patience (seconds, of
-        which the first time takes `most`) of the time before."""
+        """Moves the deadline ahead after somebody was asked to move the job on: the first time by the state's patience, but
+        no more than `most` seconds, and each time after by twice the time before."""
         patience = min(self.patience[state], most) << job.nudges
         await self.note(job, state=state, patience=min(patience, LONGEST_PATIENCE), nudges=job.nudges + 1)
 

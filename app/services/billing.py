@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import stripe
 from stripe import StripeClient, StripeObject
@@ -99,6 +99,13 @@ class Billing:
     async def subscription(self, account: Account) -> Subscription | None:
         """The subscription that makes this account premium for longest, as Stripe has it now."""
         return _longest(await self._paid(account.stripe_customer))
+
+    async def up_to_date(self, account: Account) -> tuple[Account, Subscription | None]:
+        """The account with the plan that Stripe knows, whatever became of its notice, and the subscription that it pays for."""
+        subscription = await self.subscription(account)
+        if account.stripe_customer and not account.granted and (subscription is None) is (account.plan is Plan.PREMIUM):
+            account = replace(account, plan=await self.follow(account.user_id, account.stripe_customer))
+        return account, subscription
 
     async def forget(self, account: Account) -> None:
         """Deletes the customer at Stripe, which keeps the invoices; what is paid for ends with it. May be repeated."""

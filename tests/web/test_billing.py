@@ -40,6 +40,13 @@ async def paid(portal: Portal, browser: Browser) -> Page:
     return await browser.post(checkout.url, headers={})
 
 
+async def all_heard(portal: Portal) -> None:
+    """Every webhook so far has been taken: a late one would tell what happened since once more."""
+    async with asyncio.timeout(20):
+        while portal.stripe.deliveries:
+            await asyncio.sleep(0.05)
+
+
 async def messages(portal: Portal) -> list[Any]:
     queue = await portal.backend.queues.open("restore_requests")
     return [message for _ in range(4) for one in await queue.receive(10, 0, 60) for message in parse(one.body)]
@@ -155,6 +162,7 @@ async def test_who_deletes_the_account_is_no_customer_any_more(portal: Portal) -
 async def test_cancelling_keeps_premium_until_the_end_of_the_period(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     await paid(portal, browser)
+    await all_heard(portal)
     assert "goes on until the end" in (await browser.get("/unsubscribe")).text
     page = await browser.post("/unsubscribe")
     assert "premium ends at" in page.text and await plan(portal) is Plan.PREMIUM
@@ -170,6 +178,7 @@ async def test_cancelling_keeps_premium_until_the_end_of_the_period(portal: Port
 async def test_a_payment_that_fails_ends_premium_only_when_stripe_gives_up(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     await paid(portal, browser)
+    await all_heard(portal)
     (subscription,) = portal.stripe.subscriptions
     async with ClientSession() as http:
         await http.post(f"{portal.stripe.url}/subscriptions/{subscription}/fail-payment")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
+from app.domain.accounts import Account
 from app.domain.jobs import Trigger
 from app.domain.keys import input_key
 from app.services import privacy
+from app.services.billing import Billing
 from app.settings import Settings
 from app.topology import load
 from app.web import keys
@@ -139,3 +142,19 @@ async def test_what_is_kept_is_said_in_numbers_of_the_deployment(portal: Portal)
 
 def test_what_is_kept_by_default_is_what_the_topology_says() -> None:
     assert Settings().kept_days["uploads"] == load()["buckets"]["inputs"]["expire_days"]
+
+
+async def test_a_job_made_in_another_tab_while_the_account_is_erased_goes_too(portal: Portal) -> None:
+    await portal.signed_in(ME)
+
+    @dataclass(frozen=True)
+    class Meanwhile(Billing):
+        async def forget(self, account: Account) -> None:
+            await portal.job(ME)  # all jobs that there were are deleted by now
+            await super().forget(account)
+
+    billing, account = portal.app[keys.BILLING], await portal.account(ME)
+    assert billing
+    assert await privacy.erase(portal.backend, account, Meanwhile(billing.backend, billing.client))
+    assert await portal.backend.jobs.page(account.user_id) == []
+    assert await portal.backend.accounts.get(account.user_id) is None

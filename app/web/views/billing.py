@@ -17,12 +17,11 @@ from app.web.pages import page, see_other
 async def subscribe_page(request: web.Request) -> web.Response:
     """The offer. Whoever comes back from Stripe is looked up there: the query says nothing that counts."""
     user, billing = account(request), request.app[BILLING]
-    plan = user.plan
-    if billing and user.stripe_customer:
+    if billing:
         with suppress(StripeError):  # the offer is there without Stripe
-            plan = await billing.follow(user.user_id, user.stripe_customer)
+            user, _ = await billing.up_to_date(user)
     plans = [(one, request.app[SETTINGS].limits(one)) for one in Plan]
-    return page(request, "subscribe.html", plan=plan, plans=plans, paid="paid" in request.query, billed=billing is not None)
+    return page(request, "subscribe.html", plan=user.plan, plans=plans, paid="paid" in request.query, billed=billing is not None)
 
 
 async def subscribe(request: web.Request) -> web.Response:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import replace
 
 from aiohttp import web
 from aiohttp_session import get_session
 from stripe import StripeError
 
-from app.domain.accounts import Plan
 from app.services import privacy
 from app.services.identity import READ, WRITE
 from app.services.notices import NOTICES
@@ -83,10 +81,8 @@ async def _profile(request: web.Request, token: str = "") -> web.Response:
     user, billing, subscription = account(request), request.app[BILLING], None
     if billing:
         with suppress(StripeError):  # the rest of the page is there without Stripe
-            subscription = await billing.subscription(user)
-            if user.stripe_customer and (subscription is None) is (user.plan is Plan.PREMIUM):
-                # whatever became of Stripe's notice
-                request[ACCOUNT] = user = replace(user, plan=await billing.follow(user.user_id, user.stripe_customer))
+            request[ACCOUNT], subscription = await billing.up_to_date(user)
+            user = account(request)
     return page(
         request,
         "profile.html",
