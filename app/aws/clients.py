@@ -59,7 +59,10 @@ async def clients(settings: Settings, *services: str) -> AsyncIterator[dict[str,
     config = AioConfig(
         # aiobotocore presigns with SigV2 in us-east-1 unless told
         signature_version="s3v4",
-        s3={"addressing_style": "path"} if settings.environment == "local" else {},
+        # a name with the region in it: at the global one a new bucket redirects, and the regions since 2019 are not known there
+        s3={"addressing_style": "path"}
+        if settings.environment == "local"
+        else {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
         max_pool_connections=settings.aws_connections,
         connect_timeout=5,
         read_timeout=LONGEST_POLL + 25,
