@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from app import systemd
 from app.aws.queues import LONGEST_DELAY, Queue, Received
-from app.domain.messages import AnyMessage, Message, Unreadable, parse
+from app.domain.messages import AnyMessage, Message, Newer, Unreadable, parse, seen_before
 from app.memory import settle
 from app.metrics import Metric, Metrics
 from app.services.backend import Backend, backend
@@ -29,6 +29,12 @@ from app.settings import Settings
 log = structlog.get_logger()
 LONGEST_HOLD = 11 * 3600
 """Seconds that one delivery may be kept: SQS allows twelve hours from the receive."""
+
+LONGEST_PUT_OFF = 24 * 3600
+"""Seconds that a message is put off before it is a dead letter: for a newer release's daemons, or for SES."""
+
+FIRST_PUT_OFF = 30
+"""Seconds."""
 
 
 class Later(Exception):
@@ -53,10 +59,12 @@ class Poison(Exception):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message as a handler sees it. `again`: it was delivered before, so an earlier attempt may have died anywhere."""
+    """One message as a handler sees it. `again`: it was delivered before, so an earlier attempt may have died anywhere.
+    `put_off` is the seconds since a handler first looked at it, or at the one whose place it took, to look again later."""
 
     message: AnyMessage
     again: bool
+    put_off: float = 0
 
 
 @dataclass(frozen=True)
@@ -156,14 +164,15 @@ class Consumer:
                 with structlog.contextvars.bound_contextvars(
                     user_id=message.user_id, job_id=getattr(message, "job_id", None), event_id=message.event_id
                 ):
-                    await self._handle_one(Delivery(message, again=received.receives > 1 or message.again))
+                    again = received.receives > 1 or message.again
+                    await self._handle_one(received, Delivery(message, again, self._seconds_put_off(received)))
         except RetryLater as later:
             self.log.info("retries later", reason=str(later), delay=round(later.delay))
             await self.queue.hide(received, _whole(later.delay, LONGEST_HOLD))
+        except Newer as newer:
+            await self._leave_to_a_newer_release(received, newer)
         except (Poison, Unreadable) as error:
-            self.log.error("dead letter", error=str(error), body=received.body[:500])
-            self.metrics.add(Metric.BURIED)
-            await self.queue.bury(received, str(error))
+            await self._bury(received, str(error))
         except Exception as error:
             delay = random.uniform(1, min(900, 2**received.receives))
             self.log.exception("failed", error=repr(error), receives=received.receives, delay=round(delay))
@@ -174,14 +183,37 @@ class Consumer:
             self.metrics.add(Metric.HANDLED)
             self.metrics.add(Metric.AGE, max(0, self.backend.now() - received.sent_at) / 1000)
 
-    async def _handle_one(self, delivery: Delivery) -> None:
+    def _seconds_put_off(self, received: Received) -> float:
+        return max(0, self.backend.now() - received.since) / 1000 if received.since else 0
+
+    async def _leave_to_a_newer_release(self, received: Received, newer: Newer) -> None:
+        """Hours are enough for a deploy to end, or to be rolled forward again; a receive count would be eaten up in minutes."""
+        waited = self._seconds_put_off(received)
+        if waited > LONGEST_PUT_OFF:
+            await self._bury(received, f"no daemon of a newer release took it in a day: {newer}")
+            return
+        delay = growing(waited)
+        self.log.warning("left to a newer release", said=str(newer), delay=round(delay))
+        await self._send_afresh(received, seen_before(received.body) if received.receives > 1 else received.body, delay)
+        await self.queue.delete(received)
+
+    async def _bury(self, received: Received, reason: str) -> None:
+        self.log.error("dead letter", error=reason, body=received.body[:500])
+        self.metrics.add(Metric.BURIED)
+        await self.queue.bury(received, reason)
+
+    async def _send_afresh(self, received: Received, body: str, delay: float) -> None:
+        since = received.since or self.backend.now()
+        await self.queue.put_off(received, body, delay=_whole(delay, LONGEST_DELAY), since=since)
+
+    async def _handle_one(self, received: Received, delivery: Delivery) -> None:
         try:
             await self.spec.handle(delivery, self.backend)
             self.log.info("handled", type=delivery.message.type)
         except LookAgain as later:
             self.log.info("looks again", reason=str(later), delay=round(later.delay))
             message = delivery.message.model_copy(update={"again": delivery.again})
-            await self.backend.queues.send(self.spec.queue, [message], delay=_whole(later.delay, LONGEST_DELAY))
+            await self._send_afresh(received, message.body(), later.delay)
 
     def _read(self, received: Received) -> list[AnyMessage]:
         messages = parse(received.body)
@@ -211,6 +243,11 @@ class Consumer:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+
+def growing(put_off: float) -> float:
+    """Seconds until the next look at what has been put off for `put_off` seconds: ever more, up to what SQS can delay."""
+    return min(LONGEST_DELAY, max(FIRST_PUT_OFF, put_off / 2)) * random.uniform(0.75, 1)
 
 
 def _whole(seconds: float, most: int) -> int:

@@ -32,7 +32,7 @@ class NotSent(RuntimeError):
 @dataclass(frozen=True)
 class Received:
     """One delivery. `receives` counts deliveries of this message, this one included; `sent_at` is ms since 1970; `reason` says
-    why we buried it."""
+    why we buried it; `since`, ms since 1970, when it was first put off, if it was; `group` is its MessageGroupId."""
 
     body: str
     receipt: str
@@ -40,6 +40,8 @@ class Received:
     receives: int
     sent_at: int
     reason: str = ""
+    since: int | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Queue:
             MaxNumberOfMessages=min(most, BATCH),
             WaitTimeSeconds=wait,
             VisibilityTimeout=visibility,
-            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
-            MessageAttributeNames=["reason"],
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
+            MessageAttributeNames=["reason", "since"],
         )
         return [
             Received(
@@ -71,6 +73,8 @@ class Queue:
                 receives=int(message["Attributes"]["ApproximateReceiveCount"]),
                 sent_at=int(message["Attributes"]["SentTimestamp"]),
                 reason=message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", ""),
+                since=int(message.get("MessageAttributes", {}).get("since", {}).get("StringValue", 0)) or None,
+                group=message["Attributes"].get("MessageGroupId", ""),
             )
             for message in answer.get("Messages", [])
         ]
@@ -125,6 +129,17 @@ class Queue:
             MessageAttributes={"reason": {"DataType": "String", "StringValue": reason[:500] or "unknown"}},
         )
         await self.delete(received)
+
+    async def put_off(self, received: Received, body: str, *, delay: int, since: int) -> None:
+        """Sends a fresh message, which comes after `delay` seconds (at most 900), in the place of one that is then to be deleted.
+        It has no receives, and knows since when (ms since 1970) its like are put off."""
+        await self.sqs.send_message(
+            QueueUrl=self.url,
+            MessageBody=body,
+            MessageGroupId=received.group or received.message_id,
+            DelaySeconds=min(delay, LONGEST_DELAY),
+            MessageAttributes={"since": {"DataType": "Number", "StringValue": str(since)}},
+        )
 
     async def depth(self) -> int:
         """About how many messages wait, those in their delay included."""

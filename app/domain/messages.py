@@ -16,14 +16,28 @@ from app.domain.keys import UUID, owner
 Id = Annotated[str, Field(pattern=f"^{UUID}$")]
 
 
+VERSION = 1
+"""Of the wire format. A field more is no new version; another meaning, or another value of a field, is."""
+
+GREETING = "Successfully validated SNS topic for Amazon SES event publishing"
+"""SES says so, in plain text, to a topic that events of mail are to be published to."""
+
+
 class Unreadable(ValueError):
     """A body that is none of our messages: for the dead-letter queue."""
 
 
-class Message(BaseModel):
-    """What every message carries. `event_id` is the same in every copy of a message; `occurred_at` is ms since 1970."""
+class Newer(Unreadable):
+    """A message of a type, or of a version, that this release does not know: one of a newer release, for its daemons."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class Message(BaseModel):
+    """What every message carries. `event_id` is the same in every copy of a message; `occurred_at` is ms since 1970.
+
+    Fields that this release does not know mean nothing to it, but are kept where a message is sent on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     version: Literal[1] = 1
     event_id: str = Field(default_factory=lambda: str(uuid.uuid4()))
@@ -110,13 +124,17 @@ class MailReturned(Message):
 AnyMessage = JobRequested | JobFinished | ArchiveDue | PlanChanged | RetrievalLook | ResultRestored | PlanEnding | MailReturned
 _MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="type")])
 TYPES: tuple[type[Message], ...] = get_args(AnyMessage)
+_NAMES = frozenset(kind.model_fields["type"].default for kind in TYPES)
 
 
 def parse(body: str) -> list[AnyMessage]:
     """The messages in one queue body: ours, bare or in an SNS envelope, events of S3 and SES, or a vault's notice.
 
-    An event may hold several records, and S3's test event holds none. Raises Unreadable for anything else.
+    An event may hold several records, and what S3 and SES send once, to try, holds none. Raises Newer for a message of a newer
+    release, and Unreadable for anything else.
     """
+    if body.startswith(GREETING):
+        return []
     try:
         content = json.loads(body)
     except ValueError as error:
@@ -127,9 +145,22 @@ def parse(body: str) -> list[AnyMessage]:
         for marks, read in _FORMS:
             if marks <= content.keys():
                 return read(content)
+        if _is_newer(content):
+            raise Newer(f"type {content['type']}, version {content.get('version')}")
         return [_MESSAGES.validate_python(content)]
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(str(error)) from None
+
+
+def seen_before(body: str) -> str:
+    """The same message, of any release, as one that was seen before."""
+    content = json.loads(body)
+    return json.dumps({**content, "again": True}) if "type" in content else body
+
+
+def _is_newer(content: dict[str, Any]) -> bool:
+    kind, version = content.get("type"), content.get("version", VERSION)
+    return isinstance(kind, str) and isinstance(version, int) and (kind not in _NAMES or version > VERSION)
 
 
 def _s3_event(content: dict[str, Any]) -> list[AnyMessage]:

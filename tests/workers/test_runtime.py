@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from app.domain.messages import JobRequested
+import pytest
+
+from app.aws.queues import Queue, Received
+from app.domain.messages import AnyMessage, JobRequested
+from app.metrics import Metrics
 from app.services.backend import Backend
 from tests.workers.conftest import Service, working
-from workers.runtime import Delivery, LookAgain, Poison, RetryLater, Spec
+from workers import runtime
+from workers.runtime import Consumer, Delivery, LookAgain, Poison, RetryLater, Spec
 
 USER, JOB = "0b7e4a3c-55d1-4a62-9c1d-d30a33ad0001", "01a20ff4-9083-771f-83cd-03a8ce75863d"
 QUEUE = "job_requests"
@@ -178,3 +184,105 @@ async def test_a_receive_that_fails_is_tried_again(service: Service) -> None:
     async with working(replace(service.gas, queues=flaky), daemon(handle)):
         await service.until_quiet()
     assert len(handled) == 1
+
+
+NEWER = '{"version": 2, "type": "job_requested", "again": false, "owner": {"user": 7}}'
+
+
+async def received(service: Service, body: str, since: int | None = None) -> None:
+    """Sends this body, as one that was first put off `since` then (ms since 1970)."""
+    attributes = {"since": {"DataType": "Number", "StringValue": str(since)}} if since else {}
+    url = service.gas.settings.queue_urls[QUEUE]
+    await service.aws["sqs"].send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
+
+
+async def test_a_message_with_a_field_of_a_newer_release_is_handled(service: Service) -> None:
+    handled: list[Delivery] = []
+
+    async def handle(delivery: Delivery, _: Backend) -> None:
+        handled.append(delivery)
+
+    body = json.loads(JobRequested(user_id=USER, job_id=JOB).body())
+    await received(service, json.dumps({**body, "priority": 1}))
+    async with working(service.gas, daemon(handle)):
+        await service.until_quiet()
+    assert len(handled) == 1
+    assert await service.dead(QUEUE) == []
+
+
+@pytest.mark.parametrize("body", [NEWER, '{"version": 1, "type": "unheard_of", "user_id": 7}'])
+async def test_a_message_of_a_newer_release_is_put_off_until_one_takes_it(
+    service: Service, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "FIRST_PUT_OFF", 0)
+    monkeypatch.setattr(runtime, "LONGEST_DELAY", 1)
+    looks: list[Received] = []
+    taken = asyncio.Event()
+
+    class Watched(Consumer):
+        def _read(self, received: Received) -> list[AnyMessage]:
+            looks.append(received)
+            if len(looks) == 15:  # more than the redrive policy has receives
+                taken.set()
+            return super()._read(received)
+
+    async def handle(_: Delivery, __: Backend) -> None:
+        raise AssertionError("not its to handle")
+
+    await received(service, body)
+    stop = asyncio.Event()
+    spec = daemon(handle)
+    consumer = Watched(spec, await service.gas.queues.open(QUEUE), service.gas, stop, Metrics(spec.verb))
+    consuming = asyncio.create_task(consumer.run())
+    await asyncio.wait_for(taken.wait(), 60)
+    stop.set()
+    await consuming
+    assert {look.body for look in looks} == {body}
+    assert {look.receives for look in looks} == {1}
+    assert len({look.since for look in looks[1:]}) == 1 and looks[1].since
+    assert await service.dead(QUEUE) == []
+
+
+async def test_what_no_newer_release_took_in_a_day_is_a_dead_letter(service: Service) -> None:
+    async def handle(_: Delivery, __: Backend) -> None:
+        raise AssertionError("not its to handle")
+
+    hour = 3_600_000
+    young = NEWER.replace("7", "8")
+    await received(service, NEWER, service.gas.now() - 25 * hour)
+    await received(service, young, service.gas.now() - 23 * hour)
+    async with working(service.gas, daemon(handle)):
+        await until_dead(service)
+    assert await service.dead(QUEUE) == [NEWER]
+
+
+async def until_dead(service: Service) -> None:
+    """Waits until there is a dead letter, and everything else is put off."""
+    queue = await service.gas.queues.open(QUEUE)
+    for _ in range(100):
+        if await replace(queue, url=queue.dead_letter_url).depth() and await queue.depth() == 1:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("no dead letter")
+
+
+async def test_a_newer_release_learns_that_its_message_was_seen_before(service: Service) -> None:
+    async def handle(_: Delivery, __: Backend) -> None:
+        raise AssertionError("not its to handle")
+
+    queue = await service.gas.queues.open(QUEUE)
+    await received(service, NEWER)
+    (first,) = await queue.receive(10, 1, 30)
+    await queue.hide(first, 0)
+    consumer = Consumer(daemon(handle), queue, service.gas, asyncio.Event(), Metrics("annotate"))
+    (second,) = await queue.receive(10, 1, 30)
+    fresh: list[str] = []
+
+    class Told(Queue):
+        async def put_off(self, received: Received, body: str, *, delay: int, since: int) -> None:
+            fresh.append(body)
+            await super().put_off(received, body, delay=delay, since=since)
+
+    consumer.queue = Told(queue.sqs, queue.url, queue.visibility, queue.delay, queue.dead_letter_url)
+    await consumer._handle(second)
+    assert [json.loads(body)["again"] for body in fresh] == [True]

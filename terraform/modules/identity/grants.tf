@@ -17,6 +17,8 @@ locals {
         actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         resources = [queue.arn]
       }
+      # what is to be looked at later: a fresh message in the place of the one that came
+      PutOff = { actions = ["sqs:SendMessage"], resources = [queue.arn] }
       Bury = {
         actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
         resources = [queue.dead_letter_arn]

@@ -40,7 +40,7 @@ ARCHIVES = {"s3": ("app/aws/archive_s3.py", "S3Archive"), "glacier": ("app/aws/a
 CLIENTS = {"dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs", "sns": "sns", "glacier": "glacier", "ses": "sesv2"}
 
 # what the runtime does with a consumer's own queue
-CONSUME = {"receive", "hide", "delete", "bury"}
+CONSUME = {"receive", "hide", "delete", "bury", "put_off"}
 
 # operations of S3 whose IAM action has another name, or that need more than one; * are the objects in the bucket.
 # HEAD and GET of a missing object answer 403 to who may not list the bucket, and the code waits for 404.
