@@ -22,12 +22,12 @@ Who = Annotated[str, typer.Argument(metavar="USER", help="A user id, or a mail a
 Reason = Annotated[str, typer.Option(help="Why; it stays with the account.")]
 
 
-def _run(work: Callable[[Backend], Awaitable[None]]) -> None:
+def _run(work: Callable[[Backend], Awaitable[None]], *, mail: bool = False) -> None:
     from app.services.backend import backend
     from app.services.operations import Unclear
 
     async def main() -> None:
-        async with backend(settings()) as opened:
+        async with backend(settings(), mail=mail) as opened:
             await work(opened)
 
     try:
@@ -76,6 +76,22 @@ def revoke(user: Who, reason: Reason) -> None:
         _say(await operations.revoke(backend, await operations.find(backend, user), reason))
 
     _run(work)
+
+
+@account.command("send-mail")
+def send_mail(user: Who, reason: Reason) -> None:
+    """Send the mails of which nobody knows whether they went out: those that `gas doctor --full` calls marked, and not sent.
+
+    Takes a minute, in which no daemon can still be at it. SES may have taken a mail whose answer was lost: then this is its
+    second.
+    """
+    from app.services import operations
+
+    async def work(backend: Backend) -> None:
+        async for line in operations.send_mail(backend, await operations.find(backend, user), reason):
+            typer.echo(line)
+
+    _run(work, mail=True)
 
 
 @account.command()

@@ -1,13 +1,20 @@
-"""Mails a user what happened: marks first, then sends, so that no event has a second mail; and hears of mail that came back."""
+"""Mails a user what happened: marks first, then sends, so that no event has a second mail; and hears of mail that came back.
+
+What SES certainly did not take is unmarked, and tried again for a day; what it may have taken stays marked.
+"""
 
 from __future__ import annotations
 
+import secrets
+from functools import partial
+
+from app.aws.mail import Mark, Refused
 from app.domain.accounts import Account
 from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored
 from app.services import notices
 from app.services.backend import Backend
 from app.services.letters import LETTERS, ending, letter
-from workers.runtime import Delivery, Spec
+from workers.runtime import LONGEST_PUT_OFF, Delivery, LookAgain, Poison, Spec, growing
 
 REMEMBERED = 400 * 86_400
 """Seconds that the mark of a mail about the plan is kept; the news it is about comes again for days at most."""
@@ -18,35 +25,47 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     account = await backend.accounts.get(message.user_id)
     if account is None:
         return
-    if isinstance(message, MailReturned):
-        await notices.returned(backend, account, message)
-    elif isinstance(message, PlanEnding) and account.reachable and not account.granted:
-        await _about_plan(backend, account, message)
-    elif isinstance(message, (JobFinished, ResultRestored)) and account.reachable:
-        await _about_job(backend, account, message)
+    try:
+        if isinstance(message, MailReturned):
+            await notices.returned(backend, account, message)
+        elif isinstance(message, PlanEnding) and account.reachable and not account.granted:
+            await _about_plan(backend, account, message)
+        elif isinstance(message, (JobFinished, ResultRestored)) and account.reachable:
+            await _about_job(backend, account, message)
+    except Refused as refused:
+        if delivery.put_off > LONGEST_PUT_OFF:
+            raise Poison(f"SES refused it for a day: {refused}") from refused
+        raise LookAgain(growing(delivery.put_off), f"SES refused it: {refused}") from refused
 
 
 async def _about_job(backend: Backend, account: Account, message: JobFinished | ResultRestored) -> None:
     outcome = message.outcome if isinstance(message, JobFinished) else "restored"
     if LETTERS[outcome][0] in account.muted:
         return
-    job = await backend.jobs.mark(message.user_id, message.job_id, message.mark)
-    if job is None:
+    job = await backend.jobs.get(message.user_id, message.job_id)
+    if job is None or message.mark in job.mailed:
         return
+    about = (message.user_id, message.job_id, message.mark)
+    mark = Mark(partial(backend.jobs.mark, *about), partial(backend.jobs.unmark, *about))
     # a failure whose job was run again meanwhile is no news any more, and the record has its words no longer
-    if outcome != "failed" or message.mark == job.mark(outcome):
+    if outcome == "failed" and message.mark != job.mark(outcome):
+        token = secrets.token_hex(4)
+        sent = token if await mark.take(token) else ""
+    else:
         assert backend.mail
         written = letter(outcome, job, account, backend.settings)
-        await backend.mail.send(account.email, **written, user_id=account.user_id)
-    await backend.jobs.mark_sent(message.user_id, message.job_id, message.mark)
+        sent = await backend.mail.send(account.email, **written, user_id=account.user_id, mark=mark)
+    if sent:
+        await backend.jobs.mark_sent(*about, sent)
 
 
 async def _about_plan(backend: Backend, account: Account, message: PlanEnding) -> None:
-    expires_at = backend.now() // 1000 + REMEMBERED
-    if await backend.accounts.mark(account.user_id, message.mark, expires_at=expires_at):
-        assert backend.mail
-        await backend.mail.send(account.email, **ending(message, account, backend.settings), user_id=account.user_id)
-        await backend.accounts.mark_sent(account.user_id, message.mark)
+    assert backend.mail
+    about, expires_at = (account.user_id, message.mark), backend.now() // 1000 + REMEMBERED
+    mark = Mark(partial(backend.accounts.mark, *about, expires_at=expires_at), partial(backend.accounts.unmark, *about))
+    written = ending(message, account, backend.settings)
+    if await backend.mail.send(account.email, **written, user_id=account.user_id, mark=mark):
+        await backend.accounts.mark_sent(*about)
 
 
 SPEC = Spec("notify", "notifications", (JobFinished, ResultRestored, PlanEnding, MailReturned), concurrency=10, handle=handle)

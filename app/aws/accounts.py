@@ -118,9 +118,20 @@ class Accounts:
         write["ExpressionAttributeValues"] |= to_wire({":now": self.now() // 1000})
         return await self._write(user_id, item, write) is not None
 
-    async def mark(self, user_id: str, event: str, *, expires_at: int) -> bool:
-        """Marks that the mail for `event` is about to be sent; False if it was marked before."""
-        return await self.put_new(user_id, MAIL + event, expires_at=expires_at)
+    async def mark(self, user_id: str, event: str, token: str | None = None, *, expires_at: int) -> bool:
+        """Marks that the mail for `event` is about to be sent; False if it was marked before.
+
+        `token` names the attempt: whoever has it may ask again, as a client does that missed the answer.
+        """
+        free = "attribute_not_exists(#expires_at) OR #expires_at <= :now OR (#token = :token AND attribute_not_exists(#sent))"
+        token = token or secrets.token_hex(4)
+        write = update({"expires_at": expires_at, "token": token}, free, now=self.now() // 1000)
+        return await self._write(user_id, MAIL + event, write) is not None
+
+    async def unmark(self, user_id: str, event: str, token: str) -> None:
+        """Takes the mark of a mail that was certainly not sent back, if it is this attempt's."""
+        write = update({"expires_at": self.now() // 1000, "token": None}, "#token = :held", held=token)
+        await self._write(user_id, MAIL + event, write)
 
     async def mark_sent(self, user_id: str, event: str) -> None:
         """Notes that the mail for `event` was handed over. A mark without this is a warning of the doctor."""
@@ -141,6 +152,10 @@ class Accounts:
             for values in map(from_wire, items):
                 if self._good(values):
                     yield values["user_id"], values["item"].removeprefix(MAIL)
+
+    async def unsent_of(self, user_id: str) -> list[str]:
+        """The events of one account whose mail was marked, and not sent."""
+        return [found["item"].removeprefix(MAIL) async for found in self.items(user_id, MAIL) if "sent" not in found]
 
     async def count(self, user_id: str, item: str, most: int, *, expires_at: int) -> bool:
         """Counts one more under `item`, such as DAY#…; False if there are `most` already."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -137,27 +138,52 @@ class Jobs:
         patience = min(self.patience[state], most) << job.nudges
         await self.note(job, state=state, patience=min(patience, LONGEST_PATIENCE), nudges=job.nudges + 1)
 
-    async def mark(self, user_id: str, job_id: str, event: str) -> Job | None:
-        """Marks that the mail for `event` is about to be sent; None if it was marked before, or there is no such end."""
+    async def mark(self, user_id: str, job_id: str, event: str, token: str | None = None) -> Job | None:
+        """Marks that the mail for `event` is about to be sent; None if it was marked before, or there is no such end.
+
+        `token` names the attempt: whoever has it may ask again, as a client does that missed the answer.
+        """
+        token = token or secrets.token_hex(4)
         write = {
-            "UpdateExpression": "ADD #mailed :events",
-            "ConditionExpression": "#status IN (:completed, :failed) AND NOT contains(#mailed, :event)",
-            "ExpressionAttributeNames": {"#mailed": "mailed", "#status": "status"},
+            "UpdateExpression": "ADD #mailed :events, #mailing :tokens",
+            "ConditionExpression": "#status IN (:completed, :failed) "
+            "AND (NOT contains(#mailed, :event) OR contains(#mailing, :token))",
+            "ExpressionAttributeNames": {"#mailed": "mailed", "#mailing": "mailing", "#status": "status"},
             "ExpressionAttributeValues": to_wire(
-                {":events": {event}, ":event": event, ":completed": Status.COMPLETED, ":failed": Status.FAILED}
+                {
+                    **self._mail(event, token),
+                    ":event": event,
+                    ":token": _held(event, token),
+                    ":completed": Status.COMPLETED,
+                    ":failed": Status.FAILED,
+                }
             ),
         }
         return await self._update(user_id, job_id, write)
 
-    async def mark_sent(self, user_id: str, job_id: str, event: str) -> None:
-        """Notes that the mail for `event` was handed over. A mark without this is a warning of the doctor."""
+    async def unmark(self, user_id: str, job_id: str, event: str, token: str) -> None:
+        """Takes the mark of a mail that was certainly not sent back, if it is this attempt's: a late one of a client that asks
+        again must not take that of another attempt."""
         write = {
-            "UpdateExpression": "ADD #sent :events",
-            "ConditionExpression": "attribute_exists(job_id)",
-            "ExpressionAttributeNames": {"#sent": "sent"},
-            "ExpressionAttributeValues": to_wire({":events": {event}}),
+            "UpdateExpression": "DELETE #mailed :events, #mailing :tokens",
+            "ConditionExpression": "contains(#mailing, :token)",
+            "ExpressionAttributeNames": {"#mailed": "mailed", "#mailing": "mailing"},
+            "ExpressionAttributeValues": to_wire({**self._mail(event, token), ":token": _held(event, token)}),
         }
         await self._update(user_id, job_id, write)
+
+    async def mark_sent(self, user_id: str, job_id: str, event: str, token: str = "") -> None:
+        """Notes that the mail for `event` was handed over. A mark without this is a warning of the doctor."""
+        write = {
+            "UpdateExpression": "ADD #sent :events DELETE #mailing :tokens",
+            "ConditionExpression": "attribute_exists(job_id)",
+            "ExpressionAttributeNames": {"#sent": "sent", "#mailing": "mailing"},
+            "ExpressionAttributeValues": to_wire(self._mail(event, token)),
+        }
+        await self._update(user_id, job_id, write)
+
+    def _mail(self, event: str, token: str) -> dict[str, Any]:
+        return {":events": {event}, ":tokens": {_held(event, token)}}
 
     async def remove(self, job: Job) -> None:
         """Removes the record of a DELETING job; any other is left alone."""
@@ -281,6 +307,10 @@ class Jobs:
                     raise
             await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
         raise AssertionError("unreachable")
+
+
+def _held(event: str, token: str) -> str:
+    return f"{event} {token}"
 
 
 def patience(defaults: Mapping[State, int], lease: int, overrides: Mapping[str, int]) -> dict[State, int]:

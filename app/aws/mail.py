@@ -2,18 +2,70 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Any
 
-from botocore.exceptions import ClientError
+import aiohttp
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+)
 
 from app.aws.clients import code
+from app.aws.pace import Pace
+from app.domain.addresses import on_the_wire
 
-ATTEMPTS = 5
+THROTTLES = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
+"""How SES says that the account's rate, or its quota of a day, is used up."""
+
+REFUSALS = THROTTLES | {
+    "AccountSuspendedException",
+    "BadRequestException",
+    "LimitExceededException",
+    "MailFromDomainNotVerifiedException",
+    "MessageRejected",
+    "NotFoundException",
+    "SendingPausedException",
+    # of all services, before they look at what is asked for
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "InvalidSignatureException",
+    "UnrecognizedClientException",
+}
+"""Errors by which SES says that it took nothing: all that the model of SendEmail names, and those of who may not ask. Others,
+such as its 5xx, leave open whether the mail is on its way. Source: SendEmail in SES's API reference (v2)."""
+
+PATIENCE_SECONDS = 60
+"""How long one mail is handed over again and again while SES throttles."""
+
+
+class Refused(Exception):
+    """SES certainly did not take the mail: it said so, or there was no connection to it."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What keeps a mail from being sent twice. Each is called with a token, which names one attempt.
+
+    `take` is true if the mail may be sent by who has this token; `give_back` makes it free again, but only from who has it.
+    """
+
+    take: Callable[[str], Awaitable[object]]
+    give_back: Callable[[str], Awaitable[object]]
+
+
+async def _always(_: str) -> bool:
+    return True
+
+
+UNMARKED = Mark(_always, _always)
 
 
 @dataclass(frozen=True)
@@ -29,18 +81,30 @@ class Mail:
     ses: Any  # the sesv2 client
     sender: str
     configuration_set: str = ""
+    pace: Pace = field(default_factory=Pace, compare=False)
 
     async def send(
-        self, to: str, subject: str, text: str, html: str, *, headers: Mapping[str, str] | None = None, user_id: str = ""
-    ) -> None:
-        """Hands one mail to SES, at most once: only where SES says that it took nothing is it handed over again.
+        self,
+        to: str,
+        subject: str,
+        text: str,
+        html: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        user_id: str = "",
+        mark: Mark = UNMARKED,
+    ) -> str:
+        """Hands one mail to SES, at most once: only where SES certainly took nothing is it handed over again.
 
-        What SES tells of the mail later names `user_id`.
+        `mark` is taken when it is this mail's turn, and given back where SES refuses, so that whoever is stopped while it waits
+        has marked nothing. What SES tells of the mail later names `user_id`. Returns the token of the attempt that sent it, or
+        "" where the mark was taken before. Raises Refused; after any other error nobody knows whether the mail is on its way,
+        and the mark stays.
         """
         reported = {"ConfigurationSetName": self.configuration_set} if self.configuration_set else {}
         request: dict[str, Any] = {
             "FromEmailAddress": self.sender,
-            "Destination": {"ToAddresses": [to]},
+            "Destination": {"ToAddresses": [on_the_wire(to)]},
             "Content": {
                 "Simple": {
                     "Subject": {"Data": subject, "Charset": "UTF-8"},
@@ -51,14 +115,25 @@ class Mail:
             "EmailTags": [{"Name": "user_id", "Value": user_id}] if user_id else [],
             **reported,
         }
-        for attempt in range(ATTEMPTS):
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            began, token = await self.pace.turn(), secrets.token_hex(4)
+            if not await mark.take(token):
+                return ""
             try:
                 await self.ses.send_email(**request)
-                return
-            except ClientError as error:
-                if code(error) != "TooManyRequestsException" or attempt == ATTEMPTS - 1:
+            except (ClientError, BotoCoreError) as error:
+                if not _took_nothing(error):
                     raise
-            await asyncio.sleep(random.uniform(0, 2**attempt))
+                await mark.give_back(token)
+                throttled = isinstance(error, ClientError) and code(error) in THROTTLES
+                if throttled:
+                    self.pace.refused(began)
+                if not throttled or time.monotonic() > ends:
+                    raise Refused(str(error)) from error
+            else:
+                self.pace.taken()
+                return token
 
     async def standing(self) -> Standing:
         """How SES sees the sender and the account; the sender's address or its whole domain may be verified."""
@@ -75,3 +150,11 @@ class Mail:
             if code(error) == "NotFoundException":
                 return False
             raise
+
+
+def _took_nothing(error: ClientError | BotoCoreError) -> bool:
+    if isinstance(error, ClientError):
+        return code(error) in REFUSALS
+    # a connection that breaks later has the same error of botocore, and another cause
+    never_connected = isinstance(error.kwargs.get("error"), aiohttp.ClientConnectorError)
+    return never_connected or isinstance(error, (ConnectTimeoutError, CredentialRetrievalError, NoCredentialsError))

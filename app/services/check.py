@@ -134,6 +134,7 @@ PROBES: Mapping[str, Mapping[str, tuple[str, Probe]]] = {
     },
     "notify": {
         "queue notifications": (QUEUES, _open("notifications")),
+        "jobs can be read": (TABLES, _read_job),
         "jobs can be written": (TABLES, _write_job),
         "accounts can be read": (TABLES, _read_account),
     },

@@ -237,7 +237,8 @@ async def _scan(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
                 if repair and problem in STALLED:
                     await backend.jobs.note(found, state=_state(found), patience=0)
                     done = "made it overdue: the next look moves it on"
-                yield Finding(problem, user_id, job_id, f"{found.status}/{found.tier}", done)
+                detail = " ".join(sorted(found.mailed - found.sent)) if problem == UNSENT else f"{found.status}/{found.tier}"
+                yield Finding(problem, user_id, job_id, detail, done)
 
 
 async def _problems(backend: Backend, job: Job, account: Account | None) -> list[str]:

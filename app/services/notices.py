@@ -11,6 +11,7 @@ from collections.abc import Collection
 from urllib.parse import urlencode
 
 from app.domain.accounts import Account, Notice
+from app.domain.addresses import same
 from app.domain.keys import user_of
 from app.domain.messages import MailReturned
 from app.services.backend import Backend
@@ -56,7 +57,7 @@ async def stop(backend: Backend, account: Account, notice: Notice) -> None:
 async def returned(backend: Backend, account: Account, message: MailReturned) -> None:
     """Stops mail to an address that does not take it; a new address of the account is another matter, and so is what came back
     before its owner said that it works."""
-    if message.address.lower() == account.email.lower() and message.occurred_at > (account.vouched_at or 0):
+    if same(message.address, account.email) and message.occurred_at > (account.vouched_at or 0):
         await backend.accounts.note(account.user_id, undeliverable=account.email, returned=message.reason)
 
 

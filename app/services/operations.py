@@ -8,8 +8,10 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+from app.aws.mail import Refused
 from app.domain.accounts import Account, Plan
 from app.domain.keys import USER_ID
+from app.services import unsent
 from app.services.backend import Backend
 from app.services.billing import billing
 from app.services.identity import WRITE, Secrets
@@ -58,6 +60,16 @@ async def revoke(backend: Backend, account: Account, reason: str) -> Account:
         else:
             await change_plan(backend, account.user_id, Plan.FREE)
     return await _now(backend, account)
+
+
+async def send_mail(backend: Backend, account: Account, reason: str) -> AsyncIterator[str]:
+    """Sends what was marked, and not sent; a line for each. Raises Unclear where SES refuses."""
+    await _note(backend, account, "send-mail", reason)
+    try:
+        async for line in unsent.send(backend, account):
+            yield line
+    except Refused as refused:
+        raise Unclear(f"SES refused it, and the mark stays: {refused}") from refused
 
 
 async def tester(backend: Backend, name: str, plan: Plan, days: int) -> tuple[Account, str]:

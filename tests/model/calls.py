@@ -37,6 +37,7 @@ class Budget(NamedTuple):
     stalls: int = 0  # leases that run out under a living owner
     faults: int = 0  # of the engine and of retrievals
     losses: int = 0  # of messages
+    refusals: int = 0  # mails that SES does not take, or of which nobody knows
     scans: int = 0  # of the doctor, at a wrong moment
 
 
@@ -47,7 +48,7 @@ class Job(NamedTuple):
     result: Key | None
     archive: Key | None
     due: bool  # has a deadline, so that the doctor sees it
-    mailed: tuple[Key, ...]
+    mailed: tuple[tuple[Key, int], ...]  # marks, each with the token of the attempt that has it
     submission: int
     attempts: int = 0  # claims since the submission: none, one, or more (2)
     superseded: Key | None = None  # what the last transition made superfluous, until it is deleted

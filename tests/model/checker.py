@@ -46,7 +46,7 @@ class Call(NamedTuple):
 
     label: str
     effect: Callable[[Any], list[tuple[Any, Any]]]
-    kind: str = "act"  # or read, copy, claim, write, mark, mail
+    kind: str = "act"  # or read, copy, claim, write, mark, mail, unmark
 
 
 class Proc(NamedTuple):
@@ -120,7 +120,7 @@ def _steps_of(
 ) -> Iterator[tuple[str, Any]]:
     who = proc.name + "'" * proc.again
     if w.left.crashes and proc.history and mortal:
-        mail_lost = isinstance(call, Call) and call.kind == "mail"
+        mail_lost = isinstance(call, Call) and call.kind in ("mail", "unmark")
         dead = spend(w, crashes=1)._replace(procs=others, messages=w.messages | put_back, excused=w.excused or mail_lost)
         yield f"{who}: CRASH", dead
     if isinstance(call, End):
@@ -135,6 +135,8 @@ def _steps_of(
         if reply and w.left.replies and call.kind in ("claim", "write", "mark"):  # done, and its caller takes it as failed
             unheard = spend(after, replies=1)._replace(excused=w.excused or call.kind == "mark")
             yield f"{who}: {call.label} -> REPLY LOST", _running(unheard, others, proc._replace(history=(*proc.history, None)))
+        if call.kind == "unmark" and w.left.replies:  # its client asks again, whatever happened meanwhile
+            yield f"{who}: {call.label} -> REPLY LOST, asks again", _running(spend(after, replies=1), others, proc)
 
 
 def _deliveries(w: Any) -> Iterator[tuple[str, Any]]:

@@ -1,8 +1,8 @@
 """The life of one job in one account: the protocol of the daemons, checked in every interleaving.
 
 The handlers read like `workers/`: each `yield` is one AWS call. The checker crashes them between any two calls, duplicates,
-reorders and loses messages, loses replies, lets leases expire under a living owner, fails retrievals, changes the plan,
-cancels, retries and deletes. S1-S3 hold in every world that can be reached, Q1-Q6 in every world at rest, and rest can
+reorders and loses messages, loses replies, lets leases expire under a living owner, fails retrievals, refuses mails, changes
+the plan, cancels, retries and deletes. S1-S3 hold in every world that can be reached, Q1-Q6 in every world at rest, and rest can
 always be reached.
 
     python -m tests.model.model [scenario ...]          all scenarios, some minutes
@@ -136,9 +136,10 @@ def first(scenario: Scenario) -> World:
         job = job._replace(status="COMPLETED", tier="RESTORING", archive=("A", 0, 0))
         message, store, plan = ("thaw", False, (job.archive, "look")), frozenset({("A", 0, 0)}), "premium"  # type: ignore[assignment]
     mails = (finished(job),) if store else ()
+    marks = tuple((event, 0) for event in mails)
     account = Account(plan, 100, False)
     return World(
-        scenario, job._replace(mailed=mails), account, store, frozenset(), frozenset({message}), scenario.left, mails=mails
+        scenario, job._replace(mailed=marks), account, store, frozenset(), frozenset({message}), scenario.left, mails=mails
     )
 
 
@@ -160,6 +161,9 @@ SCENARIOS = {
     "annotate, fails, runs again": Scenario(Budget(crashes=1, faults=1, retries=1)),
     "annotate without the doctor": Scenario(Budget(crashes=1, stalls=1), doctor=False, scan=False),
     "archive": Scenario(Budget(crashes=1, dups=1), "AVAILABLE", news=True),
+    "archive, SES refuses, crash": Scenario(Budget(crashes=1, refusals=2), "AVAILABLE", news=True),
+    "archive, SES refuses, reply lost, duplicate": Scenario(Budget(replies=1, dups=1, refusals=1), "AVAILABLE", news=True),
+    "annotate, SES refuses": Scenario(Budget(dups=1, refusals=1)),
     "plan flips, crash": Scenario(Budget(flips=1, crashes=1, faults=1), "AVAILABLE"),
     "plan flips, reply lost": Scenario(Budget(flips=1, replies=1, faults=1), "AVAILABLE"),
     "plan flips, duplicate, stall": Scenario(Budget(flips=1, dups=1, stalls=1), "AVAILABLE"),

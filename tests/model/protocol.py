@@ -20,13 +20,14 @@ from tests.model.calls import (
     copy,
     delete,
     finished,
+    fresh,
     keeps,
     run_engine,
     send,
     transact,
     update,
 )
-from tests.model.checker import Call, End, Handler, act, read, sent
+from tests.model.checker import Call, End, Handler, act, read, sent, spend
 
 
 def sweep(listing: Call | None, *known: Key | None) -> Steps:
@@ -150,25 +151,58 @@ def thaw(again: bool, about: tuple[Key, str]) -> Steps:
 
 
 def notify(_: bool, event: Key) -> Steps:
-    """Mark, then send: at most one mail."""
-    if (yield mark(event)):
-        yield mail(event)
+    """Mark, then send: at most one mail. What SES certainly did not take is unmarked, and tried again later."""
+    token = yield mark(event)
+    if token and (yield mail(event, token)) == "refused":
+        if not (yield unmark(event, token)):
+            return End.RETRY
+        return End.LOOK
     return End.DONE
 
 
 def mark(event: Key) -> Call:
+    """Replies the token of this attempt. (The product's attempt makes it up, so that a client that asks again has it.)"""
+
     def effect(w: World) -> list[tuple[Any, World]]:
         if w.pending:
             return []
-        if not w.job or w.job.status not in ("COMPLETED", "FAILED") or event in w.job.mailed:
+        if not w.job or w.job.status not in ("COMPLETED", "FAILED") or event in dict(w.job.mailed):
             return [(None, w)]
-        return [(True, w._replace(job=w.job._replace(mailed=(*w.job.mailed, event))))]
+        token = fresh(w)
+        return [(token, remarked(w, event, token))]
 
     return Call(f"marks {event}", effect, "mark")
 
 
-def mail(event: Key) -> Call:
-    return act(f"mails {event}", lambda w: w._replace(mails=(*w.mails, event)), "mail")
+def unmark(event: Key, token: int) -> Call:
+    def effect(w: World) -> list[tuple[Any, World]]:
+        if w.pending:
+            return []
+        return [(True, remarked(w, event, None) if w.job and (event, token) in w.job.mailed else w)]
+
+    return Call(f"takes the mark of {event} back", effect, "unmark")
+
+
+def remarked(w: World, event: Key, token: int | None) -> World:
+    """With this token at the mark of the event, or without the mark. 0: the mail is gone, and the token of no use any more."""
+    assert w.job
+    others = {mark for mark in w.job.mailed if mark[0] != event}
+    return w._replace(job=w.job._replace(mailed=tuple(sorted(others | ({(event, token)} if token is not None else set())))))
+
+
+def mail(event: Key, token: int = 0) -> Call:
+    """SES takes it, refuses it, or leaves open which."""
+
+    def effect(w: World) -> list[tuple[Any, World]]:
+        gone = w._replace(mails=(*w.mails, event))
+        taken = remarked(gone, event, 0) if w.job and (event, token) in w.job.mailed else gone
+        ends: list[tuple[Any, World]] = [("taken", taken)]
+        if w.left.refusals:
+            less = spend(w, refusals=1)
+            ends += [("refused", less), ("unknown", less._replace(excused=True)), ("unknown", spend(gone, refusals=1))]
+        return ends
+
+    return Call(f"mails {event}", effect, "mail")
 
 
 def change_plan(_: bool, plan: str) -> Steps:

@@ -17,6 +17,8 @@ QUICK = [
     "annotate, delete",
     "annotate without the doctor",
     "archive",
+    "archive, SES refuses, reply lost, duplicate",
+    "annotate, SES refuses",
     "restoring, delete",
     "annotate, message lost, no scans",
     "archive, message lost, no scans",
@@ -54,11 +56,35 @@ def any_plan(_: str, rev: int, **to: Any) -> Steps:
 
 
 def mail_then_mark(_: bool, event: Key) -> Steps:
-    marked = yield checker.read(f"is {event} marked?", lambda w: not w.job or event in w.job.mailed)
+    marked = yield checker.read(f"is {event} marked?", lambda w: not w.job or event in dict(w.job.mailed))
     if not marked:
         yield protocol.mail(event)
         yield protocol.mark(event)
     return End.DONE
+
+
+def refused_for_good(_: bool, event: Key) -> Steps:
+    """Leaves the mark of a mail that SES did not take."""
+    if token := (yield protocol.mark(event)):
+        yield protocol.mail(event, token)
+    return End.DONE
+
+
+def unmark_the_unknown(_: bool, event: Key) -> Steps:
+    """Takes a lost answer for a refusal."""
+    token = yield protocol.mark(event)
+    if token and (yield protocol.mail(event, token)) != "taken":
+        yield protocol.unmark(event, token)
+        return End.LOOK
+    return End.DONE
+
+
+def unmark_anyone(event: Key, _: int) -> Call:
+    def effect(w: World) -> list[tuple[Any, World]]:
+        left = tuple(mark for mark in w.job.mailed if mark[0] != event) if w.job else ()
+        return [(True, w._replace(job=w.job and w.job._replace(mailed=left)))]
+
+    return Call(f"takes any mark of {event}", effect, "unmark")
 
 
 def mail_only(_: bool, event: Key) -> Steps:
@@ -129,6 +155,12 @@ BROKEN: dict[str, tuple[Scenario, dict[str, Any], dict[str, Any]]] = {
         Scenario(Budget(dups=1)), {}, {"notify": mail_only}),
     "a mail is marked before it is sent": (
         Scenario(Budget(crashes=1)), {}, {"notify": mail_then_mark}),
+    "the mark of a refused mail is taken back": (
+        Scenario(Budget(refusals=1), "AVAILABLE", news=True), {}, {"notify": refused_for_good}),
+    "a mail of which nobody knows stays marked": (
+        Scenario(Budget(refusals=1), "AVAILABLE", news=True), {}, {"notify": unmark_the_unknown}),
+    "a mark is taken back only by the attempt that has it": (
+        Scenario(Budget(replies=1, dups=1, refusals=1), "AVAILABLE", news=True), {"protocol.unmark": unmark_anyone}, {}),
     "an account is settled at the version that was read": (
         Scenario(Budget(flips=2, losses=1), "AVAILABLE"), {"protocol.settle_account": settle_any_version}, {}),
     "losing a race is not success": (

@@ -110,7 +110,7 @@ locals {
     })
 
     notify = merge(local.consuming["notify"], {
-      Jobs     = { actions = ["dynamodb:UpdateItem"], resources = local.jobs }
+      Jobs     = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
       Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
       SendMail = {
         actions   = ["ses:SendEmail"]

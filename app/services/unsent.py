@@ -1,0 +1,94 @@
+"""Mails of which nobody knows whether they are on their way: marked, and neither sent nor refused.
+
+SES may have taken one whose answer was lost, so none is sent again by itself. The doctor tells them; an operator, who may
+know more, sends them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.accounts import Account
+from app.domain.jobs import Job, Status
+from app.domain.messages import PlanEnding
+from app.services.backend import Backend
+from app.services.letters import LETTERS, ending, letter
+
+CALL_SECONDS = 60
+"""A mark that is this old is no mail that is being sent right now: longer than a call to SES can take."""
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """The mark of a mail; `job_id` is empty where the mail is about the account."""
+
+    event: str
+    job_id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.job_id} {self.event}".strip()
+
+
+async def of(backend: Backend, user_id: str) -> set[Unsent]:
+    """What is marked, and not sent, of one account and all of its jobs."""
+    found = {Unsent(event) for event in await backend.accounts.unsent_of(user_id)}
+    before = None
+    while jobs := await backend.jobs.page(user_id, before=before, limit=100):
+        found |= {Unsent(event, job.job_id) for job in jobs for event in job.mailed - job.sent}
+        before = jobs[-1].job_id
+    return found
+
+
+async def send(backend: Backend, account: Account) -> AsyncIterator[str]:
+    """Sends what has been marked for CALL_SECONDS, and not sent, and says of each what became of it.
+
+    May be a second mail, where the first was on its way after all. Raises Refused; then the rest stays as it is.
+    """
+    if not (found := await of(backend, account.user_id)):
+        return
+    await asyncio.sleep(CALL_SECONDS)
+    for one in sorted(found & await of(backend, account.user_id), key=str):
+        written = await _written(backend, account, one)
+        if written:
+            assert backend.mail
+            await backend.mail.send(account.email, **written, user_id=account.user_id)
+        if one.job_id:
+            await backend.jobs.mark_sent(account.user_id, one.job_id, one.event)
+        else:
+            await backend.accounts.mark_sent(account.user_id, one.event)
+        yield f"{one}: {'sent' if written else 'not wanted any more'}"
+
+
+async def _written(backend: Backend, account: Account, one: Unsent) -> dict[str, Any] | None:
+    """The mail; None if it is no news any more, or the user wants none."""
+    if not one.job_id:
+        return None if account.granted or not account.reachable else _about_plan(backend, account, one.event)
+    job = await backend.jobs.get(account.user_id, one.job_id)
+    outcome = _outcome(job, one.event) if job else None
+    if job is None or outcome is None or not account.reachable or LETTERS[outcome][0] in account.muted:
+        return None
+    return letter(outcome, job, account, backend.settings)
+
+
+def _outcome(job: Job, event: str) -> str | None:
+    """What the mail with this mark says; None for a failure that was run again since, of which the record has no words left."""
+    kind = event.partition(":")[0]
+    if kind != "finished":
+        return kind
+    if event != job.mark("completed"):
+        return None
+    return "completed" if job.status is Status.COMPLETED else "failed"
+
+
+def _about_plan(backend: Backend, account: Account, event: str) -> dict[str, Any]:
+    reason, _, rest = event.partition(":")
+    subscription, _, at = rest.rpartition(":")
+    time = int(at) if at.isdecimal() else None
+    message = PlanEnding.model_validate(
+        {"user_id": account.user_id, "reason": reason, "subscription": subscription, "ends_at": time}
+    )
+    assert message.mark == event
+    return ending(message, account, backend.settings)
