@@ -18,11 +18,7 @@ from app.annotation.splitting import Splitter, leftmost, movable
 from app.annotation.values import CONTROLS, FLOAT, many, shown
 
 Key = tuple[bytes, ...]
-"""Position, REF and ALT as text: what a consequence is asked for with, and INFO with overlaps.
-
-They are as the file wrote them, not as the result does: where an allele can be written in several ways, annotators judge the one
-that they are given, and whoever shifted it meant it so.
-"""
+"""Position, REF and ALT as text, and INFO with overlaps."""
 ASKED = b"GAS_ASKED="  # in a file that was settled: the key of an allele that was moved
 _QUALITY = re.compile(rb"\.|" + FLOAT).fullmatch
 _VALUES = b"0123456789.,+-e"  # without these, the INFO of clean records are few, for their names are what is left
@@ -44,7 +40,10 @@ class Run:
     refs: list[bytes] = field(default_factory=list)
     alts: list[bytes] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
-    keys: list[Key | None] = field(default_factory=list)  # None: nothing can be said of the allele
+    # as the file wrote it, which is what a consequence is asked for with; None: nothing can be said of the allele
+    keys: list[Key | None] = field(default_factory=list)
+    # trimmed and leftmost, which is what is looked up; None: no allele that could be known
+    known: list[Key | None] = field(default_factory=list)
     tails: list[bytes] = field(default_factory=list)  # what follows INFO, with the end of the line
     bare: bool = False  # whether there is one without INFO
     wide: bool = False  # whether there is one of which only its extent is known
@@ -60,8 +59,8 @@ class Run:
             column[:] = [column[index] for index in order]
 
 
-COLUMNS = ("heads", "starts", "refs", "alts", "ends", "keys", "tails")
-Row = tuple[bytes, int, bytes, bytes, int, Key | None, bytes]  # in the order of COLUMNS
+COLUMNS = ("heads", "starts", "refs", "alts", "ends", "keys", "known", "tails")
+Row = tuple[bytes, int, bytes, bytes, int, Key | None, Key | None, bytes]  # in the order of COLUMNS
 
 
 class Records:
@@ -137,7 +136,7 @@ class Records:
         self.sites.contig([name, positions[0]], lines.first + base)
         self.count += len(clean)
         keys = list(zip(positions, refs, alts, strict=True))
-        columns = Run(contig.name, name, list(heads), starts, list(refs), list(alts), ends, list(keys), list(tails))
+        columns = Run(contig.name, name, list(heads), starts, list(refs), list(alts), ends, list(keys), list(keys), list(tails))
         columns.bare = b"" in infos
         events = [(index - skipped, 0, index) for skipped, index in enumerate(dirty)]
         events += [
@@ -244,11 +243,12 @@ class Records:
     def _row(
         self, place: str, fields: list[bytes], start: int, ref: bytes, alt: bytes, tail: bytes, asked: Key | None = None
     ) -> Row:
-        key = asked or (b"%d" % (start + 1), ref, alt)
+        key = known = (b"%d" % (start + 1), ref, alt)
         if self._move and movable(ref, alt):
             start, ref, alt = leftmost(lambda begin, end: self.sequences.get(place, begin, end), start, ref, alt)
-        head = b"\t".join((fields[0], b"%d" % (start + 1), fields[2], ref, alt, *fields[5:]))
-        return head, start, ref, alt, reach(start, ref, alt, fields[7]), key, tail
+            known = (b"%d" % (start + 1), ref, alt)
+        head = b"\t".join((fields[0], known[0], fields[2], ref, alt, *fields[5:]))
+        return head, start, ref, alt, reach(start, ref, alt, fields[7]), asked or key, known, tail
 
     def _examine(self, line: bytes, number: int) -> tuple[str, bytes, int, list[Row]] | None:
         """The alleles of a record, repaired, None if the line held none; InputError if it cannot be one."""
@@ -307,7 +307,8 @@ class Records:
                 continue
             head = b"\t".join((*site[:4], alt, *site[5:]))
             end = min(reach(start, ref, alt, values), contig.length)
-            yield head, start, ref, alt, end, (fields[1], ref, alt, b"END=%d" % end) if verdict == OVERLAP else None, tail
+            key = (fields[1], ref, alt, b"END=%d" % end) if verdict == OVERLAP else None
+            yield head, start, ref, alt, end, key, None, tail
 
     def _no_record(self, line: bytes, number: int) -> None:
         if not line.strip():

@@ -105,7 +105,7 @@ class Alleles:
         contig, found = run.place.encode(), []
         for begin, end in _spans(run.starts):
             text = self._table.rows(contig, begin, end)
-            keys = run.keys[bisect_left(run.starts, begin) : bisect_left(run.starts, end)]
+            keys = run.known[bisect_left(run.starts, begin) : bisect_left(run.starts, end)]
             if len(text) < SPARSE * len(keys):
                 there = set(_POSITIONS(text))
                 keys = [key if key and key[0] in there else None for key in keys]
