@@ -8,8 +8,8 @@ from pathlib import Path
 
 from app.annotation import bgzf, tabix
 from app.annotation.pieces import Line, Part, Piece, lay
-from app.annotation.sites import reach
 from app.annotation.source import BGZF_END
+from app.annotation.vcf import extent
 
 COPIED = 1 << 20
 
@@ -102,8 +102,7 @@ def _parts(piece: Piece) -> list[Part]:
     parts: list[Part] = []
     for place, span in zip(piece.places, piece.spans, strict=True):
         texts, lines = lines[: span.records], lines[span.records :]
-        fields = [text.rstrip(b"\n").split(b"\t", 8) for text in texts]
-        starts = [int(row[1]) - 1 for row in fields]
-        ends = [reach(start, row[3], row[4], row[7]) for start, row in zip(starts, fields, strict=True)]
+        extents = list(map(extent, texts))
+        starts, ends = [first - 1 for _, first, _ in extents], [last for _, _, last in extents]
         parts.append(Part(place, span.name, starts, ends, texts))
     return parts

@@ -13,9 +13,10 @@ from app.annotation.limits import Limits
 from app.annotation.notes import Notes
 from app.annotation.reference import Bundle, Contig
 from app.annotation.sequences import Sequences
-from app.annotation.sites import OVERLAP, PLAIN, SILENT, Sites, reach
+from app.annotation.sites import OVERLAP, PLAIN, SILENT, Sites
 from app.annotation.splitting import Splitter, leftmost, movable
 from app.annotation.values import CONTROLS, FLOAT, many, shown
+from app.annotation.vcf import reach
 
 Key = tuple[bytes, ...]
 """Position, REF and ALT as text, and INFO with overlaps."""
@@ -306,7 +307,7 @@ class Records:
                 yield self._row(contig.name, site, start, ref, alt, tail, asked)
                 continue
             head = b"\t".join((*site[:4], alt, *site[5:]))
-            end = min(reach(start, ref, alt, values), contig.length)
+            end = min(reach(start, ref, alt, values, tail), contig.length)
             key = (fields[1], ref, alt, b"END=%d" % end) if verdict == OVERLAP else None
             yield head, start, ref, alt, end, key, None, tail
 

@@ -2,7 +2,7 @@
 
 import re
 
-from app.annotation import assemblies
+from app.annotation import assemblies, vcf
 from app.annotation.alleles import expand_old, problem
 from app.annotation.errors import InputError
 from app.annotation.headers import Header
@@ -11,25 +11,15 @@ from app.annotation.notes import Notes
 from app.annotation.reference import Bundle, Contig
 from app.annotation.sequences import Sequences
 from app.annotation.values import shown, text
+from app.annotation.vcf import INDEXABLE
 
-_INDEXABLE = 1 << 29  # a tabix index reaches no further
 _POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
-_END = re.compile(rb"(?:^|;)END=([0-9]{1,18})(?:;|$)").search
-_SVLEN = re.compile(rb"(?:^|;)SVLEN=((?:[-+]?[0-9]{1,18}|\.)(?:,(?:[-+]?[0-9]{1,18}|\.))*)(?:;|$)").search
 _BASES = re.compile(rb"[ACGT]+").fullmatch
-SIZED = (b"<DEL", b"<DUP", b"<CNV", b"<INV")  # symbolic alleles that cover as much of the reference as SVLEN says
 _NAME = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*").fullmatch  # of a contig, by VCF 4.5
 # what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
 PLAIN, OVERLAP, SILENT = "plain", "overlap", "silent"
 _OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
 _OLD_ALLELES = re.compile(rb"(?=.*[ID])%b(?:,%b)*" % (_OLD_ALLELE, _OLD_ALLELE)).fullmatch
-
-
-def reach(start: int, ref: bytes, alt: bytes, info: bytes) -> int:
-    """Where a record ends (from 0, exclusive), by its REF or by what INFO says of a structural variant."""
-    end = _END(info)
-    sizes = _sizes(info) if alt.startswith(SIZED) else []
-    return max(start + len(ref), int(end[1]) if end else 0, *(start + 1 + size for size in sizes))
 
 
 class Sites:
@@ -82,7 +72,7 @@ class Sites:
         self.strangers += 1
         self.first_stranger = self.first_stranger or assemblies.unknown_contig(name, self.header, self.bundle, number)
         self.notes.add("unknown_contig", number, text(name))
-        return Contig(name.decode(), min(self.header.contigs.get(name) or _INDEXABLE, _INDEXABLE))
+        return Contig(name.decode(), min(self.header.contigs.get(name) or INDEXABLE, INDEXABLE))
 
     def alleles(self, fields: list[bytes], contig: Contig, number: int) -> list[str]:
         """Repair REF and ALT; what can be said of each of the alternative alleles."""
@@ -122,7 +112,7 @@ class Sites:
         named, end = _end(fields[7], start, fields[4])
         if end > contig.length:
             where = f"line {number}: {named}={end} lies beyond the end of {contig.name} ({contig.length} bases)"
-            if end >= _INDEXABLE:
+            if end >= INDEXABLE:
                 raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
             self.notes.add("end_beyond", number, where)
         sized = self._has_length(fields[7], start + 1, contig.length)
@@ -150,22 +140,15 @@ class Sites:
     @staticmethod
     def _has_length(info: bytes, position: int, length: int) -> bool:
         """Whether a structural variant says how long it is; csq crashes on those that end far beyond the contig."""
-        end, sizes = _END(info), _sizes(info)
-        if end:
-            return position < int(end[1]) <= length
+        if end := vcf.end(info):
+            return position < end <= length
+        sizes = vcf.sizes(info)
         return bool(sizes) and all(0 < size <= length - position for size in sizes)
-
-
-def _sizes(info: bytes) -> list[int]:
-    """What SVLEN says, without the signs that versions before 4.4 gave to deletions."""
-    sizes = _SVLEN(info)
-    return [int(size.lstrip(b"-+") or 0) for size in sizes[1].split(b",") if size != b"."] if sizes else []
 
 
 def _end(info: bytes, start: int, alts: bytes) -> tuple[str, int]:
     """The furthest position that the record claims, and by which tags; readers take SVLEN for symbolic alleles."""
-    end = _END(info)
-    claims = [("END", int(end[1]))] if end else []
+    claims = [("END", vcf.end(info))]
     if alts.startswith(b"<") or b",<" in alts:
-        claims += [("POS+SVLEN", start + 1 + size) for size in _sizes(info)]
-    return max(claims, key=lambda claim: claim[1], default=("", 0))
+        claims += [("POS+SVLEN", start + 1 + size) for size in vcf.sizes(info)]
+    return max(claims, key=lambda claim: claim[1])

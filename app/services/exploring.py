@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from app.annotation.vcf import extent
 from app.aws.objects import Bucket, OutOfRange
 from app.domain.jobs import Job
 from app.services.kept import Kept
@@ -19,7 +20,7 @@ from app.services.narrowing import narrowed
 from app.services.references import References
 from app.services.submissions import Refused
 from app.services.tabix import END, BadBlock, Index, Span, blocks, read
-from app.services.variants import Filter, Legend, Region, Variant, extent, parse
+from app.services.variants import Filter, Legend, Region, Variant, parse
 
 FIRST_PIECE, PIECE = 64 << 10, 1 << 19
 """Bytes of the first read of a page, and of the largest: each is twice the one before."""

@@ -17,7 +17,6 @@ _KNOWN = re.compile(rb"[;\t](?:GAS_)?(?:DISEASE|CLN[A-Z]*)=")
 _FREQUENCY = re.compile(rb"[;\t]AF=([0-9][0-9.eE+-]*)")
 _DECLARED = re.compile(r'^##(INFO|FORMAT)=<ID=([^,>]+),.*?Description="((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:[^>\n]*?,length=(\d+))?", re.MULTILINE)
-_END = re.compile(rb"(?:^|;)END=(\d+)")
 
 
 @dataclass(frozen=True)
@@ -167,16 +166,6 @@ def parse(at: int, line: bytes) -> Variant:
     contig, position, identifier, ref, alt, quality, filters, info, *calls = line.decode("utf-8", "replace").split("\t")
     values = dict(item.partition("=")[::2] for item in info.split(";") if item != ".")
     return Variant(at, contig, int(position), identifier, ref, alt, quality, filters, values, tuple(calls))
-
-
-def extent(line: bytes) -> tuple[bytes, int, int]:
-    """Contig, first and last position of the record on a line. Raises ValueError."""
-    contig, position, _, ref, alt, rest = line.split(b"\t", 5)
-    first = int(position)
-    last = first + len(ref) - 1
-    if alt.startswith(b"<") and (said := _END.search(rest.split(b"\t", 3)[2])):
-        last = max(last, int(said[1]))
-    return contig, first, last
 
 
 def _has(item: str) -> Callable[[bytes], object]:

@@ -133,6 +133,31 @@ async def test_pages_give_exactly_what_tabix_finds(portal: Portal, tmp_path: Pat
         await explorer.page(job, Filter(region=Region("chr7")), cursor=None, limit=5)
 
 
+WIDE = (
+    "chrM 1000 dup_end T <DUP> . PASS END=3000 GT 0/1",
+    "chrM 1000 dup_svlen T <DUP> . PASS SVLEN=2000 GT 0/1",
+    "chrM 1001 block_end C . . PASS END=3000 GT 0/0",
+    "chrM 1001 block_len C <*> . PASS . GT:LEN 0/0:2000",
+    "chrM 1002 snv A C . PASS . GT 0/1",
+    "chrM 2500 behind A C . PASS . GT 0/1",
+)
+
+
+async def test_a_region_has_the_records_that_reach_into_it_from_afar(portal: Portal, tmp_path: Path) -> None:
+    """Structural variants by END or SVLEN, reference blocks by END or LEN: in pages, and in what is downloaded."""
+    browser = await portal.signed_in(ME)
+    rows = "".join(row.replace(" ", "\t") + "\n" for row in WIDE)
+    job = await explored(portal, tmp_path, HEADER.rstrip("\n") + "\tFORMAT\tS\n" + rows)
+    explorer = portal.app[keys.EXPLORER]
+    page = await explorer.page(job, Filter(region=Region("chrM", 2000, 2000)), cursor=None, limit=50)
+    names = [row.split(" ")[2] for row in WIDE[:4]]
+    assert [one.identifier for one in page.variants] == names
+    with pysam.TabixFile(str(tmp_path / "out" / Output.RESULT)) as file:
+        assert [line.split("\t")[2] for line in file.fetch("chrM", 1999, 2000)] == names
+    answer = await browser.get(f"/annotations/{job.job_id}/variants.vcf?region=chrM:2000-2000")
+    assert [line.split("\t")[2] for line in answer.text.splitlines() if not line.startswith("#")] == names
+
+
 async def test_a_page_reads_little_of_a_large_result(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = await portal.signed_in(ME)
     job = await explored(portal, tmp_path, many(12_000))
