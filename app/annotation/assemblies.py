@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from app.annotation.errors import InputError
 from app.annotation.headers import Header
 from app.annotation.reference import Bundle
+from app.annotation.values import text
 
 # Lengths of contigs that tell assemblies apart.
 _LENGTHS: dict[str, tuple[int, ...]] = {
@@ -72,9 +73,9 @@ def check_lengths(header: Header, bundle: Bundle) -> None:
     for name, length in header.contigs.items():
         contig = bundle.names.get(name.decode("utf-8", "replace"))
         if contig and length and length != contig.length:
-            shown, assembly = name.decode("utf-8", "replace"), LENGTHS.get(length, "another sequence")
+            assembly = LENGTHS.get(length, "another sequence")
             raise InputError(
-                f"{shown} has length {length} in the header: that is {assembly}, not {bundle.assembly} ({contig.length}). "
+                f"{text(name)} has length {length} in the header: that is {assembly}, not {bundle.assembly} ({contig.length}). "
                 "Positions differ, so the file was not annotated. Please lift it over or call against the right reference."
             )
 
@@ -86,9 +87,10 @@ def elsewhere(name: bytes, header: Header) -> bool:
 
 def unknown_contig(name: bytes, header: Header, bundle: Bundle, line: int) -> InputError:
     """The sentence for a record on a contig that the bundle does not have."""
-    shown = name.decode("utf-8", "replace")[:60]
     length = f" (length {header.contigs[name]})" if header.contigs.get(name) else ""
-    words = f"Line {line}: contig {shown!r}{length} is not part of the installed reference {bundle.assembly} ({bundle.title})."
+    words = (
+        f"Line {line}: contig {text(name)!r}{length} is not part of the installed reference {bundle.assembly} ({bundle.title})."
+    )
     if assembly := looks_like(header):
         return InputError(f"{words} The file looks like {assembly}. It was not annotated.", line)
     return InputError(f"{words} The file is on another assembly or another organism. It was not annotated.", line)

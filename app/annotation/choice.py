@@ -78,7 +78,7 @@ def choose(path: Path, wanted: Bundle | None, installed: Sequence[Bundle], limit
 def _beginning(source: Source) -> tuple[Header, list[Record]]:
     notes = Notes(silent=True)
     lines = Lines(source, notes)
-    header = headers.read(lines.header(), notes)
+    header = headers.read(lines.header(), notes, source.limits)
     return header, list(islice(_records(lines), LOOKED_AT))
 
 

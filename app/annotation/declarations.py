@@ -4,11 +4,14 @@ Values are never changed, only their declarations are made to tell the truth.
 """
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from app.annotation.errors import InputError
-from app.annotation.headers import OWN, Field, Header
+from app.annotation.headers import NAMED, OWN, Field, Header
+from app.annotation.limits import Limits
 from app.annotation.notes import Notes
 from app.annotation.values import GENOTYPE, UNPRINTABLE, VALID, WIDER, counts, pattern, shown, text
 
@@ -25,6 +28,10 @@ CLEAN = (
 )  # `head` ends with INFO unless it is "."
 PLACING = (b"END", b"SVLEN")
 Pattern = Callable[[bytes], object]
+_SPELLED_BYTES = 1 << 17
+"""Of names that the pattern of a clean record holds, for it is compiled anew when a tag is learned; records with others are
+examined one by one."""
+
 _SPLIT = (b"A", b"R", b"G")
 _DECLARABLE = re.compile(rb"(?!\[)[^\s,;=<>\"]+")
 _TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
@@ -36,8 +43,8 @@ _LOCAL_ALLELES = re.compile(rb"L(?:AA|AD|GT|PL|GP|GL|EC|AF)")
 class Declarations:
     """The declarations of one header, true of every record that was shown to it."""
 
-    def __init__(self, header: Header, notes: Notes) -> None:
-        self.header, self.notes = header, notes
+    def __init__(self, header: Header, limits: Limits, notes: Notes) -> None:
+        self.header, self.limits, self.notes = header, limits, notes
         self.reshaped = 0  # how often a declaration changed so that records seen before would be written otherwise
         self.learned: dict[tuple[str, bytes], int] = {}  # what the header did not say, and the line that said it
         self._formats: dict[tuple[bytes, int], Pattern | None] = {}
@@ -50,9 +57,10 @@ class Declarations:
     def _compile(self) -> Callable[[bytes], list[tuple[bytes, ...]]]:
         """Build the pattern of a line from what the header declares."""
         kinds: dict[tuple[bytes, bytes], list[bytes]] = {}
-        for name, declared in self.header.fields["INFO"].items():
-            if name in PLACING:
-                continue  # where records end is always examined
+        declarations = self.header.fields["INFO"]
+        # where records end is always examined
+        for name in _spelled(name for name in declarations if name not in PLACING):
+            declared = declarations[name]
             number = declared.number if declared.number.isdigit() else b"."
             kinds.setdefault((declared.type, number), []).append(re.escape(name))
         items = []
@@ -60,7 +68,7 @@ class Declarations:
             value = rb"(?=[;\t\n])" if type_ == b"Flag" else b"=" + pattern(type_, number, rb";\t\n " + UNPRINTABLE)
             items.append(b"(?:%b)%b" % (b"|".join(names), value))
         item = b"(?:%b)" % b"|".join(items or [b"(?!)"])
-        filters = b"|".join(re.escape(name) for name in (b"PASS", b".", *self.header.filters))
+        filters = b"|".join(re.escape(name) for name in _spelled((b"PASS", b".", *self.header.filters)))
         samples = rb"(\t([^\t\n]++)\t([^\n]++)\n)" if self.header.samples else rb"(\n)()()"
         line = (
             rb"(?:(([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^;\t\n \x01-\x1f\x7f]++\t([ACGTN]++)\t(?!\4\t)([ACGT]++(?:,[ACGT]++)*+)"
@@ -157,6 +165,7 @@ class Declarations:
         self._formats.clear()
 
     def _declarable(self, kind: str, name: bytes, number: int) -> None:
+        self.limits.name(NAMED[kind], name, number)
         if not _DECLARABLE.fullmatch(name):
             raise InputError(f"Line {number}: {kind} has the tag {shown(name)}, which no header can declare.", number)
 
@@ -208,6 +217,12 @@ class Declarations:
                 raise InputError(
                     f"Line {number}, sample {sample}: the genotype {shown(value)} names an allele that is not there.", number
                 )
+
+
+def _spelled(names: Iterable[bytes]) -> list[bytes]:
+    """The first of these names, as many as a pattern may hold."""
+    names = list(names)
+    return names[: bisect_right(list(accumulate(map(len, names))), _SPELLED_BYTES)]
 
 
 def _inferred(genotype: bytes) -> bytes:

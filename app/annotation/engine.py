@@ -121,7 +121,7 @@ def _opened(source: Source, bundle: Bundle, places: Places | None) -> tuple[Line
     """The lines after the header, and what the header says."""
     notes = Notes()
     lines = Lines(source, notes)
-    header = headers.read(lines.header(), notes)
+    header = headers.read(lines.header(), notes, source.limits)
     assemblies.check_lengths(header, bundle)
     facts = Facts(header, notes, source.limits)
     return lines, Plan(header, bundle, source.limits, facts.names, places), facts

@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass, field
 
 from app.annotation.errors import InputError
+from app.annotation.limits import DEFAULT, Limits
 from app.annotation.notes import Notes
-from app.annotation.values import CONTROLS
+from app.annotation.values import CONTROLS, text
 
 COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
 VERSIONS = ("4.0", "4.1", "4.2", "4.3", "4.4", "4.5")
 TYPES = {b"Integer", b"Float", b"Flag", b"Character", b"String"}
+NAMED = {"INFO": "an INFO tag", "FORMAT": "a FORMAT tag", "FILTER": "a FILTER", "contig": "a contig"}
 OWN = b"GAS_"  # the prefix of the tags that this engine adds
 
 _NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
@@ -61,7 +63,7 @@ class Header:
         return b"\n".join([*out, *added, b"\t".join(names)]) + b"\n"
 
 
-def read(lines: list[bytes], notes: Notes) -> Header:
+def read(lines: list[bytes], notes: Notes, limits: Limits = DEFAULT) -> Header:
     """The header of these lines (without line ends, the last one the #CHROM line); InputError if it cannot be one."""
     header = Header(lines=len(lines))
     for number, line in enumerate(lines, 1):
@@ -77,12 +79,12 @@ def read(lines: list[bytes], notes: Notes) -> Header:
         elif line.startswith(b"##"):
             if number == 1:
                 notes.add("no_fileformat", 1)
-            _meta(header, line, number, notes)
+            _meta(header, line, number, notes, limits)
         elif line.strip():
-            notes.add("header_line_dropped", number, line.decode("utf-8", "replace")[:80])
+            notes.add("header_line_dropped", number, text(line))
     if len(lines) == 1:
         notes.add("no_fileformat", 1)
-    _columns(header, lines[-1], len(lines), notes)
+    _columns(header, lines[-1], len(lines), notes, limits)
     return header
 
 
@@ -98,15 +100,15 @@ def _version(version: str, notes: Notes) -> str:
     raise InputError(f"Line 1: VCF version {version[:20]} is not supported. Please convert the file to VCF 4.x.", 1)
 
 
-def _meta(header: Header, line: bytes, number: int, notes: Notes) -> None:
+def _meta(header: Header, line: bytes, number: int, notes: Notes, limits: Limits) -> None:
     """Sort one ## line into the header."""
     kind, _, value = line[2:].partition(b"=")
     if kind not in (b"INFO", b"FORMAT", b"FILTER", b"contig"):
         wrong = not value or not _KEY.fullmatch(kind) or (value.startswith(b"<") and not _STRUCTURED.fullmatch(value.rstrip()))
         if wrong or (kind == b"ALT" and not _ALT.match(value)):
-            notes.add("header_line_dropped", number, line.decode("utf-8", "replace")[:80])
+            notes.add("header_line_dropped", number, text(line))
         elif kind == b"ALT" and any(other.startswith(line.partition(b",")[0] + b",") for other in header.others):
-            notes.add("declared_twice", number, line.decode("utf-8", "replace")[:60])
+            notes.add("declared_twice", number, text(line))
         elif line not in header.others:
             header.others.append(line.rstrip())
         return
@@ -119,14 +121,16 @@ def _meta(header: Header, line: bytes, number: int, notes: Notes) -> None:
         notes.add("old_version", number)
     name = attributes.get(b"ID", b"").strip(b'"')
     if not name or re.search(rb'^\[|[\s;=,<>"]' if kind != b"contig" else rb'[\s,<>"]', name):
-        notes.add("header_line_dropped", number, line.decode("utf-8", "replace")[:80])
-    elif kind == b"contig":
+        notes.add("header_line_dropped", number, text(line))
+        return
+    limits.name(NAMED[kind.decode()], name, number)
+    if kind == b"contig":
         length = attributes.get(b"length", b"").strip(b'"')
         header.contigs.setdefault(name, int(length) if length.isdigit() and len(length) < 16 else None)
     elif kind == b"FILTER":
         header.filters.setdefault(name, _quoted(attributes.get(b"Description", b"")))
     elif name in header.fields[kind.decode()]:
-        notes.add("declared_twice", number, f"{kind.decode()}/{name.decode('utf-8', 'replace')}")
+        notes.add("declared_twice", number, f"{kind.decode()}/{text(name)}")
     elif not (kind == b"INFO" and (name.startswith(OWN) or name == b"BCSQ")):
         header.declare(kind.decode(), name, _declaration(kind, name, attributes, number, notes))
 
@@ -148,7 +152,7 @@ def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], numbe
     if name == b"GT" and kind == b"FORMAT":
         fixed, fixed_count = b"String", b"1"
     if (fixed, fixed_count) != (type_, count) or not _QUOTED(attributes.get(b"Description", b"")):
-        notes.add("declaration_repaired", number, f"{kind.decode()}/{name.decode('utf-8', 'replace')}")
+        notes.add("declaration_repaired", number, f"{kind.decode()}/{text(name)}")
     return Field(fixed_count, fixed, _quoted(attributes.get(b"Description", b"")))
 
 
@@ -158,7 +162,7 @@ def _quoted(text: bytes) -> bytes:
     return b'"%b"' % text.strip(b'"').replace(b"\\", b"/").replace(b'"', b"'")
 
 
-def _columns(header: Header, line: bytes, number: int, notes: Notes) -> None:
+def _columns(header: Header, line: bytes, number: int, notes: Notes, limits: Limits) -> None:
     """Read the #CHROM line: its columns and the names of the samples."""
     names = line.split(b"\t")
     for separator, called in ((None, "spaces"), (b",", "commas"), (b";", "semicolons")):
@@ -172,26 +176,24 @@ def _columns(header: Header, line: bytes, number: int, notes: Notes) -> None:
         notes.add("trailing_tab", number)
     for index, (got, wanted) in enumerate(zip(names, COLUMNS, strict=False), 1):
         if got.strip(b"# ").upper() != wanted.lstrip(b"#"):
-            found = got.decode("utf-8", "replace")[:40]
             raise InputError(
-                f"Line {number}: column {index} is called {found!r}, expected {wanted.decode()!r}. Is this a VCF?", number
+                f"Line {number}: column {index} is called {text(got)!r}, expected {wanted.decode()!r}. Is this a VCF?", number
             )
     if len(names) < 8:
         raise InputError(f"Line {number}: the column line has {len(names)} columns, at least 8 expected (#CHROM … INFO).", number)
     header.columns = len(names)
     header.samples = [name.strip() for name in names[9:]]
     if len(names) > 8 and names[8].strip() != b"FORMAT":
-        raise InputError(
-            f"Line {number}: column 9 is called {names[8].decode('utf-8', 'replace')[:40]!r}, expected 'FORMAT'.", number
-        )
+        raise InputError(f"Line {number}: column 9 is called {text(names[8])!r}, expected 'FORMAT'.", number)
     seen: dict[bytes, int] = {}
     for column, name in enumerate(header.samples, 10):
         if not name:
             raise InputError(f"Line {number}: the sample in column {column} has no name.", number)
+        limits.name(f"the sample in column {column}", name, number)
         if name in seen:
-            shown = name.decode("utf-8", "replace")[:40]
             raise InputError(
-                f"Line {number}: the sample name {shown!r} is used twice (columns {seen[name]} and {column}). Please rename one.",
+                f"Line {number}: the sample name {text(name)!r} is used twice (columns {seen[name]} and {column}). "
+                "Please rename one.",
                 number,
             )
         seen[name] = column

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from app.annotation.errors import InputError
 from app.annotation.notes import Notes
 from app.annotation.source import Source
+from app.annotation.values import text
 
 
 class Lines:
@@ -44,9 +45,8 @@ class Lines:
                 "Please export the file again.",
                 number,
             )
-        shown = line.decode("utf-8", "replace")[:60]
         return InputError(
-            f"This file does not look like a VCF: line {number} is {shown!r}, expected a header that begins with #.", number
+            f"This file does not look like a VCF: line {number} is {text(line)!r}, expected a header that begins with #.", number
         )
 
     def body(self) -> Iterator[bytes]:

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from app.annotation.errors import InputError
+from app.annotation.values import shown
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -14,11 +17,21 @@ class Limits:
     records: int = 500_000_000
     samples: int = 200_000
     alleles: int = 10_000
+    name_bytes: int = 256  # a tag of INFO, FORMAT or FILTER, a contig, a sample, a symbolic allele
     contigs: int = 100_000  # names that the reference does not have are refused beyond
     tags: int = 10_000  # names of INFO, FORMAT and FILTER
     evidence: int = 100_000  # records after which most of them have to be on contigs, and agree with the bases, of the reference
     silent_seconds: int = 900  # after which a child that says nothing is ended; the fault is ours then
     mismatches: float = 0.1  # share of records whose REF may disagree with the reference
+
+    def name(self, what: str, name: bytes, line: int) -> None:
+        """Raises InputError if a name of the file, of a thing that `what` calls, is too long."""
+        if len(name) > self.name_bytes:
+            raise InputError(
+                f"Line {line}: the name of {what} has {len(name):,} bytes, more than the {self.name_bytes:,} that are accepted: "
+                f"{shown(name)}. Please give it a shorter one.",
+                line,
+            )
 
 
 DEFAULT = Limits()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.annotation.values import cut
+
 # code: (kind, what the log says). A repair changed the text, a flag left records without consequence or is odd, info is harmless.
 CODES: dict[str, tuple[str, str]] = {
     "bom": ("repair", "UTF-8 byte-order mark removed"),
@@ -78,6 +80,7 @@ class Notes:
         assert code in CODES, code
         note = self.found.setdefault(code, Note(line=line))
         note.count += count
+        example = cut(example)
         if example and len(note.examples) < EXAMPLES and example not in note.examples:
             note.examples.append(example)
 

@@ -15,7 +15,7 @@ from app.annotation.reference import Bundle, Contig
 from app.annotation.sequences import Sequences
 from app.annotation.sites import OVERLAP, PLAIN, SILENT, Sites
 from app.annotation.splitting import Splitter, leftmost, movable
-from app.annotation.values import CONTROLS, FLOAT, many, shown
+from app.annotation.values import CONTROLS, FLOAT, many, shown, text
 from app.annotation.vcf import reach
 
 Key = tuple[bytes, ...]
@@ -80,7 +80,7 @@ class Records:
     ) -> None:
         self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
         self.sites = Sites(header, bundle, sequences, limits, notes, names or {})
-        self.declarations = Declarations(header, notes)
+        self.declarations = Declarations(header, limits, notes)
         self.count = self.splits = 0
         self.sorted, self._move = True, move
         self._splitter = Splitter(header)
@@ -321,7 +321,7 @@ class Records:
                 number,
             )
         else:
-            self.notes.add("comment_lines", number, line.decode("utf-8", "replace")[:60])
+            self.notes.add("comment_lines", number, text(line))
 
     def _columns(self, line: bytes, number: int) -> list[bytes]:
         fields = line.split(b"\t")

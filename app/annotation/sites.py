@@ -5,7 +5,7 @@ import re
 from app.annotation import assemblies, vcf
 from app.annotation.alleles import expand_old, problem
 from app.annotation.errors import InputError
-from app.annotation.headers import Header
+from app.annotation.headers import NAMED, Header
 from app.annotation.limits import Limits
 from app.annotation.notes import Notes
 from app.annotation.reference import Bundle, Contig
@@ -67,6 +67,7 @@ class Sites:
 
     def _stranger(self, name: bytes, number: int) -> Contig:
         """A contig that the reference does not have, such as a decoy or an HLA allele; its length is what the header says."""
+        self.limits.name(NAMED["contig"], name, number)
         if not _NAME(name) or assemblies.elsewhere(name, self.header) or len(self.names) > self.limits.contigs:
             raise assemblies.unknown_contig(name, self.header, self.bundle, number)
         self.strangers += 1
@@ -101,7 +102,7 @@ class Sites:
         strange = "" if known else "unknown_contig"
         if bases != ref and re.fullmatch(rb"[ACGTN]+", ref):
             self.mismatches += 1
-            seen = f"{fields[0].decode()}:{start + 1} has {text(ref[:20])} in the file and {text(bases[:20])} in the reference"
+            seen = f"{fields[0].decode()}:{start + 1} has {text(ref[:12])} in the file and {text(bases[:12])} in the reference"
             self.first_mismatch = self.first_mismatch or f"line {number}, {seen}"
             self.notes.add("ref_mismatch", number, f"line {number}: {seen}")
             strange = "ref_mismatch"
@@ -133,6 +134,8 @@ class Sites:
             else "breakend"
         )
         self.notes.add(code, number, "" if alt == b"." else f"line {number}: {text(alt[:40])}")
+        if code == "symbolic":
+            self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
         if code == "symbolic" and strange != "unknown_contig":
             return code if strange or (alt.startswith(b"<DEL") and not sized) else OVERLAP
         return code if code in ("ambiguous", "breakend") else strange if strange and alt != b"." else SILENT

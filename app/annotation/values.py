@@ -36,6 +36,9 @@ def counts(number: bytes, value: bytes, alleles: int) -> bool:
     return {b"A": alleles, b"R": alleles + 1}.get(number, parts) == parts
 
 
+SHOWN_LETTERS = 80
+"""Of what a file says, in messages and notes."""
+
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -44,12 +47,16 @@ def many(count: int, what: str) -> str:
 
 
 def text(value: bytes) -> str:
-    """For people: whatever has no picture is replaced."""
-    decoded = value.decode("utf-8", "replace")
+    """For people: whatever has no picture is replaced, and what is long is cut."""
+    decoded = cut(value[: 4 * SHOWN_LETTERS + 4].decode("utf-8", "replace"))
     return decoded if decoded.isprintable() else "".join(one if one.isprintable() else REPLACEMENT for one in decoded)
 
 
 def shown(value: bytes) -> str:
     """The value in quotes, cut where it gets long."""
-    whole = text(value)
-    return f'"{whole if len(whole) <= 60 else whole[:57] + "…"}"'
+    return f'"{text(value)}"'
+
+
+def cut(words: str) -> str:
+    """The first SHOWN_LETTERS, and a mark if there are more."""
+    return words if len(words) <= SHOWN_LETTERS else words[:SHOWN_LETTERS] + "…"
