@@ -9,8 +9,9 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from app.annotation.vcf import extent
 from app.aws.objects import Bucket, OutOfRange
@@ -18,6 +19,7 @@ from app.domain.jobs import Job
 from app.services.kept import Kept
 from app.services.narrowing import narrowed
 from app.services.references import References
+from app.services.room import Look, Room
 from app.services.submissions import Refused
 from app.services.tabix import END, BadBlock, Index, Span, blocks, read
 from app.services.variants import Filter, Legend, Region, Variant, parse
@@ -27,6 +29,18 @@ FIRST_PIECE, PIECE = 64 << 10, 1 << 19
 
 BUDGET = 8 << 20
 """Compressed bytes that one page looks through before it says how far it came."""
+
+INFLATED = 64 << 20
+"""The same, inflated: a small file can be a thousand times as large as it looks."""
+
+BATCH = 1 << 18
+"""Inflated bytes that a look takes at once; only a line that is longer is more."""
+
+FOUND = 4 << 20
+"""Bytes of lines after which a page ends, however few they are."""
+
+ROOM = 128 << 20
+"""Inflated bytes that all looks of this process may hold together."""
 
 THREADS = 2
 
@@ -38,6 +52,16 @@ BINS, COUNTED, FAR = 100, 1 << 20, 4_000_000
 contig from which on the index tells enough where they are not."""
 
 Lines = list[tuple[int, bytes]]
+
+
+class Batch(NamedTuple):
+    """Lines with their places, and the place from which on nothing was read yet: None where a span ends early."""
+
+    lines: Lines
+    following: int | None
+    inflated: int  # bytes that were looked at for it
+
+
 T = TypeVar("T")
 
 
@@ -65,6 +89,7 @@ class Explorer:
     results: Bucket
     references: References
     budget: int = BUDGET
+    room: Room = field(default_factory=lambda: Room(ROOM))
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "explorer"))
     _kept: dict[str, Kept[Any]] = field(default_factory=lambda: {what: Kept(most) for what, most in KEPT.items()})
 
@@ -96,7 +121,10 @@ class Explorer:
                 far = {name: lengths[name] for name in index.contigs if lengths.get(name, 0) > FAR}
                 return {name: (length, index.along(name, length, BINS)) for name, length in far.items()}
             counted = {name: (lengths[name], [0.0] * BINS) for name in index.contigs if lengths.get(name)}
-            async for lines, _place in self._read(job, [(index.first, END)], None):
+            looked = 0
+            async for lines, _following, inflated in self._read(job, [(index.first, END)], None):
+                if (looked := looked + inflated) > INFLATED:
+                    return {}
                 for name, first, _last in (extent(line) for _at, line in lines):
                     if found := counted.get(name.decode("utf-8", "replace")):
                         found[1][min(BINS - 1, (first - 1) * BINS // found[0])] += 1
@@ -128,30 +156,32 @@ class Explorer:
         spans = _spans(index, wanted.region)
         here, keep = _from(spans, cursor), wanted.test()
         found: Lines = []
-        looked = 0
-        reading = self._read(job, here, wanted.region)
-        async for lines, place in reading:
-            kept = await self._aside(_kept, lines, keep) if wanted.scans else lines
-            if len(found) + len(kept) > limit:
-                following = kept[limit - len(found)][0]
-                found += kept[: limit - len(found)]
-                looked += sum(at < following for at, _ in lines)
-                await reading.aclose()
-                return Page(_variants(found), following, looked, _share(spans, following, job.result_size))
-            found += kept
-            looked += len(lines)
-            if place is not None and (place >> 16) - (here[0][0] >> 16) >= self.budget:
-                await reading.aclose()
-                return Page(_variants(found), place, looked, _share(spans, place, job.result_size))
-        return Page(_variants(found), None, looked, 1.0)
+        looked = inflated = letters = 0
+        with self.room.look() as look:
+            async with aclosing(self._read(job, here, wanted.region)) as reading:
+                async for lines, place, size in reading:
+                    kept = await self._aside(_kept, lines, keep) if wanted.scans else lines
+                    if len(found) + len(kept) > limit:
+                        following = kept[limit - len(found)][0]
+                        found += kept[: limit - len(found)]
+                        looked += sum(at < following for at, _ in lines)
+                        return Page(_variants(found), following, looked, _share(spans, following, job.result_size))
+                    found += kept
+                    looked += len(lines)
+                    inflated += size
+                    letters += sum(len(line) for _, line in kept)
+                    look.holds(letters, len(found))
+                    far = place is not None and (place >> 16) - (here[0][0] >> 16) >= self.budget
+                    if place is not None and (far or inflated >= INFLATED or letters >= FOUND):
+                        return Page(_variants(found), place, looked, _share(spans, place, job.result_size))
+            return Page(_variants(found), None, looked, 1.0)
 
     async def variant(self, job: Job, at: int) -> Variant:
         """The variant at a virtual offset. Raises Gone, BadCursor."""
-        reading = self._read(job, [(at, END)], None)
-        async for lines, _ in reading:
-            if lines:
-                await reading.aclose()
-                return _variants(lines[:1])[0]
+        async with aclosing(self._read(job, [(at, END)], None)) as reading:
+            async for lines, _, _ in reading:
+                if lines:
+                    return _variants(lines[:1])[0]
         raise BadCursor
 
     async def open(self, job: Job, wanted: Filter) -> tuple[bytes, AsyncIterator[list[bytes]]]:
@@ -160,52 +190,78 @@ class Explorer:
         keep = wanted.test()
 
         async def batches() -> AsyncIterator[list[bytes]]:
-            async for lines, _ in self._read(job, _spans(index, wanted.region), wanted.region):
-                yield [line for _, line in await self._aside(_kept, lines, keep)]
+            async with aclosing(self._read(job, _spans(index, wanted.region), wanted.region)) as reading:
+                async for lines, _, _ in reading:
+                    yield [line for _, line in await self._aside(_kept, lines, keep)]
 
         return await self.header(job), batches()
 
     async def header(self, job: Job) -> bytes:
         """The lines above the first record."""
         first = (await self.index(job)).first
-        text = b""
-        async for lines, _ in self._read(job, [(0, min(first, END))], None, header=True):
-            text += b"".join(line + b"\n" for _, line in lines if line.startswith(b"#"))
-            if lines and not lines[-1][1].startswith(b"#"):
-                break
-        return text
+        texts: list[bytes] = []
+        with self.room.look() as look:
+            async with aclosing(self._read(job, [(0, min(first, END))], None, header=True)) as reading:
+                async for lines, _, _ in reading:
+                    texts.append(b"".join(line + b"\n" for _, line in lines if line.startswith(b"#")))
+                    look.holds(sum(map(len, texts)))
+                    if lines and not lines[-1][1].startswith(b"#"):
+                        break
+        return b"".join(texts)
 
     async def _read(
         self, job: Job, spans: list[Span], region: Region | None, *, header: bool = False
-    ) -> AsyncGenerator[tuple[Lines, int | None], None]:
-        """Batches of lines with their places, and the place from which on nothing was read yet; None where a span ends early."""
-        piece, looked_for = FIRST_PIECE, region.contig.encode() if region else b""
-        for start, stop in spans:
-            offset, skip = start >> 16, start & 0xFFFF
-            held, carry, carry_at = b"", b"", start
-            while offset << 16 < stop:
-                try:
+    ) -> AsyncGenerator[Batch, None]:
+        """The spans, batch by batch. Raises Gone, BadCursor, Busy."""
+        with self.room.look() as look:
+            for start, stop in spans:
+                async with aclosing(self._span(job, start, stop, look)) as reading:
+                    async for lines, following, inflated in reading:
+                        over = False
+                        if region:
+                            lines, over = await self._aside(_inside, lines, region, region.contig.encode())
+                        records = lines if header else [line for line in lines if not line[1].startswith(b"#")]
+                        yield Batch(records, None if over else following, inflated)
+                        if over:
+                            return
+
+    async def _span(self, job: Job, start: int, stop: int, look: Look) -> AsyncGenerator[Batch, None]:
+        """All lines that begin in a span."""
+        offset, skip, piece, total = start >> 16, start & 0xFFFF, FIRST_PIECE, END
+        held, rest = b"", Rest([], start)
+        while offset << 16 < stop:
+            try:
+                texts, used = await self._aside(blocks, held, offset, BATCH)
+                if not texts and offset + len(held) < total:
                     size = min(piece, (stop >> 16) - offset + (1 << 16))  # not beyond the span's last block
                     fresh, total = await self.results.range(job.result or "", offset + len(held), size)
-                    texts, used = await self._aside(blocks, held + fresh, offset)
-                except (OutOfRange, BadBlock):
-                    raise BadCursor from None
-                lines, carry, carry_at = await self._aside(_split, texts, skip, carry, carry_at)
-                held, offset, piece = (held + fresh)[used:], offset + used, min(2 * piece, PIECE)
-                skip = 0 if texts else skip
-                last = offset + len(held) >= total
-                if last and carry:
-                    lines.append((carry_at, carry))
-                lines = [line for line in lines if line[0] < stop]
-                over = False
-                if region:
-                    lines, over = await self._aside(_inside, lines, region, looked_for)
-                records = lines if header else [line for line in lines if not line[1].startswith(b"#")]
-                yield records, None if last or over else carry_at if carry else offset << 16
-                if over:
-                    return
-                if last:
-                    break
+                    held, piece = held + fresh, min(2 * piece, PIECE)
+                    continue
+            except (OutOfRange, BadBlock):
+                raise BadCursor from None
+            inflated = sum(len(text) for _, text in texts)
+            look.holds(rest.bytes + inflated)
+            lines, rest = await self._aside(_split, texts, skip, rest)
+            look.holds(rest.bytes + inflated, len(lines))
+            held, offset, skip = held[used:], offset + used, 0 if texts else skip
+            last = not texts or offset >= total
+            if last and rest.parts:
+                lines.append((rest.at, b"".join(rest.parts)))
+            lines = [line for line in lines if line[0] < stop]
+            yield Batch(lines, None if last else rest.at if rest.parts else offset << 16, inflated)
+            if last:
+                return
+
+
+class Rest(NamedTuple):
+    """What is left over of a batch: the parts of a line whose end is not read yet, and its place."""
+
+    parts: list[bytes]
+    at: int
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, self.parts))
 
 
 def _spans(index: Index, region: Region | None) -> list[Span]:
@@ -226,23 +282,25 @@ def _share(spans: list[Span], place: int, size: int) -> float:
     return sum(max(0, min(stop, place) - start) for start, stop in closed) / (whole or 1)
 
 
-def _split(texts: Lines, skip: int, carry: bytes, carry_at: int) -> tuple[Lines, bytes, int]:
-    """The whole lines of these blocks, each with its place; what is left over of the last, and its place."""
+def _split(texts: Lines, skip: int, rest: Rest) -> tuple[Lines, Rest]:
+    """The whole lines of these blocks, each with its place, and what is left over."""
     lines: Lines = []
+    parts, at = list(rest.parts), rest.at
     for offset, text in texts:
         place, text = skip, text[skip:]
         skip = 0
-        *whole, rest = text.split(b"\n")
+        *whole, left = text.split(b"\n")
         for line in whole:
-            if carry:
-                lines.append((carry_at, carry + line))
-                carry = b""
+            if parts:
+                lines.append((at, b"".join([*parts, line])))
+                parts = []
             else:
                 lines.append((offset << 16 | place, line))
             place += len(line) + 1
-        if rest:
-            carry, carry_at = carry + rest, carry_at if carry else offset << 16 | place
-    return lines, carry, carry_at
+        if left:
+            at = at if parts else offset << 16 | place
+            parts.append(left)
+    return lines, Rest(parts, at)
 
 
 def _inside(lines: Lines, region: Region, contig: bytes) -> tuple[Lines, bool]:

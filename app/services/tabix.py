@@ -98,13 +98,15 @@ def read(compressed: bytes) -> Index:
     return Index(data, {name: contig for name, contig in contigs.items() if contig.records})
 
 
-def blocks(compressed: bytes, offset: int) -> tuple[list[tuple[int, bytes]], int]:
+def blocks(compressed: bytes, offset: int, most: int = END) -> tuple[list[tuple[int, bytes]], int]:
     """The whole blocks at the start of `compressed`, each with its offset in the file, and how many bytes they took.
 
-    `offset` is where in the file `compressed` starts. Raises BadBlock.
+    `offset` is where in the file `compressed` starts. What follows once they have `most` bytes, inflated, is left where it is.
+    Raises BadBlock.
     """
-    found, place = [], 0
-    while len(compressed) - place >= 18:
+    found: list[tuple[int, bytes]] = []
+    place = inflated = 0
+    while len(compressed) - place >= 18 and inflated < most:
         if compressed[place : place + 4] != b"\x1f\x8b\x08\x04" or compressed[place + 12 : place + 14] != b"BC":
             raise BadBlock(offset + place)
         size = int.from_bytes(compressed[place + 16 : place + 18], "little") + 1
@@ -114,6 +116,7 @@ def blocks(compressed: bytes, offset: int) -> tuple[list[tuple[int, bytes]], int
             found.append((offset + place, zlib.decompress(compressed[place + 18 : place + size - 8], wbits=-15)))
         except zlib.error as error:
             raise BadBlock(offset + place) from error
+        inflated += len(found[-1][1])
         place += size
     return found, place
 

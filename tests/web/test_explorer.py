@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import tracemalloc
 from contextlib import ExitStack
 from html import unescape
 from pathlib import Path
@@ -24,6 +25,7 @@ from app.services import exploring
 from app.services.exploring import Explorer
 from app.services.narrowing import narrowed
 from app.services.submissions import Refused
+from app.services.turns import Busy
 from app.services.variants import Filter, Region
 from app.web import keys
 from app.web.states import IMPACTS
@@ -156,6 +158,57 @@ async def test_a_region_has_the_records_that_reach_into_it_from_afar(portal: Por
         assert [line.split("\t")[2] for line in file.fetch("chrM", 1999, 2000)] == names
     answer = await browser.get(f"/annotations/{job.job_id}/variants.vcf?region=chrM:2000-2000")
     assert [line.split("\t")[2] for line in answer.text.splitlines() if not line.startswith("#")] == names
+
+
+EQUAL = "chrM\t3243\t.\tA\tG\t.\t.\t.\n"
+
+
+async def test_a_small_file_of_equal_records_takes_little_memory(portal: Portal, tmp_path: Path) -> None:
+    """As it lies there it is a fiftieth of what it is: four looks at once hold a batch each, and not all of it."""
+    await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + EQUAL * 100_000)
+    explorer = portal.app[keys.EXPLORER]
+    await explorer.index(job)
+    tracemalloc.start()
+    try:
+        asked = (explorer.page(job, Filter(text="zzz"), cursor=None, limit=50) for _ in range(4))
+        pages = await asyncio.gather(*asked)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [(page.variants, page.next, page.looked) for page in pages] == [([], None, 100_000)] * 4
+    assert peak < 24 << 20
+    assert explorer.room.held == 0
+
+
+async def test_a_page_says_how_far_it_came_in_what_it_inflated(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + EQUAL * 10_000)
+    explorer = portal.app[keys.EXPLORER]
+    monkeypatch.setattr(exploring, "INFLATED", 300_000)
+    page = await explorer.page(job, Filter(text="zzz"), cursor=None, limit=50)
+    assert page.next is not None and 0 < page.looked < 10_000 and 0 < page.share < 1
+    assert len(await everything(explorer, job, Filter(text="a"), 500)) == 10_000
+    monkeypatch.setattr(exploring, "FOUND", 1000)
+    page = await explorer.page(job, Filter(text="3243"), cursor=None, limit=100_000)
+    assert page.next is not None and 1000 < len(page.variants) < 10_000
+
+
+async def test_looks_that_hold_much_together_are_refused_and_leave_nothing_behind(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    note = "N" * 2_000_000
+    job = await explored(portal, tmp_path, HEADER + f"chrM\t3243\t.\tA\tG\t.\t.\tNOTE={note}\n" + EQUAL)
+    explorer = portal.app[keys.EXPLORER]
+    page = await explorer.page(job, Filter(), cursor=None, limit=50)
+    assert page.variants[0].info["NOTE"] == note and len(page.variants) == 2
+    explorer.room.most = 1_000_000
+    with pytest.raises(Busy, match="try again"):
+        await explorer.page(job, Filter(), cursor=None, limit=50)
+    answer = await browser.get(f"/annotations/{job.job_id}/variants")
+    assert answer.status == 429 and "try again in a moment" in unescape(answer.text)
+    assert explorer.room.held == 0
 
 
 async def test_a_page_reads_little_of_a_large_result(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
