@@ -50,7 +50,7 @@ $(ANSIBLE)/installed:
 
 chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: an hour or more
 	GAS_FAULTS=all $(BIN)/pytest -q -n 2 tests/faults
-	$(BIN)/python -m tests.model.model
+	$(BIN)/python -m tests.support.model.model
 
 bench: $(STAMP)  ## Measure daemons, portal, live pages and start-up (OPTIONS='portal --repeat 1 --out before.json')
 	$(BIN)/python -m scripts.bench $(OPTIONS)

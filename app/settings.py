@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         "(pulled from GAS_BUNDLE_STORE), as JSON. A file whose job names none is annotated with the first that it fits.",
     )
     engine_limits: dict[str, float] = Field(
-        {}, description="Caps on what is annotated, as JSON, instead of those in `app/annotation/limits.py`."
+        {}, description="Caps on what is annotated, as JSON, instead of those in `app/engine/limits.py`."
     )
     bundle_store: str = Field(
         "",

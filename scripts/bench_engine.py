@@ -22,7 +22,8 @@ from typing import Any
 
 import pysam
 
-from app.annotation import bgzf, reference
+from app.engine.bundles import manifest
+from app.engine.formats import bgzf
 
 CONTIGS = 5
 LENGTH = 12_000_000
@@ -65,7 +66,7 @@ def genome(folder: Path, dice: random.Random) -> dict[str, str]:
         pysam.tabix_index(str(folder / f"{plain}.gz"), force=True, **columns)
         (folder / plain).unlink()
     contigs = "".join(f'[[contigs]]\nname = "{name}"\nlength = {LENGTH}\naliases = ["chr{name}"]\n' for name in sequences)
-    (folder / "manifest.toml").write_text(MANIFEST.format(contigs=contigs) + reference.file_table(folder))
+    (folder / "manifest.toml").write_text(MANIFEST.format(contigs=contigs) + manifest.file_table(folder))
     return sequences
 
 
@@ -195,16 +196,16 @@ def what(pid: int) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
     except (FileNotFoundError, ProcessLookupError):
         return ""
-    if "app.annotation.bcftools" in words:
-        return words[words.index("app.annotation.bcftools") + 2]
-    return "worker" if "app.annotation.workers" in words else "engine" if "app.annotation" in words else ""
+    if "app.engine.formats.bcftools" in words:
+        return words[words.index("app.engine.formats.bcftools") + 2]
+    return "worker" if "app.engine.pipeline.pool" in words else "engine" if "app.engine" in words else ""
 
 
 def compare(work: Path, source: Path, records: int, samples: int, options: argparse.Namespace) -> dict[str, Any]:
     """Measure the floor and the engine in turns; the medians."""
-    child = [sys.executable, "-m", "app.annotation.bcftools", str(os.getpid())]
+    child = [sys.executable, "-m", "app.engine.formats.bcftools", str(os.getpid())]
     floor = [*child, "view", "-Oz", "-l", str(bgzf.LEVEL), "-o", str(work / "floor.vcf.gz"), str(source)]
-    engine = [sys.executable, "-m", "app.annotation", str(source), str(work / "out"), "--name", "bench"]
+    engine = [sys.executable, "-m", "app.engine", str(source), str(work / "out"), "--name", "bench"]
     engine += ["--bundle", "bench", "--bundles", str(work / "bundles")]
     turns = [(measure(floor), measure(engine)) for _ in range(options.turns)]
     assert json.loads((work / "out" / "summary.json").read_text())["records_in"] == records

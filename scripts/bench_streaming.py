@@ -24,13 +24,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from app import topology
 from app.aws.clients import clients
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Tier, Trigger, job_id
 from app.domain.keys import Output, output_key
 from app.domain.messages import ArchiveDue
-from app.local import emulator
+from app.local import emulator, topology
 from app.services import subscriptions
 from app.services.backend import Backend, backend
 from app.settings import Settings
@@ -162,7 +161,7 @@ def xml(text: str, status: int = 200) -> web.Response:
 @asynccontextmanager
 async def daemon(verb: str, environment: dict[str, str], log: Path) -> AsyncIterator[Callable[[], int]]:
     """The daemon as a process; yields what replies the most memory that it had, in bytes."""
-    command = [sys.executable, "-m", "app.cli", "worker", verb]
+    command = [sys.executable, "-m", "app.cli.main", "worker", verb]
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment}, stderr=file, stdout=file)
     status = Path(f"/proc/{process.pid}/status")

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.unit.annotation.promises import Fuzzer, short  # noqa: E402
+from tests.support.promises import Fuzzer, short  # noqa: E402
 
 fuzzer: Fuzzer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from cost.page import page
 
 from app.domain.jobs import TRANSITIONS, WAITING, Status, Tier, Trigger
-from app.metrics import DECLARED
+from app.process.metrics import DECLARED
 from app.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"

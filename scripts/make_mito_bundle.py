@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pysam
 
-from app.annotation import reference
+from app.engine.bundles import manifest
 
-FOLDER = Path(reference.__file__).parent / "bundles" / "rcrs"
+FOLDER = manifest.EMBEDDED / "rcrs"
 SEQUENCE_MD5 = "c68f52674c9fb33aef52dcf399755519"
 
 # name, start, end, strand, and for the coding genes the Ensembl gene and transcript and the RefSeq protein
@@ -223,8 +223,7 @@ def main() -> None:
     track(FOLDER / "confirmed.tsv.gz", variants, seq_col=0, start_col=1, end_col=1)
     regions = [(int(start) - 1, end, name) for start, end, name in map(str.split, REGIONS.strip().splitlines())]
     track(FOLDER / "regions.bed.gz", [f"MT\t{start}\t{end}\t{name}\n" for start, end, name in regions], preset="bed")
-    manifest = MANIFEST + reference.file_table(FOLDER)
-    (FOLDER / "manifest.toml").write_text(manifest)
+    (FOLDER / "manifest.toml").write_text(MANIFEST + manifest.file_table(FOLDER))
     print(f"{FOLDER}: {len(variants)} variants, {len(regions)} regions")
 
 

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from app import topology
 from app.aws.clients import clients
-from app.local import emulator
+from app.local import emulator, topology
 from app.local.vault import Vault, create_app, publish
 from app.services.backend import Backend, backend
 from app.settings import Settings

@@ -21,11 +21,11 @@ from app.domain.jobs import Fault, Job, Status, Trigger
 from app.domain.keys import Output, input_key, output_key
 from app.domain.messages import JobFinished, JobRequested
 from app.services.backend import Backend
-from app.services.copies import sweep
+from app.services.sweep import sweep
 from app.settings import Settings
-from workers.giants import Giants
+from workers.admission import Giants
+from workers.bundles import install
 from workers.lease import LeaseLost, lease
-from workers.references import install
 from workers.runtime import Delivery, LookAgain, Spec
 
 log = structlog.get_logger()
@@ -140,7 +140,7 @@ async def _fail(backend: Backend, job: Job, fault: Fault, message: str, line: in
 
 async def _run(job: Job, source: Path, out: Path, engine: Engine, settings: Settings) -> None:
     """Runs the engine as a child and follows what it says. Raises EngineFailed unless it is done or rejects the input."""
-    command = ["-m", "app.annotation", str(source), str(out), f"--name={job.file_name}"]
+    command = ["-m", "app.engine", str(source), str(out), f"--name={job.file_name}"]
     command += [f"--bundle={job.bundle}"] if job.assembly else []
     command += [f"--among={settings.bundle(assembly)}" for assembly in settings.references]
     command += [f"--bundles={settings.bundles}"] if settings.bundles else []

@@ -10,7 +10,7 @@ from app.domain.accounts import Plan
 from app.domain.jobs import Job, Tier, Trigger
 from app.domain.messages import ArchiveDue, JobFinished
 from app.services.backend import Backend
-from app.services.copies import sweep
+from app.services.sweep import sweep
 from workers.lease import LeaseLost, lease
 from workers.runtime import Delivery, LookAgain, RetryLater, Spec
 

@@ -11,9 +11,9 @@ from functools import partial
 from app.aws.mail import Mark, Refused
 from app.domain.accounts import Account
 from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored
-from app.services import notices
+from app.services import mail_preferences
 from app.services.backend import Backend
-from app.services.letters import LETTERS, ending, letter
+from app.services.mail_templates import LETTERS, ending, letter
 from workers.runtime import LONGEST_PUT_OFF, Delivery, LookAgain, Poison, Spec, growing
 
 REMEMBERED = 400 * 86_400
@@ -27,7 +27,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
         return
     try:
         if isinstance(message, MailReturned):
-            await notices.returned(backend, account, message)
+            await mail_preferences.returned(backend, account, message)
         elif isinstance(message, PlanEnding) and account.reachable and not account.granted:
             await _about_plan(backend, account, message)
         elif isinstance(message, (JobFinished, ResultRestored)) and account.reachable:

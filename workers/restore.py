@@ -17,7 +17,7 @@ from app.domain.accounts import Account, Plan
 from app.domain.jobs import RETRIEVAL_PATIENCE, Job, Speed, Tier, Trigger
 from app.domain.messages import ArchiveDue, PlanChanged, RetrievalLook
 from app.services.backend import Backend
-from workers.retrievals import begin, look_seconds
+from workers.retrieval import begin, look_seconds
 from workers.runtime import Delivery, RetryLater, Spec
 
 log = structlog.get_logger()

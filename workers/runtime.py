@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app import systemd
 from app.aws.queues import LONGEST_DELAY, Queue, Received
 from app.domain.messages import AnyMessage, Message, Newer, Unreadable, parse, seen_before
-from app.memory import settle
-from app.metrics import Metric, Metrics
+from app.process import systemd
+from app.process.memory import settle
+from app.process.metrics import Metric, Metrics
 from app.services.backend import Backend, backend
 from app.settings import Settings
 

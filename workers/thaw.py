@@ -9,8 +9,8 @@ from app.domain.jobs import Job, Speed, Tier, Trigger
 from app.domain.keys import Output, output_key
 from app.domain.messages import ArchiveDue, ResultRestored, RetrievalLook
 from app.services.backend import Backend
-from app.services.copies import sweep
-from workers.retrievals import begin, look_seconds
+from app.services.sweep import sweep
+from workers.retrieval import begin, look_seconds
 from workers.runtime import Delivery, LookAgain, RetryLater, Spec
 
 

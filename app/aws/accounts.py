@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from app.aws.clients import code
-from app.aws.records import BATCH, from_wire, pages, record, to_wire, update
+from app.aws.dynamodb import BATCH, from_wire, pages, record, to_wire, update
 from app.aws.together import Together
 from app.domain.accounts import Account, Plan
 

@@ -12,7 +12,7 @@ from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError
 
 from app.aws.answers import Answers
-from app.aws.descriptions import loader
+from app.aws.botocore_tuning import loader
 from app.settings import Settings
 
 LONGEST_POLL = 20

@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from app.aws.clients import code
-from app.aws.records import BATCH, pages, record, to_wire, update
+from app.aws.dynamodb import BATCH, pages, record, to_wire, update
 from app.aws.together import Together
 from app.domain.accounts import Plan
 from app.domain.jobs import LONGEST_PATIENCE, STEPS, Job, State, Status, Tier, Trigger, changed

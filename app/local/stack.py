@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from app import topology
 from app.aws.clients import clients, tolerated
+from app.local import topology
 from app.local.demo import play
 from app.local.supervisor import Child, Supervisor
 from app.settings import Settings
@@ -109,7 +109,7 @@ async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Add
         addresses.environment |= await _create(options, addresses)
         _write_environment(options.folder / "environment", addresses.environment)
         for name, arguments in ours.items():
-            command = ["-m", "app.cli", *arguments]
+            command = ["-m", "app.cli.main", *arguments]
             await supervisor.start(Child(name, command, addresses.environment, options.logs / f"{name}.log"))
         await _listening(supervisor, options.logs, ports[0])
         yield addresses

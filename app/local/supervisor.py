@@ -115,7 +115,7 @@ def summary(line: str) -> str:
 
 def _groups(children: list[Child]) -> list[list[Child]]:
     """Ours before the stand-ins that they talk to."""
-    ours = [child for child in children if child.command[1] == "app.cli"]
+    ours = [child for child in children if child.command[1] == "app.cli.main"]
     return [ours, [child for child in children if child not in ours]]
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.annotation import reference
-from app.annotation.errors import EngineError
 from app.aws.clients import code
 from app.aws.mail import Mail
 from app.domain.jobs import Trigger
 from app.domain.keys import input_key
+from app.engine.bundles import manifest
+from app.engine.errors import EngineError
 from app.services.backend import Backend, backend
 from app.settings import Settings
 
@@ -257,16 +257,16 @@ async def _reachable(name: str, url: str) -> Finding:
 def _bundles(settings: Settings) -> list[Finding]:
     """Every bundle, installed and embedded, agrees with its manifest."""
     return [
-        _bundle(manifest.parent)
-        for root in (*([Path(settings.bundles)] if settings.bundles else []), reference.EMBEDDED)
-        for manifest in sorted(root.glob(f"[!.]*/{reference.MANIFEST}"))
+        _bundle(found.parent)
+        for root in (*([Path(settings.bundles)] if settings.bundles else []), manifest.EMBEDDED)
+        for found in sorted(root.glob(f"[!.]*/{manifest.MANIFEST}"))
     ]
 
 
 def _bundle(folder: Path) -> Finding:
     name = f"bundle {folder.name}"
     try:
-        faults = reference.verify(reference.load(folder))
+        faults = manifest.verify(manifest.load(folder))
     except (EngineError, OSError) as error:
         faults = [str(error)]
     if faults:

@@ -15,18 +15,18 @@ from typing import Any
 import structlog
 from botocore.exceptions import ClientError
 
-from app import systemd
 from app.aws.archives import Retrieval
 from app.aws.queues import NotSent
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import LONGEST_PATIENCE, RESTING, RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
 from app.domain.keys import input_key, owner
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
-from app.memory import settle
-from app.metrics import Metric, Metrics
+from app.process import systemd
+from app.process.memory import settle
+from app.process.metrics import Metric, Metrics
 from app.services import submissions, subscriptions
 from app.services.backend import Backend, backend
-from app.services.copies import sweep
+from app.services.sweep import sweep
 from app.settings import Settings
 
 log = structlog.get_logger()

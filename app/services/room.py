@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from app.services.turns import Busy
+from app.services.concurrency import Busy
 
 LINE_BYTES = 150
 """What a line costs beyond its letters: the objects that hold it and its place (measured on Python 3.11)."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import humanize
 
-from app.annotation.assemblies import named
 from app.domain.accounts import Account
 from app.domain.jobs import UNFINISHED, Fault, Job, State, Status, Trigger, job_id
 from app.domain.keys import input_key
 from app.domain.messages import JobRequested
+from app.engine.reading.assembly import named
 from app.services.backend import Backend
-from app.services.copies import sweep
+from app.services.sweep import sweep
 
 DAY = 86_400_000
 LONGEST_NAME = 500

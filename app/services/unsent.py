@@ -15,7 +15,7 @@ from app.domain.accounts import Account
 from app.domain.jobs import Job, Status
 from app.domain.messages import PlanEnding
 from app.services.backend import Backend
-from app.services.letters import LETTERS, ending, letter
+from app.services.mail_templates import LETTERS, ending, letter
 
 CALL_SECONDS = 60
 """A mark that is this old is no mail that is being sent right now: longer than a call to SES can take."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from app.aws.dynamodb import BATCH
 from app.aws.jobs import Jobs
-from app.aws.records import BATCH
 from app.domain.jobs import Job
 
 log = structlog.get_logger()

@@ -12,19 +12,20 @@ import uvloop
 from aiohttp import web
 from aiohttp_session import session_middleware
 
-from app import logs
-from app.memory import settle
+from app.explorer.gene_lookup import References
+from app.explorer.reader import Explorer
+from app.process import logs
+from app.process.memory import settle
+from app.process.systemd import feed_watchdog, notify, ready
 from app.services.backend import backend
 from app.services.billing import billing
-from app.services.exploring import Explorer
+from app.services.concurrency import Turns
 from app.services.identity import Secrets
 from app.services.kept import Kept
-from app.services.references import References
-from app.services.turns import Turns
 from app.settings import Settings
-from app.systemd import feed_watchdog, notify, ready
-from app.web import keys, routes
+from app.web import app_keys, routes
 from app.web.assets import Assets
+from app.web.estimates import Pace
 from app.web.live import polling
 from app.web.middlewares.access import control_access
 from app.web.middlewares.errors import show_errors
@@ -32,7 +33,6 @@ from app.web.middlewares.headers import add_headers, headers, origin
 from app.web.middlewares.limits import RateLimit, add_allowance, limit_rate
 from app.web.middlewares.log import log_requests
 from app.web.middlewares.malformed import answer_plainly
-from app.web.pace import Pace
 from app.web.pages import set_up
 from app.web.queue_view import QueueView
 from app.web.sessions import AccountSessions
@@ -51,12 +51,12 @@ def create_app(settings: Settings) -> web.Application:
     answer_plainly()
     sessions = session_middleware(AccountSessions(settings))
     app = web.Application(middlewares=[log_requests, show_errors, sessions, control_access, limit_rate])
-    app[keys.SETTINGS] = settings
-    app[keys.LIMITS] = RateLimit()
-    app[keys.PACE] = Pace()
-    app[keys.TOLD] = Kept(PAGES_KEPT)
-    app[keys.TURNS] = Turns()
-    app[keys.ASSETS] = assets = Assets.read()
+    app[app_keys.SETTINGS] = settings
+    app[app_keys.LIMITS] = RateLimit()
+    app[app_keys.PACE] = Pace()
+    app[app_keys.TOLD] = Kept(PAGES_KEPT)
+    app[app_keys.TURNS] = Turns()
+    app[app_keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)
     routes.add(app)
     app.cleanup_ctx.extend((_connections, _watchdog))
@@ -91,20 +91,20 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _connections(app: web.Application) -> AsyncIterator[None]:
-    settings = app[keys.SETTINGS]
+    settings = app[app_keys.SETTINGS]
     async with backend(settings) as opened, billing(opened) as paid, polling(opened.jobs) as live:
-        app[keys.BACKEND] = opened
+        app[app_keys.BACKEND] = opened
         references = References(settings.bundles, settings.bundle_store, opened.results.s3)
-        app[keys.EXPLORER] = Explorer(opened.results, references)
-        app[keys.BILLING] = paid
-        app[keys.LIVE] = live
-        app[keys.QUEUE_VIEW] = QueueView(opened.queues)
-        app[keys.GLOBUS] = Kept(1)
-        app[keys.SESSIONS] = Secrets(opened.accounts, "SESSION")
-        app[keys.TOKENS] = Secrets(opened.accounts, "TOKEN")
+        app[app_keys.EXPLORER] = Explorer(opened.results, references)
+        app[app_keys.BILLING] = paid
+        app[app_keys.LIVE] = live
+        app[app_keys.QUEUE_VIEW] = QueueView(opened.queues)
+        app[app_keys.GLOBUS] = Kept(1)
+        app[app_keys.SESSIONS] = Secrets(opened.accounts, "SESSION")
+        app[app_keys.TOKENS] = Secrets(opened.accounts, "TOKEN")
         # where presigned forms post to, which a page must be allowed to
         form = await opened.inputs.upload_form("any", most_bytes=1, fields={})
-        app[keys.HEADERS] = headers(settings, origin(form["url"]))
+        app[app_keys.HEADERS] = headers(settings, origin(form["url"]))
         yield
 
 
@@ -116,4 +116,4 @@ async def _watchdog(app: web.Application) -> AsyncIterator[None]:
 
 async def _close_live_pages(app: web.Application) -> None:
     notify("STOPPING=1")
-    app[keys.LIVE].close()
+    app[app_keys.LIVE].close()

@@ -14,8 +14,8 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
+from app.web.app_keys import ACCOUNT, CSRF, REQUEST_ID, SETTINGS
 from app.web.assets import Assets
-from app.web.keys import ACCOUNT, CSRF, REQUEST_ID, SETTINGS
 from app.web.states import badge
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -23,19 +23,7 @@ from app.web.api.models import (
 )
 from app.web.api.openapi import JSON, Operation
 from app.web.assets import PREFIX
-from app.web.views import (
-    annotate,
-    billing,
-    downloads,
-    explorer,
-    health,
-    home,
-    jobs,
-    login,
-    notices,
-    profile,
-    reference,
-)
+from app.web.views import annotate, api_docs, billing, downloads, explorer, health, home, jobs, login, mail_preferences, profile
 
 
 @dataclass(frozen=True)
@@ -84,10 +72,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/profile/delete", profile.delete_page),
     Route("POST", "/profile/delete", profile.delete),
     Route("POST", "/profile/sessions/revoke", profile.revoke_sessions),
-    Route("POST", "/profile/mail", notices.choose),
-    Route("POST", "/profile/mail/again", notices.again),
-    Route("GET", "/mail/unsubscribe", notices.unsubscribe_page, ANONYMOUS),
-    Route("POST", "/mail/unsubscribe", notices.unsubscribe, ANONYMOUS),
+    Route("POST", "/profile/mail", mail_preferences.choose),
+    Route("POST", "/profile/mail/again", mail_preferences.again),
+    Route("GET", "/mail/unsubscribe", mail_preferences.unsubscribe_page, ANONYMOUS),
+    Route("POST", "/mail/unsubscribe", mail_preferences.unsubscribe, ANONYMOUS),
     Route("GET", "/annotate", annotate.upload_page),
     Route("POST", "/annotate", annotate.upload_form),
     Route("GET", "/annotate/job", annotate.uploaded),
@@ -138,8 +126,8 @@ ROUTES: tuple[Route, ...] = (
     _api("GET", "/account", v1.who, Operation("Whose token this is", AccountOut)),
     _api("GET", "/tokens", v1.tokens, Operation("List tokens", TokensOut)),
     _api("DELETE", f"/tokens/{DIGEST}", v1.revoke_token, Operation("Revoke a token", status=204)),
-    Route("GET", "/api/v1/openapi.json", reference.document, PUBLIC),
-    Route("GET", "/api", reference.readable, PUBLIC),
+    Route("GET", "/api/v1/openapi.json", api_docs.document, PUBLIC),
+    Route("GET", "/api", api_docs.readable, PUBLIC),
     Route("GET", "/healthz", health.alive, ANONYMOUS),
     Route("GET", "/readyz", health.ready, ANONYMOUS),
     Route("GET", PREFIX + "{digest}/{name}", home.asset, ANONYMOUS),

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp_session import AbstractStorage, Session
 
 from app.settings import Settings
-from app.web.keys import ACCOUNT, SESSIONS
+from app.web.app_keys import ACCOUNT, SESSIONS
 
 
 class AccountSessions(AbstractStorage):

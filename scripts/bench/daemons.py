@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
-from app.metrics import Metrics
+from app.process.metrics import Metrics
 from app.services.backend import backend
 from app.settings import Settings
 from scripts.bench import seeds

@@ -48,7 +48,7 @@ async def running(environment: Mapping[str, str], *arguments: str) -> AsyncItera
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "app.cli",
+                "app.cli.main",
                 *arguments,
                 env={**os.environ, **environment, "NOTIFY_SOCKET": address},
                 stdout=log,

@@ -16,12 +16,12 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from app.aws.records import to_wire
+from app.aws.dynamodb import to_wire
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Status, Tier, job_id
 from app.domain.keys import Output, archive_key, input_key, output_key
 from app.domain.messages import ArchiveDue, JobFinished, JobRequested, Message, PlanChanged, RetrievalLook
-from app.topology import load
+from app.local.topology import load
 from scripts.bench.answerer import ARCHIVED, RESTORED, STORED, Answerer
 
 VCF = (
@@ -37,7 +37,7 @@ def outputs() -> dict[Output, bytes]:
     """What the engine makes of the sample file."""
     sample = resources.files("app.web") / "static" / "sample.vcf"
     with tempfile.TemporaryDirectory() as folder, resources.as_file(sample) as path:
-        command = ["-m", "app.annotation", str(path), folder, "--name=sample.vcf", "--bundle=rcrs"]
+        command = ["-m", "app.engine", str(path), folder, "--name=sample.vcf", "--bundle=rcrs"]
         subprocess.run([sys.executable, *command], check=True, capture_output=True)
         return {output: Path(folder, output).read_bytes() for output in Output}
 

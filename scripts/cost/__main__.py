@@ -10,10 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
-from app import logs, topology
 from app.aws.clients import clients
-from app.local import emulator
+from app.local import emulator, topology
 from app.local.vault import Vault, create_app, publish
+from app.process import logs
 from app.settings import Settings
 
 from .page import HERE, job_dollars

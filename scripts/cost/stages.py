@@ -18,13 +18,13 @@ from aiohttp import ClientSession, FormData, web
 
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Tier
-from app.metrics import Metric, Metrics
+from app.process.metrics import Metric, Metrics
 from app.services import subscriptions
 from app.services.backend import Backend, backend
 from app.services.doctor import examine
 from app.services.identity import Secrets
 from app.settings import Settings
-from app.web import keys
+from app.web import app_keys
 from app.web.main import create_app
 from workers import VERBS
 from workers.runtime import Consumer
@@ -105,7 +105,8 @@ async def measure(settings: Settings, **client: Any) -> dict[str, Stage]:
     settings = settings.model_copy(update=UNHURRIED)
     async with recording(**client) as recorder, backend(settings, mail=True) as gas, _portal(settings) as (portal, app):
         account = await gas.accounts.login(str(uuid.uuid4()), name="Test Person", email="success@simulator.amazonses.com")
-        token = await Secrets(app[keys.BACKEND].accounts, "TOKEN").issue(account.user_id, int(time.time()) + 3600, scope="write")
+        tokens = Secrets(app[app_keys.BACKEND].accounts, "TOKEN")
+        token = await tokens.issue(account.user_id, int(time.time()) + 3600, scope="write")
         async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as http:
             run = Run(gas, recorder, portal, http, account)
             await _journey(run)

@@ -20,7 +20,7 @@ from typing import Any
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Status
 from app.domain.keys import input_key
-from app.services import operations, submissions
+from app.services import account_admin, submissions
 from app.services.backend import Backend, backend
 from app.settings import Settings
 from scripts.load import report, samples
@@ -34,7 +34,7 @@ AT_ONCE = 20
 
 async def prepared(gas: Backend, name: str, count: int, body: bytes, plan: Plan) -> list[Job]:
     """Jobs that are PENDING, with their inputs stored, and that nobody was asked for yet."""
-    account, _ = await operations.tester(gas, name, plan, days=1)
+    account, _ = await account_admin.tester(gas, name, plan, days=1)
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one() -> Job:

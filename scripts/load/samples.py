@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.annotation.reference import EMBEDDED
+from app.engine.bundles.manifest import EMBEDDED
 
 HEAD = "##fileformat=VCFv4.2\n##contig=<ID=MT,length=16569>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 

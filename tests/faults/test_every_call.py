@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from app.local.vault import Vault
-from tests.faults.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
-from tests.faults.proxy import Call, Fault, Rule
-from tests.faults.scenarios import SCENARIOS, Scenario, at_rest, problems
+from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
+from tests.support.proxy import Call, Fault, Rule
+from tests.support.scenarios import SCENARIOS, Scenario, at_rest, problems
 from workers import VERBS
 
 LEASES = (2, 6)

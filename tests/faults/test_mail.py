@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from app.aws.clients import clients
 from app.aws.mail import Mail
 from app.settings import Settings
-from tests.faults.proxy import Fault, Proxy, Rule, serving
+from tests.support.proxy import Fault, Proxy, Rule, serving
 
 
 async def send(settings: Settings, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:

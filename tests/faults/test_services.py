@@ -24,9 +24,9 @@ from app.domain.keys import input_key
 from app.services import submissions, subscriptions
 from app.services.backend import Backend, backend
 from app.services.doctor import examine
-from tests.faults.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
-from tests.faults.proxy import Call, Fault, Proxy, Rule, serving
-from tests.faults.scenarios import at_rest, problems
+from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
+from tests.support.proxy import Call, Fault, Proxy, Rule, serving
+from tests.support.scenarios import at_rest, problems
 from tests.workers.conftest import VCF, Service
 
 ENDS = {Plan.FREE: Tier.ARCHIVED, Plan.PREMIUM: Tier.AVAILABLE}

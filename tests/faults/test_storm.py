@@ -21,9 +21,9 @@ from app.domain.jobs import Job, Status, Tier
 from app.local.vault import Vault
 from app.services import submissions, subscriptions
 from app.services.submissions import NotFound, Refused
-from tests.faults.lanes import ALL, SEED, Lane, lane, seeded
-from tests.faults.proxy import Fault, Rule
-from tests.faults.scenarios import at_rest, problems
+from tests.support.lanes import ALL, SEED, Lane, lane, seeded
+from tests.support.proxy import Fault, Rule
+from tests.support.scenarios import at_rest, problems
 from tests.workers.conftest import VCF
 from workers import VERBS
 

@@ -89,7 +89,7 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
 async def draining(host: Host, stop: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
     script = host.stopped.with_suffix(".sh")
     script.write_text(stop or f'echo "$@" > {host.stopped}\n')
-    command = [sys.executable, "-m", "app.cli", "drain", *UNITS, "--group", "gas-dev-annotate", "--hook", "drained"]
+    command = [sys.executable, "-m", "app.cli.main", "drain", *UNITS, "--group", "gas-dev-annotate", "--hook", "drained"]
     command += ["--every", "0.1", "--stop", f"sh {script}", "--metadata", host.url]
     environment = {**os.environ, **KEYS, "AWS_ENDPOINT_URL": host.url}
     process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.model import calls, checker, model, protocol
-from tests.model.calls import Budget, Key, Scenario, Steps, World
-from tests.model.checker import Call, End
-from tests.model.model import check
+from tests.support.model import calls, checker, model, protocol
+from tests.support.model.calls import Budget, Key, Scenario, Steps, World
+from tests.support.model.checker import Call, End
+from tests.support.model.model import check
 
 QUICK = [
     "annotate, cancel",

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from aiohttp import ClientSession, CookieJar
 
-from tests.faults.proxy import Fault, Proxy, Rule, serving
+from tests.support.proxy import Fault, Proxy, Rule, serving
 from tests.system.conftest import GAS, Person, Stack, insist, patience, sign_in, started
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import botocore.loaders
 import botocore.model
 
 from app.aws.answers import Answers
-from app.aws.descriptions import SERVICES, loader
+from app.aws.botocore_tuning import SERVICES, loader
 
 
 def test_descriptions_are_botocores_own_without_what_no_call_reads() -> None:

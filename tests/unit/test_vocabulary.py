@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from app import topology
-from app.cli import Verb
+from app.cli.main import Verb
+from app.local import topology
 from workers import VERBS
 
 

@@ -21,7 +21,7 @@ from app.domain.jobs import Job, Trigger, job_id
 from app.local import globus, stripe
 from app.services.backend import Backend
 from app.settings import Settings
-from app.web import keys
+from app.web import app_keys
 from app.web.main import create_app
 
 SECRET = "portal's secret"
@@ -115,7 +115,7 @@ class Portal:
 
     @property
     def backend(self) -> Backend:
-        return self.app[keys.BACKEND]
+        return self.app[app_keys.BACKEND]
 
     async def browser(self, *, cookies: bool = True) -> Browser:
         jar = CookieJar(unsafe=True) if cookies else DummyCookieJar()

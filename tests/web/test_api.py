@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 
 from app.domain.jobs import Trigger
 from app.domain.keys import input_key
-from app.web import keys
+from app.web import app_keys
 from app.web.api.openapi import document
 from app.web.middlewares.limits import RateLimit
 from app.web.routes import ROUTES
@@ -136,7 +136,7 @@ async def test_a_token_can_end_itself(portal: Portal) -> None:
 async def test_who_asks_too_often_is_told_when_to_go_on(portal: Portal) -> None:
     browser, other = await portal.signed_in(ME), await portal.signed_in()
     clock = [0.0]
-    portal.app[keys.LIMITS].__init__(burst=3, per_second=0.5, now=lambda: clock[0])  # type: ignore[misc]
+    portal.app[app_keys.LIMITS].__init__(burst=3, per_second=0.5, now=lambda: clock[0])  # type: ignore[misc]
     left = []
     for _ in range(3):
         async with browser.http.get(f"{portal.url}/api/v1/account") as answer:

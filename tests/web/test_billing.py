@@ -15,7 +15,7 @@ from app.domain.accounts import Plan
 from app.domain.messages import PlanChanged, PlanEnding, parse
 from app.local.stripe import sign
 from app.services.billing import PAID
-from app.web import keys
+from app.web import app_keys
 
 if TYPE_CHECKING:
     from tests.web.conftest import Browser, Page, Portal
@@ -247,7 +247,7 @@ async def test_a_cancellation_between_the_look_and_the_write_is_not_lost(portal:
         return await real(user_id, wanted)
 
     monkeypatch.setattr(type(portal.backend.accounts), "change_plan", lambda _, *given: late(*given))
-    billing = portal.app[keys.BILLING]
+    billing = portal.app[app_keys.BILLING]
     assert billing
     await billing.follow((await portal.account(ME)).user_id, subscription["customer"])
     assert await plan(portal) is Plan.FREE

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner, Result
 
-from app import client
+from app.cli.main import remote
 from app.domain.jobs import Fault, Tier, Trigger
-from app.services.turns import Busy
-from app.web import keys
+from app.services.concurrency import Busy
+from app.web import app_keys
 from tests.web.test_api import token
 from tests.web.test_jobs import ME
 
@@ -25,13 +25,13 @@ VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nMT\t
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(client.typer, "get_app_dir", lambda name: str(tmp_path / "home" / name))
+    monkeypatch.setattr(remote.typer, "get_app_dir", lambda name: str(tmp_path / "home" / name))
     return tmp_path / "home" / "gas"
 
 
 async def gas(*arguments: str | Path) -> Result:
     """In a thread, for the command has a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, client.remote, [str(one) for one in arguments])
+    return await asyncio.to_thread(CliRunner().invoke, remote.remote, [str(one) for one in arguments])
 
 
 async def test_from_login_to_the_annotated_file(portal: Portal, tmp_path: Path, home: Path) -> None:
@@ -107,14 +107,14 @@ async def test_an_upload_that_broke_off_goes_on_with_the_same_job(
     await gas("login", portal.url, "--token", await token(await portal.signed_in(ME)))
     file = tmp_path / "x.vcf"
     file.write_text(VCF)
-    real = client.Gas.upload
+    real = remote.Gas.upload
 
     async def broken(*_: object) -> None:
         raise OSError("the line is down")
 
-    monkeypatch.setattr(client.Gas, "upload", broken)
+    monkeypatch.setattr(remote.Gas, "upload", broken)
     assert (await gas("annotate", file)).exit_code == 1
-    monkeypatch.setattr(client.Gas, "upload", real)
+    monkeypatch.setattr(remote.Gas, "upload", real)
     assert (await gas("annotate", file)).exit_code == 3
     (job,) = await portal.backend.jobs.page((await portal.account(ME)).user_id)
     assert job.status == "PENDING"
@@ -122,16 +122,16 @@ async def test_an_upload_that_broke_off_goes_on_with_the_same_job(
 
 async def test_what_may_pass_is_asked_again(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = await token(await portal.signed_in(ME))
-    monkeypatch.setattr(client, "PATIENCE", (0.01, 0.01))
+    monkeypatch.setattr(remote, "PATIENCE", (0.01, 0.01))
     answers = iter([Busy("full"), RuntimeError("broken")])
-    taken = portal.app[keys.LIMITS].take
+    taken = portal.app[app_keys.LIMITS].take
 
     def sometimes(user_id: str) -> tuple[bool, dict[str, str]]:
         if error := next(answers, None):
             raise error
         return taken(user_id)
 
-    monkeypatch.setattr(portal.app[keys.LIMITS], "take", sometimes)
+    monkeypatch.setattr(portal.app[app_keys.LIMITS], "take", sometimes)
     assert (await gas("login", portal.url, "--token", secret)).exit_code == 0
     assert next(answers, None) is None
 

@@ -16,18 +16,18 @@ from urllib.parse import urlsplit
 import pysam
 import pytest
 
-from app.annotation import consequences
-from app.annotation.engine import Result, annotate
-from app.annotation.reference import EMBEDDED, find
 from app.domain.jobs import Job, Trigger
 from app.domain.keys import Output, output_key
-from app.services import exploring
-from app.services.exploring import Explorer
-from app.services.narrowing import narrowed
+from app.engine.bundles.manifest import EMBEDDED, find
+from app.engine.consequence import interpretation
+from app.engine.pipeline.annotate import Result, annotate
+from app.explorer import reader as explorer_reader
+from app.explorer.query import narrowed
+from app.explorer.reader import Explorer
+from app.explorer.record import Filter, Region
+from app.services.concurrency import Busy
 from app.services.submissions import Refused
-from app.services.turns import Busy
-from app.services.variants import Filter, Region
-from app.web import keys
+from app.web import app_keys
 from app.web.states import IMPACTS
 from tests.web.test_jobs import ARCHIVED, CLAIM, ME
 
@@ -114,9 +114,9 @@ async def test_pages_give_exactly_what_tabix_finds(portal: Portal, tmp_path: Pat
     await portal.signed_in(ME)
     job = await explored(portal, tmp_path, many(3000))
     # so small that pages, pieces and spans end within blocks, lines and regions
-    monkeypatch.setattr(exploring, "FIRST_PIECE", 3000)
-    monkeypatch.setattr(exploring, "PIECE", 7000)
-    references = portal.app[keys.EXPLORER].references
+    monkeypatch.setattr(explorer_reader, "FIRST_PIECE", 3000)
+    monkeypatch.setattr(explorer_reader, "PIECE", 7000)
+    references = portal.app[app_keys.EXPLORER].references
     explorer = Explorer(portal.backend.results, references, budget=5000)
     index, reference = await explorer.index(job), await references.of(await explorer.summary(job))
     with pysam.TabixFile(str(tmp_path / "out" / Output.RESULT)) as file:
@@ -150,7 +150,7 @@ async def test_a_region_has_the_records_that_reach_into_it_from_afar(portal: Por
     browser = await portal.signed_in(ME)
     rows = "".join(row.replace(" ", "\t") + "\n" for row in WIDE)
     job = await explored(portal, tmp_path, HEADER.rstrip("\n") + "\tFORMAT\tS\n" + rows)
-    explorer = portal.app[keys.EXPLORER]
+    explorer = portal.app[app_keys.EXPLORER]
     page = await explorer.page(job, Filter(region=Region("chrM", 2000, 2000)), cursor=None, limit=50)
     names = [row.split(" ")[2] for row in WIDE[:4]]
     assert [one.identifier for one in page.variants] == names
@@ -167,7 +167,7 @@ async def test_a_small_file_of_equal_records_takes_little_memory(portal: Portal,
     """As it lies there it is a fiftieth of what it is: four looks at once hold a batch each, and not all of it."""
     await portal.signed_in(ME)
     job = await explored(portal, tmp_path, HEADER + EQUAL * 30_000)
-    explorer = portal.app[keys.EXPLORER]
+    explorer = portal.app[app_keys.EXPLORER]
     await explorer.index(job)
     tracemalloc.start()
     try:
@@ -186,12 +186,12 @@ async def test_a_page_says_how_far_it_came_in_what_it_inflated(
 ) -> None:
     await portal.signed_in(ME)
     job = await explored(portal, tmp_path, HEADER + EQUAL * 10_000)
-    explorer = portal.app[keys.EXPLORER]
-    monkeypatch.setattr(exploring, "INFLATED", 300_000)
+    explorer = portal.app[app_keys.EXPLORER]
+    monkeypatch.setattr(explorer_reader, "INFLATED", 300_000)
     page = await explorer.page(job, Filter(text="zzz"), cursor=None, limit=50)
     assert page.next is not None and 0 < page.looked < 10_000 and 0 < page.share < 1
     assert len(await everything(explorer, job, Filter(text="a"), 500)) == 10_000
-    monkeypatch.setattr(exploring, "FOUND", 1000)
+    monkeypatch.setattr(explorer_reader, "FOUND", 1000)
     page = await explorer.page(job, Filter(text="3243"), cursor=None, limit=100_000)
     assert page.next is not None and 1000 < len(page.variants) < 10_000
 
@@ -200,7 +200,7 @@ async def test_looks_that_hold_much_together_are_refused_and_leave_nothing_behin
     browser = await portal.signed_in(ME)
     note = "N" * 2_000_000
     job = await explored(portal, tmp_path, HEADER + f"chrM\t3243\t.\tA\tG\t.\t.\tNOTE={note}\n" + EQUAL)
-    explorer = portal.app[keys.EXPLORER]
+    explorer = portal.app[app_keys.EXPLORER]
     page = await explorer.page(job, Filter(), cursor=None, limit=50)
     assert page.variants[0].info["NOTE"] == note and len(page.variants) == 2
     explorer.room.most = 1_000_000
@@ -228,7 +228,7 @@ async def test_a_page_reads_little_of_a_large_result(portal: Portal, tmp_path: P
     following = re.search(r"cursor=([0-9a-f]+)", page.text)
     assert page.status == 200 and following and int(following[1], 16) < int(middle, 16)
     assert (await browser.get(f"/annotations/{job.job_id}/variants?cursor={following[1]}")).status == 200
-    assert sum(read) <= 2 * exploring.FIRST_PIECE < job.result_size
+    assert sum(read) <= 2 * explorer_reader.FIRST_PIECE < job.result_size
 
 
 async def test_the_table_and_the_page_of_one_variant(portal: Portal, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ async def test_the_table_and_the_page_of_one_variant(portal: Portal, tmp_path: P
     assert "/snp/rs199474657" in one.text and "/clinvar/?term=rs199474657" in one.text
     other = await browser.get(second)
     assert "<script>alert" not in other.text and "missense variant" in other.text
-    assert "changes the protein, by one amino acid or a few" in other.text and tuple(IMPACTS) == consequences.IMPACTS
+    assert "changes the protein, by one amino acid or a few" in other.text and tuple(IMPACTS) == interpretation.IMPACTS
     wrong = await browser.get(f"{address}?text=%22%3E%3Cscript%3Ealert(2)")
     assert "<script>alert" not in wrong.text and "&#34;&gt;&lt;script&gt;alert(2)" in wrong.text
 
@@ -335,7 +335,7 @@ async def test_the_page_of_a_job_draws_what_was_counted(portal: Portal, tmp_path
     job = await explored(portal, tmp_path, many(100))
     page = await browser.get(f"/annotations/{job.job_id}")
     assert page.text.count('<table class="bars">') >= 4 and "<caption>Impact</caption>" in page.text
-    assert portal.app[keys.EXPLORER].results is portal.backend.results
+    assert portal.app[app_keys.EXPLORER].results is portal.backend.results
 
 
 SAMPLES = (
@@ -363,7 +363,7 @@ async def test_the_page_of_a_variant_shows_its_samples(portal: Portal, tmp_path:
 async def test_who_looks_too_much_at_once_is_told_to_come_again(portal: Portal, tmp_path: Path) -> None:
     browser, other = await portal.signed_in(ME), await portal.signed_in()
     job = await explored(portal, tmp_path, HEADER + KNOWN)
-    turns = portal.app[keys.TURNS]
+    turns = portal.app[app_keys.TURNS]
     address = f"/annotations/{job.job_id}/variants"
     with ExitStack() as held:
         for _ in range(turns.each):
@@ -385,7 +385,7 @@ async def test_who_looks_too_much_at_once_is_told_to_come_again(portal: Portal, 
 async def test_where_the_variants_are_along_a_contig(portal: Portal, tmp_path: Path) -> None:
     browser = await portal.signed_in(ME)
     job = await explored(portal, tmp_path, many(300))
-    length, bins = (await portal.app[keys.EXPLORER].along(job))["chrM"]
+    length, bins = (await portal.app[app_keys.EXPLORER].along(job))["chrM"]
     assert (length, sum(bins), len(bins)) == (16_569, 300, 100)
     text = (await browser.get(f"/annotations/{job.job_id}")).text
     assert 'aria-label="Variants along chrM: most of them between' in text
@@ -394,7 +394,7 @@ async def test_where_the_variants_are_along_a_contig(portal: Portal, tmp_path: P
 async def test_a_result_on_a_reference_that_the_portal_does_not_have(portal: Portal, tmp_path: Path) -> None:
     browser = await portal.signed_in(ME)
     job, _ = await far(portal, tmp_path, 3000)
-    index = await portal.app[keys.EXPLORER].index(job)
+    index = await portal.app[app_keys.EXPLORER].index(job)
     assert narrowed(Filter(region=Region("1", 5, 9)), None, index).region == Region("chr1", 5, 9)
     page = await browser.get(f"/annotations/{job.job_id}/variants?region=chr2:40,000,000-60,000,000")
     assert page.status == 200 and "GENE2" in page.text and "chr1:" not in page.text

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from app.annotation.build import build
-from app.annotation.engine import annotate
-from app.annotation.genes import TABLE
-from app.annotation.reference import Bundle, find
-from app.annotation.stores import FolderStore, push
-from app.aws.bundles import S3Store
+from app.aws.bundle_store import S3Store
 from app.domain.jobs import Job
-from app.services.references import Gene, Genes, References
-from app.services.variants import Filter, Region
+from app.engine.bundles.build import build
+from app.engine.bundles.gene_table import TABLE
+from app.engine.bundles.manifest import Bundle, find
+from app.engine.bundles.stores import FolderStore, push
+from app.engine.pipeline.annotate import annotate
+from app.explorer.gene_lookup import Gene, Genes, References
+from app.explorer.record import Filter, Region
 from app.settings import Settings
-from app.web import keys
-from tests.unit.annotation import genome
-from tests.unit.annotation.genome import CHROMOSOME
-from tests.unit.annotation.site import Site
-from tests.unit.annotation.test_bundles import files, recipe
+from app.web import app_keys
+from tests.engine.test_bundles import files, recipe
+from tests.support import genome
+from tests.support.genome import CHROMOSOME
+from tests.support.site import Site
 from tests.web.test_explorer import HEADER, stored
 from tests.web.test_jobs import ME
 
@@ -62,7 +62,7 @@ async def made(portal: Portal, folder: Path, bundle: Bundle) -> Job:
 async def test_a_gene_is_found_by_the_index_of_its_region(portal: Portal, tmp_path: Path, store: S3Store, bundle: Bundle) -> None:
     push(bundle, store)
     await portal.signed_in(ME)
-    job, explorer = await made(portal, tmp_path, bundle), portal.app[keys.EXPLORER]
+    job, explorer = await made(portal, tmp_path, bundle), portal.app[app_keys.EXPLORER]
     for name in ("GENE1", "gene1", "ENSG1", "ensg1"):
         page = await explorer.page(job, Filter(gene=name), cursor=None, limit=100)
         assert [one.position for one in page.variants] == GENE1, name
@@ -92,7 +92,7 @@ async def test_without_the_table_a_gene_is_looked_for_everywhere(
     portal: Portal, tmp_path: Path, store: S3Store, bundle: Bundle
 ) -> None:
     await portal.signed_in(ME)
-    job, explorer = await made(portal, tmp_path, bundle), portal.app[keys.EXPLORER]
+    job, explorer = await made(portal, tmp_path, bundle), portal.app[app_keys.EXPLORER]
     summary, references = await explorer.summary(job), explorer.references
     for damage in (lambda: None, lambda: store.s3.put_object(Bucket=store.bucket, Key=key(store, bundle), Body=b"other")):
         damage()

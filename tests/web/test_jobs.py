@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import ClientPayloadError
 
-from app.annotation.engine import annotate
-from app.annotation.reference import find
 from app.domain.accounts import Plan
 from app.domain.jobs import Fault, Job, Speed, State, Status, Tier, Trigger
+from app.engine.bundles.manifest import find
+from app.engine.pipeline.annotate import annotate
 from app.services.identity import Secrets
 from app.services.subscriptions import change_plan
-from app.web import keys
+from app.web import app_keys
 from app.web.assets import STATIC
 from app.web.states import BADGES, badge, moves, state
 
@@ -149,7 +149,7 @@ async def test_free_users_see_when_a_result_moves_and_premium_users_do_not(porta
     browser = await portal.signed_in(ME)
     now = portal.backend.now()
     job = await portal.job(ME, *CLAIM, (Trigger.COMPLETE, {"finished_at": now, **RESULT}))
-    retention = 1000 * await portal.app[keys.QUEUE_VIEW].retention()
+    retention = 1000 * await portal.app[app_keys.QUEUE_VIEW].retention()
     assert f'data-countdown="{now + retention}"' in (await browser.get(f"/annotations/{job.job_id}")).text
     await change_plan(portal.backend, job.user_id, Plan.PREMIUM)
     assert "data-countdown" not in (await browser.get(f"/annotations/{job.job_id}")).text
@@ -222,7 +222,7 @@ async def test_many_viewers_cost_one_look(portal: Portal, monkeypatch: pytest.Mo
     browser = await portal.signed_in(ME)
     jobs = [await portal.job(ME, *SUBMIT) for _ in range(5)]
     looks: list[int] = []
-    live = portal.app[keys.LIVE]
+    live = portal.app[app_keys.LIVE]
     real = portal.backend.jobs.get_many
 
     async def counted(asked: list[tuple[str, str]]) -> list[Job]:
@@ -244,7 +244,7 @@ async def test_many_viewers_cost_one_look(portal: Portal, monkeypatch: pytest.Mo
 
 
 async def test_a_viewer_who_left_is_forgotten_though_nothing_changes(portal: Portal) -> None:
-    live, browser = portal.app[keys.LIVE], await portal.signed_in(ME)
+    live, browser = portal.app[app_keys.LIVE], await portal.signed_in(ME)
     live.poll_seconds = live.ping_seconds = 0.05
     job = await portal.job(ME, *SUBMIT)
     async with Stream(browser, job) as stream:
@@ -277,7 +277,7 @@ async def test_a_stopping_portal_ends_every_stream_and_promises_nothing(portal: 
     job = await portal.job(ME, *SUBMIT)
     async with Stream(browser, job) as stream:
         assert await stream.next()
-        portal.app[keys.LIVE].close()
+        portal.app[app_keys.LIVE].close()
         assert await stream.next() is None  # no `end`: the browser asks again, and finds the next portal
 
 
@@ -286,7 +286,7 @@ async def test_a_stream_ends_with_its_session(portal: Portal) -> None:
     job = await portal.job(ME, *SUBMIT)
     async with Stream(browser, job) as stream:
         assert await stream.next()
-        await portal.app[keys.SESSIONS].revoke_all(job.user_id)
+        await portal.app[app_keys.SESSIONS].revoke_all(job.user_id)
         await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, phase="secret")
         assert await stream.next() is None  # no `end`: the browser asks again, and is sent to sign in
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.local.globus import subject
-from app.web import keys
+from app.web import app_keys
 from app.web.paths import local_path
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ async def test_signing_out_everywhere_ends_every_session(portal: Portal) -> None
 async def test_an_expired_session_is_none(portal: Portal) -> None:
     browser = await portal.signed_in("a@example.org")
     user_id = subject("a@example.org")
-    async for kept in portal.app[keys.SESSIONS].list(user_id):
+    async for kept in portal.app[app_keys.SESSIONS].list(user_id):
         item = kept.pop("item")
         del kept["user_id"]
         await portal.backend.accounts.put_item(user_id, item, **{**kept, "expires_at": int(time.time()) - 1})

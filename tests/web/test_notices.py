@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import ClientSession
 
 from app.domain.accounts import Notice
-from app.services import notices
+from app.services import mail_preferences
 
 if TYPE_CHECKING:
     from tests.web.conftest import Portal
@@ -33,7 +33,7 @@ async def test_notices_are_chosen_on_the_profile(portal: Portal) -> None:
 
 async def test_one_click_in_a_mail_program_stops_a_notice_and_looking_at_the_link_does_not(portal: Portal) -> None:
     await portal.signed_in(ME)
-    address = notices.link(await portal.account(ME), Notice.ARCHIVED, portal.settings)
+    address = mail_preferences.link(await portal.account(ME), Notice.ARCHIVED, portal.settings)
     async with ClientSession() as http:
         async with http.get(address) as answer:
             assert answer.status == 200 and "Stop it" in await answer.text()

@@ -12,11 +12,11 @@ import pytest
 from app.domain.accounts import Account
 from app.domain.jobs import Trigger
 from app.domain.keys import input_key
+from app.local.topology import load
 from app.services import privacy
 from app.services.billing import Billing
 from app.settings import Settings
-from app.topology import load
-from app.web import keys
+from app.web import app_keys
 from app.web.pages import duration
 from app.web.views.profile import WORDS
 from tests.web.test_api import token
@@ -135,7 +135,7 @@ async def test_pages_for_everybody(portal: Portal) -> None:
 async def test_what_is_kept_is_said_in_numbers_of_the_deployment(portal: Portal) -> None:
     page = await (await portal.browser()).get("/retention")
     assert f"<td>{load()['buckets']['inputs']['expire_days']} days, or until you delete the job" in page.text
-    delay = duration(1000 * await portal.app[keys.QUEUE_VIEW].retention())
+    delay = duration(1000 * await portal.app[app_keys.QUEUE_VIEW].retention())
     assert f"move to the archive {delay} after completion" in page.text
     assert "the newest 100 up to 250 MB usually within minutes" in page.text
 
@@ -153,7 +153,7 @@ async def test_a_job_made_in_another_tab_while_the_account_is_erased_goes_too(po
             await portal.job(ME)  # all jobs that there were are deleted by now
             await super().forget(account)
 
-    billing, account = portal.app[keys.BILLING], await portal.account(ME)
+    billing, account = portal.app[app_keys.BILLING], await portal.account(ME)
     assert billing
     assert await privacy.erase(portal.backend, account, Meanwhile(billing.backend, billing.client))
     assert await portal.backend.jobs.page(account.user_id) == []

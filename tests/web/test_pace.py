@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from app.domain.jobs import RETRIEVAL_PATIENCE, Job, Speed, Status, Trigger
-from app.web import keys
-from app.web.pace import Pace
+from app.web import app_keys
+from app.web.estimates import Pace
 from tests.web.test_jobs import ARCHIVED, CLAIM, ME, SUBMIT
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def test_only_the_newest_that_went_well_count() -> None:
 
 async def test_who_waits_is_told_how_long_it_takes(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
-    portal.app[keys.PACE].learn(completed(n, 10, 90_000, waited=40_000, bundle="") for n in range(3))
-    view = portal.app[keys.QUEUE_VIEW]
+    portal.app[app_keys.PACE].learn(completed(n, 10, 90_000, waited=40_000, bundle="") for n in range(3))
+    view = portal.app[app_keys.QUEUE_VIEW]
     view._waiting, view._seen = 7, float("inf")
     job = await portal.job(ME, *SUBMIT, file_name="x.vcf")
     page = (await browser.get(f"/annotations/{job.job_id}")).text

@@ -14,7 +14,7 @@ from aiohttp import ClientSession
 from app.domain.jobs import Trigger
 from app.local.globus import subject
 from app.services import submissions
-from app.web import keys
+from app.web import app_keys
 from app.web.routes import ANONYMOUS, ROUTES, SIGNED_IN, Route
 
 if TYPE_CHECKING:
@@ -166,10 +166,10 @@ async def test_security_headers_are_on_every_response(portal: Portal) -> None:
 async def test_streams_assets_and_refusals_have_the_headers_too(portal: Portal) -> None:
     browser = await portal.signed_in("a@example.org")
     job = await portal.job("a@example.org", (Trigger.SUBMIT, {}))
-    portal.app[keys.LIMITS].__init__(burst=1, per_second=0.001)  # type: ignore[misc]
+    portal.app[app_keys.LIMITS].__init__(burst=1, per_second=0.001)  # type: ignore[misc]
     addresses = (
         f"/annotations/{job.job_id}/events",
-        portal.app[keys.ASSETS].url("gas.css"),
+        portal.app[app_keys.ASSETS].url("gas.css"),
         "/api/v1/account",
         "/api/v1/account",
     )
@@ -255,7 +255,7 @@ async def test_not_ready_without_the_database(portal: Portal) -> None:
 
 async def test_assets_are_compressed_and_kept_for_ever(portal: Portal) -> None:
     browser = await portal.browser()
-    address = portal.app[keys.ASSETS].url("bootstrap.min.css")
+    address = portal.app[app_keys.ASSETS].url("bootstrap.min.css")
     answer = await browser.get(address, headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip" and "immutable" in answer.headers["Cache-Control"]
     assert int(answer.headers["Content-Length"]) < 40_000

@@ -12,8 +12,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from app.process.systemd import RELEASE
 from app.settings import Settings
-from app.systemd import RELEASE
 
 
 async def test_ready_is_said_once_the_portal_listens(settings: Settings, tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ async def test_ready_is_said_once_the_portal_listens(settings: Settings, tmp_pat
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(environment["NOTIFY_SOCKET"])
         manager.settimeout(60)
-        with subprocess.Popen([sys.executable, "-m", "app.cli", "web"], env=os.environ | environment) as portal:
+        with subprocess.Popen([sys.executable, "-m", "app.cli.main", "web"], env=os.environ | environment) as portal:
             try:
                 # not polled: it must listen by now
                 assert (await asyncio.to_thread(manager.recv, 1000)).decode() == f"READY=1\nSTATUS={RELEASE}"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.web import keys
+from app.web import app_keys
 from app.web.api.models import VariantQuery
 from app.web.routes import ROUTES, Route
 from tests.web.test_explorer import HEADER, KNOWN, explored
@@ -159,7 +159,7 @@ def _requests() -> Iterator[tuple[Route, str]]:
 @pytest.fixture
 async def scanner(portal: Portal) -> Scanner:
     browser = await portal.signed_in(ME)
-    portal.app[keys.LIMITS].__init__(burst=10**9)  # type: ignore[misc]
+    portal.app[app_keys.LIMITS].__init__(burst=10**9)  # type: ignore[misc]
     (cookie,) = [cookie.value for cookie in browser.http.cookie_jar if cookie.key == "gas"]
     return Scanner(portal, cookie, browser.csrf)
 

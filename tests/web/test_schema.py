@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.domain.accounts import Plan
 from app.services.subscriptions import change_plan
-from app.web import keys
+from app.web import app_keys
 from app.web.routes import ROUTES
 from tests.web.test_api import token
 from tests.web.test_explorer import HEADER, KNOWN, explored
@@ -40,7 +40,7 @@ async def test_the_portal_keeps_to_its_document(portal: Portal, tmp_path: Path) 
     await change_plan(portal.backend, (await portal.account(ME)).user_id, Plan.PREMIUM)
     job = await explored(portal, tmp_path, HEADER + KNOWN)
     (tmp_path / "schemathesis.toml").write_text(KNOWN_JOB.format(job.job_id))
-    portal.app[keys.LIMITS].__init__(burst=10**9)  # type: ignore[misc]
+    portal.app[app_keys.LIMITS].__init__(burst=10**9)  # type: ignore[misc]
     command = ["-m", "schemathesis.cli", "--no-color", "run", f"{portal.url}/api/v1/openapi.json", *OPTIONS]
     command += ["-H", f"Authorization: Bearer {await token(browser)}", f"--seed={SEED}", f"--max-examples={EXAMPLES}"]
     child = await asyncio.create_subprocess_exec(

@@ -18,7 +18,7 @@ from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Status, Tier, Trigger
 from app.domain.keys import input_key
 from app.domain.messages import AnyMessage, parse
-from app.metrics import Metrics
+from app.process.metrics import Metrics
 from app.services import submissions, subscriptions
 from app.services.backend import Backend
 from app.services.doctor import examine

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from app.annotation import reference
+from app.engine.bundles import manifest
 from app.services.check import PROBES, Finding, State, check, verdict
 from app.settings import Settings
 from workers import VERBS
@@ -94,10 +94,10 @@ async def test_third_parties_that_do_not_answer_are_beyond_us(world: Settings) -
 
 
 async def test_a_damaged_bundle_is_found(world: Settings, tmp_path: Path) -> None:
-    shutil.copytree(reference.EMBEDDED / "rcrs", tmp_path / "mine")
+    shutil.copytree(manifest.EMBEDDED / "rcrs", tmp_path / "mine")
     settings = world.model_copy(update={"bundles": str(tmp_path)})
     assert (await findings(settings, "annotate"))["bundle mine"].state is State.WELL
-    next(path for path in (tmp_path / "mine").iterdir() if path.name != reference.MANIFEST).write_bytes(b"")
+    next(path for path in (tmp_path / "mine").iterdir() if path.name != manifest.MANIFEST).write_bytes(b"")
     assert (await findings(settings, "annotate"))["bundle mine"].state is State.WRONG
 
 

@@ -74,7 +74,7 @@ async def test_the_command_counts_shows_and_redrives(gas: Backend) -> None:
 
     async def dlq(*words: str) -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app.cli", "dlq", *words, env=environment, stdout=asyncio.subprocess.PIPE
+            sys.executable, "-m", "app.cli.main", "dlq", *words, env=environment, stdout=asyncio.subprocess.PIPE
         )
         said, _ = await process.communicate()
         return process.returncode or 0, said.decode()

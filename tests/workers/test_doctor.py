@@ -250,7 +250,7 @@ async def test_the_daemon_looks_fully_too_and_stops_when_it_is_told(service: Ser
     job = await at(service, Tier.AVAILABLE)
     orphan = f"results/{job.user_id}/{job.job_id}/77/annot.vcf.gz"
     await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=orphan, Body=b"")
-    command = [sys.executable, "-m", "app.cli", "doctor", "--every", "1"]
+    command = [sys.executable, "-m", "app.cli.main", "doctor", "--every", "1"]
     process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment(service.gas.settings)})
     try:
         async with asyncio.timeout(120):

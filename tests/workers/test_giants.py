@@ -13,8 +13,8 @@ from app.domain.messages import JobRequested
 from app.settings import Settings
 from scripts.load.samples import vcf
 from tests.workers.conftest import VCF, Service, spec, working
-from workers import giants
-from workers.giants import Giants
+from workers import admission
+from workers.admission import Giants
 from workers.runtime import LookAgain
 
 SMALL, GIANT = 10_000, 100_000
@@ -57,7 +57,7 @@ def test_a_giant_that_waited_long_is_looked_at_less_often(age: int, soonest: flo
 
 
 async def test_a_small_job_passes_a_queue_of_giants(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(giants, "SOONEST", 2.0)
+    monkeypatch.setattr(admission, "SOONEST", 2.0)
     gas = replace(service.gas, settings=service.gas.settings.model_copy(update={"giant_bytes": GIANT}))
     rich, poor = await service.account(Plan.PREMIUM), await service.account()
     body = vcf(8_000)

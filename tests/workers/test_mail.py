@@ -22,7 +22,7 @@ from app.aws.mail import Mail
 from app.domain.accounts import Account, Notice
 from app.domain.jobs import Job
 from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored, parse
-from app.services import notices, operations, unsent
+from app.services import account_admin, mail_preferences, unsent
 from tests.workers.conftest import Service, spec, working
 from workers import runtime
 from workers.runtime import Delivery, LookAgain, Poison
@@ -117,9 +117,9 @@ async def test_a_mail_can_be_turned_off_with_one_click(outbox: tuple[Service, Se
     address = headers["List-Unsubscribe"].strip("<>")
     assert address in mail["Content"]["Simple"]["Body"]["Text"]["Data"]
     (token,) = parse_qs(urlsplit(address).query)["token"]
-    found = await notices.read(service.gas, token)
+    found = await mail_preferences.read(service.gas, token)
     assert found and found[0].user_id == account.user_id and found[1] is Notice.FINISHED
-    await notices.stop(service.gas, *found)
+    await mail_preferences.stop(service.gas, *found)
     await service.handle("notify", told(await service.completed(account)))
     assert len(sent) == 1
     job = await service.completed(account)
@@ -129,12 +129,12 @@ async def test_a_mail_can_be_turned_off_with_one_click(outbox: tuple[Service, Se
 
 async def test_a_link_that_we_did_not_sign_turns_nothing_off(service: Service) -> None:
     account, other = await service.account(), await service.account()
-    good = parse_qs(urlsplit(notices.link(account, Notice.FINISHED, service.gas.settings)).query)["token"][0]
+    good = parse_qs(urlsplit(mail_preferences.link(account, Notice.FINISHED, service.gas.settings)).query)["token"][0]
     user_id, kind, signature = good.split(".")
     wrong = [f"{other.user_id}.{kind}.{signature}", f"{user_id}.archived.{signature}", f"{user_id}.{kind}.", f"{user_id}.{kind}"]
     for token in [*wrong, "", ".", "a.b.c", f"{user_id}.nothing.{signature}", good + "0", "\u00e4." * 3]:
-        assert await notices.read(service.gas, token) is None, token
-    assert await notices.read(service.gas, good)
+        assert await mail_preferences.read(service.gas, token) is None, token
+    assert await mail_preferences.read(service.gas, good)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_an_address_that_takes_no_mail_gets_none(
     assert len(sent) == (not stops)
     now = await service.gas.accounts.get(account.user_id)
     assert now and now.reachable is not stops and (now.returned == kind.lower()) is stops
-    await notices.again(service.gas, account.user_id)
+    await mail_preferences.again(service.gas, account.user_id)
     await service.handle("notify", told(await service.completed(account)))
     assert len(sent) == 2 - stops
 
@@ -180,7 +180,7 @@ async def test_a_bounce_from_before_the_owner_said_that_the_address_works_means_
     assert bounced.occurred_at == 1_767_323_045_678
     for _ in range(2):
         await service.handle("notify", bounced)
-        await notices.again(service.gas, account.user_id)
+        await mail_preferences.again(service.gas, account.user_id)
         await service.handle("notify", bounced)
         now = await service.gas.accounts.get(account.user_id)
         assert now and now.reachable
@@ -318,14 +318,14 @@ async def test_a_mail_of_which_nobody_knows_stays_marked_until_an_operator_sends
     assert sorted(await service.findings()) == sorted(
         [f"{kind}: {job.user_id} {job.job_id} {job.mark('completed')}", f"{kind}: {job.user_id}  {ending.mark}"]
     )
-    said = [line async for line in operations.send_mail(service.gas, account, "SES was down")]
+    said = [line async for line in account_admin.send_mail(service.gas, account, "SES was down")]
     assert sorted(said) == sorted([f"{job.job_id} {job.mark('completed')}: sent", f"{ending.mark}: sent"])
     assert sorted(mail["Content"]["Simple"]["Subject"]["Data"] for mail in ses.sent) == [
         "GAS: Premium ends on 1 January 2026",
         "GAS: Your annotation is ready",
     ]
     assert await service.findings() == []
-    assert [line async for line in operations.send_mail(service.gas, account, "again")] == []
+    assert [line async for line in account_admin.send_mail(service.gas, account, "again")] == []
     assert len(ses.sent) == 2
 
 
@@ -341,7 +341,7 @@ async def test_an_operator_sends_no_mail_that_is_no_news_any_more_or_is_not_want
     await service.gas.accounts.note(account.user_id, muted={Notice.ARCHIVED})
     muted = await service.gas.accounts.get(account.user_id)
     assert muted
-    said = [line async for line in operations.send_mail(service.gas, muted, "why not")]
+    said = [line async for line in account_admin.send_mail(service.gas, muted, "why not")]
     assert [line.rpartition(": ")[2] for line in said] == ["not wanted any more"] * 2
     assert ses.sent == [] and await service.findings() == []
 
@@ -355,8 +355,8 @@ async def test_a_mail_that_an_operator_sends_and_ses_refuses_stays_marked(
     job = await service.completed(account)
     await service.gas.jobs.mark(job.user_id, job.job_id, job.mark("completed"))
     ses.answers = [(400, "SendingPausedException")]
-    with pytest.raises(operations.Unclear, match="SendingPaused"):
-        _ = [line async for line in operations.send_mail(service.gas, account, "SES was down")]
+    with pytest.raises(account_admin.Unclear, match="SendingPaused"):
+        _ = [line async for line in account_admin.send_mail(service.gas, account, "SES was down")]
     assert len(await service.findings()) == 1
 
 

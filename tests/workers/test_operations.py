@@ -13,9 +13,9 @@ import pytest
 from app.domain.accounts import Plan
 from app.domain.jobs import Tier
 from app.domain.messages import PlanChanged
-from app.services import operations, submissions
+from app.services import account_admin, submissions
+from app.services.account_admin import Unclear
 from app.services.identity import Secrets
-from app.services.operations import Unclear
 from app.services.subscriptions import change_plan
 from tests.workers.conftest import Service, environment
 
@@ -23,7 +23,7 @@ from tests.workers.conftest import Service, environment
 async def test_granted_premium_brings_results_back_and_stripe_does_not_end_it(service: Service) -> None:
     account = await service.account()
     job = await service.in_archive(account)
-    granted = await operations.grant(service.gas, account, "a course")
+    granted = await account_admin.grant(service.gas, account, "a course")
     assert (granted.plan, granted.version, granted.granted) == (Plan.PREMIUM, 1, True)
     (message,) = await service.sent("restore_requests")
     assert isinstance(message, PlanChanged) and message.plan_version == 1
@@ -31,48 +31,48 @@ async def test_granted_premium_brings_results_back_and_stripe_does_not_end_it(se
     assert (await service.now(job)).tier is Tier.RESTORING
     assert await change_plan(service.gas, account.user_id, Plan.FREE) is None  # what a webhook or the portal does
     assert await service.sent("restore_requests") == []
-    assert (await operations.grant(service.gas, account, "again")).version == 1
+    assert (await account_admin.grant(service.gas, account, "again")).version == 1
 
 
 async def test_revoked_premium_is_one_change_of_plan(service: Service) -> None:
     account = await service.account()
-    await operations.grant(service.gas, account, "a course")
-    revoked = await operations.revoke(service.gas, account, "it is over")
+    await account_admin.grant(service.gas, account, "a course")
+    revoked = await account_admin.revoke(service.gas, account, "it is over")
     assert (revoked.plan, revoked.version, revoked.granted) == (Plan.FREE, 2, False)
     assert sorted(getattr(one, "plan_version", 0) for one in await service.sent("restore_requests")) == [1, 2]
-    lines = [line async for line in operations.history(service.gas, account)]
+    lines = [line async for line in account_admin.history(service.gas, account)]
     assert [line.split("  ")[1].split()[0] for line in lines] == ["grant", "revoke"]
     assert lines[0].endswith("a course") and lines[1].endswith("it is over")
 
 
 async def test_a_customer_of_stripe_is_not_revoked_blindly(service: Service) -> None:
     account = await service.account()
-    await operations.grant(service.gas, account, "a course")
+    await account_admin.grant(service.gas, account, "a course")
     customer = await service.gas.accounts.note(account.user_id, stripe_customer="cus_x")
     assert customer
     with pytest.raises(Unclear, match="GAS_STRIPE_SECRET_KEY"):
-        await operations.revoke(service.gas, customer, "it is over")
-    assert (await operations.find(service.gas, account.user_id)).granted
+        await account_admin.revoke(service.gas, customer, "it is over")
+    assert (await account_admin.find(service.gas, account.user_id)).granted
 
 
 async def test_an_account_is_found_by_id_and_by_address(service: Service) -> None:
     account = await service.account()
-    assert (await operations.find(service.gas, account.user_id)).user_id == account.user_id
-    assert (await operations.find(service.gas, account.email)).user_id == account.user_id
+    assert (await account_admin.find(service.gas, account.user_id)).user_id == account.user_id
+    assert (await account_admin.find(service.gas, account.email)).user_id == account.user_id
     for nobody in (str(uuid.uuid4()), "nobody@example.org"):
         with pytest.raises(Unclear, match="0 accounts"):
-            await operations.find(service.gas, nobody)
+            await account_admin.find(service.gas, nobody)
     twin = await service.account()
     await service.gas.accounts.note(twin.user_id, email=account.email)
     with pytest.raises(Unclear, match=account.user_id):
-        await operations.find(service.gas, account.email)
+        await account_admin.find(service.gas, account.email)
 
 
 async def test_a_tester_has_no_quotas_and_a_token_that_works(service: Service) -> None:
-    account, token = await operations.tester(service.gas, "load-1", Plan.FREE, 1)
-    same, other = await operations.tester(service.gas, "load-1", Plan.PREMIUM, 1)
+    account, token = await account_admin.tester(service.gas, "load-1", Plan.FREE, 1)
+    same, other = await account_admin.tester(service.gas, "load-1", Plan.PREMIUM, 1)
     assert same.user_id == account.user_id and other != token and same.plan is Plan.PREMIUM
-    assert account.email == operations.SIMULATOR
+    assert account.email == account_admin.SIMULATOR
     kept = await Secrets(service.gas.accounts, "TOKEN").find(token)
     assert kept and kept[0].user_id == account.user_id
     for _ in range(account.limits.unfinished_jobs + 1):
@@ -80,7 +80,7 @@ async def test_a_tester_has_no_quotas_and_a_token_that_works(service: Service) -
 
 
 def gas(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "app.cli", "account", *arguments]
+    command = [sys.executable, "-m", "app.cli.main", "account", *arguments]
     return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
 
 

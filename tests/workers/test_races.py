@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from moto.ses.models import ses_backends
 
-from app.annotation.reference import EMBEDDED
 from app.aws.archives import Retrieval
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Speed, Status, Tier, Trigger
@@ -25,7 +24,8 @@ from app.domain.messages import (
     ResultRestored,
     RetrievalLook,
 )
-from app.services import notices, submissions
+from app.engine.bundles.manifest import EMBEDDED
+from app.services import mail_preferences, submissions
 from tests.workers.conftest import Service
 from workers.runtime import LookAgain, RetryLater
 
@@ -131,7 +131,7 @@ async def test_a_duplicate_of_every_message_after_success_changes_nothing(servic
 
     returned = MailReturned(user_id=job.user_id, occurred_at=service.gas.now(), address=account.email, reason="bounce")
     await deliver("notify", returned)
-    await notices.again(service.gas, job.user_id)
+    await mail_preferences.again(service.gas, job.user_id)
     await deliver("annotate", JobRequested(user_id=job.user_id, job_id=job.job_id))
     news = await service.sent("notifications")
     await deliver("notify", *news)

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from app.annotation import reference, stores
-from app.aws.bundles import S3Store
+from app.aws.bundle_store import S3Store
 from app.domain.jobs import Fault, Job, Status
 from app.domain.keys import input_key
+from app.engine.bundles import manifest, stores
 from app.services import submissions
 from app.settings import Settings
-from tests.unit.annotation import genome
+from tests.support import genome
 from tests.workers.conftest import VCF, Service, spec, working
-from workers.references import Unusable, install
+from workers.bundles import Unusable, install
 from workers.runtime import run
 
 NUCLEAR = VCF.partition(b"MT\t")[0] + f"chr1\t505\t.\t{genome.CHROMOSOME[504]}\tT\t.\t.\t.\n".encode()
@@ -90,4 +90,4 @@ async def test_several_annotators_of_a_host_pull_once_and_trust_what_is_untouche
     assert fasta.stat().st_mtime_ns == before.st_mtime_ns
     os.truncate(fasta, 100)
     await install(offering)
-    assert reference.verify(reference.find("nuclear", Path(offering.bundles))) == []
+    assert manifest.verify(manifest.find("nuclear", Path(offering.bundles))) == []

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 import pytest
 
 from app.aws.archives import Retrieval, Started
-from app.aws.records import to_wire
+from app.aws.dynamodb import to_wire
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Speed, Status, Tier, job_id
 from app.domain.messages import PlanChanged, RetrievalLook

@@ -12,7 +12,7 @@ import pytest
 
 from app.aws.queues import Queue, Received
 from app.domain.messages import AnyMessage, JobRequested
-from app.metrics import Metrics
+from app.process.metrics import Metrics
 from app.services.backend import Backend
 from tests.workers.conftest import Service, working
 from workers import runtime

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.domain.jobs import Fault, Job, Status, Tier
-from app.services.variants import WHOLE, Filter, Region
+from app.explorer.record import WHOLE, Filter, Region
 
 
 class NewJob(BaseModel):

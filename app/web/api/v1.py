@@ -22,7 +22,7 @@ from app.web.api.models import (
     VariantsOut,
     job_out,
 )
-from app.web.keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
+from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
 from app.web.views import explorer
 from app.web.views.downloads import summary_of
 from app.web.views.explorer import explored

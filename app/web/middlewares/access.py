@@ -11,11 +11,11 @@ import secrets
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from app.web.keys import ACCOUNT, CSRF, SETTINGS
+from app.web.app_keys import ACCOUNT, CSRF, SETTINGS
+from app.web.auth import SAFE, bearer, by_session, by_token
 from app.web.middlewares.headers import origin
 from app.web.paths import with_next
 from app.web.routes import access_of
-from app.web.visitors import SAFE, bearer, by_session, by_token
 
 CSRF_HEADER = "X-CSRF-Token"
 

@@ -12,10 +12,10 @@ from stripe import StripeError
 
 from app.aws.objects import Gone
 from app.services.billing import Forged
+from app.services.concurrency import Busy
 from app.services.identity import LoginFailed, ProviderDown
 from app.services.submissions import NotFound, Refused
-from app.services.turns import Busy
-from app.web.keys import REQUEST_ID
+from app.web.app_keys import REQUEST_ID
 from app.web.pages import page
 
 log = structlog.get_logger()

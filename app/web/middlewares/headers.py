@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from app.settings import Settings
-from app.web.keys import HEADERS
+from app.web.app_keys import HEADERS
 
 STRIPE_PAGES = {"api.stripe.com": ("https://checkout.stripe.com", "https://billing.stripe.com")}
 """Where Stripe's hosted pages are, by the host of its API; a stand-in has them itself."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from app.web.keys import ACCOUNT, ALLOWANCE, LIMITS
+from app.web.app_keys import ACCOUNT, ALLOWANCE, LIMITS
 
 MOST_BUCKETS = 10_000
 

@@ -9,8 +9,8 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from app.web.app_keys import REQUEST_ID
 from app.web.assets import PREFIX
-from app.web.keys import REQUEST_ID
 
 log = structlog.get_logger()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from app.annotation.assemblies import LENGTHS, WORDS, named
+from app.engine.reading.assembly import LENGTHS, WORDS, named
 from app.services.submissions import NotFound, prepare, submit
-from app.web.keys import BACKEND, SETTINGS, account
+from app.web.app_keys import BACKEND, SETTINGS, account
 from app.web.pages import page, see_other
 from app.web.paths import uploaded_job
 

@@ -10,7 +10,7 @@ from stripe import StripeError
 from app.domain.accounts import Plan
 from app.services.submissions import Refused
 from app.services.subscriptions import change_plan
-from app.web.keys import BACKEND, BILLING, SETTINGS, account
+from app.web.app_keys import BACKEND, BILLING, SETTINGS, account
 from app.web.pages import page, see_other
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from aiohttp import web
 
-from app.annotation import render
 from app.aws.objects import Gone, content_disposition
 from app.domain.jobs import Job
 from app.domain.keys import Output, input_key
+from app.engine.report import render
 from app.services.submissions import Refused, find
-from app.web.keys import BACKEND, EXPLORER, account
+from app.web.app_keys import BACKEND, EXPLORER, account
 from app.web.middlewares.headers import REPORT_POLICY
 from app.web.pages import see_other
 

@@ -11,19 +11,19 @@ from urllib.parse import urlencode
 import structlog
 from aiohttp import web
 
-from app.annotation import render
 from app.aws.objects import content_disposition
 from app.domain.jobs import Job
-from app.services.exploring import Page
-from app.services.narrowing import Unknown
+from app.engine.report import render
+from app.explorer.query import Unknown
+from app.explorer.reader import Page
+from app.explorer.record import Legend, Variant
 from app.services.submissions import Refused, find
-from app.services.variants import Legend, Variant
 from app.web.api.models import VariantFilter, VariantQuery
-from app.web.job_view import counts
-from app.web.keys import BACKEND, EXPLORER, TURNS, account
+from app.web.app_keys import BACKEND, EXPLORER, TURNS, account
 from app.web.pages import page, see_other
 from app.web.states import IMPACTS, badge
 from app.web.views.downloads import stem
+from app.web.views.job_page import counts
 
 log = structlog.get_logger()
 

@@ -6,8 +6,8 @@ import asyncio
 
 from aiohttp import web
 
-from app.systemd import RELEASE
-from app.web.keys import BACKEND
+from app.process.systemd import RELEASE
+from app.web.app_keys import BACKEND
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 PATIENCE = 3

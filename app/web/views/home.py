@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from app.domain.accounts import Plan
+from app.web.app_keys import ASSETS, QUEUE_VIEW, SETTINGS
 from app.web.assets import response
-from app.web.keys import ASSETS, QUEUE_VIEW, SETTINGS
 from app.web.pages import page
 
 

@@ -12,13 +12,13 @@ from aiohttp import web
 from app.domain.jobs import UNFINISHED, State, Status, Tier
 from app.services import submissions
 from app.web.api.models import job_out
-from app.web.job_view import view
-from app.web.keys import ACCOUNT, BACKEND, LIVE, PACE, account
+from app.web.app_keys import ACCOUNT, BACKEND, LIVE, PACE, account
+from app.web.auth import still_signed_in
 from app.web.pages import fragment, page, see_other
 from app.web.paths import job_id
 from app.web.states import moves
 from app.web.streams import EventStream
-from app.web.visitors import still_signed_in
+from app.web.views.job_page import view
 
 log = structlog.get_logger()
 

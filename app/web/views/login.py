@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp_session import get_session, new_session
 
 from app.services.identity import Attempt, LoginFailed
-from app.web.keys import ACCOUNT, BACKEND, GLOBUS, SESSIONS, SETTINGS
+from app.web.app_keys import ACCOUNT, BACKEND, GLOBUS, SESSIONS, SETTINGS
 from app.web.pages import page, see_other
 from app.web.paths import local_path
 

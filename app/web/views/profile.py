@@ -11,9 +11,9 @@ from stripe import StripeError
 
 from app.services import privacy
 from app.services.identity import READ, WRITE
-from app.services.notices import NOTICES
+from app.services.mail_preferences import NOTICES
 from app.services.submissions import Refused
-from app.web.keys import ACCOUNT, BACKEND, BILLING, SESSIONS, SETTINGS, TOKENS, account
+from app.web.app_keys import ACCOUNT, BACKEND, BILLING, SESSIONS, SETTINGS, TOKENS, account
 from app.web.pages import page, see_other
 
 TOKEN_DAYS = (7, 30, 90, 365)

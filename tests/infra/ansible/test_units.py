@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.topology import load
+from app.local.topology import load
 from tests.infra.ansible.conftest import ANSIBLE, ROOT
 from workers import VERBS
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.hosts import host as hosts
-from tests.infra.hosts import world as worlds
-from tests.infra.hosts.host import Host
-from tests.infra.hosts.world import World
+from tests.support.hosts import host as hosts
+from tests.support.hosts import world as worlds
+from tests.support.hosts.host import Host
+from tests.support.hosts.world import World
 
 REASON = hosts.missing()
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests.infra.hosts import world as worlds
-from tests.infra.hosts.host import Host, patience
-from tests.infra.hosts.world import AWS_ON_HOSTS, BUCKET, PORT, REGION, ROOT, World
+from tests.support.hosts import world as worlds
+from tests.support.hosts.host import Host, patience
+from tests.support.hosts.world import AWS_ON_HOSTS, BUCKET, PORT, REGION, ROOT, World
 
 DAEMONS = ["web", "notify"]
 GROUP, TARGETS = "gas-test-web", "gas-test"

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from app.annotation import reference
+from app.engine.bundles import manifest
 from app.local import demo
 from app.local.browser import Browser
-from tests.infra.hosts.host import Host, patience
-from tests.infra.hosts.world import AWS_ON_HOSTS, BUCKET, PORT, World
+from tests.support.hosts.host import Host, patience
+from tests.support.hosts.world import AWS_ON_HOSTS, BUCKET, PORT, World
 
 DAEMONS = ["web", "annotate", "archive", "restore", "thaw", "notify", "doctor"]
 # quicker than in production, or the test would wait
@@ -71,8 +71,8 @@ def test_a_bare_host_becomes_a_node(world: World, node: Host) -> None:
 
 def test_the_bundles_of_the_release_are_pulled_and_whole(world: World, node: Host) -> None:
     folder, gas = "/var/lib/gas/bundles", "/opt/gas/current/venv/bin/gas"
-    manifest = node.run("cat", f"{folder}/rcrs/manifest.toml")
-    assert manifest == (reference.EMBEDDED / "rcrs" / "manifest.toml").read_text()
+    text = node.run("cat", f"{folder}/rcrs/manifest.toml")
+    assert text == (manifest.EMBEDDED / "rcrs" / "manifest.toml").read_text()
     node.run(gas, "reference", "verify", "rcrs", "--bundles", folder)
     for daemon in ("web", "annotate"):
         environment = node.run("cat", f"/proc/{node.show(f'gas-{daemon}', 'MainPID')}/environ").split("\0")
@@ -127,7 +127,7 @@ def test_the_watchdog_ends_a_blocked_daemon_and_it_returns(node: Host) -> None:
 
 def every_variant() -> bytes:
     """A VCF with every single-base variant of the embedded reference: some 50,000 records."""
-    bundle = reference.load(reference.EMBEDDED / "rcrs")
+    bundle = manifest.load(manifest.EMBEDDED / "rcrs")
     sequence = "".join((bundle.folder / bundle.fasta).read_text().splitlines()[1:])
     lines = ["##fileformat=VCFv4.2", f"##contig=<ID=MT,length={len(sequence)}>", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
     for position, base in enumerate(sequence, 1):

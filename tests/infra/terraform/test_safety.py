@@ -119,7 +119,7 @@ def test_every_alarm_reaches_somebody(deployment) -> None:
 
 
 def test_alarms_name_metrics_that_daemons_report(deployment) -> None:
-    from app.metrics import NAMESPACE, Metric
+    from app.process.metrics import NAMESPACE, Metric
 
     alarms = deployment.planned("aws_cloudwatch_metric_alarm").values()
     queries = [query["metric"][0] for alarm in alarms for query in alarm.get("metric_query", []) if query["metric"]]

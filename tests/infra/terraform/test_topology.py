@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app import topology
+from app.local import topology
 
 DELIVERY = ("DelaySeconds", "VisibilityTimeout", "MessageRetentionPeriod")
 

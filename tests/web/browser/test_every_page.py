@@ -17,10 +17,10 @@ from playwright.async_api import Page, expect
 
 from app.domain.accounts import Notice, Plan
 from app.domain.jobs import Fault, Job, Speed, Trigger
-from app.services.notices import link
+from app.explorer.record import Filter
+from app.services.mail_preferences import link
 from app.services.subscriptions import change_plan
-from app.services.variants import Filter
-from app.web import keys
+from app.web import app_keys
 from app.web.pages import TEMPLATES
 from tests.web.browser.conftest import ME, sign_in
 from tests.web.browser.test_journeys import RECORD, choose, vcf
@@ -143,7 +143,7 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         await looker.go(f"/annotations/{shown.job_id}", "job-explored")
         await looker.go(f"/annotations/{shown.job_id}/variants", "variants")
         await looker.go(f"/annotations/{shown.job_id}/variants?text=none", "variants-none")
-        found = (await portal.app[keys.EXPLORER].page(sampled, Filter(), cursor=None, limit=1)).variants[0]
+        found = (await portal.app[app_keys.EXPLORER].page(sampled, Filter(), cursor=None, limit=1)).variants[0]
         await looker.go(f"/annotations/{sampled.job_id}/variants/{found.place}", "variant")
         await looker.go(f"/annotations/{sampled.job_id}/variants?region=nowhere", "variants-refused")
         await looker.go(f"/annotations/{sampled.job_id}/variants?gene=ND4&impact=HIGH", "variants-unknown")

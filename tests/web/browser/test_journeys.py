@@ -12,11 +12,12 @@ import pysam
 import pytest
 from playwright.async_api import Page, expect
 
-from app.annotation.bgzf import compress
-from app.annotation.source import BGZF_END
 from app.domain.jobs import Trigger
-from app.services import exploring, submissions
-from app.web import keys
+from app.engine.formats.bgzf import compress
+from app.engine.reading.input_file import BGZF_END
+from app.explorer import reader
+from app.services import submissions
+from app.web import app_keys
 from tests.web.browser.conftest import ME, jobs, sign_in
 from tests.web.test_explorer import explored, many
 
@@ -271,8 +272,8 @@ async def test_a_search_goes_on_by_itself_until_it_finds_something_or_is_stopped
     await sign_in(page, portal, "/annotations")
     job = await explored(portal, tmp_path, many(12_000), email=ME)
     # so little at once that an answer takes several pages
-    monkeypatch.setattr(exploring, "PIECE", exploring.FIRST_PIECE)
-    portal.app[keys.EXPLORER].budget = job.result_size // 4
+    monkeypatch.setattr(reader, "PIECE", reader.FIRST_PIECE)
+    portal.app[app_keys.EXPLORER].budget = job.result_size // 4
     address = f"{portal.url}/annotations/{job.job_id}/variants"
     await page.goto(f"{address}?text=nowhere")
     await page.get_by_role("button", name="Stop looking").click()

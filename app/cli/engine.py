@@ -1,0 +1,258 @@
+"""`gas annotate` and `gas reference`: the engine and its bundles on a person's own machine.
+
+Exit codes: 0 done, 1 the input is at fault, 2 usage, 3 we are.
+"""
+
+import gzip
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.engine import limits
+from app.engine.bundles import manifest as bundles
+from app.engine.bundles.stores import FolderStore, Store
+from app.engine.errors import EngineError, InputError
+
+if TYPE_CHECKING:
+    from app.engine.pipeline.annotate import Result
+
+reference = typer.Typer(no_args_is_help=True, help="Reference bundles: build, verify, list, push, pull.")
+Bundles = Annotated[Path, typer.Option("--bundles", envvar="GAS_BUNDLES", help="The folder of installed bundles.")]
+HOME = Path("bundles")
+
+# How the scheme of a location becomes a store; the command line of the service adds `s3`.
+STORES: dict[str, Callable[[str], Store]] = {"file": lambda location: FolderStore(Path(location.removeprefix("file://")))}
+
+
+def annotate(
+    source: Annotated[Path, typer.Argument(help="A VCF: plain, gzip, bgzip or BCF.", exists=True, dir_okay=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the results.", file_okay=False)],
+    bundle: Annotated[str, typer.Option(help="The reference bundle; without it, the file decides.")] = "",
+    folder: Bundles = HOME,
+    limit: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=NUMBER", help=f"A cap: {', '.join(vars(limits.DEFAULT))}. May be repeated.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Processes to work with; the result is the same. 0: what the machine has.")
+    ] = 0,
+) -> None:
+    """Annotate a VCF on this machine, with the engine of the service and its messages.
+
+    Every variant gets its consequence (Sequence Ontology), impact, gene, protein change and what the reference bundle knows
+    of it. The file may be unsorted, name its contigs otherwise, or lack parts of its header: what was repaired is in the
+    log. In the result each record has one allele, at its leftmost place; its consequence is that of the allele as the file
+    has it.
+
+    \b
+    Written into OUT, after the name of the file:
+      NAME.annot.vcf.gz, .tbi  the annotated VCF, an allele a record, and index
+      NAME.annot.tsv           a row for each allele and transcript
+      NAME.summary.html        a page of charts, to look at or print
+      NAME.summary.json        the same numbers for programs
+      NAME.vcf.count.log       counts, repairs and flags, provenance
+
+    \b
+    Exit codes:
+      0   done
+      1   the file is at fault: the message says what, where and what to do
+      2   usage
+      3   the fault is ours
+
+    \b
+    Examples:
+      gas annotate patient.vcf.gz -o results
+      gas annotate exome.bcf -o results --bundle grch38 --bundles /data/bundles
+      gas reference list
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from app.engine.pipeline import annotate
+    from app.engine.reading.choice import choose
+
+    try:
+        wanted = bundles.find(bundle, folder) if bundle else None
+        caps = limits.limited(limit or ())
+    except (EngineError, ValueError) as fault:
+        raise typer.BadParameter(str(fault)) from None
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%  {task.fields[records]:,} records"),
+    )
+    try:
+        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar, tempfile.TemporaryDirectory() as work:
+            task = bar.add_task("reading", total=100, records=0)
+
+            def progress(phase: str, records: int, percent: float) -> None:
+                bar.update(task, description=phase, completed=percent, records=records)
+
+            used, why = choose(source, wanted, bundles.installed(folder), caps)
+            chosen: dict[str, Any] = {"bundle": used, "overruled": why, "limits": caps, "jobs": jobs}
+            result = annotate.annotate(source, Path(work), name=source.name, progress=progress, **chosen)
+            written = _publish(result, out, source.name)
+    except InputError as fault:
+        typer.echo(fault.message, err=True)
+        raise typer.Exit(1) from None
+    except Unwritable as fault:
+        raise typer.BadParameter(str(fault)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except Exception as fault:
+        typer.echo(f"The annotation failed: {fault}", err=True)
+        raise typer.Exit(3) from None
+    summary = result.summary
+    typer.echo(f"{summary['records_in']:,} records read, {summary['records_out']:,} alleles annotated")
+    for note in summary["notes"]:
+        typer.echo(f"{note['kind']}: {note['message']} ({note['count']:,})")
+    for path in written:
+        typer.echo(str(path))
+
+
+class Unwritable(Exception):
+    """The results cannot be written where they were wanted."""
+
+
+def _publish(result: "Result", out: Path, name: str) -> list[Path]:
+    """Render everything that is for people, and put all of it into the folder, each file whole."""
+    from app.engine.pipeline import annotate
+    from app.engine.report import render
+
+    stem = name
+    for suffix in (".gz", ".bgz", ".vcf", ".bcf"):
+        stem = stem.removesuffix(suffix)
+    stem = stem.encode()[:200].decode(errors="ignore") or "annotation"
+    summary = result.summary
+    with gzip.open(result.vcf, "rt") as lines, (result.folder / "table").open("w", newline="") as table:
+        table.writelines(render.tsv(lines, summary["tags"], render.provenance(summary)))
+    (result.folder / "page").write_text(render.html(summary, name))
+    (result.folder / "log").write_text(render.count_log(summary, name))
+    files = {
+        annotate.VCF: f"{stem}.annot.vcf.gz",
+        annotate.INDEX: f"{stem}.annot.vcf.gz.tbi",
+        annotate.SUMMARY: f"{stem}.summary.json",
+        "table": f"{stem}.annot.tsv",
+        "page": f"{stem}.summary.html",
+        "log": f"{stem}.vcf.count.log",
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for made, called in files.items():
+            partial = out / f".{called}.partial"
+            shutil.copyfile(result.folder / made, partial)
+            os.replace(partial, out / called)
+    except OSError as fault:
+        raise Unwritable(f"The results cannot be written: {fault}") from fault
+    return [out / called for called in files.values()]
+
+
+def _guarded(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except EngineError as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(3) from None
+    except Exception as fault:  # whatever a disk or a store has to say
+        typer.echo(f"{type(fault).__name__}: {fault}", err=True)
+        raise typer.Exit(3) from None
+
+
+@reference.command("list")
+def list_(folder: Bundles = HOME) -> None:
+    """Name the installed bundles: id, version, assembly, tracks, bytes, folder."""
+    for root in (folder, bundles.EMBEDDED):
+        for manifest in sorted(root.glob(f"[!.]*/{bundles.MANIFEST}")):
+            try:
+                found = bundles.load(manifest.parent)
+            except EngineError as fault:
+                typer.echo(str(fault), err=True)
+                continue
+            size = sum(file.bytes for file in found.files)
+            typer.echo(
+                f"{found.id}\t{found.version}\t{found.assembly}\t{len(found.tracks)} tracks\t{size:,} bytes\t{manifest.parent}"
+            )
+
+
+@reference.command()
+def verify(bundle: str, folder: Bundles = HOME) -> None:
+    """Compare a bundle's files with its manifest; exit code 1 if any differs."""
+    faults: list[str] = []
+    _guarded(lambda: faults.extend(bundles.verify(bundles.find(bundle, folder))))
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo(f"{bundle} agrees with its manifest")
+
+
+@reference.command()
+def build(
+    recipe: Annotated[Path, typer.Argument(help="A TOML file like those in scripts/recipes.", exists=True, dir_okay=False)],
+    folder: Bundles = HOME,
+    cache: Annotated[Path, typer.Option(help="Where downloads are kept.")] = Path("downloads"),
+) -> None:
+    """Build a bundle from a recipe: download, check, convert, describe.
+
+    Interrupted, it goes on where it stopped when the command is given again: downloads at their last byte, conversions at the
+    last track. The downloads of a whole genome are far larger than the bundle; they may be deleted afterwards.
+
+    \b
+    Examples:
+      gas reference build scripts/recipes/grch38.toml --bundles /data/bundles --cache /data/downloads
+      gas reference push grch38 s3://my-bucket/bundles --bundles /data/bundles
+    """
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
+    from app.engine.bundles import build as builder
+    from app.engine.bundles import recipes
+
+    try:
+        target = folder / recipes.read(recipe)["id"]
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault)) from None
+    with Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True)) as bar:
+        tasks = {}
+
+        def progress(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done)
+
+        _guarded(lambda: typer.echo(f"built {builder.build(recipe, target, cache, progress).folder}"))
+
+
+Location = Annotated[str, typer.Argument(help="A store: s3://bucket/prefix, or a folder.")]
+
+
+@reference.command()
+def push(bundle: str, location: Location, folder: Bundles = HOME) -> None:
+    """Upload a bundle to a store, as `id/version/`; the manifest comes last, so that half a bundle is none."""
+    from app.engine.bundles import stores
+
+    _guarded(lambda: stores.push(bundles.find(bundle, folder), _store(location), _step))
+
+
+@reference.command()
+def pull(bundle: str, version: str, location: Location, folder: Bundles = HOME) -> None:
+    """Fetch a bundle from a store, unless it is here; it is installed only if every checksum agrees."""
+    from app.engine.bundles import stores
+
+    _guarded(lambda: typer.echo(f"installed {stores.pull(bundle, version, folder, _store(location), _step).folder}"))
+
+
+def _step(name: str, size: int) -> None:
+    typer.echo(f"{name}\t{size:,} bytes", file=sys.stderr)
+
+
+def _store(location: str) -> Store:
+    scheme = location.partition("://")[0] if "://" in location else "file"
+    if scheme not in STORES:
+        raise EngineError(f"There is no store for {location}; known: {', '.join(STORES)}.")
+    return STORES[scheme](location)

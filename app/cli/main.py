@@ -1,0 +1,212 @@
+"""The `gas` command: each part of the service, and what operators do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from app.cli import engine
+from app.cli.account import account
+from app.cli.drain import drain
+from app.cli.remote import remote
+from app.engine.bundles.stores import Store
+from app.process import logs
+from app.settings import Settings, settings
+from workers import VERBS
+
+if TYPE_CHECKING:
+    from app.services.backend import Backend
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="GAS, a genomics annotation service. Settings come from GAS_* and AWS_* variables: `gas settings` lists them.",
+)
+Verb = StrEnum("Verb", {verb: verb for verb in VERBS})  # type: ignore[misc]
+Daemon = StrEnum("Daemon", {name: name for name in ("web", *VERBS, "doctor")})  # type: ignore[misc]
+T = TypeVar("T")
+
+
+def seconds(text: str) -> int:
+    """Seconds from `300`, `300s`, `5m` or `1h`. Raises BadParameter."""
+    match = re.fullmatch(r"(\d+)(s|m|h)?", text.strip())
+    if not match:
+        raise typer.BadParameter(f"{text!r} is not a time: write 300, 300s or 5m")
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
+
+
+def _loop(main: Coroutine[Any, Any, None]) -> None:
+    import uvloop
+
+    uvloop.run(main)
+
+
+@app.command()
+def web() -> None:
+    """Run the portal and its API until SIGTERM."""
+    from app.web.main import run
+
+    run(settings().for_portal())
+
+
+@app.command()
+def worker(verbs: Annotated[list[Verb], typer.Argument(help="One or more daemons for this process.")]) -> None:
+    """Run daemons until SIGTERM, each on its queue: annotate, archive, restore, thaw, notify."""
+    from workers.runtime import run
+
+    specs = [import_module(f"workers.{verb}").SPEC for verb in verbs]
+    logs.configure(settings().log_format, service="worker")
+    _loop(run(specs, settings()))
+
+
+@app.command()
+def doctor(
+    repair: Annotated[bool, typer.Option(help="Mend what can be mended.")] = False,
+    full: Annotated[bool, typer.Option(help="Also scan the table and list the buckets: a daily look.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a finding.")] = False,
+    every: Annotated[int, typer.Option(help="Look again every so many seconds until SIGTERM; 0: once.")] = 0,
+) -> None:
+    """Look for jobs and accounts that nobody moves on. Exit code 1 if there was anything to report."""
+    from app.services.backend import backend
+    from app.services.doctor import examine, examine_regularly
+
+    logs.configure(settings().log_format, service="doctor")
+
+    async def once() -> int:
+        count = 0
+        async with backend(settings()) as opened:
+            async for finding in examine(opened, repair=repair, full=full):
+                count += 1
+                typer.echo(json.dumps(finding.as_dict()) if as_json else finding)
+        if not as_json:
+            typer.echo(f"{count} findings" if count else "All is well.")
+        return count
+
+    if every:
+        _loop(examine_regularly(settings(), every))
+    else:
+        raise typer.Exit(1 if asyncio.run(once()) else 0)
+
+
+@app.command()
+def check(
+    daemons: Annotated[list[Daemon] | None, typer.Argument(help="Those that shall run here; without any: all.")] = None,
+) -> None:
+    """Look whether daemons could work here, before they do. Exit code 1: something is wrong; 3: only what is beyond us."""
+    from app.services.check import Finding, verdict
+    from app.services.check import check as examine
+
+    async def look() -> list[Finding]:
+        found = []
+        async for finding in examine(settings(), daemons or list(Daemon)):
+            typer.echo(finding)
+            found.append(finding)
+        return found
+
+    try:
+        settings()
+    except ValueError as error:
+        typer.echo(f"wrong   settings: {error}\n        → `gas settings` says what each one means and may be")
+        raise typer.Exit(1) from None
+    raise typer.Exit(verdict(asyncio.run(look())))
+
+
+dlq = typer.Typer(no_args_is_help=True, help="Messages that failed for good: look at them, and send them again.")
+app.add_typer(dlq, name="dlq")
+
+
+async def _with_backend(work: Callable[[Backend], Awaitable[T]]) -> T:
+    from app.services.backend import backend
+
+    async with backend(settings()) as opened:
+        return await work(opened)
+
+
+@dlq.command("list")
+def list_dead_letters() -> None:
+    """Count the dead letters of each queue. Exit code 1 if there are any."""
+    from app.services import dead_letters
+
+    counts = asyncio.run(_with_backend(dead_letters.count))
+    for queue, waiting in counts.items():
+        typer.echo(f"{waiting:>6}  {queue}")
+    raise typer.Exit(1 if any(counts.values()) else 0)
+
+
+@dlq.command("show")
+def show_dead_letters(queue: str, most: Annotated[int, typer.Option(help="How many at most.")] = 20) -> None:
+    """Show dead letters of a queue, one JSON object each; they stay."""
+    from app.services import dead_letters
+
+    for letter in asyncio.run(_with_backend(lambda opened: dead_letters.look(opened, queue, most))):
+        typer.echo(json.dumps(letter.as_dict()))
+
+
+@dlq.command("redrive")
+def redrive_dead_letters(queue: str, job: Annotated[str, typer.Option(help="Only those of this job, by its id.")] = "") -> None:
+    """Send the dead letters of a queue to it again, once the cause is mended; what nobody can read stays."""
+    from app.services import dead_letters
+
+    sent, stay = asyncio.run(_with_backend(lambda opened: dead_letters.redrive(opened, queue, job)))
+    typer.echo(f"{sent} sent again, {stay} stay")
+
+
+def _s3_store(location: str) -> Store:
+    from app.aws.bundle_store import S3Store
+
+    return S3Store.at(location)
+
+
+engine.STORES["s3"] = _s3_store
+app.command()(engine.annotate)
+app.add_typer(engine.reference, name="reference")
+app.add_typer(remote, name="remote")
+app.add_typer(account, name="account")
+app.command()(drain)
+
+
+@app.command("settings")
+def show_settings() -> None:
+    """List every setting: its name, its default and what it means."""
+    for name, field in Settings.model_fields.items():
+        typer.echo(f"GAS_{name.upper()}  [{field.default}]\n    {field.description}")
+
+
+@app.command()
+def stack(
+    retention: Annotated[int, typer.Option(parser=seconds, metavar="TIME", help="Until free results are archived.")] = "5m",  # type: ignore[assignment]
+    retrieval: Annotated[int, typer.Option(parser=seconds, metavar="TIME", help="That a retrieval takes.")] = "1m",  # type: ignore[assignment]
+    port: Annotated[int, typer.Option(help="The portal's port; another free one is taken if it is not free.")] = 8080,
+    archive: Annotated[str, typer.Option(help="Archive backend: s3 or glacier.")] = "s3",
+    annotators: Annotated[int, typer.Option(help="Number of annotate daemons.")] = 1,
+    folder: Annotated[Path, typer.Option(help="Where logs and the environment of the stack are written.")] = Path(".local"),
+    aws: Annotated[str, typer.Option(metavar="URL", envvar="AWS_ENDPOINT_URL", help="An AWS emulator that runs already.")] = "",
+    demo: Annotated[bool, typer.Option(help="Play a user's whole journey, print its timeline, and stop.")] = False,
+) -> None:
+    """Run the whole service on this machine, on stand-ins for AWS, Globus and Stripe, until Ctrl-C.
+
+    A TIME is 300, 300s, 5m or 1h. What the stand-ins hold is forgotten at the end. With another emulator of AWS, jobs and
+    files are there; mail and the vault keep their stand-ins, unless AWS_ENDPOINT_URL_SESV2 and AWS_ENDPOINT_URL_GLACIER say
+    where else they are.
+    """
+    from app.local.stack import Options, main
+
+    options = Options(retention, retrieval, port, archive, annotators, folder, aws)
+    raise typer.Exit(main(options, demo=demo))
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a reference is made of: manifest, recipe, building, downloads, stores."""

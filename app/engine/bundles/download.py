@@ -1,0 +1,105 @@
+"""Large files from the web: continued where they stopped, checked against their published sums, fetched once."""
+
+import hashlib
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.engine.errors import EngineError
+
+Progress = Callable[[str, int, int | None], None]  # what, how much so far, how much in all if known
+CHUNK = 1 << 20
+TIMEOUT = 60
+PAUSES = (1, 5, 30)
+"""Seconds before each further try of a download that makes no progress."""
+
+PASSING = {408, 425, 429, 500, 502, 503, 504}
+
+
+def fetch(source: Mapping[str, Any], cache: Path, progress: Progress, pauses: tuple[float, ...] = PAUSES) -> Path:
+    """The file at the source's `url`, once complete in the cache never fetched again.
+
+    It has to match the source's `sha256`, or the sum in the file that its `md5` names, if it gives one. EngineError otherwise.
+    """
+    url = source["url"]
+    # two assemblies have tables of the same name
+    name = f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{url.rsplit('/', 1)[-1]}"
+    done, partial = cache / name, cache / f"{name}.part"
+    if not done.exists():
+        tries = iter(pauses)
+        while problem := _continue(url, partial, progress):
+            if (pause := next(tries, None)) is None:
+                raise EngineError(f"{url} cannot be fetched: {problem}. Run the command again to continue.")
+            time.sleep(pause)
+        _check(source, partial)
+        os.replace(partial, done)
+    return done
+
+
+def _continue(url: str, partial: Path, progress: Progress) -> str:
+    """Add to the partial file what is missing; what stopped that, empty if it is complete now."""
+    stamp = partial.with_name(partial.name + ".etag")
+    while True:
+        have = partial.stat().st_size if partial.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        if have and stamp.exists():
+            headers["If-Range"] = stamp.read_text()  # a file that changed meanwhile is sent from its beginning
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as answer:  # noqa: S310
+                if answer.status != 206:
+                    have = 0
+                    stamp.unlink(missing_ok=True)
+                    if etag := answer.headers.get("ETag") or answer.headers.get("Last-Modified"):
+                        stamp.write_text(etag)
+                length = answer.headers.get("Content-Length")
+                total = have + int(length) if length else None
+                start = have
+                with partial.open("ab" if have else "wb") as file:
+                    while chunk := answer.read(CHUNK):
+                        file.write(chunk)
+                        have += len(chunk)
+                        progress(url.rsplit("/", 1)[-1], have, total)
+        except urllib.error.HTTPError as error:
+            if error.code == 416 and have:  # nothing is missing, or the file became shorter
+                if error.headers.get("Content-Range", "").endswith(f"/{have}"):
+                    return ""
+                partial.unlink()
+                continue
+            if error.code not in PASSING:
+                raise EngineError(f"{url} cannot be fetched: {error}.") from error
+            return str(error)
+        except (OSError, http.client.HTTPException) as error:
+            return str(error) or repr(error)
+        if total is None or have == total:
+            stamp.unlink(missing_ok=True)
+            return ""
+        if have == start:
+            return f"it ended after {have:,} of {total:,} bytes"
+
+
+def _check(source: Mapping[str, Any], path: Path) -> None:
+    for kind, wanted in (("sha256", source.get("sha256")), ("md5", _published(source.get("md5", "")))):
+        if wanted and (found := digest(path, kind)) != wanted:
+            path.unlink()
+            raise EngineError(f"{source['url']} has the {kind} {found} instead of {wanted}. It was thrown away.")
+
+
+def _published(address: str) -> str:
+    """The sum in a small file beside the large one, as md5sum writes it."""
+    if not address:
+        return ""
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:  # noqa: S310
+            return answer.read(4096).decode().split()[0].lower()
+    except (OSError, http.client.HTTPException, IndexError) as error:
+        raise EngineError(f"{address} cannot be fetched: {error!r}. Run the command again to continue.") from error
+
+
+def digest(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()

@@ -1,0 +1,154 @@
+"""Reference bundles: a folder of sequence, genes and tracks, described by `manifest.toml`; data, never code."""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from app.engine.errors import EngineError
+
+EMBEDDED = Path(__file__).parent / "embedded"
+MANIFEST = "manifest.toml"
+
+
+@dataclass(frozen=True)
+class Contig:
+    name: str
+    length: int
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Genes:
+    """Gene models in Ensembl's GFF3 dialect; one file a genetic code (NCBI's numbering)."""
+
+    file: str
+    genetic_code: int
+    contigs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One INFO tag that a track adds."""
+
+    tag: str
+    number: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Track:
+    """Known variants (`allele`: contig, position, ref, alt, columns) or intervals (`region`: BED and columns), sorted, bgzip."""
+
+    id: str
+    title: str
+    file: str
+    kind: str
+    columns: tuple[Column, ...]
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class BundleFile:
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified description of a bundle; its files are opened by whoever needs them."""
+
+    folder: Path
+    id: str
+    version: str
+    title: str
+    assembly: str
+    fasta: str
+    contigs: tuple[Contig, ...]
+    genes: tuple[Genes, ...]
+    tracks: tuple[Track, ...]
+    files: tuple[BundleFile, ...]
+    sources: tuple[Mapping[str, Any], ...] = ()
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    @cached_property
+    def names(self) -> Mapping[str, Contig]:
+        """Every name and alias of every contig."""
+        return {name: contig for contig in self.contigs for name in (*contig.aliases, contig.name)}
+
+
+def load(folder: Path) -> Bundle:
+    """The bundle in a folder; EngineError if its manifest is missing or malformed."""
+    try:
+        return described((folder / MANIFEST).read_text(), folder)
+    except (OSError, UnicodeDecodeError) as error:
+        raise EngineError(f"The reference bundle in {folder} cannot be read: {error!r}") from error
+
+
+def described(text: str, folder: Path) -> Bundle:
+    """The bundle that this manifest describes; EngineError if it is malformed. Its files need not be in the folder yet."""
+    try:
+        manifest = tomllib.loads(text)
+        return Bundle(
+            folder=folder,
+            contigs=tuple(Contig(c["name"], c["length"], tuple(c.get("aliases", ()))) for c in manifest.pop("contigs")),
+            genes=tuple(Genes(g["file"], g["genetic_code"], tuple(g.get("contigs", ()))) for g in manifest.pop("genes")),
+            tracks=tuple(Track(**{**t, "columns": tuple(Column(**c) for c in t["columns"])}) for t in manifest.pop("tracks", ())),
+            files=tuple(BundleFile(**f) for f in manifest.pop("files")),
+            sources=tuple(manifest.pop("sources", ())),
+            **manifest,
+        )
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise EngineError(f"The reference bundle in {folder} cannot be read: {error!r}") from error
+
+
+def find(bundle_id: str, *folders: Path) -> Bundle:
+    """The bundle of that id in the first of the folders that has it, the embedded ones last."""
+    for folder in (*folders, EMBEDDED):
+        if bundle_id and bundle_id == Path(bundle_id).name and (folder / bundle_id / MANIFEST).is_file():
+            return load(folder / bundle_id)
+    raise EngineError(f"There is no reference bundle {bundle_id!r} in {', '.join(map(str, (*folders, EMBEDDED)))}.")
+
+
+def installed(*folders: Path) -> list[Bundle]:
+    """Every bundle of the folders and the embedded ones, each id once, by the first that has it."""
+    manifests = [manifest for folder in (*folders, EMBEDDED) for manifest in sorted(folder.glob(f"[!.]*/{MANIFEST}"))]
+    found: dict[str, Path] = {}
+    for manifest in manifests:
+        found.setdefault(manifest.parent.name, manifest.parent)
+    return [load(folder) for folder in found.values()]
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(bundle: Bundle) -> list[str]:
+    """What is wrong with the bundle's files, one sentence each; empty if every size and checksum agrees."""
+    faults = []
+    for file in bundle.files:
+        path = bundle.path(file.path)
+        if not path.is_file():
+            faults.append(f"{file.path} is missing")
+        elif path.stat().st_size != file.bytes:
+            faults.append(f"{file.path} has {path.stat().st_size} bytes instead of {file.bytes}")
+        elif sha256(path) != file.sha256:
+            faults.append(f"{file.path} does not match its checksum")
+    return faults
+
+
+def file_table(folder: Path) -> str:
+    """The `[[files]]` part of a manifest for what is in the folder."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    return "".join(
+        f'\n[[files]]\npath = "{name}"\nbytes = {(folder / name).stat().st_size}\nsha256 = "{sha256(folder / name)}"\n'
+        for name in names
+    )

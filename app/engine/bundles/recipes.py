@@ -1,0 +1,100 @@
+"""What a recipe of a reference bundle has to say, checked before anything is downloaded."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from app.engine.bundles.tags import RAW, TAGS
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")]
+Words = Annotated[str, Field(pattern=r'^[^"\\\n]+$')]
+OURS = {column.tag for column in TAGS} | {RAW}
+
+
+def _tag(name: str) -> str:
+    """An INFO tag that a track may add."""
+    if not re.fullmatch(r"GAS_[A-Z0-9_]+", name) or name in OURS:
+        raise ValueError("a tag is called GAS_ and more, in capitals, and not like one of the engine's own")
+    return name
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Source(_Part):
+    url: Annotated[str, Field(pattern=r"^https?://.+/[^/]+$")] = ""
+    urls: list[Annotated[str, Field(pattern=r"^https?://.+/[^/]+$")]] = []
+    sha256: str = ""
+    md5: str = ""
+    version: str = ""
+    licence: str = ""
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "Source":
+        if bool(self.url) == bool(self.urls):
+            raise ValueError("give either `url` or `urls`")
+        return self
+
+
+class Column(_Part):
+    tag: Annotated[str, AfterValidator(_tag)]
+    source: str | int = Field(alias="from")
+    number: Annotated[str, Field(pattern=r"^([1-9]|\.)$")]
+    type: Literal["Integer", "Float", "String"]
+    description: Words
+
+
+class Track(Source):
+    id: Name
+    title: Words
+    format: Literal["vcf", "bed", "ucsc"]
+    place: dict[Literal["chrom", "start", "end"], int] = {}
+    without: list[str] = []
+    columns: Annotated[list[Column], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> "Track":
+        if any(isinstance(column.source, str) != (self.format == "vcf") for column in self.columns):
+            raise ValueError("`from` is an INFO tag (or ID) of a vcf, and the number of a column of all others")
+        return self
+
+
+class Scaffolds(_Part):
+    style: Literal["hg38", "hg19"]
+    placed: dict[str, list[str]] = {}
+
+
+class Recipe(_Part):
+    id: Name
+    version: Name
+    title: Words
+    assembly: Words
+    sequence: Source
+    genes: Source
+    aliases: dict[str, list[str]] = {}
+    scaffolds: Scaffolds | None = None
+    tracks: list[Track] = []
+
+    @model_validator(mode="after")
+    def _once(self) -> "Recipe":
+        ids, tags = [track.id for track in self.tracks], [column.tag for track in self.tracks for column in track.columns]
+        if len(set(ids)) < len(ids) or len(set(tags)) < len(tags):
+            raise ValueError("two tracks have the same id or tag")
+        return self
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The recipe in a file; ValueError with a sentence for each thing that is wrong."""
+    try:
+        described = tomllib.loads(path.read_text())
+        Recipe.model_validate(described)
+        return described
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'recipe'}: {fault['msg']}" for fault in error.errors()]
+        raise ValueError(f"The recipe {path} cannot be used. {'; '.join(faults)}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ValueError(f"The recipe {path} cannot be read: {error}.") from None

@@ -1,0 +1,144 @@
+"""Who makes the pieces of a result: this process, or several others at once, with the same result.
+
+`python -m app.engine.pipeline.pool PARENT` is such another process: a plan and then blocks come, pickled, on its standard input.
+"""
+
+import gc
+import os
+import pickle
+import queue
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from app.engine.bundles.manifest import Bundle
+from app.engine.errors import EngineError
+from app.engine.formats import bcftools
+from app.engine.pipeline.block import Piece, Plan, Worker
+
+WORKER = 100 << 20  # bytes that a worker and its csq take without any genes
+
+
+def cores() -> int:
+    """The cores that this process may use, by its affinity and its control group."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(allowed, -(-int(quota) // int(period))))
+    except (OSError, ValueError):
+        return allowed
+
+
+def affordable(bundle: Bundle) -> int:
+    """How many workers half of the free memory holds: the genes take as much in each csq as their file has bytes."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+    with suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        free = min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    each = WORKER + sum(bundle.path(genes.file).stat().st_size for genes in bundle.genes)
+    return max(1, free // 2 // each)
+
+
+Make = Callable[[bytes, int], "Future[Piece]"]
+
+
+@contextmanager
+def workers(plan: Plan, count: int) -> Iterator[Make]:
+    """What makes pieces: this process if `count` is 1, else so many others at once; none of them outlives the block."""
+    if count == 1:
+        worker = Worker(plan)
+        try:
+            yield lambda block, before: _done(worker.piece(block, before))
+        finally:
+            worker.close()
+        return
+    idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
+    children: list[_Child] = []
+    pool = ThreadPoolExecutor(count, thread_name_prefix="worker")
+
+    def make(block: bytes, before: int) -> Piece:
+        child = idle.get()
+        try:
+            return child.piece(block, before)
+        finally:
+            idle.put(child)
+
+    try:
+        for _ in range(count):
+            children.append(_Child(plan))
+            idle.put(children[-1])
+        yield lambda block, before: pool.submit(make, block, before)
+    finally:
+        for child in children:
+            child.process.kill()
+            child.process.wait()
+        pool.shutdown(cancel_futures=True)
+        for child in children:
+            child.close()
+
+
+def _done(piece: Piece) -> "Future[Piece]":
+    future: Future[Piece] = Future()
+    future.set_result(piece)
+    return future
+
+
+class _Child:
+    """A worker in another process."""
+
+    def __init__(self, plan: Plan) -> None:
+        command = [sys.executable, "-m", __name__, str(os.getpid())]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=bcftools.PIPE)
+        self._send(plan)
+
+    def _send(self, what: object) -> None:
+        assert self.process.stdin is not None
+        pickle.dump(what, self.process.stdin, pickle.HIGHEST_PROTOCOL)
+        self.process.stdin.flush()
+
+    def piece(self, block: bytes, before: int) -> Piece:
+        assert self.process.stdout is not None
+        try:
+            self._send((block, before))
+            answer = pickle.load(self.process.stdout)  # noqa: S301 from a process of ours
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            raise EngineError(f"a worker ended with status {self.process.wait()}") from error
+        if isinstance(answer, BaseException):
+            raise answer
+        assert isinstance(answer, Piece)
+        return answer
+
+    def close(self) -> None:
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                assert pipe is not None
+                pipe.close()
+            except BrokenPipeError:
+                pass
+
+
+def main(parent: int) -> None:
+    bcftools.die_with(parent)
+    gc.disable()  # nothing here makes cycles, and looking for them takes a tenth of the time
+    source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    worker = Worker(pickle.load(source))  # noqa: S301
+    while True:
+        try:
+            block, before = pickle.load(source)  # noqa: S301
+        except EOFError:
+            break
+        try:
+            answer: object = worker.piece(block, before)
+        except Exception as error:
+            answer = error
+        pickle.dump(answer, target, pickle.HIGHEST_PROTOCOL)
+        target.flush()
+    worker.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

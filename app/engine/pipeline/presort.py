@@ -1,0 +1,124 @@
+"""A file that cannot be annotated on the way is settled first: read whole, repaired, split, moved and sorted on disk."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.engine.pipeline.block import Plan, Reader
+from app.engine.pipeline.input_state import Facts
+from app.engine.reading.diagnostics import Notes
+from app.engine.reading.input_file import Source
+from app.engine.reading.lines import Lines
+from app.engine.reading.records import ASKED, Run
+
+CHUNK = 48 << 20  # bytes that are sorted in memory
+FILES = 200  # that are merged at once
+
+Progress = Callable[[str, int, float], None]
+_Row = tuple[int, int, bytes]  # contig, position, line
+
+
+@dataclass
+class Settled:
+    """A sorted copy, in which each record has one allele at its leftmost place, and what was found on the way."""
+
+    path: Path
+    plan: Plan
+    facts: Facts
+
+
+def settle(source: Source, plan: Plan, facts: Facts, work: Path, progress: Progress) -> Settled:
+    """Read a file twice, to learn its header and to sort its records."""
+
+    def reading(records: int) -> None:
+        progress("reading", records, 50 * source.position / source.size)
+
+    def sorting(records: int) -> None:
+        progress("sorting", records, 50 + 50 * source.position / source.size)
+
+    _read(Lines(source, facts.notes), plan, facts, lambda runs: None, reading)
+    learned, again, sorter = replace(plan, names=dict(facts.names)), facts.again(), _Sorter(work)
+    _read(Lines(source, Notes(silent=True)), learned, again, sorter.add, sorting)
+    path = work / "settled.vcf"
+    with path.open("wb") as file:
+        file.write(learned.header.text(again.contigs(plan.bundle)))
+        file.writelines(line for _, _, line in sorter.rows())
+    if not again.sorted:
+        again.notes.add("unsorted")
+    return Settled(path, replace(learned, settled=True), again)
+
+
+def _read(lines: Lines, plan: Plan, facts: Facts, take: Callable[[list[Run]], None], progress: Callable[[int], None]) -> None:
+    reader = Reader(plan)
+    try:
+        lines.header()
+        for block in lines.body():
+            runs, verdict = reader.read(block, lines.number)
+            lines.number += block.count(b"\n")
+            facts.add(verdict)
+            facts.early(plan.bundle)
+            take(runs)
+            progress(facts.records)
+    finally:
+        reader.close()
+
+
+class _Sorter:
+    """Sorts more lines than fit into memory; equal positions stay in their order."""
+
+    def __init__(self, work: Path) -> None:
+        self._work = work
+        self._contigs: dict[str, int] = {}
+        self._rows: list[_Row] = []
+        self._held = self._made = 0
+        self._files: list[Path] = []
+
+    def add(self, runs: list[Run]) -> None:
+        for run in runs:
+            contig = self._contigs.setdefault(run.place, len(self._contigs))
+            for head, start, ref, alt, key, tail in zip(
+                run.heads, run.starts, run.refs, run.alts, run.keys, run.tails, strict=True
+            ):
+                bare = head.endswith(b"\t")
+                if key and key[:3] != (b"%d" % (start + 1), ref, alt):
+                    note = (b"" if bare else b";") + ASKED + b":".join(key)
+                else:
+                    note = b"." if bare else b""
+                line = b"%b%b%b" % (head, note, tail)
+                self._rows.append((contig, start, line))
+                self._held += len(line) + 100
+        if self._held > CHUNK:
+            self._spill()
+
+    def rows(self) -> Iterator[_Row]:
+        self._rows.sort(key=_place)
+        return heapq.merge(*map(_stored, self._files), self._rows, key=_place)
+
+    def _spill(self) -> None:
+        self._rows.sort(key=_place)
+        self._store(iter(self._rows))
+        self._rows, self._held = [], 0
+        if len(self._files) == FILES:
+            files, self._files = self._files, []
+            self._store(heapq.merge(*map(_stored, files), key=_place))
+            for file in files:
+                file.unlink()
+
+    def _store(self, rows: Iterator[_Row]) -> None:
+        path = self._work / f"sorted.{self._made}"
+        self._made += 1
+        with path.open("wb") as file:
+            file.writelines(b"%d\t%d\t%b" % row for row in rows)
+        self._files.append(path)
+
+
+def _place(row: _Row) -> tuple[int, int]:
+    return row[:2]
+
+
+def _stored(path: Path) -> Iterator[_Row]:
+    with path.open("rb") as file:
+        for line in file:
+            contig, start, text = line.split(b"\t", 2)
+            yield int(contig), int(start), text

@@ -1,0 +1,108 @@
+"""The result as it grows: pieces in order, their alleles that moved into a neighbour put there, the index made on the way."""
+
+import gzip
+import os
+import shutil
+from itertools import accumulate
+from pathlib import Path
+
+from app.engine.formats import bgzf, tabix
+from app.engine.formats.vcf import extent
+from app.engine.pipeline.block import Line, Part, Piece, lay
+from app.engine.reading.input_file import BGZF_END
+
+COPIED = 1 << 20
+
+
+class Unsettled(Exception):
+    """The file cannot be annotated on the way: it has to be read whole first, and be sorted."""
+
+
+class Output:
+    """Writes the body of a result; `finish` puts the header before it."""
+
+    def __init__(self, body: Path) -> None:
+        self._path = body
+        self._file = body.open("wb")
+        self._index = tabix.Index()
+        self._held: Piece | None = None
+        self._seen: set[str] = set()
+        self.records = 0
+
+    def add(self, piece: Piece) -> None:
+        """Take the next piece; Unsettled if it does not follow on what came before."""
+        if not piece.places:
+            return
+        held = self._held
+        if held is None or held.places[-1] != piece.places[0]:
+            if not self._seen.isdisjoint(piece.places):
+                raise Unsettled
+            self._end()
+            _put(piece, piece.early)
+        else:
+            if piece.first < held.last or not self._seen.isdisjoint(piece.places[1:]):
+                raise Unsettled
+            opening = held.first if len(held.places) == 1 else 0
+            if any(line.start < opening for line in piece.early):
+                raise Unsettled
+            near = [line for line in held.late if line.start <= piece.first]
+            far = [line for line in held.late if line.start > piece.first]
+            if far and len(piece.places) == 1 and max(line.start for line in far) > piece.last:
+                raise Unsettled
+            _put(held, [*piece.early, *near])
+            _put(piece, far)
+            self._write(held)
+        self._seen.update(piece.places)
+        self._held = piece
+
+    def finish(self, header: bytes, vcf: Path, index: Path) -> int:
+        """Write the result with this header, and its index; how many records they have, by their text and by the index."""
+        self._end()
+        self._file.close()
+        with vcf.open("wb") as file, self._path.open("rb") as body:
+            file.write(bgzf.compress(header))
+            shift = file.tell()
+            shutil.copyfileobj(body, file, COPIED)
+            file.write(BGZF_END)
+        self._index.write(index, shift)
+        os.unlink(self._path)
+        return self.records if self.records == self._index.records else -1
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _end(self) -> None:
+        """Write the last piece of a contig."""
+        if self._held:
+            _put(self._held, self._held.late)
+            self._write(self._held)
+        self._held = None
+
+    def _write(self, piece: Piece) -> None:
+        base = self._file.tell()
+        offsets = [0, *accumulate(map(len, piece.blocks))]
+        for span in piece.spans:
+            self._index.add(span, offsets, base)
+        self._file.writelines(piece.blocks)
+        self.records += piece.records
+
+
+def _put(piece: Piece, lines: list[Line]) -> None:
+    """Sort these lines into a piece."""
+    if lines:
+        parts = _parts(piece)
+        for part in parts:
+            part.insert(lines)
+        lay(piece, parts)
+
+
+def _parts(piece: Piece) -> list[Part]:
+    """The lines of a piece by contig."""
+    lines = gzip.decompress(b"".join(piece.blocks)).splitlines(keepends=True) if piece.blocks else []
+    parts: list[Part] = []
+    for place, span in zip(piece.places, piece.spans, strict=True):
+        texts, lines = lines[: span.records], lines[span.records :]
+        extents = list(map(extent, texts))
+        starts, ends = [first - 1 for _, first, _ in extents], [last for _, _, last in extents]
+        parts.append(Part(place, span.name, starts, ends, texts))
+    return parts

@@ -1,0 +1,1 @@
+"""Reading a VCF: file, header, records, checks, normalisation, and what is said of its faults."""

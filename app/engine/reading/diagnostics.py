@@ -1,0 +1,100 @@
+"""What was repaired in an input and what was passed through: counted, with the first line where it was seen."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.engine.reading.values import cut
+
+# code: (kind, what the log says). A repair changed the text, a flag left records without consequence or is odd, info is harmless.
+CODES: dict[str, tuple[str, str]] = {
+    "bom": ("repair", "UTF-8 byte-order mark removed"),
+    "crlf": ("repair", "Windows or old Macintosh line endings converted"),
+    "blank_lines": ("repair", "blank lines removed"),
+    "no_fileformat": ("repair", 'the first line is not "##fileformat=VCF…"; VCFv4.2 assumed'),
+    "old_version": ("repair", "VCF 3.x converted to 4.2"),
+    "unknown_version": ("repair", "a version of VCF that is not known (yet) read as 4.5"),
+    "version_raised": ("repair", "genotypes with a leading separator: read as VCF 4.4"),
+    "header_line_dropped": ("repair", "malformed header lines dropped"),
+    "declared_twice": ("repair", "tags declared twice in the header; the first declaration kept"),
+    "declaration_repaired": ("repair", "incomplete or invalid declarations in the header completed"),
+    "undeclared": ("repair", "undeclared INFO, FORMAT or FILTER tags declared"),
+    "retyped": ("repair", "tags whose values contradict their declaration declared anew"),
+    "wrong_count": (
+        "repair",
+        "tags with another number of values than declared: declared with any number, and not split",
+    ),
+    "contigs_added": ("repair", "contig lines added to the header"),
+    "contig_alias": ("repair", "contig names mapped to those of the reference (and restored in the result)"),
+    "contig_renamed": ("repair", "several names of one contig unified"),
+    "unsorted": ("repair", "records were not sorted by position; sorted"),
+    "lower_case": ("repair", "lower-case alleles upper-cased"),
+    "trailing_tab": ("repair", "empty columns at the end of lines removed"),
+    "format_dropped": ("repair", "FORMAT column removed, for there are no samples"),
+    "missing_format": ("repair", "records without FORMAT and samples filled with missing values"),
+    "controls": ("repair", "control characters replaced by underscores"),
+    "encoding": ("repair", "text that is not UTF-8 converted from Latin-1"),
+    "earlier_run": ("repair", "annotations of an earlier run (GAS_… and BCSQ) replaced"),
+    "duplicate_info": ("repair", "INFO tags that stand twice in a record: the first kept"),
+    "spaces": ("repair", "spaces in INFO values replaced by underscores"),
+    "comment_lines": ("repair", "comment lines among the records removed"),
+    "empty_info": ("repair", "empty INFO entries removed"),
+    "filter_zero": ("repair", "FILTER 0 of VCF 3.x read as PASS"),
+    "allele_notation": ("repair", "insertions and deletions in the notation of VCF 3.x rewritten"),
+    "id_repaired": ("repair", "empty ID, QUAL, FILTER or INFO columns read as missing, identifiers given twice written once"),
+    "end_beyond": ("flag", "records whose END lies beyond the end of the contig"),
+    "symbolic": ("flag", "symbolic alleles (structural variants): at most an overlap consequence"),
+    "unknown_contig": ("flag", "records on contigs that the reference does not have passed through without consequence"),
+    "breakend": ("flag", "breakend alleles passed through without consequence"),
+    "ambiguous": ("flag", "alleles with IUPAC ambiguity codes passed through without consequence"),
+    "assembly": ("flag", "the file is on another assembly than was chosen, and was annotated on its own"),
+    "ref_mismatch": ("flag", "records whose REF disagrees with the reference passed through without consequence"),
+    "same_as_ref": ("flag", "alternative alleles that are the reference itself passed through without consequence"),
+    "duplicate_alt": ("info", "alternative alleles that a record names twice: each is written"),
+    "reference_block": ("info", "reference blocks (gVCF) and sites without a variant passed through"),
+    "spanning_deletion": ("info", "* alleles (deletions that begin upstream) passed through without consequence"),
+    "local_alleles": ("info", "local-allele fields (LAA and friends) are not split with the alleles"),
+    "tag_name": ("info", "tag names that the VCF specification does not allow kept"),
+}
+
+
+EXAMPLES = 5  # kept of each kind
+
+
+@dataclass
+class Note:
+    count: int = 0
+    line: int | None = None
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Notes:
+    """Counts by code; `silent` while the same lines are read a second time."""
+
+    found: dict[str, Note] = field(default_factory=dict)
+    silent: bool = False
+
+    def add(self, code: str, line: int | None = None, example: str = "", count: int = 1) -> None:
+        if self.silent:
+            return
+        assert code in CODES, code
+        note = self.found.setdefault(code, Note(line=line))
+        note.count += count
+        example = cut(example)
+        if example and len(note.examples) < EXAMPLES and example not in note.examples:
+            note.examples.append(example)
+
+    def merge(self, other: dict[str, Note]) -> None:
+        """Add what was found in records that come later."""
+        for code, note in other.items():
+            mine = self.found.setdefault(code, Note(line=note.line))
+            mine.count += note.count
+            new = [example for example in note.examples if example not in mine.examples]
+            mine.examples += new[: EXAMPLES - len(mine.examples)]
+
+    def summary(self) -> list[dict[str, Any]]:
+        return [
+            {"code": code, "kind": kind, "message": text, "count": note.count, "line": note.line, "examples": note.examples}
+            for code, (kind, text) in CODES.items()
+            if (note := self.found.get(code))
+        ]

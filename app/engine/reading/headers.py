@@ -1,0 +1,199 @@
+"""The header of a VCF: read with tolerance, written strictly, every repair noted."""
+
+import re
+from dataclasses import dataclass, field
+
+from app.engine.errors import InputError
+from app.engine.limits import DEFAULT, Limits
+from app.engine.reading.diagnostics import Notes
+from app.engine.reading.values import CONTROLS, text
+
+COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
+VERSIONS = ("4.0", "4.1", "4.2", "4.3", "4.4", "4.5")
+TYPES = {b"Integer", b"Float", b"Flag", b"Character", b"String"}
+NAMED = {"INFO": "an INFO tag", "FORMAT": "a FORMAT tag", "FILTER": "a FILTER", "contig": "a contig"}
+OWN = b"GAS_"  # the prefix of the tags that this engine adds
+
+_NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
+_ATTRIBUTE = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"').fullmatch
+_KEY = re.compile(rb"[^\s<>]+")
+_PAIR = rb'[A-Za-z_][\w.]*=(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^",<>\[\]]*)'
+_STRUCTURED = re.compile(rb"<%b(?:,%b)*>" % (_PAIR, _PAIR))
+_ALT = re.compile(rb'<ID=[^,<>"]+,(?:.*,)?Description="')
+_VCF3 = re.compile(rb'##(INFO|FORMAT|FILTER)=([^,<>"]+),(?:(-?\d+|\.),(\w+),)?"?([^"]*)"?')
+
+
+@dataclass(frozen=True)
+class Field:
+    """The declaration of one INFO or FORMAT tag."""
+
+    number: bytes
+    type: bytes
+    description: bytes = b'""'
+
+    def line(self, kind: str, name: bytes) -> bytes:
+        return b"##%b=<ID=%b,Number=%b,Type=%b,Description=%b>" % (kind.encode(), name, self.number, self.type, self.description)
+
+
+@dataclass
+class Header:
+    """What the header declares, and its remaining lines in their order."""
+
+    version: str = "4.2"
+    contigs: dict[bytes, int | None] = field(default_factory=dict)
+    fields: dict[str, dict[bytes, Field]] = field(default_factory=lambda: {"INFO": {}, "FORMAT": {}})
+    filters: dict[bytes, bytes] = field(default_factory=dict)
+    others: list[bytes] = field(default_factory=list)  # verbatim
+    samples: list[bytes] = field(default_factory=list)
+    columns: int = 8
+    lines: int = 0
+
+    def declare(self, kind: str, name: bytes, declared: Field) -> None:
+        self.fields[kind][name] = declared
+
+    def text(self, contigs: dict[bytes, int | None], *, added: tuple[bytes, ...] = ()) -> bytes:
+        """The header of the result as bytes, with the `added` lines at its end."""
+        out = [b"##fileformat=VCFv%b" % self.version.encode(), *self.others]
+        out += [b"##FILTER=<ID=%b,Description=%b>" % item for item in self.filters.items()]
+        for kind, declared in self.fields.items():
+            out += [declaration.line(kind, name) for name, declaration in declared.items()]
+        out += [b"##contig=<ID=%b%b>" % (name, b",length=%d" % length if length else b"") for name, length in contigs.items()]
+        names = [*COLUMNS, *([b"FORMAT", *self.samples] if self.samples else [])]
+        return b"\n".join([*out, *added, b"\t".join(names)]) + b"\n"
+
+
+def read(lines: list[bytes], notes: Notes, limits: Limits = DEFAULT) -> Header:
+    """The header of these lines (without line ends, the last one the #CHROM line); InputError if it cannot be one."""
+    header = Header(lines=len(lines))
+    for number, line in enumerate(lines, 1):
+        if CONTROLS.search(line.replace(b"\t", b"")):
+            lines[number - 1] = CONTROLS.sub(b"_", line)
+            notes.add("controls", number)
+    for number, line in enumerate(lines[:-1], 1):
+        if number == 1 and (match := re.fullmatch(rb"##(?:file)?format=VCFv(\d+\.\d+)\s*", line, re.IGNORECASE)):
+            header.version = _version(match[1].decode(), notes)
+        elif re.match(rb"##(fileformat=|format=VCF)", line, re.IGNORECASE):
+            if number == 1:
+                notes.add("no_fileformat", 1)
+        elif line.startswith(b"##"):
+            if number == 1:
+                notes.add("no_fileformat", 1)
+            _meta(header, line, number, notes, limits)
+        elif line.strip():
+            notes.add("header_line_dropped", number, text(line))
+    if len(lines) == 1:
+        notes.add("no_fileformat", 1)
+    _columns(header, lines[-1], len(lines), notes, limits)
+    return header
+
+
+def _version(version: str, notes: Notes) -> str:
+    if version in VERSIONS:
+        return version
+    if version.startswith("3."):
+        notes.add("old_version", 1, f"VCF {version} read as 4.2")
+        return "4.2"
+    if version.startswith("4."):
+        notes.add("unknown_version", 1, f"VCF {version[:20]}")
+        return VERSIONS[-1]
+    raise InputError(f"Line 1: VCF version {version[:20]} is not supported. Please convert the file to VCF 4.x.", 1)
+
+
+def _meta(header: Header, line: bytes, number: int, notes: Notes, limits: Limits) -> None:
+    """Sort one ## line into the header."""
+    kind, _, value = line[2:].partition(b"=")
+    if kind not in (b"INFO", b"FORMAT", b"FILTER", b"contig"):
+        wrong = not value or not _KEY.fullmatch(kind) or (value.startswith(b"<") and not _STRUCTURED.fullmatch(value.rstrip()))
+        if wrong or (kind == b"ALT" and not _ALT.match(value)):
+            notes.add("header_line_dropped", number, text(line))
+        elif kind == b"ALT" and any(other.startswith(line.partition(b",")[0] + b",") for other in header.others):
+            notes.add("declared_twice", number, text(line))
+        elif line not in header.others:
+            header.others.append(line.rstrip())
+        return
+    attributes = {}
+    if value.startswith(b"<"):
+        attributes = {key: text for key, text in _ATTRIBUTE.findall(value[1:])}
+    elif old := _VCF3.match(line):
+        attributes = {b"ID": old[2], b"Number": old[3] or b".", b"Type": old[4] or b"String", b"Description": b'"%b"' % old[5]}
+        attributes[b"Number"] = b"." if attributes[b"Number"].startswith(b"-") else attributes[b"Number"]
+        notes.add("old_version", number)
+    name = attributes.get(b"ID", b"").strip(b'"')
+    if not name or re.search(rb'^\[|[\s;=,<>"]' if kind != b"contig" else rb'[\s,<>"]', name):
+        notes.add("header_line_dropped", number, text(line))
+        return
+    limits.name(NAMED[kind.decode()], name, number)
+    if kind == b"contig":
+        length = attributes.get(b"length", b"").strip(b'"')
+        header.contigs.setdefault(name, int(length) if length.isdigit() and len(length) < 16 else None)
+    elif kind == b"FILTER":
+        header.filters.setdefault(name, _quoted(attributes.get(b"Description", b"")))
+    elif name in header.fields[kind.decode()]:
+        notes.add("declared_twice", number, f"{kind.decode()}/{text(name)}")
+    elif not (kind == b"INFO" and (name.startswith(OWN) or name == b"BCSQ")):
+        header.declare(kind.decode(), name, _declaration(kind, name, attributes, number, notes))
+
+
+def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], number: int, notes: Notes) -> Field:
+    count, type_ = attributes.get(b"Number", b"").strip(b'"'), attributes.get(b"Type", b"").strip(b'" ')
+    fixed = (
+        type_.capitalize()
+        if type_.capitalize() in TYPES
+        else {b"Int": b"Integer", b"Bool": b"Flag"}.get(type_.capitalize(), b"String")
+    )
+    if kind == b"FORMAT" and fixed == b"Flag":
+        fixed = b"String"
+    fixed_count = count if _NUMBER.fullmatch(count) else b"."
+    if fixed == b"Flag":
+        fixed_count = b"0"
+    elif fixed_count == b"0":
+        fixed_count = b"."
+    if name == b"GT" and kind == b"FORMAT":
+        fixed, fixed_count = b"String", b"1"
+    if (fixed, fixed_count) != (type_, count) or not _QUOTED(attributes.get(b"Description", b"")):
+        notes.add("declaration_repaired", number, f"{kind.decode()}/{text(name)}")
+    return Field(fixed_count, fixed, _quoted(attributes.get(b"Description", b"")))
+
+
+def _quoted(text: bytes) -> bytes:
+    if _QUOTED(text):
+        return text
+    return b'"%b"' % text.strip(b'"').replace(b"\\", b"/").replace(b'"', b"'")
+
+
+def _columns(header: Header, line: bytes, number: int, notes: Notes, limits: Limits) -> None:
+    """Read the #CHROM line: its columns and the names of the samples."""
+    names = line.split(b"\t")
+    for separator, called in ((None, "spaces"), (b",", "commas"), (b";", "semicolons")):
+        if len(names) < 8 and len(line.split(separator)) >= 8:
+            raise InputError(
+                f"Line {number}: the columns are separated by {called} instead of tabs. Please export the file again with tabs.",
+                number,
+            )
+    while len(names) > 8 and not names[-1].strip():
+        names.pop()
+        notes.add("trailing_tab", number)
+    for index, (got, wanted) in enumerate(zip(names, COLUMNS, strict=False), 1):
+        if got.strip(b"# ").upper() != wanted.lstrip(b"#"):
+            raise InputError(
+                f"Line {number}: column {index} is called {text(got)!r}, expected {wanted.decode()!r}. Is this a VCF?", number
+            )
+    if len(names) < 8:
+        raise InputError(f"Line {number}: the column line has {len(names)} columns, at least 8 expected (#CHROM … INFO).", number)
+    header.columns = len(names)
+    header.samples = [name.strip() for name in names[9:]]
+    if len(names) > 8 and names[8].strip() != b"FORMAT":
+        raise InputError(f"Line {number}: column 9 is called {text(names[8])!r}, expected 'FORMAT'.", number)
+    seen: dict[bytes, int] = {}
+    for column, name in enumerate(header.samples, 10):
+        if not name:
+            raise InputError(f"Line {number}: the sample in column {column} has no name.", number)
+        limits.name(f"the sample in column {column}", name, number)
+        if name in seen:
+            raise InputError(
+                f"Line {number}: the sample name {text(name)!r} is used twice (columns {seen[name]} and {column}). "
+                "Please rename one.",
+                number,
+            )
+        seen[name] = column

@@ -1,0 +1,381 @@
+"""The records of a file by the block: what is clean passes in columns, all else is examined, repaired, split or refused."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby, repeat
+from operator import add
+
+from app.engine.bundles.manifest import Bundle, Contig
+from app.engine.errors import InputError
+from app.engine.formats.fasta import Sequences
+from app.engine.formats.vcf import reach
+from app.engine.limits import Limits
+from app.engine.reading.diagnostics import Notes
+from app.engine.reading.headers import Header
+from app.engine.reading.normalize import Splitter, leftmost, movable
+from app.engine.reading.schema import CLEAN, Declarations
+from app.engine.reading.sites import OVERLAP, PLAIN, SILENT, Sites
+from app.engine.reading.values import CONTROLS, FLOAT, many, shown, text
+
+Key = tuple[bytes, ...]
+"""Position, REF and ALT as text, and INFO with overlaps."""
+ASKED = b"GAS_ASKED="  # in a file that was settled: the key of an allele that was moved
+_QUALITY = re.compile(rb"\.|" + FLOAT).fullmatch
+_VALUES = b"0123456789.,+-e"  # without these, the INFO of clean records are few, for their names are what is left
+_MOST_KNOWN = 10_000
+WINDOW = 4 << 20  # bases that are held at once
+SPARSE = 1 << 10  # bases a record beyond which each is looked up by itself
+EMPTY = (b"",) * len(CLEAN)
+NEVER = re.compile(rb"(?!)").fullmatch
+
+
+@dataclass
+class Run:
+    """Neighbouring alleles on one contig, a column each; `heads` end with INFO, or with the tab before it if there is none."""
+
+    place: str  # the contig as the reference calls it
+    name: bytes  # and as the file does
+    heads: list[bytes] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    refs: list[bytes] = field(default_factory=list)
+    alts: list[bytes] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    # as the file wrote it, which is what a consequence is asked for with; None: nothing can be said of the allele
+    keys: list[Key | None] = field(default_factory=list)
+    # trimmed and leftmost, which is what is looked up; None: no allele that could be known
+    known: list[Key | None] = field(default_factory=list)
+    tails: list[bytes] = field(default_factory=list)  # what follows INFO, with the end of the line
+    bare: bool = False  # whether there is one without INFO
+    wide: bool = False  # whether there is one of which only its extent is known
+    moved: bool = False  # whether there is one that stands elsewhere than its key
+    first: int = 0  # where the records began and ended before their alleles were moved
+    last: int = 0
+
+    def order(self) -> None:
+        """Sort by position; alleles may have moved."""
+        order = sorted(range(len(self.starts)), key=self.starts.__getitem__)
+        for name in COLUMNS:
+            column = getattr(self, name)
+            column[:] = [column[index] for index in order]
+
+
+COLUMNS = ("heads", "starts", "refs", "alts", "ends", "keys", "known", "tails")
+Row = tuple[bytes, int, bytes, bytes, int, Key | None, Key | None, bytes]  # in the order of COLUMNS
+
+
+class Records:
+    """Judges the records of one file by the block, and gives their alleles back in runs."""
+
+    def __init__(
+        self,
+        header: Header,
+        bundle: Bundle,
+        sequences: Sequences,
+        limits: Limits,
+        notes: Notes,
+        names: dict[bytes, str] | None = None,
+        *,
+        move: bool = True,
+    ) -> None:
+        self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
+        self.sites = Sites(header, bundle, sequences, limits, notes, names or {})
+        self.declarations = Declarations(header, limits, notes)
+        self.count = self.splits = 0
+        self.sorted, self._move = True, move
+        self._splitter = Splitter(header)
+        self._runs: list[Run] = []
+        self._unique: set[bytes] = set()
+        if len(header.samples) > limits.samples:
+            raise InputError(f"The file has {len(header.samples):,} samples, more than the {limits.samples:,} that are accepted.")
+        self._count_tags()
+
+    def block(self, block: bytes, before: int) -> list[Run]:
+        """The alleles of a block of whole lines, before which `before` lines came."""
+        self._runs = []
+        found = self.declarations.lines(block)
+        lines = Block(block, before + 1)
+        contigs, start = [row[1] for row in found], 0
+        if contigs.count(contigs[0]) < len(contigs):
+            for contig in [name for name, _ in groupby(filter(None, contigs))][1:]:
+                end = contigs.index(contig, start)
+                self._part(found[start:end], lines, start)
+                start = end
+        self._part(found[start:], lines, start)
+        for run in self._runs:
+            if not _ascending(run.starts):
+                run.order()
+        return self._runs
+
+    def _part(self, found: list[tuple[bytes, ...]], lines: "Block", base: int) -> None:
+        """Take in lines whose clean records are all on one contig; the first is number `base` of the block."""
+        clean = [row for row in found if row[0]]
+        dirty = [index for index, row in enumerate(found) if not row[0]] if len(clean) < len(found) else []
+        if not clean:
+            for index in dirty:
+                self._add(self._examine(*lines.at(base + index)))
+            return
+        heads, contigs, positions, refs, alts, infos, tails, forms, samples = zip(*clean, strict=True)
+        name = contigs[0]
+        contig = self.bundle.names.get(name.decode("utf-8", "replace"))
+        starts = [int(position) - 1 for position in positions]
+        ends = list(map(add, starts, map(len, refs)))
+        known = contig is not None and self.sites.preferred(contig.name, name) == name
+        if contig is None or not known:
+            odd = set(range(len(clean)))
+        else:
+            odd = (
+                self._mismatching(contig.name, starts, ends, refs) | self._repeating(infos) | self._calling(forms, samples, alts)
+            )
+        places = [index for index, row in enumerate(found) if row[0]]
+        if odd:
+            for index in odd:
+                found[places[index]] = EMPTY
+            self._part(found, lines, base)
+            return
+        assert contig is not None
+        self.sites.contig([name, positions[0]], lines.first + base)
+        self.count += len(clean)
+        keys = list(zip(positions, refs, alts, strict=True))
+        columns = Run(contig.name, name, list(heads), starts, list(refs), list(alts), ends, list(keys), list(keys), list(tails))
+        columns.bare = b"" in infos
+        events = [(index - skipped, 0, index) for skipped, index in enumerate(dirty)]
+        events += [
+            (index, 1, index)
+            for index, (_, ref, alt) in enumerate(keys)
+            if len(ref) + len(alt) > 2 and (b"," in alt or (self._move and movable(ref, alt)))
+        ]
+        taken = 0
+        for index, of_clean, line in sorted(events):
+            self._extend(columns, taken, index)
+            taken = index + of_clean
+            altered = self._altered(columns, index) if of_clean else None
+            if of_clean and not altered:
+                self.count -= 1
+                line = places[index]
+            self._add(altered or self._examine(*lines.at(base + line)))
+        self._extend(columns, taken, len(clean))
+
+    def _mismatching(self, place: str, starts: list[int], ends: list[int], refs: tuple[bytes, ...]) -> set[int]:
+        """Which of these records have a REF that the reference has not."""
+        low, high = min(starts), max(ends)
+        if high - low > min(WINDOW, SPARSE * len(starts)):
+            return {i for i, right in enumerate(map(self.sequences.holds, repeat(place), starts, refs)) if not right}
+        bases = self.sequences.get(place, low, high)
+        there = [bases[start - low : end - low] for start, end in zip(starts, ends, strict=True)]
+        return set() if there == list(refs) else {i for i, (seen, ref) in enumerate(zip(there, refs, strict=True)) if seen != ref}
+
+    def _calling(self, forms: tuple[bytes, ...], samples: tuple[bytes, ...], alts: tuple[bytes, ...]) -> set[int]:
+        """Which of these records have samples that are not plainly what FORMAT says."""
+        if not self.header.samples:
+            return set()
+        kinds = [(form, alt.count(b",") + 1) for form, alt in zip(forms, alts, strict=True)]
+        patterns = {kind: self.declarations.format(*kind) or NEVER for kind in set(kinds)}
+        return {i for i, (kind, values) in enumerate(zip(kinds, samples, strict=True)) if not patterns[kind](values)}
+
+    def _repeating(self, infos: tuple[bytes, ...]) -> set[int]:
+        """Which of these records name a tag of INFO twice."""
+        names = b"\n".join(infos).translate(None, _VALUES).split(b"\n")
+        unknown = set(names) - self._unique
+        if not unknown:
+            return set()
+        repeated = {one for one in unknown if _repeats(one)}
+        if len(self._unique) > _MOST_KNOWN:
+            self._unique.clear()
+        self._unique |= unknown - repeated
+        return {i for i, one in enumerate(names) if one in repeated and _repeats(infos[i])} if repeated else set()
+
+    def _run(self, place: str, name: bytes, start: int) -> Run:
+        """The run that an allele on this contig belongs to."""
+        if not self._runs or self._runs[-1].place != place:
+            self.sorted = self.sorted and all(run.place != place for run in self._runs)
+            self._runs.append(Run(place, name, first=start, last=start))
+        run = self._runs[-1]
+        self.sorted = self.sorted and start >= run.last
+        return run
+
+    def _extend(self, columns: Run, begin: int, end: int) -> None:
+        """Take over a slice of clean records."""
+        if begin < end:
+            run = self._run(columns.place, columns.name, columns.starts[begin])
+            starts = columns.starts[begin:end]
+            self.sorted = self.sorted and _ascending(starts)
+            for name in COLUMNS:
+                getattr(run, name).extend(getattr(columns, name)[begin:end])
+            run.last = starts[-1]
+            run.bare = run.bare or columns.bare
+
+    def _add(self, examined: tuple[str, bytes, int, list[Row]] | None) -> None:
+        """Take over the alleles of one record."""
+        if examined:
+            place, name, start, rows = examined
+            run = self._run(place, name, start)
+            run.last = start
+            for row in rows:
+                run.bare = run.bare or row[0].endswith(b"\t")
+                run.wide = run.wide or len(row[5] or ()) > 3
+                run.moved = run.moved or (row[5] is not None and int(row[5][0]) != row[1] + 1)
+                for column, value in zip(COLUMNS, row, strict=True):
+                    getattr(run, column).append(value)
+
+    def _altered(self, columns: Run, index: int) -> tuple[str, bytes, int, list[Row]] | None:
+        """A clean record whose alleles have to be told apart or moved; None if its values are not one for each of them."""
+        start, ref, alt = columns.starts[index], columns.refs[index], columns.alts[index]
+        fields = columns.heads[index].split(b"\t")
+        alts = alt.split(b",")
+        tail = columns.tails[index]
+        parts = [(fields[7], tail)]
+        if ref in alts or len(set(alts)) < len(alts) or len(alts) > self.limits.alleles:
+            return None
+        if len(alts) > 1:
+            _, form, *samples = tail[:-1].split(b"\t") if self.header.samples else (b"", b"")
+            try:
+                split = self._splitter.split(fields[7], form, samples, len(alts), strict=True)
+            except ValueError:
+                return None
+            parts = [(info, b"\t".join((b"", form, *calls)) + b"\n" if samples else tail) for info, calls in split]
+            self.splits += len(alts) - 1
+        rows = [
+            self._row(columns.place, [*fields[:7], info], start, ref, one, calls)
+            for one, (info, calls) in zip(alts, parts, strict=True)
+        ]
+        return columns.place, columns.name, start, rows
+
+    def _row(
+        self, place: str, fields: list[bytes], start: int, ref: bytes, alt: bytes, tail: bytes, asked: Key | None = None
+    ) -> Row:
+        key = known = (b"%d" % (start + 1), ref, alt)
+        if self._move and movable(ref, alt):
+            start, ref, alt = leftmost(lambda begin, end: self.sequences.get(place, begin, end), start, ref, alt)
+            known = (b"%d" % (start + 1), ref, alt)
+        head = b"\t".join((fields[0], known[0], fields[2], ref, alt, *fields[5:]))
+        return head, start, ref, alt, reach(start, ref, alt, fields[7]), asked or key, known, tail
+
+    def _examine(self, line: bytes, number: int) -> tuple[str, bytes, int, list[Row]] | None:
+        """The alleles of a record, repaired, None if the line held none; InputError if it cannot be one."""
+        if not line.strip() or line.startswith(b"#"):
+            self._no_record(line, number)
+            return None
+        if CONTROLS.search(line):
+            line = CONTROLS.sub(b"_", line)
+            self.notes.add("controls", number)
+        fields = self._columns(line, number)
+        asked = None if self._move else _asked(fields)
+        if len(fields[3]) > 1 << 20 or fields[4].count(b",") >= self.limits.alleles:
+            raise InputError(
+                f"Line {number}: more than {self.limits.alleles:,} ALT alleles or a REF beyond a million bases.", number
+            )
+        for index, name in ((2, "ID"), (5, "QUAL"), (6, "FILTER"), (7, "INFO")):
+            if not fields[index].strip():
+                fields[index] = b"."
+                self.notes.add("id_repaired", number, name)
+        identifiers = b";".join(dict.fromkeys(filter(None, fields[2].strip().replace(b" ", b"_").split(b";")))) or b"."
+        if identifiers != fields[2]:
+            fields[2] = identifiers
+            self.notes.add("id_repaired", number, "ID")
+        contig = self.sites.contig(fields, number)
+        verdicts = self.sites.alleles(fields, contig, number)
+        alleles = 0 if fields[4] == b"." else len(verdicts)
+        if not _QUALITY(fields[5]):
+            raise InputError(f"Line {number}: QUAL is {shown(fields[5])}, expected a number or a dot.", number)
+        self.declarations.filters(fields, number)
+        self.declarations.info(fields, alleles, number)
+        self._count_tags()
+        if len(fields) > 8:
+            self.declarations.genotypes(fields, alleles, number)
+        self.count += 1
+        self.splits += max(alleles - 1, 0)
+        return contig.name, fields[0], int(fields[1]) - 1, list(self._rows(contig, fields, verdicts, asked))
+
+    def _count_tags(self) -> None:
+        if len(self.header.filters) + sum(map(len, self.header.fields.values())) > self.limits.tags:
+            raise InputError(
+                f"The file has more than {self.limits.tags:,} different tags in INFO, FORMAT and FILTER. Is this a VCF?"
+            )
+
+    def _rows(self, contig: Contig, fields: list[bytes], verdicts: list[str], asked: Key | None) -> Iterator[Row]:
+        """The alleles of a repaired record."""
+        start, ref, alts = int(fields[1]) - 1, fields[3], fields[4].split(b",")
+        info, form, samples = fields[7], b"".join(fields[8:9]), fields[9:]
+        parts = [(info, samples)] if len(alts) == 1 else self._splitter.split(info, form, samples, len(alts))
+        for alt, verdict, (values, calls) in zip(alts, verdicts, parts, strict=True):
+            tail = b"\t".join((b"", form, *calls)) + b"\n" if samples else b"\n"
+            if verdict not in (PLAIN, OVERLAP, SILENT):
+                values = b"GAS_FLAG=%b" % verdict.encode() if values == b"." else b"%b;GAS_FLAG=%b" % (values, verdict.encode())
+            site = [*fields[:7], b"" if values == b"." else values]
+            if verdict == PLAIN:
+                yield self._row(contig.name, site, start, ref, alt, tail, asked)
+                continue
+            head = b"\t".join((*site[:4], alt, *site[5:]))
+            end = min(reach(start, ref, alt, values, tail), contig.length)
+            key = (fields[1], ref, alt, b"END=%d" % end) if verdict == OVERLAP else None
+            yield head, start, ref, alt, end, key, None, tail
+
+    def _no_record(self, line: bytes, number: int) -> None:
+        if not line.strip():
+            self.notes.add("blank_lines", number)
+        elif line.startswith(b"#CHROM") and line.split(b"\t")[9:] != self.header.samples:
+            raise InputError(
+                f"Line {number}: a second header with other columns; it looks as if files were joined with cat. "
+                "Please merge them with bcftools and upload the result.",
+                number,
+            )
+        else:
+            self.notes.add("comment_lines", number, text(line))
+
+    def _columns(self, line: bytes, number: int) -> list[bytes]:
+        fields = line.split(b"\t")
+        width = self.header.columns
+        while len(fields) > width and not fields[-1].strip():
+            fields.pop()
+            self.notes.add("trailing_tab", number)
+        if len(fields) == width == 9:
+            self.notes.add("format_dropped", number)
+            return fields[:8]
+        if len(fields) == width or (len(fields) == 8 and width == 9):
+            return fields
+        if len(fields) < 8:
+            hint = " They seem to be separated by spaces instead of tabs." if len(line.split()) >= 8 else ""
+            raise InputError(f"Line {number} has {many(len(fields), 'column')}, at least 8 expected.{hint}", number)
+        if len(fields) == 8 and width > 8:
+            self.notes.add("missing_format", number)
+            return [*fields, b"GT", *[b"."] * len(self.header.samples)]
+        if min(len(fields), width) < 10:
+            raise InputError(f"Line {number} has {len(fields)} columns, the header has {width}.", number)
+        got, wanted = max(len(fields) - 9, 0), len(self.header.samples)
+        raise InputError(
+            f"Line {number} has {many(got, 'genotype column')}, the header declares {many(wanted, 'sample')}.",
+            number,
+        )
+
+
+class Block:
+    """The lines of a block by their index, cut only if one is asked for."""
+
+    def __init__(self, block: bytes, first: int) -> None:
+        self.first = first  # number of the first line in the file
+        self._block = block
+        self._lines: list[bytes] = []
+
+    def at(self, index: int) -> tuple[bytes, int]:
+        """A line and its number in the file."""
+        self._lines = self._lines or self._block.split(b"\n")
+        return self._lines[index], self.first + index
+
+
+def _asked(fields: list[bytes]) -> Key | None:
+    """The key that was noted in the INFO of a settled record; it is taken out of it."""
+    info, tag, key = fields[7].rpartition(ASKED)
+    if not tag:
+        return None
+    fields[7] = info.rstrip(b";") or b"."
+    return tuple(key.split(b":"))
+
+
+def _ascending(starts: list[int]) -> bool:
+    return starts == sorted(starts)
+
+
+def _repeats(info: bytes) -> bool:
+    names = [item.partition(b"=")[0] for item in info.split(b";")]
+    return len(set(names)) < len(names)

@@ -1,0 +1,301 @@
+"""FILTER, INFO and FORMAT of records against the header's declarations, which are widened where values contradict them.
+
+Values are never changed, only their declarations are made to tell the truth.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import accumulate
+
+from app.engine.errors import InputError
+from app.engine.limits import Limits
+from app.engine.reading.diagnostics import Notes
+from app.engine.reading.headers import NAMED, OWN, Field, Header
+from app.engine.reading.values import GENOTYPE, UNPRINTABLE, VALID, WIDER, counts, pattern, shown, text
+
+CLEAN = (
+    "head",
+    "contig",
+    "position",
+    "ref",
+    "alt",
+    "info",
+    "tail",
+    "format",
+    "samples",
+)  # `head` ends with INFO unless it is "."
+PLACING = (b"END", b"SVLEN")
+Pattern = Callable[[bytes], object]
+_SPELLED_BYTES = 1 << 17
+"""Of names that the pattern of a clean record holds, for it is compiled anew when a tag is learned; records with others are
+examined one by one."""
+
+_SPLIT = (b"A", b"R", b"G")
+_DECLARABLE = re.compile(rb"(?!\[)[^\s,;=<>\"]+")
+_TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
+_LENGTH = re.compile(rb"(?:[0-9]{1,8}+|\.)").fullmatch
+_ALTERNATIVE = re.compile(rb"(?:^|\t)[^:\t]*1").search
+_LOCAL_ALLELES = re.compile(rb"L(?:AA|AD|GT|PL|GP|GL|EC|AF)")
+
+
+class Declarations:
+    """The declarations of one header, true of every record that was shown to it."""
+
+    def __init__(self, header: Header, limits: Limits, notes: Notes) -> None:
+        self.header, self.limits, self.notes = header, limits, notes
+        self.reshaped = 0  # how often a declaration changed so that records seen before would be written otherwise
+        self.learned: dict[tuple[str, bytes], int] = {}  # what the header did not say, and the line that said it
+        self._formats: dict[tuple[bytes, int], Pattern | None] = {}
+        self._clean: Callable[[bytes], list[tuple[bytes, ...]]] | None = None
+
+    def lines(self, block: bytes) -> list[tuple[bytes, ...]]:
+        """A row a line: the fields CLEAN of clean records, else empty ones."""
+        return (self._clean or self._compile())(block)
+
+    def _compile(self) -> Callable[[bytes], list[tuple[bytes, ...]]]:
+        """Build the pattern of a line from what the header declares."""
+        kinds: dict[tuple[bytes, bytes], list[bytes]] = {}
+        declarations = self.header.fields["INFO"]
+        # where records end is always examined
+        for name in _spelled(name for name in declarations if name not in PLACING):
+            declared = declarations[name]
+            number = declared.number if declared.number.isdigit() else b"."
+            kinds.setdefault((declared.type, number), []).append(re.escape(name))
+        items = []
+        for (type_, number), names in kinds.items():
+            value = rb"(?=[;\t\n])" if type_ == b"Flag" else b"=" + pattern(type_, number, rb";\t\n " + UNPRINTABLE)
+            items.append(b"(?:%b)%b" % (b"|".join(names), value))
+        item = b"(?:%b)" % b"|".join(items or [b"(?!)"])
+        filters = b"|".join(re.escape(name) for name in _spelled((b"PASS", b".", *self.header.filters)))
+        samples = rb"(\t([^\t\n]++)\t([^\n]++)\n)" if self.header.samples else rb"(\n)()()"
+        line = (
+            rb"(?:(([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^;\t\n \x01-\x1f\x7f]++\t([ACGTN]++)\t(?!\4\t)([ACGT]++(?:,[ACGT]++)*+)"
+            rb"\t(?:[0-9]++(?:\.[0-9]++)?|\.)\t(?:%b)\t(?:(%b(?:;%b)*+)(?=[\t\n])|(?=\.[\t\n])))\.?+%b|[^\n]*+\n)"
+        )
+        self._clean = re.compile(line % (filters, item, item, samples)).findall
+        return self._clean
+
+    def format(self, form: bytes, alleles: int) -> Pattern | None:
+        """What matches all samples of a clean record with this FORMAT; None if such records have to be examined."""
+        if (form, alleles) not in self._formats:
+            declared, keys = self.header.fields["FORMAT"], form.split(b":")
+            odd = len(set(keys)) < len(keys) or b"GT" in keys[1:] or any(key not in declared for key in keys)
+            odd = odd or alleles > 9 or any(key == b"LEN" or _LOCAL_ALLELES.fullmatch(key) for key in keys)
+            self._formats[form, alleles] = None if odd else self._samples(keys, alleles)
+            if form == b"GT" and not odd:
+                self._formats[form, alleles] = _diploid(alleles, len(self.header.samples), self._samples(keys, alleles))
+        return self._formats[form, alleles]
+
+    def _samples(self, keys: list[bytes], alleles: int) -> Pattern:
+        sample = b""
+        for key in reversed(keys):
+            declared = self.header.fields["FORMAT"][key]
+            call = rb"[0-%d.](?:[/|][0-%d.])*+" % (alleles, alleles)
+            value = call if key == b"GT" else pattern(declared.type, declared.number, rb":\t " + UNPRINTABLE)
+            sample = value + (b"(?::%b)?+" % sample if sample else b"")
+        return re.compile(rb"%b(?:\t%b){%d}" % (sample, sample, len(self.header.samples) - 1)).fullmatch
+
+    def filters(self, fields: list[bytes], number: int) -> None:
+        names = [name for name in fields[6].replace(b",", b";").split(b";") if name] if fields[6] != b"." else []
+        if b"0" in names:
+            names = [name if name != b"0" else b"PASS" for name in names]
+            self.notes.add("filter_zero", number)
+        for name in names:
+            if b" " in name:
+                raise InputError(f"Line {number}: FILTER contains spaces ({shown(fields[6])}).", number)
+            if name not in (b"PASS", b".") and name not in self.header.filters:
+                self._declarable("FILTER", name, number)
+                self.header.filters[name] = b'""'
+                self._learn("FILTER", name, number)
+        failed = [name for name in names if name not in (b"PASS", b".")]
+        fields[6] = b";".join(dict.fromkeys(failed or names)) or b"."
+
+    def info(self, fields: list[bytes], alleles: int, number: int) -> None:
+        """Check every key and value against its declaration, and widen the declaration where they disagree."""
+        if fields[7] == b".":
+            return
+        kept: dict[bytes, bytes] = {}
+        for item in fields[7].split(b";"):
+            name, equals, value = item.partition(b"=")
+            if name != name.strip() or b" " in name or value != value.strip():
+                raise InputError(f"Line {number}: INFO contains spaces ({shown(fields[7])}).", number)
+            if not name or name == b".":
+                self.notes.add("empty_info", number)
+                continue
+            if name.startswith(OWN) or name == b"BCSQ":
+                self.notes.add("earlier_run", number)
+                continue
+            if name in kept:
+                self.notes.add("duplicate_info", number, text(name))
+                continue
+            if b" " in value:
+                value = value.replace(b" ", b"_")
+                self.notes.add("spaces", number, text(name))
+            declared = self._declared("INFO", name, value if equals else None, alleles, number)
+            kept[name] = name if declared.type == b"Flag" else name + b"=" + (value or b".")
+        fields[7] = b";".join(kept.values()) or b"."
+
+    def _declared(self, kind: str, name: bytes, value: bytes | None, alleles: int, number: int) -> Field:
+        """The declaration that is true of this value, too; `None` is a value that is not there."""
+        declared = self.header.fields[kind].get(name)
+        if declared is None:
+            self._declarable(kind, name, number)
+            declared = (
+                Field(b"0", b"Flag") if value is None and kind == "INFO" else Field(b"1" if name == b"GT" else b".", b"String")
+            )
+        told = declared
+        if told.type == b"Flag" and value is not None:
+            told = Field(b".", b"String", told.description)
+        while value and told.type in VALID and not VALID[told.type](value):
+            told = Field(told.number, WIDER[told.type], told.description)
+        if value and not counts(told.number, value, alleles):
+            told = Field(b".", told.type, told.description)
+        known = self.header.fields[kind].get(name)
+        if told is not known:
+            self.reshaped += known is not None and not _alike(known, told)
+            self.header.declare(kind, name, told)
+            self._learn(kind, name, number)
+        return told
+
+    def _learn(self, kind: str, name: bytes, number: int) -> None:
+        self.learned[kind, name] = number
+        self._clean = None
+        self._formats.clear()
+
+    def _declarable(self, kind: str, name: bytes, number: int) -> None:
+        self.limits.name(NAMED[kind], name, number)
+        if not _DECLARABLE.fullmatch(name):
+            raise InputError(f"Line {number}: {kind} has the tag {shown(name)}, which no header can declare.", number)
+
+    def genotypes(self, fields: list[bytes], alleles: int, number: int) -> None:
+        """Check the samples of a record against its FORMAT."""
+        fields[8] = fields[8] or b"."
+        keys = fields[8].split(b":") if fields[8] != b"." else []
+        if not keys and any(sample not in (b".", b"") for sample in fields[9:]):
+            raise InputError(f"Line {number}: the samples have values, but FORMAT does not say which.", number)
+        if len(set(keys)) != len(keys) or any(not key or b" " in key for key in keys):
+            raise InputError(f"Line {number}: FORMAT is {shown(fields[8])}: empty or repeated keys.", number)
+        if b"GT" in keys[1:]:
+            raise InputError(f"Line {number}: GT must be the first key of FORMAT, found {shown(fields[8])}.", number)
+        for key in keys:
+            self._declared("FORMAT", key, None, alleles, number)
+            if _LOCAL_ALLELES.fullmatch(key):
+                self.notes.add("local_alleles", number, text(key))
+        plain = self.format(fields[8], 1) if alleles < 2 else None
+        calls = b"\t".join(fields[9:])
+        if plain and plain(calls) and (alleles or not _ALTERNATIVE(calls)):
+            return
+        for column, sample in enumerate(fields[9:], 9):
+            values = sample.split(b":")
+            name = text(self.header.samples[column - 9])
+            if len(values) > max(len(keys), 1):
+                raise InputError(f"Line {number}, sample {name}: {len(values)} values for {len(keys)} FORMAT keys.", number)
+            if b" " in sample:
+                raise InputError(f"Line {number}, sample {name}: spaces in {shown(sample)}.", number)
+            for key, value in zip(keys, values, strict=False):
+                if key == b"GT":
+                    self._genotype(value or b".", alleles, number, name)
+                    values[0] = _inferred(value)
+                else:
+                    self._declared("FORMAT", key, value or b".", alleles, number)
+                    if key == b"LEN" and value and not _LENGTH(value):
+                        raise InputError(f"Line {number}, sample {name}: LEN is {shown(value)}, longer than any contig.", number)
+            fields[column] = b":".join(value or b"." for value in values)
+
+    def _genotype(self, value: bytes, alleles: int, number: int, sample: str) -> None:
+        if not re.fullmatch(GENOTYPE, value):
+            raise InputError(
+                f"Line {number}, sample {sample}: the genotype is {shown(value)}, expected something like 0/1.", number
+            )
+        if value[:1] in b"/|" and self.header.version < "4.4":
+            self.header.version = "4.4"
+            self._learn("VERSION", b"4.4", number)
+        for index in re.findall(rb"[0-9]+", value):
+            if int(index) > alleles:
+                raise InputError(
+                    f"Line {number}, sample {sample}: the genotype {shown(value)} names an allele that is not there.", number
+                )
+
+
+def _spelled(names: Iterable[bytes]) -> list[bytes]:
+    """The first of these names, as many as a pattern may hold."""
+    names = list(names)
+    return names[: bisect_right(list(accumulate(map(len, names))), _SPELLED_BYTES)]
+
+
+def _inferred(genotype: bytes) -> bytes:
+    """Without a leading separator that says what follows anyway: readers of VCF before 4.4 know none."""
+    rest = genotype[1:]
+    redundant = (genotype[:1] == b"/" and b"/" in rest) or (genotype[:1] == b"|" and b"/" not in rest)
+    return rest if redundant else genotype
+
+
+def _diploid(alleles: int, samples: int, otherwise: Pattern) -> Pattern:
+    """What matches genotypes alone; where all of them are diploid, at the speed of memory."""
+    indices, width, tabs = b"0123456789"[: alleles + 1] + b".", 4 * samples - 1, b"\t" * (samples - 1)
+
+    def calls(values: bytes) -> object:
+        plain = len(values) == width and values[3::4] == tabs and not values[1::4].translate(None, b"/|")
+        return (plain and not (values[::4] + values[2::4]).translate(None, indices)) or otherwise(values)
+
+    return calls
+
+
+def _alike(old: Field, new: Field) -> bool:
+    """Whether records are written the same under both declarations."""
+    return (old.type == b"Flag") == (new.type == b"Flag") and (old.number == new.number or old.number not in _SPLIT)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Something that a record taught about the header."""
+
+    kind: str
+    name: bytes
+    field: Field | None
+    line: int
+
+
+def lessons(declarations: Declarations) -> list[Lesson]:
+    """What the records shown since the last call have taught."""
+    fields = declarations.header.fields
+    found = [Lesson(kind, name, fields.get(kind, {}).get(name), line) for (kind, name), line in declarations.learned.items()]
+    declarations.learned.clear()
+    return found
+
+
+def learn(header: Header, taught: list[Lesson], notes: Notes) -> bool:
+    """Widen the header so that it is true of more records, too; whether the earlier ones would be written otherwise now."""
+    reshaped = False
+    for lesson in taught:
+        kind, name, told, line = lesson.kind, lesson.name, lesson.field, lesson.line
+        if kind == "VERSION":
+            if header.version < "4.4":
+                header.version = "4.4"
+                notes.add("version_raised", line)
+        elif kind == "FILTER":
+            if name not in header.filters:
+                header.filters[name] = b'""'
+                notes.add("undeclared", line, f"FILTER/{text(name)}")
+        elif told and name not in header.fields[kind]:
+            header.declare(kind, name, told)
+            notes.add("undeclared", line, f"{kind}/{text(name)}")
+            if not _TAG_NAME.fullmatch(name):
+                notes.add("tag_name", line, f"{kind}/{text(name)}")
+        elif told:
+            old = header.fields[kind][name]
+            new = Field(old.number if old.number == told.number else b".", _wider(old.type, told.type), old.description)
+            if new.type != old.type:
+                notes.add("retyped", line, f"{kind}/{text(name)}: {text(old.type)} → {text(new.type)}")
+            elif new.number != old.number:
+                notes.add("wrong_count", line, f"{kind}/{text(name)}")
+            reshaped = reshaped or not _alike(old, new)
+            header.declare(kind, name, new)
+    return reshaped
+
+
+def _wider(one: bytes, other: bytes) -> bytes:
+    """The type of both."""
+    return one if one == other else b"Float" if {one, other} == {b"Integer", b"Float"} else b"String"

@@ -1,0 +1,158 @@
+"""Where a record lies and which alleles it has: position and REF checked, every allele told what can be said of it."""
+
+import re
+
+from app.engine.bundles.manifest import Bundle, Contig
+from app.engine.errors import InputError
+from app.engine.formats import vcf
+from app.engine.formats.fasta import Sequences
+from app.engine.formats.vcf import INDEXABLE
+from app.engine.limits import Limits
+from app.engine.reading import assembly
+from app.engine.reading.alleles import expand_old, problem
+from app.engine.reading.diagnostics import Notes
+from app.engine.reading.headers import NAMED, Header
+from app.engine.reading.values import shown, text
+
+_POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
+_BASES = re.compile(rb"[ACGT]+").fullmatch
+_NAME = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*").fullmatch  # of a contig, by VCF 4.5
+# what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
+PLAIN, OVERLAP, SILENT = "plain", "overlap", "silent"
+_OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
+_OLD_ALLELES = re.compile(rb"(?=.*[ID])%b(?:,%b)*" % (_OLD_ALLELE, _OLD_ALLELE)).fullmatch
+
+
+class Sites:
+    """Judges the first five columns of the records of one file."""
+
+    def __init__(
+        self, header: Header, bundle: Bundle, sequences: Sequences, limits: Limits, notes: Notes, names: dict[bytes, str]
+    ) -> None:
+        self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
+        self.names = dict(names)  # contig as the file calls it: as the bundle does
+        self.mismatches, self.first_mismatch = 0, ""
+        self.strangers = 0
+        self.first_stranger: InputError | None = None
+        self.learned: dict[bytes, tuple[str, int]] = {}  # names seen for the first time: contig, line
+        self._preferred = {contig: name for name, contig in self.names.items()}
+
+    def preferred(self, contig: str, name: bytes) -> bytes:
+        """The name under which the file spoke of this contig first."""
+        return self._preferred.get(contig, name)
+
+    def contig(self, fields: list[bytes], number: int) -> Contig:
+        """The contig of the record; checks that the position is on it."""
+        name = fields[0].strip()
+        if not name:
+            raise InputError(f"Line {number}: the CHROM column is empty.", number)
+        contig = self.bundle.names.get(name.decode("utf-8", "replace")) or self._stranger(name, number)
+        preferred = self._preferred.setdefault(contig.name, name)
+        if preferred != name:
+            self.notes.add("contig_renamed", number, f"{text(name)} → {text(preferred)}")
+        elif name not in self.names:
+            self.names[name] = contig.name
+            self.learned[name] = contig.name, number
+        fields[0] = preferred
+        if not _POSITION(fields[1]):
+            raise InputError(f"Line {number}: POS is {shown(fields[1])}, expected a whole number.", number)
+        fields[1] = b"%d" % int(fields[1])
+        if not 1 <= int(fields[1]) <= contig.length:
+            where = "beyond the end" if int(fields[1]) else "before the beginning"
+            raise InputError(
+                f"Line {number}: {text(name)}:{int(fields[1])} lies {where} of {contig.name} ({contig.length} bases). "
+                "Was the file called against another assembly?",
+                number,
+            )
+        return contig
+
+    def _stranger(self, name: bytes, number: int) -> Contig:
+        """A contig that the reference does not have, such as a decoy or an HLA allele; its length is what the header says."""
+        self.limits.name(NAMED["contig"], name, number)
+        if not _NAME(name) or assembly.elsewhere(name, self.header) or len(self.names) > self.limits.contigs:
+            raise assembly.unknown_contig(name, self.header, self.bundle, number)
+        self.strangers += 1
+        self.first_stranger = self.first_stranger or assembly.unknown_contig(name, self.header, self.bundle, number)
+        self.notes.add("unknown_contig", number, text(name))
+        return Contig(name.decode(), min(self.header.contigs.get(name) or INDEXABLE, INDEXABLE))
+
+    def alleles(self, fields: list[bytes], contig: Contig, number: int) -> list[str]:
+        """Repair REF and ALT; what can be said of each of the alternative alleles."""
+        known = contig.name in self.bundle.names
+        if known and _OLD_ALLELES(fields[4]):
+            expand_old(fields, lambda start, end: self.sequences.get(contig.name, start, end))
+            self.notes.add("allele_notation", number)
+        ref, alts = fields[3], fields[4].split(b",")
+        if fault := problem(ref, alts):
+            raise InputError(f"Line {number}: {fault}", number)
+        if not (ref.isupper() and all(alt.isupper() or not alt.isalpha() for alt in alts)):
+            self.notes.add("lower_case", number)
+            ref, alts = ref.upper(), [alt.upper() if alt.isalpha() else alt for alt in alts]
+        if ref in alts:
+            self.notes.add("same_as_ref", number, f"line {number}: {text(ref[:40])}")
+        if len(set(alts)) < len(alts):
+            self.notes.add("duplicate_alt", number, f"line {number}: {text(fields[4][:40])}")
+        start = int(fields[1]) - 1
+        if start + len(ref) > contig.length:
+            raise InputError(
+                f"Line {number}: REF reaches beyond the end of {contig.name} ({contig.length} bases). "
+                "Was the file called against another assembly?",
+                number,
+            )
+        bases = self.sequences.get(contig.name, start, start + len(ref)) if known else ref
+        strange = "" if known else "unknown_contig"
+        if bases != ref and re.fullmatch(rb"[ACGTN]+", ref):
+            self.mismatches += 1
+            seen = f"{fields[0].decode()}:{start + 1} has {text(ref[:12])} in the file and {text(bases[:12])} in the reference"
+            self.first_mismatch = self.first_mismatch or f"line {number}, {seen}"
+            self.notes.add("ref_mismatch", number, f"line {number}: {seen}")
+            strange = "ref_mismatch"
+        elif bases != ref:
+            self.notes.add("ambiguous", number, f"line {number}: REF {text(ref[:20])}")
+            strange = "ambiguous"
+        fields[3], fields[4] = ref, b",".join(alts)
+        named, end = _end(fields[7], start, fields[4])
+        if end > contig.length:
+            where = f"line {number}: {named}={end} lies beyond the end of {contig.name} ({contig.length} bases)"
+            if end >= INDEXABLE:
+                raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
+            self.notes.add("end_beyond", number, where)
+        sized = self._has_length(fields[7], start + 1, contig.length)
+        return [self._verdict(ref, alt, strange, sized, number) for alt in alts]
+
+    def _verdict(self, ref: bytes, alt: bytes, strange: str, sized: bool, number: int) -> str:
+        if _BASES(alt):
+            return strange or (PLAIN if alt != ref else SILENT)
+        code = (
+            "spanning_deletion"
+            if alt == b"*"
+            else "reference_block"
+            if alt in (b".", b"<*>", b"<NON_REF>", b"<X>")
+            else "symbolic"
+            if alt.startswith(b"<") and alt.endswith(b">")
+            else "ambiguous"
+            if alt.isalpha()
+            else "breakend"
+        )
+        self.notes.add(code, number, "" if alt == b"." else f"line {number}: {text(alt[:40])}")
+        if code == "symbolic":
+            self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
+        if code == "symbolic" and strange != "unknown_contig":
+            return code if strange or (alt.startswith(b"<DEL") and not sized) else OVERLAP
+        return code if code in ("ambiguous", "breakend") else strange if strange and alt != b"." else SILENT
+
+    @staticmethod
+    def _has_length(info: bytes, position: int, length: int) -> bool:
+        """Whether a structural variant says how long it is; csq crashes on those that end far beyond the contig."""
+        if end := vcf.end(info):
+            return position < end <= length
+        sizes = vcf.sizes(info)
+        return bool(sizes) and all(0 < size <= length - position for size in sizes)
+
+
+def _end(info: bytes, start: int, alts: bytes) -> tuple[str, int]:
+    """The furthest position that the record claims, and by which tags; readers take SVLEN for symbolic alleles."""
+    claims = [("END", vcf.end(info))]
+    if alts.startswith(b"<") or b",<" in alts:
+        claims += [("POS+SVLEN", start + 1 + size) for size in vcf.sizes(info)]
+    return max(claims, key=lambda claim: claim[1])

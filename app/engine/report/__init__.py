@@ -1,0 +1,1 @@
+"""Counts of a result, and the texts and pages that are rendered from them."""

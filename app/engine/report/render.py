@@ -1,0 +1,138 @@
+"""What people read, rendered from a result: the count log, the HTML page and a table; nothing of it is stored."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from app.engine.consequence.interpretation import TERMS
+from app.engine.reading.alleles import kind
+from app.engine.report.html import html
+
+__all__ = ["count_log", "html", "provenance", "tsv"]
+
+# The places that AnnTools counted, and the consequences that mean them.
+LOCATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("In interGenic", ("intergenic_variant",)),
+    (
+        "In CDS",
+        tuple(
+            term
+            for term, _ in TERMS.values()
+            if term.startswith(
+                ("stop_", "start_", "frameshift", "inframe", "missense", "protein", "incomplete", "synonymous", "coding")
+            )
+        ),
+    ),
+    ("In '3 UTR", ("3_prime_UTR_variant",)),
+    ("In '5 UTR", ("5_prime_UTR_variant",)),
+    ("In Intronic", ("intron_variant", "splice_acceptor_variant", "splice_donor_variant", "splice_region_variant")),
+    ("In Non_coding_exonic", ("non_coding_transcript_exon_variant",)),
+    ("In Non_coding", ("non_coding_transcript_variant",)),
+)
+
+
+def count_log(summary: dict[str, Any], name: str) -> str:
+    """The count log: AnnTools' lines first, then everything else that was counted, repaired or flagged."""
+    total = summary["records_out"]
+    known = summary["tags"].get("GAS_RSID", 0)
+    consequences = summary["consequences"]
+    bundle, source = summary["bundle"], summary["input"]
+    lines = [
+        f"## {_line(name)}",
+        f"Total: {total}",
+        f"In dbSNP: {known} ({100 * known / (total or 1):.2f}%)",
+        "Variants located:",
+        *(f"{place} {sum(consequences.get(term, 0) for term in terms)}" for place, terms in LOCATIONS),
+        *(f"In {track}: {count} variants" for track, count in summary["tracks"].items()),
+        "",
+        "Records",
+        f"  read {summary['records_in']}, added by splitting alleles {summary['splits']}, written {total}",
+        *_section("Consequences", consequences),
+        *_section("Impact", summary["impacts"]),
+        *_section("Types", summary["types"]),
+        *_section("Contigs", summary["contigs"]),
+        *_section(f"Genes ({summary['gene_count']})", summary["genes"]),
+        "",
+        f"Transitions/transversions: {summary['transitions']}/{summary['transversions']} = {summary['ts_tv'] or 'undefined'}",
+        "",
+        "Repairs and flags",
+        *(_note(note) for note in summary["notes"]),
+        *(() if summary["notes"] else ("  none",)),
+        "",
+        "Provenance",
+        f"  reference {bundle['title']}, bundle {bundle['id']} {bundle['version']}",
+        f"  software {', '.join(f'{tool} {version}' for tool, version in summary['versions'].items())}",
+        f"  input SHA-256 {source['sha256']}, {source['bytes']} bytes, compression: {source['compression']}",
+        f"  annotated {summary['created']}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, counts: dict[str, int]) -> list[str]:
+    return ["", title, *(f"  {_line(name)}\t{count}" for name, count in counts.items())]
+
+
+def _note(note: dict[str, Any]) -> str:
+    first = f" (first on line {note['line']})" if note["line"] else ""
+    examples = f": {'; '.join(map(_line, note['examples']))}" if note["examples"] else ""
+    return f"  {note['kind']}: {note['message']}, {note['count']} times{first}{examples}"
+
+
+def _line(text: str) -> str:
+    """The text on one line, whatever is in it."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+COLUMNS = (
+    *("contig", "position", "id", "ref", "alt", "type", "quality", "filter", "consequence", "impact"),
+    *("gene", "transcript", "biotype", "strand", "protein_change", "hgvs_protein"),
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def provenance(summary: dict[str, Any]) -> str:
+    """Where a row of the table is from, in few characters: bundle and version, the input's SHA-256 cut short, release of GAS."""
+    bundle = summary["bundle"]
+    return f"{bundle['id']}/{bundle['version']} {summary['input']['sha256'][:12]} gas/{summary['versions']['gas']}"
+
+
+def tsv(vcf: Iterable[str], tags: Iterable[str] = (), provenance: str = "") -> Iterator[str]:
+    """A table with a row for each allele and transcript, as text in pieces, from the lines of an annotated VCF.
+
+    `tags` are further INFO tags to give columns to; `provenance` is repeated in the last column, for rows get copied elsewhere.
+    No cell can be taken for a formula by a spreadsheet.
+    """
+    extra, origin = list(tags), [provenance] if provenance else []
+    yield _row([*COLUMNS, *extra, *(["provenance"] if provenance else [])])
+    for line in vcf:
+        if line.startswith("#"):
+            continue
+        contig, position, identifier, ref, alt, quality, filters, info = line.rstrip("\n").split("\t", 8)[:8]
+        values = dict(item.partition("=")[::2] for item in info.split(";"))
+        site = [contig, position, identifier, ref, alt, kind(ref.encode(), alt.encode()), quality, filters]
+        worst = values.get("GAS_TRANSCRIPT", "")
+        for entry in values.get("BCSQ", "").split(",") if "BCSQ" in values else [""]:
+            words, gene, transcript, biotype, strand, protein = [*entry.split("|"), *[""] * 6][:6]
+            term, impact = _worst(words) if words else (values.get("GAS_CSQ", ""), values.get("GAS_IMPACT", ""))
+            hgvs = values.get("GAS_HGVSP", "") if transcript == worst else ""
+            known = [values.get(tag, "") for tag in extra]
+            yield _row([*site, term, impact, gene, transcript, biotype, strand, protein, hgvs, *known, *origin])
+
+
+def _worst(words: str) -> tuple[str, str]:
+    """All Sequence Ontology terms of an entry, joined, and the impact of the most severe."""
+    known = list(TERMS)
+    found = sorted(
+        (word.encode() for word in words.lstrip("*").split("&")), key=lambda word: known.index(word) if word in TERMS else 99
+    )
+    terms = [TERMS.get(word, (word.decode(), "MODIFIER")) for word in found]
+    return "&".join(term for term, _ in terms), terms[0][1]
+
+
+def _row(cells: list[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, dialect="excel-tab", lineterminator="\n").writerow(
+        [f"'{cell}" if cell.startswith(_FORMULA) and len(cell) > 1 else cell for cell in cells]
+    )
+    return out.getvalue()

@@ -1,0 +1,152 @@
+"""What the portal has to know of reference bundles: how their contigs are called, and where their genes are.
+
+The bundle itself stays where the annotators are. Of it the portal reads the manifest and the table of genes, at the first
+question to a result that was made with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from app.aws.objects import Bucket, Gone
+from app.engine.bundles import manifest
+from app.engine.bundles.gene_table import TABLE, table
+from app.engine.bundles.manifest import MANIFEST, Bundle
+from app.engine.errors import EngineError
+from app.services.kept import Kept
+
+log = structlog.get_logger()
+
+REFERENCES = 8
+"""How many are kept: of a genome, each is a few megabytes."""
+
+NEAR, LOOKED_AT = 5, 100
+"""Names that are offered for one that nothing has, and among how many they are chosen."""
+
+
+@dataclass(frozen=True)
+class Gene:
+    """1-based, both ends in it. `contig` is empty where genes on several contigs share the name."""
+
+    name: str
+    contig: str
+    begin: int
+    end: int
+
+
+class Genes:
+    """Genes by name or id, in small letters or large.
+
+    What is kept is the table as text, a few megabytes: as objects, sixty thousand genes would be ten times as much.
+    """
+
+    def __init__(self, rows: bytes) -> None:
+        self._rows = b"\n" + rows
+        self._folded = self._rows.upper()  # every letter at the same place
+
+    def find(self, name: str) -> Gene | None:
+        """The gene, or all of one name from the first to the last; None if there is none."""
+        wanted = name.upper().encode()
+        found = [self._row(at) for at in self._all(b"\n%b\t" % wanted)]
+        found = found or [self._row(at) for at in self._all(b"\t%b\n" % wanted)]
+        if not found:
+            return None
+        contigs = {gene.contig for gene in found}
+        begin, end = min(gene.begin for gene in found), max(gene.end for gene in found)
+        return Gene(found[0].name, contigs.pop() if len(contigs) == 1 else "", begin, end)
+
+    def near(self, name: str) -> list[str]:
+        """Names that this one is a part of, the shortest first."""
+        found = (self._row(at).name for at in self._all(name.upper().encode()))
+        named = (one for one in found if name.upper() in one.upper())
+        return sorted(dict.fromkeys(islice(named, LOOKED_AT)), key=len)[:NEAR]
+
+    def _all(self, wanted: bytes) -> Iterator[int]:
+        """The places where this stands."""
+        at = self._folded.find(wanted)
+        while at >= 0:
+            yield at
+            at = self._folded.find(wanted, at + 1)
+
+    def _row(self, at: int) -> Gene:
+        """The gene of the row at this place, or of the one that begins behind it."""
+        begin = at + 1 if self._rows[at : at + 1] == b"\n" else self._rows.rfind(b"\n", 0, at) + 1
+        name, contig, first, last, _ = self._rows[begin : self._rows.index(b"\n", begin)].decode().split("\t")
+        return Gene(name, contig, int(first), int(last))
+
+
+@dataclass(frozen=True)
+class Reference:
+    bundle: Bundle
+    genes: Genes | None  # an older bundle may have no table of them
+
+
+@dataclass
+class References:
+    """The bundles that are embedded, or in the `folder` of installed ones, or in the `store` that annotators pull them from."""
+
+    folder: str
+    store: str
+    s3: Any
+    _kept: Kept[Reference | None] = field(default_factory=lambda: Kept(REFERENCES))
+
+    async def of(self, summary: Mapping[str, Any]) -> Reference | None:
+        """What the result with this summary was made with; None where it cannot be had, and gene and contig are only words."""
+        bundle = summary.get("bundle", {})
+        bundle_id, version = str(bundle.get("id", "")), str(bundle.get("version", ""))
+        try:
+            return await self._kept.once(f"{bundle_id}/{version}", lambda: self._read(bundle_id, version))
+        except Exception as error:
+            # a question without it takes longer, and is answered all the same
+            log.warning("reference not readable", bundle=bundle_id, version=version, error=repr(error))
+            return None
+
+    async def _read(self, bundle_id: str, version: str) -> Reference | None:
+        if here := await asyncio.to_thread(_here, bundle_id, version, self.folder):
+            return here
+        try:
+            return await self._fetched(f"{bundle_id}/{version}") if self.store else None
+        except Gone:
+            return None
+
+    async def _fetched(self, place: str) -> Reference:
+        bundle = manifest.described((await self._object(f"{place}/{MANIFEST}")).decode(), Path(place))
+        wanted = next((file for file in bundle.files if file.path == TABLE), None)
+        if wanted is None:
+            return Reference(bundle, None)
+        rows = await self._object(f"{place}/{TABLE}")
+        if hashlib.sha256(rows).hexdigest() != wanted.sha256:
+            raise EngineError(f"{TABLE} does not match its checksum")
+        return Reference(bundle, await asyncio.to_thread(Genes, rows))
+
+    async def _object(self, key: str) -> bytes:
+        """A file of the store. Raises Gone."""
+        parts = urlsplit(self.store)
+        if parts.scheme == "s3":
+            return await Bucket(self.s3, parts.netloc).read(f"{parts.path.strip('/')}/{key}".lstrip("/"))
+        path = Path(self.store, key)
+        if not path.is_file():
+            raise Gone(key)
+        return await asyncio.to_thread(path.read_bytes)
+
+
+def _here(bundle_id: str, version: str, folder: str) -> Reference | None:
+    """The bundle of this version, if it is on this host."""
+    try:
+        bundle = manifest.find(bundle_id, *([Path(folder)] if folder else []))
+    except EngineError:
+        return None
+    if bundle.version != version:
+        return None
+    path = bundle.path(TABLE)
+    models = [bundle.path(genes.file) for genes in bundle.genes]
+    return Reference(bundle, Genes(path.read_bytes() if path.is_file() else table(models)))

@@ -1,0 +1,60 @@
+"""What a question means in one result: its own names of contigs, and the region of a gene."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.engine.bundles.manifest import Bundle
+from app.engine.formats.tabix_index import Index
+from app.explorer.gene_lookup import Gene, Reference
+from app.explorer.record import WHOLE, Filter, Region
+from app.services.submissions import Refused
+
+
+class Unknown(Refused):
+    """There is no such contig or gene; the text names some that are there."""
+
+
+def narrowed(wanted: Filter, reference: Reference | None, index: Index) -> Filter:
+    """The question with the names that this result uses, and with the gene's region where its place is known. Raises Unknown."""
+    bundle = reference.bundle if reference else None
+    region = wanted.region
+    if region and not (name := _name(region.contig, bundle, index)):
+        raise Unknown(f"There is no contig {region.contig[:50]} in this result. It has {', '.join(list(index.contigs)[:30])}.")
+    if region:
+        region = replace(region, contig=name)
+    if wanted.gene and reference and reference.genes:
+        gene = _gene(wanted.gene, reference)
+        wanted = replace(wanted, gene=gene.name)
+        # a contig that the result does not have has no part of it
+        name = _name(gene.contig, bundle, index) or gene.contig
+        if name and (region is None or region.contig == name):
+            begin, end = max(gene.begin, region.begin if region else 1), min(gene.end, region.end if region else WHOLE)
+            # an empty region has nothing in it; its test finds nothing either
+            region = Region(name, begin, max(begin, end))
+    return replace(wanted, region=region)
+
+
+def _gene(name: str, reference: Reference) -> Gene:
+    assert reference.genes
+    if found := reference.genes.find(name):
+        return found
+    near = reference.genes.near(name)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Please use its symbol, or its Ensembl id."
+    raise Unknown(f"The reference {reference.bundle.assembly} knows no gene {name[:50]}. {hint}")
+
+
+def _name(contig: str, bundle: Bundle | None, index: Index) -> str:
+    """What this result calls a contig; empty if it has none of it."""
+    if contig in index.contigs:
+        return contig
+    if not bundle:
+        return next((name for name in index.contigs if _plain(name) == _plain(contig)), "")
+    meant = bundle.names.get(contig)
+    return next((name for name in index.contigs if meant and bundle.names.get(name) == meant), "")
+
+
+def _plain(contig: str) -> str:
+    """What Ensembl's and UCSC's names of a contig have in common."""
+    name = contig.lower().removeprefix("chr")
+    return "mt" if name == "m" else name

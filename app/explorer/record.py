@@ -1,0 +1,188 @@
+"""One variant of a result, read from its line, and the questions that can be asked of all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from app.engine.consequence.interpretation import TERMS
+from app.engine.reading.alleles import kind
+
+WHOLE = 1 << 29
+"""Behind the end of every contig that a tabix index can have."""
+
+_KNOWN = re.compile(rb"[;\t](?:GAS_)?(?:DISEASE|CLN[A-Z]*)=")
+_FREQUENCY = re.compile(rb"[;\t]AF=([0-9][0-9.eE+-]*)")
+_DECLARED = re.compile(r'^##(INFO|FORMAT)=<ID=([^,>]+),.*?Description="((?:[^"\\]|\\.)*)"', re.MULTILINE)
+_CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:[^>\n]*?,length=(\d+))?", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """One entry of BCSQ: what the variant does in one transcript."""
+
+    consequence: str
+    gene: str
+    transcript: str
+    biotype: str
+    strand: str
+    protein: str
+    dna: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One allele of a result, and the virtual offset `at` which it stands."""
+
+    at: int
+    contig: str
+    position: int
+    identifier: str
+    ref: str
+    alt: str
+    quality: str
+    filters: str
+    info: dict[str, str]
+    calls: tuple[str, ...]  # FORMAT, and a column for each sample
+
+    @property
+    def place(self) -> str:
+        return f"{self.at:x}"
+
+    @property
+    def type(self) -> str:
+        return kind(self.ref.encode(), self.alt.encode())
+
+    @property
+    def consequence(self) -> str:
+        return self.info.get("GAS_CSQ", "")
+
+    @property
+    def impact(self) -> str:
+        return self.info.get("GAS_IMPACT", "")
+
+    @property
+    def gene(self) -> str:
+        return self.info.get("GAS_GENE", "")
+
+    @property
+    def known(self) -> str:
+        """The diseases that it is known in, to be read."""
+        values = (value for tag, value in self.info.items() if _KNOWN.fullmatch(f";{tag}=".encode()))
+        return "; ".join(value.replace("_", " ").replace(",", ", ").replace("|", ", ") for value in values)
+
+    @property
+    def rsid(self) -> str:
+        found = re.search(r"\brs\d+\b", f"{self.info.get('GAS_RSID', '')} {self.identifier}")
+        return found[0] if found else ""
+
+    @property
+    def samples(self) -> int:
+        return max(0, len(self.calls) - 1)
+
+    def genotypes(self, names: list[str], most: int) -> list[tuple[str, dict[str, str]]]:
+        """The first `most` samples by name, each with its values by the names that FORMAT gives them."""
+        tags, *columns = self.calls[: most + 1] or ("",)
+        named = tags.split(":")
+        # a sample may leave out values at its end
+        return [(name, dict(zip(named, values.split(":"), strict=False))) for name, values in zip(names, columns, strict=False)]
+
+    @cached_property
+    def transcripts(self) -> list[Transcript]:
+        return [_transcript(entry) for entry in self.info.get("BCSQ", "").split(",") if entry]
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the header of a result says: samples, tags of INFO and FORMAT with their descriptions, contigs with lengths."""
+
+    samples: list[str]
+    info: dict[str, str]
+    format: dict[str, str]
+    contigs: dict[str, int]
+
+    @classmethod
+    def of(cls, header: bytes) -> Legend:
+        text = header.decode("utf-8", "replace")
+        tags: dict[str, dict[str, str]] = {"INFO": {}, "FORMAT": {}}
+        for column, tag, words in _DECLARED.findall(text):
+            tags[column][tag] = words.replace('\\"', '"')
+        lengths = {name: int(length or 0) for name, length in _CONTIG.findall(text)}
+        columns = text.rstrip("\n").rpartition("\n")[2].split("\t")
+        return cls(columns[9:], tags["INFO"], tags["FORMAT"], lengths)
+
+
+@dataclass(frozen=True)
+class Region:
+    """1-based, both ends in it."""
+
+    contig: str
+    begin: int = 1
+    end: int = WHOLE
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What is looked for; everything that is given must be true."""
+
+    region: Region | None = None
+    gene: str = ""
+    consequence: str = ""
+    impact: str = ""
+    known: bool = False
+    frequency: float | None = None  # AF at most; an allele without one stays
+    text: str = ""
+
+    @property
+    def scans(self) -> bool:
+        """Does answering need a look at every record, besides the region's?"""
+        return bool(self.gene or self.consequence or self.impact or self.known or self.text or self.frequency is not None)
+
+    def test(self) -> Callable[[bytes], bool]:
+        """Is a line of the result one of them? Its region is left to whoever reads in it."""
+        tests: list[Callable[[bytes], object]] = []
+        for tag, value in (("GAS_IMPACT", self.impact), ("GAS_CSQ", self.consequence)):
+            if value:
+                tests.append(_has(f"{tag}={value}"))
+        if self.known:
+            tests.append(_KNOWN.search)
+        if self.gene:
+            gene = re.escape(self.gene.encode())
+            entry = re.compile(rb"GAS_GENE=%b(?:[;\t]|$)|[=,][^|,;\t]*\|%b\|" % (gene, gene))
+            needle = self.gene.encode()
+            tests.append(lambda line: needle in line and entry.search(line))
+        if self.text:
+            wanted = self.text.lower().encode()
+            tests.append(lambda line: wanted in b"\t".join(line.split(b"\t", 8)[:8]).lower())
+        if (most := self.frequency) is not None:
+            tests.append(lambda line: not (found := _FREQUENCY.search(line)) or _number(found[1]) <= most)
+        return lambda line: all(test(line) for test in tests)
+
+
+def parse(at: int, line: bytes) -> Variant:
+    """The variant on a line of a result. Raises ValueError if it is none."""
+    contig, position, identifier, ref, alt, quality, filters, info, *calls = line.decode("utf-8", "replace").split("\t")
+    values = dict(item.partition("=")[::2] for item in info.split(";") if item != ".")
+    return Variant(at, contig, int(position), identifier, ref, alt, quality, filters, values, tuple(calls))
+
+
+def _has(item: str) -> Callable[[bytes], object]:
+    needle = item.encode()
+    whole = re.compile(rb"[;\t]%b(?:[;\t]|$)" % re.escape(needle))
+    # the plain look is ten times quicker than the pattern, and mostly enough
+    return lambda line: needle in line and whole.search(line)
+
+
+def _transcript(entry: str) -> Transcript:
+    words, *rest = [*entry.split("|"), *[""] * 6][:7]
+    terms = [TERMS.get(word.encode(), (word, ""))[0] for word in words.lstrip("*").split("&")]
+    return Transcript(", ".join(terms), *rest)
+
+
+def _number(text: bytes) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

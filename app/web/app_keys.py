@@ -1,0 +1,54 @@
+"""What the application and each request carry, by typed key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from markupsafe import Markup
+
+from app.domain.accounts import Account
+from app.explorer.reader import Explorer
+from app.services.backend import Backend
+from app.services.billing import Billing
+from app.services.concurrency import Turns
+from app.services.identity import Secrets
+from app.services.kept import Kept
+from app.settings import Settings
+from app.web.assets import Assets
+from app.web.estimates import Pace
+from app.web.live import Live
+from app.web.queue_view import QueueView
+
+if TYPE_CHECKING:
+    from app.services.globus import Globus
+    from app.web.middlewares.limits import RateLimit
+
+SETTINGS = web.AppKey("settings", Settings)
+ASSETS = web.AppKey("assets", Assets)
+BACKEND = web.AppKey("backend", Backend)
+EXPLORER = web.AppKey("explorer", Explorer)
+TURNS = web.AppKey("turns", Turns)
+GLOBUS: web.AppKey[Kept[Globus]] = web.AppKey("globus")
+SESSIONS = web.AppKey("sessions", Secrets)
+TOKENS = web.AppKey("tokens", Secrets)
+BILLING: web.AppKey[Billing | None] = web.AppKey("billing")
+LIVE = web.AppKey("live", Live)
+QUEUE_VIEW = web.AppKey("queue_view", QueueView)
+PACE = web.AppKey("pace", Pace)
+TOLD: web.AppKey[Kept[Markup]] = web.AppKey("told")
+LIMITS: web.AppKey[RateLimit] = web.AppKey("limits")
+HEADERS: web.AppKey[Mapping[str, str]] = web.AppKey("headers")
+
+ACCOUNT: web.RequestKey[Account | None] = web.RequestKey("account")
+ALLOWANCE: web.RequestKey[dict[str, str]] = web.RequestKey("allowance")
+CSRF: web.RequestKey[str] = web.RequestKey("csrf")
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")
+
+
+def account(request: web.Request) -> Account:
+    """Whoever is signed in; only for routes that demand it."""
+    signed_in = request[ACCOUNT]
+    assert signed_in is not None
+    return signed_in

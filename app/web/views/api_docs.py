@@ -1,0 +1,27 @@
+"""The API described: as an OpenAPI document for programs, and as a page for people."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aiohttp import web
+
+from app.web.api import openapi
+from app.web.app_keys import SETTINGS
+from app.web.pages import page
+
+
+async def document(request: web.Request) -> web.Response:
+    return web.json_response(_document(request.app[SETTINGS].public_url))
+
+
+async def readable(request: web.Request) -> web.Response:
+    return page(request, "api.html", document=_document(request.app[SETTINGS].public_url))
+
+
+@cache
+def _document(server: str) -> dict[str, Any]:
+    from app.web.routes import ROUTES  # the table has this view, too
+
+    return openapi.document(ROUTES, server)

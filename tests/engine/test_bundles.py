@@ -1,0 +1,347 @@
+"""Bundles built from recipes over HTTP, in the formats of Ensembl, NCBI, gnomAD and UCSC; pushed, pulled; two genetic codes."""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import engine
+from app.engine.bundles import download, manifest, stores
+from app.engine.bundles.build import build
+from app.engine.bundles.gene_table import TABLE, Places
+from app.engine.errors import EngineError
+from app.engine.formats import bgzf
+from app.engine.pipeline.annotate import annotate
+from app.engine.reading.input_file import BGZF_END
+from tests.support.genome import CHROMOSOME, GENE
+from tests.support.site import Site
+
+RECIPES = Path(__file__).parents[2] / "scripts" / "recipes"
+
+# Rows as they stand in the files that the recipes name.
+GFF3 = (
+    "##gff-version 3\n##sequence-region   1 1 2000\n#!genome-build GRCh38.p14\n"
+    "1\tGRCh38\tchromosome\t1\t2000\t.\t.\t.\tID=chromosome:1\n###\n"
+)
+CLINVAR = (
+    '##fileformat=VCFv4.1\n##ID=<Description="ClinVar Variation ID">\n'
+    '##INFO=<ID=CLNDN,Number=.,Type=String,Description="Disease names">\n'
+    '##INFO=<ID=CLNSIG,Number=.,Type=String,Description="Significance">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    "1\t505\t42\tC\tA\t.\t.\tALLELEID=9;CLNDN=Some_disease,_rare|not_provided;CLNSIG=Likely_benign\n"
+    "1\t505\t43\tC\tT\t.\t.\tCLNSIG=Pathogenic/Likely_pathogenic\n"
+    "MT\t3460\t9\tG\tA\t.\t.\tCLNDN=Leber;CLNSIG=Pathogenic\n"
+    "NW_009646201.1\t5\t9\tG\tA\t.\t.\tCLNSIG=Pathogenic\n"
+)
+DBSNP = (
+    "##fileformat=VCFv4.2\n##dbSNP_BUILD_ID=156\n##reference=GRCh38.p14\n"
+    '##INFO=<ID=RS,Number=1,Type=Integer,Description="dbSNP ID">\n'
+    '##INFO=<ID=COMMON,Number=0,Type=Flag,Description="Common">\n'
+    '##INFO=<ID=FREQ,Number=.,Type=String,Description="Frequencies">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    "{accession}\t505\trs7\tC\tA,T\t.\t.\tRS=7;dbSNPBuildID=1;SSR=0;VC=SNV;FREQ=1000Genomes:0.9,0.1,.|GnomAD:1,0,0;COMMON\n"
+    "NC_012920.1\t3460\trs199476118\tG\tA\t.\t.\tRS=199476118;VC=SNV\n"
+    "NT_187361.1\t5\trs5\tG\tA\t.\t.\tRS=5\n"
+)
+GNOMAD = (
+    '##fileformat=VCFv4.2\n##FILTER=<ID=AC0,Description="None">\n##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+)
+FREQUENCY = "\t505\trs7\tC\tT\t.\tPASS\tAC=3;AN=1000;AF=3.0e-03;nhomalt=0\n"
+TABLES = {
+    "cytoBand": "chr1 600 2000 p2 gneg|chr1 0 600 p1 gpos50|chrM 0 16571  gneg",
+    "gwasCatalog": "585 chr1 504 505 rs7 123 Author_A 2020-01-02 Nature A_title Height,_adult 1,000 2,000 1p1"
+    " GENE1 rs7-T 0.3 5E-9  1.2 [1-2] Illumina N",
+    "genomicSuperDups": "585 chr1 500 520 chr9:77 0 + chr9 77 97 20 1 1000 N/A N/A N/A N/A align"
+    " 20 0 0 20 20 0 0 0 0.99 0.99 0.01 0.01",
+    "dgvMerged": "585 chr1 400 700 nsv1 0 + 400 700 8388608 gain+loss Author_2010 123 Array    3 1 2  GENE1 |"
+    "585 chr1 450 710 esv2 0 + 450 710 200 tandem_duplication Author_2011 124 Sequencing    3 1 2  GENE1 ",
+    "targetScanS": "585 chr1 500 507 GENE1:miR-124/506 85 +",
+    "tfbsConsSites": "585 chr1 495 510 V$ARP1_01 818 - 2.01|585 chrM 3450 3470 V$NRSF_01 749 - 2.19",
+}
+
+
+def table(text: str) -> str:
+    """A dump of a table of UCSC: tabs between columns, and blanks within."""
+    return text.replace(" ", "\t").replace("|", "\n").replace("_a", " a").replace("_d", " d") + "\n"
+
+
+def files(rcrs: manifest.Bundle, assembly: str) -> dict[str, bytes]:
+    """What the recipe of an assembly downloads, by file name."""
+    mitochondrion = "".join(rcrs.path(rcrs.fasta).read_text().splitlines()[1:])
+    sequence = {
+        "1": CHROMOSOME,
+        "MT": mitochondrion,
+        "KI270706.1": "ACGT" * 50,
+        "GL000191.1": "ACGT" * 50,
+        "KI270302.1": "ACGT" * 50,
+    }
+    fasta = "".join(
+        f">{name} dna:chromosome chromosome:{assembly}:{name}:1:{len(bases)}:1 REF\n{bases}\n" for name, bases in sequence.items()
+    )
+    genes = GFF3 + GENE + "###\n" + "".join(rcrs.path("genes.gff3").read_text().splitlines(keepends=True)[2:])
+    dbsnp = DBSNP.format(accession="NC_000001.11" if assembly == "GRCh38" else "NC_000001.10")
+    texts = {
+        f"Homo_sapiens.{assembly}.dna.primary_assembly.fa.gz": fasta,
+        f"Homo_sapiens.{assembly}.{113 if assembly == 'GRCh38' else 87}.gff3.gz": genes,
+        "clinvar.vcf.gz": CLINVAR,
+        f"GCF_000001405.{40 if assembly == 'GRCh38' else 25}.gz": dbsnp,
+        **{f"{name}.txt.gz": table(rows) for name, rows in TABLES.items()},
+    }
+    found = {name: gzip.compress(text.encode(), mtime=0) for name, text in texts.items()}
+    found |= {f"{name}.md5": f"{hashlib.md5(body).hexdigest()}  {name}\n".encode() for name, body in found.items()}
+    frequencies = {"gnomad.exomes.r2.1.1.sites.vcf.bgz": GNOMAD + "1" + FREQUENCY}
+    for chromosome in (*map(str, range(1, 23)), "X", "Y"):
+        rows = f"chr1{FREQUENCY}" if chromosome == "1" else ""
+        frequencies[f"gnomad.exomes.v4.1.sites.chr{chromosome}.vcf.bgz"] = GNOMAD + rows
+    return found | {name: bgzf.compress(text.encode()) + BGZF_END for name, text in frequencies.items()}
+
+
+def recipe(assembly: str, site: Site, folder: Path) -> Path:
+    """The project's own recipe, with every address moved to the site on loopback."""
+    text = (RECIPES / f"{assembly.lower()}.toml").read_text()
+    path = folder / "recipe.toml"
+    path.write_text(re.sub(r'"https://[^"]*/([^/"]+)"', rf'"{site.url}/\1"', text))
+    return path
+
+
+@pytest.fixture
+def site(rcrs: manifest.Bundle) -> Iterator[Site]:
+    with Site(files(rcrs, "GRCh38")) as site:
+        yield site
+
+
+@pytest.fixture
+def small(site: Site, tmp_path: Path) -> manifest.Bundle:
+    return build(recipe("GRCh38", site, tmp_path), tmp_path / "bundles" / "grch38", tmp_path / "cache")
+
+
+def annotated(bundle: manifest.Bundle, folder: Path, *sites: str) -> list[tuple[str, dict[str, str]]]:
+    """Contig and INFO of each record of the result."""
+    records = "".join(site.replace(" ", "\t") + "\t.\t.\t.\n" for site in sites)
+    (folder / "in").write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + records)
+    result = annotate(folder / "in", folder / "out", name="x", bundle=bundle)
+    lines = [line.split("\t") for line in gzip.decompress(result.vcf.read_bytes()).decode().splitlines() if line[0] != "#"]
+    return [(line[0], dict(item.partition("=")[::2] for item in line[7].split(";"))) for line in lines]
+
+
+def test_two_genetic_codes_in_one_stream(small: manifest.Bundle, tmp_path: Path) -> None:
+    assert [genes.genetic_code for genes in small.genes] == [1, 2]
+    sites = (
+        "chr1 505 . C T",
+        f"chr1 700 . {CHROMOSOME[699]} <DEL>",
+        "chrM 3460 . G A",
+        "chrM 4472 . T C",
+        "chrUn_KI270302v1 2 . C T",
+    )
+    found = annotated(small, tmp_path, *sites)
+    assert [contig for contig, _ in found] == ["chr1", "chr1", "chrM", "chrM", "chrUn_KI270302v1"]
+    infos = [info for _, info in found]
+    terms = ["missense_variant", None, "missense_variant", "start_retained_variant", "intergenic_variant"]
+    assert [info.get("GAS_CSQ") for info in infos] == terms
+    assert infos[0]["GAS_HGVSP"] == "p.Ala2Val"
+    assert infos[2]["GAS_CLNSIG"] == "Pathogenic" and infos[2]["GAS_RSID"] == "rs199476118"
+
+
+@pytest.mark.parametrize("assembly", ["GRCh38", "GRCh37"])
+def test_the_recipes_build_what_they_promise(assembly: str, rcrs: manifest.Bundle, tmp_path: Path) -> None:
+    with Site(files(rcrs, assembly)) as site:
+        bundle = build(recipe(assembly, site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+    assert (bundle.id, bundle.assembly, manifest.verify(bundle)) == (assembly.lower(), assembly, [])
+    (_, info), (_, mitochondrial) = annotated(bundle, tmp_path, "1 505 . C T", "MT 3460 . G A")
+    expected = {
+        "GAS_CLINVAR": "43",
+        "GAS_CLNSIG": "Pathogenic/Likely_pathogenic",
+        "GAS_RSID": "rs7",
+        "GAS_GNOMAD_AF": "0.003",
+        "GAS_BAND": "p1",
+        "GAS_GWAS": "Height_adult",
+        "GAS_SUPERDUP": "chr9:77",
+        "GAS_DGV": "gain+loss,tandem_duplication",
+    }
+    if assembly == "GRCh37":
+        expected |= {"GAS_MIRNA": "GENE1:miR-124/506", "GAS_TFBS": "V$ARP1_01"}
+    assert {tag: info.get(tag) for tag in expected} == expected
+    assert mitochondrial["GAS_DISEASE"] == "Leber"
+    assert "GAS_TFBS" not in mitochondrial  # the chrM of hg19 is another sequence
+    genes = bundle.path(TABLE).read_text().splitlines()
+    assert genes[0] == "GENE1\t1\t501\t650\tENSG1" and "MT-ND4\tMT\t10760\t12137\tENSG00000198886" in genes
+    aliases = {alias for contig in bundle.contigs for alias in contig.aliases}
+    assert {"chr1", "chrM", "chr1_KI270706v1_random" if assembly == "GRCh38" else "chr1_gl000191_random"} <= aliases
+    sources = {source["url"].rsplit("/", 1)[1]: source for source in bundle.sources}
+    assert sources["clinvar.vcf.gz"]["sha256"] == hashlib.sha256(files(rcrs, assembly)["clinvar.vcf.gz"]).hexdigest()
+
+
+WRONG = {
+    'id = "grch38"': ('id = "../x"', "id: String should match"),
+    'format = "vcf"': ('format = "excel"', "tracks.0.format"),
+    'from = "ID"': ("from = 2", "the number of a column of all others"),
+    'tag = "GAS_CLINVAR"': ('tag = "GAS_CSQ"', "not like one of the engine's own"),
+    'tag = "GAS_CLNSIG"': ('tag = "GAS_RSID"', "the same id or tag"),
+    "[genes]": ("[genome]", "genes: Field required"),
+    'title = "ClinVar"': ("title = ", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("right", WRONG)
+def test_a_wrong_recipe_is_refused_before_anything_is_downloaded(right: str, site: Site, tmp_path: Path) -> None:
+    made, (wrong, words) = recipe("GRCh38", site, tmp_path), WRONG[right]
+    made.write_text(made.read_text().replace(right, wrong, 1))
+    done = CliRunner().invoke(engine.reference, ["build", str(made), "--bundles", str(tmp_path)], terminal_width=300)
+    assert done.exit_code == 2 and words in " ".join(done.output.replace("│", " ").split())
+    assert site.asked == []
+
+
+def test_a_broken_download_is_continued(site: Site, tmp_path: Path) -> None:
+    body = site.files["clinvar.vcf.gz"]
+    site.broken["clinvar.vcf.gz"] = len(body) // 2
+    seen: list[tuple[int, int | None]] = []
+    source = {"url": f"{site.url}/clinvar.vcf.gz"}
+    found = download.fetch(source, tmp_path, lambda name, done, total: seen.append((done, total)))
+    assert found.read_bytes() == body
+    assert site.ranges == [f"bytes={len(body) // 2}-"]
+    assert seen == [(len(body) // 2, len(body)), (len(body), len(body))]
+    assert download.fetch(source, tmp_path, lambda *_: None) == found
+    assert site.asked.count("clinvar.vcf.gz") == 2
+
+
+def test_a_download_that_never_ends_is_continued_by_the_next_command(site: Site, tmp_path: Path) -> None:
+    source, body = {"url": f"{site.url}/clinvar.vcf.gz"}, site.files["clinvar.vcf.gz"]
+    site.broken["clinvar.vcf.gz"], site.down = 10, {"clinvar.vcf.gz"}
+    with pytest.raises(EngineError, match="Run the command again to continue"):
+        download.fetch(source, tmp_path, lambda *_: None, pauses=(0, 0))
+    site.down.clear()
+    assert download.fetch(source, tmp_path, lambda *_: None).read_bytes() == body
+    assert site.ranges == ["bytes=10-"] * 4
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(site: Site, tmp_path: Path) -> None:
+    source = {"url": f"{site.url}/clinvar.vcf.gz"}
+    site.broken["clinvar.vcf.gz"], site.down = 10, {"clinvar.vcf.gz"}
+    with pytest.raises(EngineError):
+        download.fetch(source, tmp_path, lambda *_: None, pauses=())
+    site.down.clear()
+    site.files["clinvar.vcf.gz"] = b"another week"
+    assert download.fetch(source, tmp_path, lambda *_: None).read_bytes() == b"another week"
+
+
+def test_what_is_not_there_is_said_at_once(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="404"):
+        download.fetch({"url": f"{site.url}/none.gz"}, tmp_path, lambda *_: None, pauses=(600,))
+
+
+@pytest.mark.parametrize("kind", ["sha256", "md5"])
+def test_a_wrong_checksum_stops_the_build(kind: str, site: Site, tmp_path: Path) -> None:
+    site.files["wrong.md5"] = b"00000000000000000000000000000000  clinvar.vcf.gz\n"
+    wrong = {"sha256": "00"} if kind == "sha256" else {"md5": f"{site.url}/wrong.md5"}
+    with pytest.raises(EngineError, match=f"has the {kind} .* instead of 00"):
+        download.fetch({"url": f"{site.url}/clinvar.vcf.gz", **wrong}, tmp_path, lambda *_: None)
+    assert not [path for path in tmp_path.iterdir() if "clinvar" in path.name]
+
+
+def test_an_interrupted_build_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
+    made, gwas = recipe("GRCh38", site, tmp_path), site.files.pop("gwasCatalog.txt.gz")
+    target, cache = tmp_path / "bundles" / "grch38", tmp_path / "cache"
+    with pytest.raises(EngineError, match=r"gwasCatalog\.txt\.gz"):
+        build(made, target, cache)
+    work = target.parent / ".grch38.building"
+    before = {path.name: path.stat().st_mtime_ns for path in work.glob("*.gz")}
+    assert set(before) == {"clinvar.tsv.gz", "dbsnp.tsv.gz", "gnomad.tsv.gz", "cytoband.bed.gz"}
+    (work / "sort4711").write_text("left by an interrupted sort")
+    site.files["gwasCatalog.txt.gz"] = gwas
+    asked = len(site.asked)
+    bundle = build(made, target, cache)
+    assert site.asked[asked:] == ["gwasCatalog.txt.gz", "genomicSuperDups.txt.gz", "dgvMerged.txt.gz"]
+    assert {name: bundle.path(name).stat().st_mtime_ns for name in before} == before
+    assert manifest.verify(bundle) == [] and not work.exists()
+    assert "sort4711" not in {path.name for path in target.iterdir()}
+
+
+def test_a_track_of_another_assembly_stops_the_build(site: Site, tmp_path: Path) -> None:
+    site.files["cytoBand.txt.gz"] = gzip.compress(b"NC_9\t0\t600\tp1\tgpos\n")
+    with pytest.raises(EngineError, match="cytoband has no row"):
+        build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+    assert not (tmp_path / "bundle").exists()
+
+
+ENSEMBL, GENCODE, REFSEQ = (
+    "1 x gene 101 250 . + . ID=gene:G;Name=ABC;biotype=protein_coding|"
+    "1 x mRNA 101 250 . + . ID=transcript:T;Parent=gene:G;biotype=protein_coding|1 x CDS 101 250 . + 0 Parent=transcript:T",
+    "1 x gene 101 250 . + . ID=G;gene_type=protein_coding;gene_name=ABC|"
+    "1 x transcript 101 250 . + . ID=T;Parent=G;gene_type=protein_coding;transcript_type=protein_coding|"
+    "1 x CDS 101 250 . + 0 ID=CDS:T;Parent=T;gene_type=protein_coding",
+    "1 x region 1 600 . + . ID=NC_1:1..600|1 x gene 101 250 . + . ID=gene-G;Name=ABC;gene_biotype=protein_coding|"
+    "1 x mRNA 101 250 . + . ID=rna-T;Parent=gene-G;gbkey=mRNA|1 x CDS 101 250 . + 0 ID=cds-P;Parent=rna-T",
+)
+
+
+@pytest.mark.parametrize("models", [ENSEMBL, GENCODE, REFSEQ])
+def test_gene_models_of_every_dialect_end_up_in_one(models: str, site: Site, tmp_path: Path) -> None:
+    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(models).encode()  # not compressed, whatever it is called
+    bundle = build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+    assert bundle.path("genes.tsv").read_text() == "ABC\t1\t101\t250\tG\n"
+    assert Places(bundle).between("1", 0, 600) == [(100, 250)]
+    base = CHROMOSOME[149]
+    [(_, tags)] = annotated(bundle, tmp_path, f"1 150 . {base} {base}TT")
+    assert (tags["GAS_CSQ"], tags["GAS_GENE"], tags["GAS_TRANSCRIPT"]) == ("frameshift_variant", "ABC", "T")
+
+
+def test_the_mitochondrion_as_refseq_has_it(rcrs: manifest.Bundle, site: Site, tmp_path: Path) -> None:
+    """Accession for a name, and coding sequences without transcripts: in NC_012920.1, ND1 is 3307..4262."""
+    fasta = rcrs.path(rcrs.fasta).read_bytes().partition(b"\n")[2]
+    site.files["Homo_sapiens.GRCh38.dna.primary_assembly.fa.gz"] = b">NC_012920.1 Homo sapiens mitochondrion\n" + fasta
+    models = (
+        "NC_012920.1 RefSeq gene 3307 4262 . + . ID=gene-ND1;Name=ND1;gene_biotype=protein_coding|"
+        "NC_012920.1 RefSeq CDS 3307 4262 . + 0 ID=cds-YP_003024026.1;Parent=gene-ND1;transl_table=2"
+    )
+    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(models).encode()
+    made = recipe("GRCh38", site, tmp_path)
+    made.write_text(re.sub(r"(?s)\n\[(aliases|scaffolds|\[tracks).*", "\n", made.read_text()))
+    bundle = build(made, tmp_path / "bundle", tmp_path / "cache")
+    [(_, leber), (_, tryptophan)] = annotated(bundle, tmp_path, "NC_012920.1 3460 . G A", "NC_012920.1 3564 . A G")
+    assert (leber["GAS_GENE"], leber["GAS_HGVSP"]) == ("ND1", "p.Ala52Thr")
+    assert tryptophan["GAS_CSQ"] == "synonymous_variant"
+
+
+def test_gene_models_that_nothing_can_be_made_of_stop_the_build(site: Site, tmp_path: Path) -> None:
+    gtf = '1 x transcript 101 250 . + . gene_id_"G"|1 x CDS 101 250 . + 0 gene_id_"G"'
+    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(gtf).encode()
+    with pytest.raises(EngineError, match=r"113\.gff3\.gz has no gene models that can be used.*GENCODE or RefSeq"):
+        build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_push_and_pull(small: manifest.Bundle, tmp_path: Path) -> None:
+    store = stores.FolderStore(tmp_path / "store")
+    stores.push(small, store)
+    pulled = stores.pull("grch38", "2", tmp_path / "host", store)
+    assert manifest.verify(pulled) == []
+    assert stores.pull("grch38", "2", tmp_path / "host", store) == pulled
+    (tmp_path / "store" / "grch38" / "2" / "genome.fa").write_text(">1\nA\n")
+    with pytest.raises(EngineError, match="does not match its manifest"):
+        stores.pull("grch38", "2", tmp_path / "other", store)
+    assert not (tmp_path / "other" / "grch38").exists()
+
+
+def test_a_damaged_bundle_is_not_pushed(small: manifest.Bundle, tmp_path: Path) -> None:
+    with small.path("genes.gff3").open("a") as genes:
+        genes.write("#\n")
+    with pytest.raises(EngineError, match=r"genes\.gff3 has"):
+        stores.push(small, stores.FolderStore(tmp_path / "store"))
+
+
+def test_the_commands(small: manifest.Bundle, tmp_path: Path) -> None:
+    run = CliRunner()
+    folder = ["--bundles", str(tmp_path / "bundles")]
+    assert "grch38\t2\tGRCh38\t7 tracks" in run.invoke(engine.reference, ["list", *folder]).output
+    assert run.invoke(engine.reference, ["verify", "grch38", *folder]).exit_code == 0
+    assert run.invoke(engine.reference, ["push", "grch38", str(tmp_path / "s"), *folder]).exit_code == 0
+    pulled = run.invoke(engine.reference, ["pull", "grch38", "2", str(tmp_path / "s"), "--bundles", str(tmp_path / "b2")])
+    assert pulled.exit_code == 0, pulled.output
+    small.path("genome.fa").write_text("")
+    assert run.invoke(engine.reference, ["verify", "grch38", *folder]).exit_code == 1
+    assert run.invoke(engine.reference, ["push", "grch38", "s3://x", *folder]).exit_code == 3

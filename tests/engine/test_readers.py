@@ -1,0 +1,175 @@
+"""What is written is read by others: bcftools, tabix, cyvcf2, pandas and a strict reader of ours; and inputs of any size."""
+
+import gzip
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cyvcf2
+import pandas
+import pysam
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.cli.main import engine
+from app.engine.bundles import manifest
+from app.engine.errors import InputError
+from app.engine.formats import bcftools
+from app.engine.limits import Limits
+from app.engine.pipeline.annotate import annotate
+from tests.support import mutations, strict
+from tests.support.promises import Forked, nuclear_seed
+
+SAMPLE = Path(__file__).parents[2] / "app" / "web" / "static" / "sample.vcf"
+HEADER = '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
+COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+INPUTS = {f"seed {number}": seed for number, seed in enumerate(mutations.SEEDS)} | {"sample": SAMPLE.read_bytes()}
+
+
+@dataclass
+class Written:
+    path: Path
+    text: bytes
+    total: int
+
+    def records(self) -> list[list[str]]:
+        return [line.split("\t") for line in self.text.decode().splitlines() if not line.startswith("#")]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bcftools, "spawn", Forked)
+
+
+@pytest.fixture
+def write(tmp_path: Path, rcrs: manifest.Bundle) -> Callable[..., Written]:
+    def write(data: bytes, bundle: manifest.Bundle = rcrs, limits: Limits | None = None) -> Written:
+        (tmp_path / "in").write_bytes(data)
+        result = annotate(tmp_path / "in", tmp_path / "out", name="x", bundle=bundle, limits=limits or Limits())
+        return Written(result.vcf, gzip.decompress(result.vcf.read_bytes()), result.summary["records_out"])
+
+    return write
+
+
+def check(written: Written) -> None:
+    """Every reader sees every record, and the same in it."""
+    assert list(strict.faults(written.text, odd_names=False)) == []
+    records = written.records()
+    assert len(records) == written.total > 0
+    with open(os.devnull, "wb") as nothing:
+        assert Forked("view", str(written.path), stdout=nothing, stderr=nothing).wait() == 0
+    with pysam.TabixFile(str(written.path)) as index:
+        assert [row.split("\t") for contig in index.contigs for row in index.fetch(contig)] == records
+        contig, position = records[0][:2]
+        assert next(index.fetch(contig, int(position) - 1, int(position))).split("\t") == records[0]
+    seen = [(v.CHROM, v.POS, v.REF, v.ALT, v.INFO.get("GAS_CSQ"), v.INFO.get("GAS_FLAG")) for v in cyvcf2.VCF(str(written.path))]
+    infos = [dict(item.partition("=")[::2] for item in record[7].split(";")) for record in records]
+    assert seen == [
+        (r[0], int(r[1]), r[3], [] if r[4] == "." else [r[4]], info.get("GAS_CSQ"), info.get("GAS_FLAG"))
+        for r, info in zip(records, infos, strict=True)
+    ]
+    above = sum(line.startswith(b"##") for line in written.text.splitlines())
+    frame = pandas.read_csv(written.path, sep="\t", skiprows=above, dtype=str, keep_default_na=False)
+    assert list(frame.columns)[:8] == COLUMNS.split("\t")
+    assert frame.to_numpy().tolist() == records
+
+
+@pytest.mark.parametrize("case", INPUTS)
+def test_others_read_it(case: str, write: Callable[..., Written]) -> None:
+    check(write(INPUTS[case]))
+
+
+def test_others_read_a_genome_of_two_codes(write: Callable[..., Written], nuclear: manifest.Bundle) -> None:
+    written = write(nuclear_seed(), nuclear)
+    check(written)
+    assert {record[0] for record in written.records()} == {"1", "MT"}
+
+
+def test_thousands_of_samples(write: Callable[..., Written]) -> None:
+    names = "\t".join(f"S{number}" for number in range(4000))
+    calls = "\t".join(("0/1", "1/1", "./.", "0|1") * 1000)
+    record = f"MT\t3460\t.\tG\tA\t.\t.\t.\tGT\t{calls}\n"
+    written = write(f"{HEADER}{COLUMNS}\tFORMAT\t{names}\n{record}{record}".encode())
+    check(written)
+    assert written.records()[1][9:] == calls.split("\t")
+
+
+def test_very_long_lines(write: Callable[..., Written]) -> None:
+    long = "A" * 3_000_000
+    written = write(f"{HEADER}{COLUMNS}\nMT\t3460\t.\tG\tA\t.\t.\tN={long}\nMT\t3461\t.\tC\tT\t.\t.\t.\n".encode())
+    check(written)
+    assert written.records()[0][7].startswith(f"N={long};")
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(line_bytes=1 << 20), "A line is longer than 1 MiB"),
+        (Limits(records=1), "more than 1 records"),
+        (Limits(samples=1), "2 samples, more than the 1"),
+        (Limits(alleles=2), "more than 2 ALT alleles"),
+        (Limits(tags=1), "more than 1 different tags"),
+        (Limits(header_bytes=20), "The header is larger"),
+        (Limits(uncompressed_bytes=1 << 20), "larger than"),
+    ],
+)
+def test_every_cap_has_a_sentence(limits: Limits, words: str, write: Callable[..., Written]) -> None:
+    long = "A" * 3_000_000
+    records = f"MT\t3460\t.\tG\tA,C,T\t.\t.\t.\tGT\t0/1\t0/1\nMT\t3461\t.\tC\tT\t.\t.\tN={long}\tGT\t0/1\t0/1\n"
+    with pytest.raises(InputError, match=words) as caught:
+        write(f"{HEADER}{COLUMNS}\tFORMAT\tS1\tS2\n{records}".encode(), limits=limits)
+    assert caught.value.message.endswith((".", "?"))
+
+
+@pytest.fixture
+def gas() -> Callable[..., tuple[int, str]]:
+    """The command line: exit code, and all that it says."""
+    app = typer.Typer()
+    app.command()(engine.annotate)
+
+    def gas(*arguments: object) -> tuple[int, str]:
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments], terminal_width=200)
+        return done.exit_code, done.output
+
+    return gas
+
+
+def test_the_table_is_read_by_pandas_and_says_where_each_row_is_from(gas: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    assert gas(SAMPLE, "-o", tmp_path)[0] == 0
+    frame = pandas.read_csv(tmp_path / "sample.annot.tsv", sep="\t", dtype=str, keep_default_na=False)
+    assert frame["provenance"].unique().size == 1 and frame["provenance"][0].startswith("rcrs/1 ")
+    assert set(frame["impact"]) <= {"HIGH", "MODERATE", "LOW", "MODIFIER", ""}
+
+
+def test_provenance_is_in_every_output(gas: Callable[..., tuple[int, str]], tmp_path: Path, rcrs: manifest.Bundle) -> None:
+    assert gas(SAMPLE, "-o", tmp_path)[0] == 0
+    digest = hashlib.sha256(SAMPLE.read_bytes()).hexdigest()
+    for path in tmp_path.iterdir():
+        if path.suffix != ".tbi":
+            body = path.read_bytes()
+            text = (gzip.decompress(body) if path.suffix == ".gz" else body).decode()
+            shown = digest[:12] if path.suffix == ".tsv" else digest
+            assert shown in text and rcrs.id in text and "gas" in text, path.name
+
+
+def test_the_command_teaches(gas: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    status, said = gas("--help")
+    assert status == 0
+    for words in ("Exit codes", "gas annotate patient.vcf.gz -o results", "NAME.annot.vcf.gz", "the file is at fault"):
+        assert words in said
+    (tmp_path / "file").write_text("")
+    usage = {
+        ("--out", tmp_path / "file"): "is a file",
+        ("--out", tmp_path / "file" / "below"): "cannot be written",
+        ("--out", tmp_path, "--bundle", "none"): "There is no reference bundle 'none'",
+        ("--out", tmp_path, "--limit", "beer=1"): "There is no limit 'beer'",
+        ("--out", tmp_path, "--limit", "records=few"): "expected a number",
+    }
+    for arguments, words in usage.items():
+        status, said = gas(SAMPLE, *arguments)
+        assert status == 2 and words in " ".join(said.replace("│", " ").split()), said
+    status, said = gas(SAMPLE, "-o", tmp_path, "--limit", "records=3")
+    assert status == 1 and "more than 3 records" in said

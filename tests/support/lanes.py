@@ -1,0 +1,177 @@
+"""A lane: a deployment of its own whose one daemon is a real process behind a fault proxy, and the others work in here.
+
+The daemon is started again whenever it dies, as systemd would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.domain.jobs import Job
+from app.local import topology
+from app.local.vault import Vault
+from app.services import submissions
+from app.services.backend import backend
+from app.services.doctor import examine
+from app.settings import Settings
+from tests.support.proxy import Proxy, serving
+from tests.workers.conftest import Service, spec, working
+from workers import VERBS
+
+ALL = os.environ.get("GAS_FAULTS") == "all"
+"""Whether every fault is wanted; else it is a sample."""
+
+SAMPLE = 5
+"""Faults a daemon, or an act of a user, unless all are asked for."""
+
+SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))
+
+WAITS = {
+    "GAS_POLL_SECONDS": "1",
+    "GAS_VISIBILITY_SECONDS": "3",
+    "GAS_PROGRESS_SECONDS": "0.5",
+    "GAS_EXPEDITED_LOOK_SECONDS": "1",
+    "GAS_STANDARD_LOOK_SECONDS": "1",
+    "GAS_DRAIN_SECONDS": "5",
+    "GAS_PATIENCE": '{"UPLOADING": 15, "PENDING": 6, "AVAILABLE": 6, "RESTORING": 6, "DELETING": 3, '
+    '"FAILED": 4, "CANCELLED": 4, "ARCHIVED": 4, "ACCOUNT": 6}',
+    "GAS_MAIL_FROM": "gas@example.org",
+}
+
+
+@dataclass
+class Daemon:
+    """One daemon process behind its proxy. Its output goes to a file, which a failing test shows."""
+
+    verb: str
+    environment: dict[str, str]
+    folder: Path
+    proxy: Proxy = field(init=False)
+    process: asyncio.subprocess.Process | None = None
+    deaths: int = 0
+
+    def __post_init__(self) -> None:
+        self.proxy = Proxy(
+            self.environment["AWS_ENDPOINT_URL"], self.kill, vault=self.environment.get("AWS_ENDPOINT_URL_GLACIER", "")
+        )
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.verb}.log"
+
+    def kill(self) -> None:
+        if self.process and self.process.returncode is None:
+            self.process.kill()
+
+    async def keep(self) -> None:
+        """Runs the process, and again whenever it dies, until cancelled."""
+        here = {name: self.proxy.url for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_GLACIER")}
+        environment = {**self.environment, **here, "TMPDIR": str(self.folder)}
+        command = [sys.executable, "-m", "app.cli.main", "worker", self.verb]
+        with self.log.open("ab") as log:
+            while True:
+                self.process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
+                try:
+                    await self.process.wait()
+                    self.deaths += 1
+                except asyncio.CancelledError:
+                    self.kill()
+                    await self.process.wait()
+                    raise
+
+
+@dataclass
+class Lane:
+    """`vault` is there where results are archived to one."""
+
+    service: Service
+    daemons: dict[str, Daemon]
+    vault: Vault | None = None
+
+    async def quiet(self) -> bool:
+        """Nothing waits in any queue, in flight and delayed included."""
+        names = [f"ApproximateNumberOfMessages{name}" for name in ("", "NotVisible", "Delayed")]
+        for url in self.service.gas.settings.queue_urls.values():
+            said = await self.service.aws["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=names)
+            if any(int(said["Attributes"][name]) for name in names):
+                return False
+        return True
+
+    async def repair(self, *, full: bool = False) -> list[str]:
+        return [str(finding) async for finding in examine(self.service.gas, repair=True, full=full)]
+
+    async def archived(self) -> list[str]:
+        """What the vault has, after the doctor has gone through its inventory: a label, which names the job, and an id each."""
+        if not self.vault:
+            return []
+        for _ in range(2):  # the first asks for the inventory that the second reads
+            await self.repair(full=True)
+            while any(one.status == "InProgress" for one in self.vault.retrievals.values()):
+                await asyncio.sleep(0.05)
+        return [f"{self.vault.labels[name].description} {name}" for name in self.vault.archives]
+
+    async def forget(self, job: Job) -> None:
+        """Makes room: whoever looks at everything that there is finds little."""
+        gas = self.service.gas
+        await submissions.delete(gas, job.user_id, job.job_id)
+        await gas.accounts.delete_item(job.user_id, "PROFILE")
+        if self.vault:
+            self.vault.labels = {name: label for name, label in self.vault.labels.items() if name in self.vault.archives}
+
+    async def dead_letters(self) -> list[str]:
+        return [body for queue in self.service.gas.settings.queue_urls for body in await self.service.dead(queue)]
+
+    def said(self) -> str:
+        """The end of what each daemon logged."""
+        return "\n".join(f"== {daemon.log.name}\n{daemon.log.read_text()[-4000:]}" for daemon in self.daemons.values())
+
+
+@asynccontextmanager
+async def lane(
+    aws: dict[str, Any], folder: Path, verbs: Iterable[str], *, lease: int = 2, vault: Vault | None = None
+) -> AsyncIterator[Lane]:
+    """A deployment whose `verbs` are processes; yields when each of them polls. With a `lease` above the visibility (3),
+    a message of a dead daemon comes back before its lease has run out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = await topology.create(aws, f"f{uuid.uuid4().hex[:10]}", retention=1) | WAITS | {"GAS_LEASE_SECONDS": str(lease)}
+    environment["GAS_ARCHIVE_BACKEND"] = "glacier" if vault else "s3"
+    await aws["sesv2"].create_email_identity(EmailIdentity=WAITS["GAS_MAIL_FROM"])
+    daemons = {verb: Daemon(verb, {**os.environ, **environment}, folder) for verb in verbs}
+    async with AsyncExitStack() as stack:
+        gas = await stack.enter_async_context(backend(settings_of(environment), mail=True))
+        await stack.enter_async_context(working(gas, *(spec(verb) for verb in VERBS if verb not in daemons)))
+        kept = []
+        for daemon in daemons.values():
+            await stack.enter_async_context(serving(daemon.proxy))
+            kept.append(asyncio.create_task(daemon.keep()))
+        try:
+            for daemon in daemons.values():
+                await asyncio.wait_for(daemon.proxy.polled.wait(), 60)
+            yield Lane(Service(gas, aws), daemons, vault)
+        finally:
+            for task in kept:
+                task.cancel()
+            await asyncio.gather(*kept, return_exceptions=True)
+
+
+def settings_of(environment: dict[str, str]) -> Settings:
+    values = {
+        name.removeprefix("GAS_").lower(): json.loads(value) if value.startswith("{") else value
+        for name, value in environment.items()
+    }
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def seeded(seed: int, *names: object) -> random.Random:
+    """The same numbers for the same names, whatever else runs."""
+    return random.Random(f"{seed} {names}")

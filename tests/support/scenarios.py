@@ -1,0 +1,167 @@
+"""One realistic message for each daemon, and what has to be true when all is quiet again, whatever happened meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from moto.ses.models import ses_backends
+
+from app.domain.accounts import Account, Plan
+from app.domain.jobs import Job, Speed, Status, Tier, Trigger
+from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
+from app.services.doctor import examine
+from tests.support.lanes import Lane
+from tests.workers.conftest import Service
+
+PATIENCE = 300
+"""Seconds in which a lane has to come to rest."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`begin` sends the message; `status` and `tier` are the only right end; `told` names the events of the user's mails."""
+
+    verb: str
+    begin: Callable[[Service], Awaitable[Job]]
+    status: Status
+    tier: Tier
+    told: frozenset[str]
+
+
+async def told_before(service: Service, job: Job) -> Job:
+    """As if the mail of the completion had been sent: what follows is about later mails."""
+    mark = job.mark("completed")
+    await service.gas.jobs.mark(job.user_id, job.job_id, mark)
+    await service.gas.jobs.mark_sent(job.user_id, job.job_id, mark)
+    return await service.now(job)
+
+
+async def premium(service: Service, account: Account) -> None:
+    changed = await service.gas.accounts.change_plan(account.user_id, Plan.PREMIUM)
+    assert changed and await service.gas.accounts.settle(account.user_id, changed.version)
+
+
+async def kept(service: Service) -> Job:
+    """A completed job of a premium account, which nobody has to look after."""
+    job = await service.completed(await service.account(Plan.PREMIUM))
+    assert await service.gas.jobs.settle(job, Plan.PREMIUM)
+    return await service.now(job)
+
+
+async def submitted(service: Service) -> Job:
+    return await service.submit(await service.account())
+
+
+async def submitted_rubbish(service: Service) -> Job:
+    return await service.submit(await service.account(), b"this is no VCF\n")
+
+
+async def retention_over(service: Service) -> Job:
+    job = await told_before(service, await service.completed(await service.account()))
+    await service.gas.queues.send("archive_requests", [ArchiveDue(user_id=job.user_id, job_id=job.job_id)], delay=0)
+    return job
+
+
+async def retention_over_for_premium(service: Service) -> Job:
+    job = await told_before(service, await service.completed(await service.account(Plan.PREMIUM)))
+    await service.gas.queues.send("archive_requests", [ArchiveDue(user_id=job.user_id, job_id=job.job_id)], delay=0)
+    return job
+
+
+async def upgraded(service: Service) -> Job:
+    account = await service.account()
+    job = await told_before(service, await service.in_archive(account))
+    await service.change(account, Plan.PREMIUM)
+    return job
+
+
+async def downgraded(service: Service) -> Job:
+    job = await told_before(service, await kept(service))
+    account = await service.gas.accounts.get(job.user_id)
+    assert account
+    await service.change(account, Plan.FREE)
+    return job
+
+
+async def retrieving(service: Service, *, started: bool = True) -> Job:
+    account = await service.account()
+    job = await told_before(service, await service.in_archive(account))
+    await premium(service, account)
+    restoring = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.RESTORE, at=job.rev, speed=Speed.EXPEDITED)
+    assert restoring
+    if started:
+        await service.gas.archive.start(restoring, Speed.EXPEDITED)
+    look = RetrievalLook(user_id=job.user_id, job_id=job.job_id, archive=job.archive)
+    await service.gas.queues.send("restore_pendings", [look])
+    return restoring
+
+
+async def retrieval_never_started(service: Service) -> Job:
+    return await retrieving(service, started=False)
+
+
+async def completed(service: Service) -> Job:
+    job = await kept(service)
+    news = JobFinished(user_id=job.user_id, job_id=job.job_id, outcome="completed", mark=job.mark("completed"))
+    await service.gas.topics.publish("job_results", news, outcome="completed")
+    return job
+
+
+SCENARIOS = (
+    Scenario("annotate", submitted, Status.COMPLETED, Tier.ARCHIVED, frozenset({"finished", "archived"})),
+    Scenario("annotate", submitted_rubbish, Status.FAILED, Tier.NONE, frozenset({"finished"})),
+    Scenario("archive", retention_over, Status.COMPLETED, Tier.ARCHIVED, frozenset({"finished", "archived"})),
+    Scenario("archive", retention_over_for_premium, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished"})),
+    Scenario("restore", upgraded, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished", "restored"})),
+    Scenario("restore", downgraded, Status.COMPLETED, Tier.ARCHIVED, frozenset({"finished", "archived"})),
+    Scenario("thaw", retrieving, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished", "restored"})),
+    Scenario("thaw", retrieval_never_started, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished", "restored"})),
+    Scenario("notify", completed, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished"})),
+)
+
+
+async def at_rest(lane: Lane, jobs: list[Job], seconds: float = PATIENCE) -> list[Job]:
+    """Waits until nobody waits for anything, with the doctor's help every two seconds, and replies the jobs as they are."""
+    gas, loop = lane.service.gas, asyncio.get_running_loop()
+    ends, repair_at = loop.time() + seconds, loop.time() + 2
+    while loop.time() < ends:
+        now = [await gas.jobs.get(job.user_id, job.job_id) for job in jobs]
+        accounts = [await gas.accounts.get(user_id) for user_id in {job.user_id for job in jobs}]
+        settled = all(one and one.deadline is None for one in [*now, *accounts])
+        # twice: a message may have moved on from a queue not looked at yet to one that was empty before
+        if settled and await lane.quiet() and await lane.quiet():
+            return [await lane.service.now(job) for job in jobs]
+        if loop.time() > repair_at:
+            await lane.repair()
+            repair_at = loop.time() + 2
+        await asyncio.sleep(0.3)
+    left = [await gas.jobs.get(job.user_id, job.job_id) for job in jobs]
+    waiting = [job for job in left if job is None or job.deadline]
+    raise AssertionError(f"never at rest: queues {'empty' if await lane.quiet() else 'not empty'}, {waiting}\n{lane.said()}")
+
+
+async def problems(lane: Lane, jobs: list[Job], *, mails_lost: int = 0) -> list[str]:
+    """What is wrong with these jobs at rest. Of their mails, `mails_lost` may be marked and not sent."""
+    users = {job.user_id for job in jobs}
+    findings = [one async for one in examine(lane.service.gas, repair=False, full=True) if one.user_id in users]
+    unsent = [one for one in findings if one.kind == "mail marked, and not sent"]
+    found = [str(one) for one in findings if one not in unsent] + [str(one) for one in unsent[mails_lost:]]
+    archived = await lane.archived()
+    for job in jobs:
+        expected = sorted(filter(None, (job.result, job.index, job.summary, job.archive)))
+        vaulted = [one.rpartition(" ")[2] for one in archived if f"/{job.job_id}/" in one]
+        if (copies := sorted(await lane.service.copies(job) + vaulted)) != expected:
+            found.append(f"copies {copies}, the record has {expected}")
+        if (mails := mails_about(job)).total() > len(job.mailed):
+            found.append(f"mails {dict(mails)} about {job.job_id}, which has {sorted(job.mailed)}")
+    return found
+
+
+def mails_about(job: Job) -> Counter[str]:
+    """Subjects of the mails that the emulator took and that link to this job."""
+    sent: list[Any] = [mail for region in ses_backends["123456789012"].values() for mail in region.sent_messages]
+    return Counter(mail.subject for mail in sent if job.job_id in mail.body)
