@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import AWSSecretsManagerSettingsSource, BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.domain.accounts import PLANS, Limits, Plan
+from app.domain.accounts import PLANS, Plan, PlanLimits
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     progress_seconds: float = Field(5, description="Least time between two writes of a job's progress.")
     expedited_look_seconds: int = Field(60, description="Time between two looks at an Expedited retrieval.")
     standard_look_seconds: int = Field(900, le=900, description="Time between two looks at a Standard retrieval.")
-    patience: dict[str, int] = Field(
+    deadline_seconds: dict[str, int] = Field(
         {}, description="Seconds until a waiting job (or ACCOUNT) is overdue, as JSON by state, instead of the defaults."
     )
     doctor_seconds: int = Field(120, description="Time between two runs of the doctor.")
@@ -163,7 +163,7 @@ class Settings(BaseSettings):
         """Id of the reference bundle of an assembly that is offered; of the first, if none is named."""
         return self.references[assembly or next(iter(self.references))].partition("/")[0]
 
-    def limits(self, plan: Plan) -> Limits:
+    def limits(self, plan: Plan) -> PlanLimits:
         """The plan's row of the domain's table, with what this deployment sets itself."""
         return replace(PLANS[plan], max_upload_bytes=self.free_upload_bytes) if plan is Plan.FREE else PLANS[plan]
 

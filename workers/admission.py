@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from app.domain.messages import JobRequested
 from app.settings import Settings
-from workers.runtime import LookAgain
+from workers.runtime import Reschedule
 
 SOONEST, LATEST = 15.0, 300.0
 """Seconds until a giant that found no slot is looked at again: a quarter of its age, so that many of them are no crowd."""
 
 
 @dataclass
-class Giants:
+class LargeJobLimit:
     """How many giants this process works on."""
 
     running: int = 0
@@ -29,7 +29,7 @@ class Giants:
             return
         if self.running >= max(1, slots - 1):
             age = (now - message.occurred_at) / 1000
-            raise LookAgain(min(LATEST, max(SOONEST, age / 4)) * random.uniform(0.8, 1.2), "enough giants are in work here")
+            raise Reschedule(min(LATEST, max(SOONEST, age / 4)) * random.uniform(0.8, 1.2), "enough giants are in work here")
         self.running += 1
         try:
             yield

@@ -23,13 +23,13 @@ from app.domain.messages import JobFinished, JobRequested
 from app.services.backend import Backend
 from app.services.sweep import sweep
 from app.settings import Settings
-from workers.admission import Giants
+from workers.admission import LargeJobLimit
 from workers.bundles import install
 from workers.lease import LeaseLost, lease
-from workers.runtime import Delivery, LookAgain, Spec
+from workers.runtime import Delivery, Reschedule, Spec
 
 log = structlog.get_logger()
-GIANTS = Giants()
+LARGE_JOBS = LargeJobLimit()
 OUTAGE = (ClientError, BotoCoreError, aiohttp.ClientError)
 """How it looks when AWS does not answer as it should."""
 
@@ -58,19 +58,19 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     assert isinstance(message, JobRequested)
     user_id, job_id = message.user_id, message.job_id
     slots = backend.settings.concurrency.get(SPEC.verb, SPEC.concurrency)
-    with GIANTS.slot(message, backend.now(), slots, backend.settings):
+    with LARGE_JOBS.slot(message, backend.now(), slots, backend.settings):
         claimed = await backend.jobs.advance(user_id, job_id, Trigger.CLAIM, started_at=backend.now(), phase="starting")
         ended = await _attempt(backend, claimed) if claimed else None
     job = ended or await backend.jobs.get(user_id, job_id)
     if job and job.status is Status.RUNNING:
         left = max(0, (job.deadline or 0) - backend.now()) / 1000
-        raise LookAgain(left + 1, "another annotator holds the lease, or this one's answer was lost")
+        raise Reschedule(left + 1, "another annotator holds the lease, or this one's answer was lost")
     if job and job.status in (Status.COMPLETED, Status.FAILED):
         await _publish(backend, job)
-    if delivery.again or not ended or ended.attempts > 1:
+    if delivery.redelivered or not ended or ended.attempts > 1:
         await sweep(backend, user_id, job_id, listing=True)
     if job and job.status in (Status.FAILED, Status.CANCELLED):
-        await backend.jobs.rest(job)
+        await backend.jobs.clear_deadline(job)
 
 
 async def _publish(backend: Backend, job: Job) -> None:
@@ -96,7 +96,7 @@ async def _attempt(backend: Backend, job: Job) -> Job | None:
     except Gone:
         return await _fail(backend, job, Fault.USER, INPUT_GONE)
     except OUTAGE:
-        await backend.jobs.note(job, excused=job.excused + 1)
+        await backend.jobs.update(job, outage_attempts=job.outage_attempts + 1)
         raise
     except EngineFailed as error:
         if job.tries < backend.settings.max_attempts:

@@ -12,7 +12,7 @@ from app.domain.messages import ArchiveDue, JobFinished
 from app.services.backend import Backend
 from app.services.sweep import sweep
 from workers.lease import LeaseLost, lease
-from workers.runtime import Delivery, LookAgain, RetryLater, Spec
+from workers.runtime import Delivery, Reschedule, RetryLater, Spec
 
 log = structlog.get_logger()
 
@@ -22,14 +22,14 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     assert isinstance(message, (ArchiveDue, JobFinished))
     job = await backend.jobs.get(message.user_id, message.job_id)
     waits = job and (job.tier is Tier.ARCHIVING or (job.tier is Tier.AVAILABLE and job.deadline))
-    archived = await _follow_plan(backend, job, delivery.again) if job and waits else None
-    told = archived or (job if delivery.again and job and job.tier is Tier.ARCHIVED else None)
+    archived = await _follow_plan(backend, job, delivery.redelivered) if job and waits else None
+    told = archived or (job if delivery.redelivered and job and job.tier is Tier.ARCHIVED else None)
     if told:
         await _publish(backend, told)
     old = told.superseded if told else None
-    await sweep(backend, message.user_id, message.job_id, old, listing=delivery.again and not waits)
+    await sweep(backend, message.user_id, message.job_id, old, listing=delivery.redelivered and not waits)
     if told:
-        await backend.jobs.rest(told)
+        await backend.jobs.clear_deadline(told)
 
 
 async def _follow_plan(backend: Backend, job: Job, again: bool) -> Job | None:
@@ -41,16 +41,16 @@ async def _follow_plan(backend: Backend, job: Job, again: bool) -> Job | None:
         raise RetryLater(60, "no such account")
     if account.plan is Plan.PREMIUM:
         if job.tier is Tier.ARCHIVING:
-            await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_BACK, at=job.rev)
+            await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
             raise RetryLater(1, "the account is premium: whoever archives this has to stop")
         await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
-        if not await backend.jobs.settle(job, Plan.PREMIUM):
+        if not await backend.jobs.clear_deadline_while(job, Plan.PREMIUM):
             raise RetryLater(1, "the plan or the job changed")
         return None
     claimed = await backend.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, at=job.rev)
     if claimed is None:
         left = max(0, (job.deadline or 0) - backend.now()) / 1000 if job.tier is Tier.ARCHIVING else 1
-        raise LookAgain(left + 1, "another archiver holds the lease, or the job changed")
+        raise Reschedule(left + 1, "another archiver holds the lease, or the job changed")
     await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
     return await _archive(backend, claimed)
 
@@ -69,7 +69,7 @@ async def _archive(backend: Backend, job: Job) -> Job:
     if archived:
         return archived
     # the plan changed under us, or the job did: what is still ours is given back, and the new copy goes
-    ours = await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_BACK, at=job.rev)
+    ours = await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
     if ours and not copy:
         log.critical("result is gone", result=job.result)
     await sweep(backend, job.user_id, job.job_id, copy, rev=job.rev)

@@ -12,7 +12,7 @@ from app.process import systemd
 from app.settings import Settings
 
 log = structlog.get_logger()
-PATIENCE = 300
+EXTEND_TIMEOUT_SECONDS = 300
 """Seconds that systemd is asked for with every file that arrives."""
 
 
@@ -54,7 +54,7 @@ async def _gas_reference(*arguments: str) -> tuple[int, str]:
         assert child.stderr
         async for line in child.stderr:
             said = line.decode(errors="replace").strip() or said
-            systemd.notify(f"EXTEND_TIMEOUT_USEC={PATIENCE * 1_000_000}")
+            systemd.notify(f"EXTEND_TIMEOUT_USEC={EXTEND_TIMEOUT_SECONDS * 1_000_000}")
         return await child.wait(), said
     finally:
         if child.returncode is None:

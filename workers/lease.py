@@ -33,7 +33,7 @@ async def lease(backend: Backend, job: Job, state: State, progress: Callable[[],
 
     async def renew() -> None:
         nonlocal lost
-        third = backend.jobs.patience[state] / 3
+        third = backend.jobs.deadline_seconds[state] / 3
         step = min(third, backend.settings.progress_seconds)
         written, waited = progress(), 0.0
         while True:
@@ -43,7 +43,7 @@ async def lease(backend: Backend, job: Job, state: State, progress: Callable[[],
             if values == written and waited < third:
                 continue
             try:
-                kept = await backend.jobs.note(job, state=state, **values)
+                kept = await backend.jobs.update(job, state=state, **values)
             except (ClientError, BotoCoreError, OSError) as error:
                 log.warning("lease not renewed", error=repr(error))
                 continue
@@ -61,7 +61,7 @@ async def lease(backend: Backend, job: Job, state: State, progress: Callable[[],
         if lost and isinstance(failure, asyncio.CancelledError):
             body.uncancel()
             raise LeaseLost(job.job_id) from None
-        await backend.jobs.note(job, state=state, patience=0)
+        await backend.jobs.update(job, state=state, deadline_seconds=0)
         raise
     finally:
         renewal.cancel()

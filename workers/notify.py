@@ -13,8 +13,8 @@ from app.domain.accounts import Account
 from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored
 from app.services import mail_preferences
 from app.services.backend import Backend
-from app.services.mail_templates import LETTERS, ending, letter
-from workers.runtime import LONGEST_PUT_OFF, Delivery, LookAgain, Poison, Spec, growing
+from app.services.mail_templates import TEMPLATES, ending, letter
+from workers.runtime import LONGEST_PUT_OFF, Delivery, Poison, Reschedule, Spec, growing
 
 REMEMBERED = 400 * 86_400
 """Seconds that the mark of a mail about the plan is kept; the news it is about comes again for days at most."""
@@ -27,7 +27,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
         return
     try:
         if isinstance(message, MailReturned):
-            await mail_preferences.returned(backend, account, message)
+            await mail_preferences.record_bounce(backend, account, message)
         elif isinstance(message, PlanEnding) and account.reachable and not account.granted:
             await _about_plan(backend, account, message)
         elif isinstance(message, (JobFinished, ResultRestored)) and account.reachable:
@@ -35,12 +35,12 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     except Refused as refused:
         if delivery.put_off > LONGEST_PUT_OFF:
             raise Poison(f"SES refused it for a day: {refused}") from refused
-        raise LookAgain(growing(delivery.put_off), f"SES refused it: {refused}") from refused
+        raise Reschedule(growing(delivery.put_off), f"SES refused it: {refused}") from refused
 
 
 async def _about_job(backend: Backend, account: Account, message: JobFinished | ResultRestored) -> None:
     outcome = message.outcome if isinstance(message, JobFinished) else "restored"
-    if LETTERS[outcome][0] in account.muted:
+    if TEMPLATES[outcome][0] in account.muted:
         return
     job = await backend.jobs.get(message.user_id, message.job_id)
     if job is None or message.mark in job.mailed:

@@ -14,7 +14,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import RETRIEVAL_PATIENCE, Job, Speed, Tier, Trigger
+from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Speed, Tier, Trigger
 from app.domain.messages import ArchiveDue, PlanChanged, RetrievalLook
 from app.services.backend import Backend
 from workers.retrieval import begin, look_seconds
@@ -57,7 +57,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
         onwards = {"before": page[-1].job_id, "expedited_left": walk.expedited_left}
         await backend.queues.send("restore_requests", [message.model_copy(update=onwards)])
     else:
-        await backend.accounts.settle(account.user_id, account.version)
+        await backend.accounts.clear_deadline(account.user_id, account.version)
 
 
 async def _follow_plan(walk: Walk, page: list[Job]) -> None:
@@ -74,16 +74,16 @@ async def _follow_plan(walk: Walk, page: list[Job]) -> None:
 
 
 async def _stop_archiving(walk: Walk, job: Job) -> None:
-    if not await walk.backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_BACK, at=job.rev):
+    if not await walk.backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev):
         walk.raced.append(job.job_id)
 
 
 async def _retrieve(walk: Walk, job: Job) -> None:
     speed = job.speed or _speed(walk, job)
     if job.tier is Tier.ARCHIVED:
-        patience = min(RETRIEVAL_PATIENCE[speed], walk.backend.jobs.patience[Tier.RESTORING])
+        deadline_seconds = min(RETRIEVAL_DEADLINE_SECONDS[speed], walk.backend.jobs.deadline_seconds[Tier.RESTORING])
         claimed = await walk.backend.jobs.advance(
-            job.user_id, job.job_id, Trigger.RESTORE, at=job.rev, patience=patience, speed=speed
+            job.user_id, job.job_id, Trigger.RESTORE, at=job.rev, deadline_seconds=deadline_seconds, speed=speed
         )
         if claimed is None:
             walk.raced.append(job.job_id)
@@ -103,7 +103,7 @@ async def _retrieve(walk: Walk, job: Job) -> None:
 
 async def _start_retention(walk: Walk, job: Job) -> None:
     # a write even where there is a deadline already: an archive transaction in flight has to conflict with it
-    if not await walk.backend.jobs.note(job, state=Tier.AVAILABLE):
+    if not await walk.backend.jobs.update(job, state=Tier.AVAILABLE):
         walk.raced.append(job.job_id)
         return
     walk.due.append(ArchiveDue(user_id=job.user_id, job_id=job.job_id, occurred_at=walk.backend.now()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from app.aws.archives import Retrieval
+from app.aws.archives import RetrievalState
 from app.aws.objects import Gone
 from app.domain.jobs import Job, Speed, Trigger
 from app.services.backend import Backend
@@ -18,20 +18,22 @@ async def begin(backend: Backend, job: Job, speed: Speed) -> Job | None:
     Replies the job; None if the archive is gone. That is data lost: the job is given up, and stays ARCHIVED for the doctor
     to report.
     """
-    if await backend.archive.look(job) is not Retrieval.NONE:
+    if await backend.archive.retrieval_state(job) is not RetrievalState.NONE:
         return job
     try:
         started = await backend.archive.start(job, speed)
     except Gone:
         log.critical("archive is gone", archive=job.archive)
-        given_up = await backend.jobs.advance(job.user_id, job.job_id, Trigger.GIVE_UP, at=job.rev, speed=None, retrieval=None)
+        given_up = await backend.jobs.advance(
+            job.user_id, job.job_id, Trigger.RETRIEVAL_LOST, at=job.rev, speed=None, retrieval=None
+        )
         if given_up:
             # nobody is told of it but the doctor, who reports what is at rest
-            await backend.jobs.rest(given_up)
+            await backend.jobs.clear_deadline(given_up)
         return None
     if (started.speed, started.retrieval) == (job.speed, job.retrieval):
         return job
-    return await backend.jobs.note(job, speed=started.speed, retrieval=started.retrieval) or job
+    return await backend.jobs.update(job, speed=started.speed, retrieval=started.retrieval) or job
 
 
 def look_seconds(backend: Backend, speed: Speed | None) -> int:

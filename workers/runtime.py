@@ -1,6 +1,6 @@
 """Owns a message from receive to delete; the daemons say only what it means.
 
-A handler returns (the message is deleted), raises `LookAgain` or `RetryLater` (it comes back), `Poison` (dead-letter
+A handler returns (the message is deleted), raises `Reschedule` or `RetryLater` (it comes back), `Poison` (dead-letter
 queue, now) or anything else (it comes back after a growing, random while; the queue's redrive policy is the backstop).
 """
 
@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from app.aws.queues import LONGEST_DELAY, Queue, Received
 from app.domain.messages import AnyMessage, Message, Newer, Unreadable, parse, seen_before
 from app.process import systemd
-from app.process.memory import settle
+from app.process.memory import freeze_gc
 from app.process.metrics import Metric, Metrics
 from app.services.backend import Backend, backend
 from app.settings import Settings
@@ -49,7 +49,7 @@ class RetryLater(Later):
     """Something changed under the handler: this delivery is put back."""
 
 
-class LookAgain(Later):
+class Reschedule(Later):
     """Nothing to do yet, perhaps for hours: a fresh message takes its place, which eats no receive count."""
 
 
@@ -63,7 +63,7 @@ class Delivery:
     `put_off` is the seconds since a handler first looked at it, or at the one whose place it took, to look again later."""
 
     message: AnyMessage
-    again: bool
+    redelivered: bool
     put_off: float = 0
 
 
@@ -138,7 +138,7 @@ class Consumer:
             return []
         if self.stop.is_set():
             for one in received:
-                await self.queue.hide(one, 0)
+                await self.queue.change_visibility(one, 0)
             return []
         return received
 
@@ -149,7 +149,7 @@ class Consumer:
             try:
                 await self._handle(received)
             except asyncio.CancelledError:
-                await self.queue.hide(received, 0)
+                await self.queue.change_visibility(received, 0)
                 raise
             except Exception as error:
                 # AWS itself fails while we put the message back: its visibility runs out, and it comes back
@@ -168,7 +168,7 @@ class Consumer:
                     await self._handle_one(received, Delivery(message, again, self._seconds_put_off(received)))
         except RetryLater as later:
             self.log.info("retries later", reason=str(later), delay=round(later.delay))
-            await self.queue.hide(received, _whole(later.delay, LONGEST_HOLD))
+            await self.queue.change_visibility(received, _whole(later.delay, LONGEST_HOLD))
         except Newer as newer:
             await self._leave_to_a_newer_release(received, newer)
         except (Poison, Unreadable) as error:
@@ -177,7 +177,7 @@ class Consumer:
             delay = random.uniform(1, min(900, 2**received.receives))
             self.log.exception("failed", error=repr(error), receives=received.receives, delay=round(delay))
             self.metrics.add(Metric.FAILED)
-            await self.queue.hide(received, _whole(delay, LONGEST_HOLD))
+            await self.queue.change_visibility(received, _whole(delay, LONGEST_HOLD))
         else:
             await self.queue.delete(received)
             self.metrics.add(Metric.HANDLED)
@@ -200,7 +200,7 @@ class Consumer:
     async def _bury(self, received: Received, reason: str) -> None:
         self.log.error("dead letter", error=reason, body=received.body[:500])
         self.metrics.add(Metric.BURIED)
-        await self.queue.bury(received, reason)
+        await self.queue.dead_letter(received, reason)
 
     async def _send_afresh(self, received: Received, body: str, delay: float) -> None:
         since = received.since or self.backend.now()
@@ -210,9 +210,9 @@ class Consumer:
         try:
             await self.spec.handle(delivery, self.backend)
             self.log.info("handled", type=delivery.message.type)
-        except LookAgain as later:
+        except Reschedule as later:
             self.log.info("looks again", reason=str(later), delay=round(later.delay))
-            message = delivery.message.model_copy(update={"again": delivery.again})
+            message = delivery.message.model_copy(update={"again": delivery.redelivered})
             await self._send_afresh(received, message.body(), later.delay)
 
     def _read(self, received: Received) -> list[AnyMessage]:
@@ -226,7 +226,7 @@ class Consumer:
         for _ in range(LONGEST_HOLD * 3 // self.visibility):
             await asyncio.sleep(self.visibility / 3)
             try:
-                if not await self.queue.hide(received, self.visibility):
+                if not await self.queue.change_visibility(received, self.visibility):
                     return
             except (ClientError, BotoCoreError, OSError) as error:
                 self.log.warning("heartbeat failed", error=repr(error))
@@ -282,7 +282,7 @@ async def run(specs: Sequence[Spec], settings: Settings) -> None:
             aside = [tasks.create_task(systemd.feed_watchdog())]
             aside += [tasks.create_task(consumer.metrics.flush_regularly()) for consumer in consumers]
             running = [tasks.create_task(consumer.run()) for consumer in consumers]
-            settle()
+            freeze_gc()
             systemd.ready()
             await stop.wait()
             systemd.notify("STOPPING=1")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.aws.archives import Retrieval
+from app.aws.archives import RetrievalState
 from app.domain.jobs import Job, Speed, Tier, Trigger
 from app.domain.keys import Output, output_key
 from app.domain.messages import ArchiveDue, ResultRestored, RetrievalLook
 from app.services.backend import Backend
 from app.services.sweep import sweep
 from workers.retrieval import begin, look_seconds
-from workers.runtime import Delivery, LookAgain, RetryLater, Spec
+from workers.runtime import Delivery, Reschedule, RetryLater, Spec
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
@@ -21,17 +21,17 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     restored = None
     if job and job.tier is Tier.RESTORING:
         retrieval = message.retrieval if message.archive == job.archive else None
-        if await backend.archive.look(job, retrieval) is not Retrieval.READY:
+        if await backend.archive.retrieval_state(job, retrieval) is not RetrievalState.READY:
             job = await begin(backend, job, job.speed or Speed.STANDARD)
             if job is None or message.notice:
                 return  # given up; or a notice of a retrieval that failed: our own look goes on
-            raise LookAgain(look_seconds(backend, job.speed), "the retrieval is under way")
+            raise Reschedule(look_seconds(backend, job.speed), "the retrieval is under way")
         restored = await _bring_back(backend, job, retrieval)
-    told = restored or (job if delivery.again and job and job.tier is Tier.AVAILABLE else None)
+    told = restored or (job if delivery.redelivered and job and job.tier is Tier.AVAILABLE else None)
     if told:
         await _pass_on(backend, told)
     old = told.superseded if told else None
-    await sweep(backend, message.user_id, message.job_id, message.archive, old, listing=delivery.again)
+    await sweep(backend, message.user_id, message.job_id, message.archive, old, listing=delivery.redelivered)
 
 
 async def _bring_back(backend: Backend, job: Job, retrieval: str | None) -> Job:

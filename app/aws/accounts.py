@@ -15,14 +15,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
 from app.aws.dynamodb import BATCH, from_wire, pages, record, to_wire, update
-from app.aws.together import Together
 from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
 MAIL = "MARK#mail:"
-PATIENCE = 300
+SETTLE_SECONDS = 300
 """Seconds after which a change of plan that is not settled is overdue."""
 
 
@@ -34,7 +34,7 @@ class Accounts:
     table: str
     shards: int
     now: Callable[[], int]
-    patience: int = PATIENCE
+    deadline_seconds: int = SETTLE_SECONDS
 
     async def get(self, user_id: str) -> Account | None:
         values = await self._read(user_id, PROFILE)
@@ -54,7 +54,7 @@ class Accounts:
     async def change_plan(self, user_id: str, plan: Plan) -> Account | None:
         """Gives the account another plan, a new version and a deadline; None if it has that plan already, or was granted
         premium, which only the operator who gave it takes away."""
-        waits = {"overdue_shard": self._shard(user_id), "deadline": self.now() + 1000 * self.patience}
+        waits = {"overdue_shard": self._shard(user_id), "deadline": self.now() + 1000 * self.deadline_seconds}
         keeps_grant = " AND attribute_not_exists(#granted)" if plan is Plan.FREE else ""
         write = update({"plan": plan, **waits}, f"attribute_exists(#user_id) AND #plan <> :plan{keeps_grant}")
         write["UpdateExpression"] += " ADD #version :one"
@@ -64,17 +64,17 @@ class Accounts:
 
     async def postpone(self, account: Account) -> None:
         """Moves the deadline of an unsettled change of plan ahead, after its message was sent again."""
-        deadline = {"deadline": self.now() + 1000 * self.patience}
+        deadline = {"deadline": self.now() + 1000 * self.deadline_seconds}
         await self._update(
             account.user_id, update(deadline, "#version = :at AND attribute_exists(#deadline)", at=account.version)
         )
 
-    async def settle(self, user_id: str, version: int) -> bool:
+    async def clear_deadline(self, user_id: str, version: int) -> bool:
         """Every job follows the plan of this `version`: nobody waits any more. False if the plan changed again."""
         gone = {"overdue_shard": None, "deadline": None}
         return bool(await self._update(user_id, update(gone, "#version = :at", at=version)))
 
-    async def note(self, user_id: str, **values: Any) -> Account | None:
+    async def update(self, user_id: str, **values: Any) -> Account | None:
         """Writes `values` to the account's profile; None removes one. None if there is no such account."""
         return await self._update(user_id, update(values, "attribute_exists(#user_id)"))
 
@@ -194,8 +194,8 @@ class Accounts:
         await self.dynamodb.delete_item(TableName=self.table, Key=self._key(user_id, item))
 
     @cached_property
-    def _pairs(self) -> Together[tuple[str, str], tuple[Account, dict[str, Any]]]:
-        return Together(self._read_pairs, BATCH // 2)
+    def _pairs(self) -> BatchLoader[tuple[str, str], tuple[Account, dict[str, Any]]]:
+        return BatchLoader(self._read_pairs, BATCH // 2)
 
     async def _read_pairs(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Account, dict[str, Any]]]:
         wanted = {(user_id, item) for user_id, one in pairs for item in (PROFILE, one)}

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from app.aws.archives import Damaged, Retrieval, Started
+from app.aws.archives import Damaged, RetrievalState, Started
 from app.aws.clients import code, tolerated, ungrouped
 from app.aws.objects import CHECKSUM, MISSING, Bucket, Gone, Stored
 from app.domain.jobs import Job, Speed
@@ -50,15 +50,15 @@ class S3Archive:
             await self._restore(job, speed)
         return Started(speed)
 
-    async def look(self, job: Job, retrieval: str | None = None) -> Retrieval:
+    async def retrieval_state(self, job: Job, retrieval: str | None = None) -> RetrievalState:
         stored = await self.bucket.head(str(job.archive))
         if stored is None:
-            return Retrieval.NONE
+            return RetrievalState.NONE
         return _s3_state(stored)
 
     async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
         stored = await self.bucket.head(str(job.archive))
-        if not stored or _s3_state(stored) is not Retrieval.READY:
+        if not stored or _s3_state(stored) is not RetrievalState.READY:
             return False
         return await self._copy(stored, key, "STANDARD")
 
@@ -143,9 +143,9 @@ def plan_parts(size: int, part_bytes: int, most_parts: int = 10_000) -> list[tup
     return [(first, min(first + part_bytes, size) - 1) for first in range(0, size, part_bytes)]
 
 
-def _s3_state(stored: Stored) -> Retrieval:
+def _s3_state(stored: Stored) -> RetrievalState:
     if stored.storage_class == "STANDARD":
-        return Retrieval.READY
+        return RetrievalState.READY
     if 'ongoing-request="true"' in stored.restore:
-        return Retrieval.RUNNING
-    return Retrieval.READY if 'ongoing-request="false"' in stored.restore else Retrieval.NONE
+        return RetrievalState.RUNNING
+    return RetrievalState.READY if 'ongoing-request="false"' in stored.restore else RetrievalState.NONE

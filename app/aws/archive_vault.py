@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from app.aws.archives import Damaged, Retrieval, Started
+from app.aws.archives import Damaged, RetrievalState, Started
 from app.aws.clients import code, tolerated
 from app.aws.objects import CHUNK, Bucket, Gone
 from app.domain.jobs import Job, Speed
@@ -28,7 +28,7 @@ PART = 16 * MIB
 AT_ONCE = 2
 """Results on their way to or from the vault in one process: each has a part or three in memory."""
 
-STATES = {"InProgress": Retrieval.RUNNING, "Succeeded": Retrieval.READY, "Failed": Retrieval.NONE}
+STATES = {"InProgress": RetrievalState.RUNNING, "Succeeded": RetrievalState.READY, "Failed": RetrievalState.NONE}
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class VaultArchive:
             return await self.start(job, Speed.STANDARD)
         return Started(speed, answer["jobId"])
 
-    async def look(self, job: Job, retrieval: str | None = None) -> Retrieval:
+    async def retrieval_state(self, job: Job, retrieval: str | None = None) -> RetrievalState:
         said = await self._describe(retrieval or job.retrieval)
-        return STATES[said["StatusCode"]] if said else Retrieval.NONE
+        return STATES[said["StatusCode"]] if said else RetrievalState.NONE
 
     async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
         said = await self._describe(retrieval or job.retrieval)
-        if not said or STATES[said["StatusCode"]] is not Retrieval.READY:
+        if not said or STATES[said["StatusCode"]] is not RetrievalState.READY:
             return False
         async with self.moving, _staged() as path:
             answer = await self.glacier.get_job_output(**self._where, jobId=retrieval or job.retrieval)

@@ -16,7 +16,7 @@ from app.domain.jobs import Job, Speed
 from app.domain.keys import Owner
 
 
-class Retrieval(Enum):
+class RetrievalState(Enum):
     """How a retrieval stands. NONE: never started, failed or expired, so it has to be started (again)."""
 
     NONE = "none"
@@ -43,7 +43,7 @@ class Archive(Protocol):
     async def start(self, job: Job, speed: Speed) -> Started:
         """Starts the retrieval of the job's archive. One already under way is success. Raises Gone."""
 
-    async def look(self, job: Job, retrieval: str | None = None) -> Retrieval:
+    async def retrieval_state(self, job: Job, retrieval: str | None = None) -> RetrievalState:
         """How the retrieval stands; `retrieval` is the id that a notice brought, where the record has none yet."""
 
     async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:

@@ -17,11 +17,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
 from app.aws.dynamodb import BATCH, pages, record, to_wire, update
-from app.aws.together import Together
 from app.domain.accounts import Plan
-from app.domain.jobs import LONGEST_PATIENCE, STEPS, Job, State, Status, Tier, Trigger, changed
+from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, changed
 
 CONFLICTS = 6
 """How often a write that meets a transaction on the same record is tried again."""
@@ -29,18 +29,18 @@ CONFLICTS = 6
 
 @dataclass(frozen=True)
 class Jobs:
-    """`patience` is seconds by waiting state; `now` replies milliseconds since 1970."""
+    """`deadline_seconds` is seconds by waiting state; `now` replies milliseconds since 1970."""
 
     dynamodb: Any
     table: str
     accounts_table: str
     shards: int
-    patience: Mapping[State, int]
+    deadline_seconds: Mapping[State, int]
     now: Callable[[], int]
 
-    async def create(self, job: Job, *, patience: int | None = None) -> Job:
-        """Records a new UPLOADING job. Its id must be new. `patience` (seconds) replaces that of the state."""
-        job = replace(job, deadline=self._deadline(job.status, patience))
+    async def create(self, job: Job, *, deadline_seconds: int | None = None) -> Job:
+        """Records a new UPLOADING job. Its id must be new. `deadline_seconds` (seconds) replaces that of the state."""
+        job = replace(job, deadline=self._deadline(job.status, deadline_seconds))
         item = to_wire({**asdict(job), "overdue_shard": self._shard(job.job_id)})
         await self.dynamodb.put_item(TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(job_id)")
         return job
@@ -49,16 +49,16 @@ class Jobs:
         answer = await self.dynamodb.get_item(TableName=self.table, Key=self._key(user_id, job_id), ConsistentRead=True)
         return record(Job, answer["Item"]) if "Item" in answer else None
 
-    async def look(self, user_id: str, job_id: str) -> Job | None:
+    async def get_batched(self, user_id: str, job_id: str) -> Job | None:
         """As `get`, for those who are many at once: together with what others look at in the same moment."""
-        return await self._looks.get((user_id, job_id))
+        return await self._batched.get((user_id, job_id))
 
     @cached_property
-    def _looks(self) -> Together[tuple[str, str], Job]:
+    def _batched(self) -> BatchLoader[tuple[str, str], Job]:
         async def read(keys: list[tuple[str, str]]) -> dict[tuple[str, str], Job]:
             return {(job.user_id, job.job_id): job for job in await self.get_many(keys)}
 
-        return Together(read, BATCH)
+        return BatchLoader(read, BATCH)
 
     async def get_many(self, keys: list[tuple[str, str]]) -> list[Job]:
         """Those of up to 100 (user id, job id) that exist, in no order, in one request where DynamoDB allows it."""
@@ -77,13 +77,13 @@ class Jobs:
         trigger: Trigger,
         *,
         at: int | None = None,
-        patience: int | None = None,
+        deadline_seconds: int | None = None,
         **values: Any,
     ) -> Job | None:
         """Makes the transition and replies the job as it is now, or None where the record does not allow it.
 
         Conditions: the state is one that `trigger` starts from; its rev is `at`, where given; a lease that is taken
-        over has run out. `patience` (seconds) replaces that of the new state. `values` are written with it.
+        over has run out. `deadline_seconds` (seconds) replaces that of the new state. `values` are written with it.
         """
         to = STEPS[trigger]
         conditions, given = ["attribute_exists(#job_id)"], dict[str, Any]()
@@ -100,7 +100,7 @@ class Jobs:
             conditions.append("#rev = :at")
             given["at"] = at
         values |= {name: state for name, state in (("status", to.status), ("tier", to.tier)) if state}
-        write = update({**values, **self._waits(job_id, to.waiting, patience)}, " AND ".join(conditions), **given)
+        write = update({**values, **self._waits(job_id, to.waiting, deadline_seconds)}, " AND ".join(conditions), **given)
         write["UpdateExpression"] += " ADD #rev :one"
         if trigger is Trigger.CLAIM:
             write["UpdateExpression"] += ", #attempts :one"
@@ -117,26 +117,28 @@ class Jobs:
         values = {**values, **changed(job, trigger)}
         return replace(job, **values) if await self._transact(job, plan, values) else None
 
-    async def settle(self, job: Job, plan: Plan) -> bool:
+    async def clear_deadline_while(self, job: Job, plan: Plan) -> bool:
         """One transaction: the account has `plan`, and `job`, still at its rev, comes to rest."""
         return await self._transact(job, plan, self._rests(job))
 
-    async def rest(self, job: Job) -> None:
+    async def clear_deadline(self, job: Job) -> None:
         """Nobody has to look after this job any more, if it is still at its rev: all is told, and what was superseded is gone."""
         if job.deadline is not None:
             await self._update(job.user_id, job.job_id, update(self._rests(job), "#rev = :at", at=job.rev))
 
-    async def note(self, job: Job, *, patience: int | None = None, state: State | None = None, **values: Any) -> Job | None:
+    async def update(
+        self, job: Job, *, deadline_seconds: int | None = None, state: State | None = None, **values: Any
+    ) -> Job | None:
         """Writes `values` without a transition if the job is still at its rev; with `state`, moves its deadline ahead."""
         if state:
-            values = {**self._waits(job.job_id, state, patience), **values}
+            values = {**self._waits(job.job_id, state, deadline_seconds), **values}
         return await self._update(job.user_id, job.job_id, update(values, "#rev = :at", at=job.rev))
 
-    async def postpone(self, job: Job, state: State, *, most: int = LONGEST_PATIENCE) -> None:
-        """Moves the deadline ahead after somebody was asked to move the job on: the first time by the state's patience, but
-        no more than `most` seconds, and each time after by twice the time before."""
-        patience = min(self.patience[state], most) << job.nudges
-        await self.note(job, state=state, patience=min(patience, LONGEST_PATIENCE), nudges=job.nudges + 1)
+    async def postpone(self, job: Job, state: State, *, most: int = LONGEST_DEADLINE_SECONDS) -> None:
+        """Moves the deadline ahead after a message was sent to move the job on: the first time by that of the state, but no
+        more than `most` seconds, and each time after by twice the time before."""
+        later = min(min(self.deadline_seconds[state], most) << job.repairs, LONGEST_DEADLINE_SECONDS)
+        await self.update(job, state=state, deadline_seconds=later, repairs=job.repairs + 1)
 
     async def mark(self, user_id: str, job_id: str, event: str, token: str | None = None) -> Job | None:
         """Marks that the mail for `event` is about to be sent; None if it was marked before, or there is no such end.
@@ -249,13 +251,13 @@ class Jobs:
     def _shard(self, job_id: str) -> str:
         return str(zlib.crc32(job_id.encode()) % self.shards)
 
-    def _deadline(self, state: State, patience: int | None = None) -> int:
-        return self.now() + 1000 * (self.patience[state] if patience is None else patience)
+    def _deadline(self, state: State, deadline_seconds: int | None = None) -> int:
+        return self.now() + 1000 * (self.deadline_seconds[state] if deadline_seconds is None else deadline_seconds)
 
-    def _waits(self, job_id: str, state: State | None, patience: int | None) -> dict[str, Any]:
+    def _waits(self, job_id: str, state: State | None, deadline_seconds: int | None) -> dict[str, Any]:
         if state is None:
-            return {"overdue_shard": None, "deadline": None, "nudges": None}
-        return {"overdue_shard": self._shard(job_id), "deadline": self._deadline(state, patience), "nudges": None}
+            return {"overdue_shard": None, "deadline": None, "repairs": None}
+        return {"overdue_shard": self._shard(job_id), "deadline": self._deadline(state, deadline_seconds), "repairs": None}
 
     def _rests(self, job: Job) -> dict[str, Any]:
         return {**self._waits(job.job_id, None, None), "superseded": None}
@@ -313,7 +315,7 @@ def _held(event: str, token: str) -> str:
     return f"{event} {token}"
 
 
-def patience(defaults: Mapping[State, int], lease: int, overrides: Mapping[str, int]) -> dict[State, int]:
+def deadlines(defaults: Mapping[State, int], lease: int, overrides: Mapping[str, int]) -> dict[State, int]:
     """Seconds by state: the domain's table with this deployment's lease and overrides."""
     return {
         **defaults,

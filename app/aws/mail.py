@@ -19,7 +19,7 @@ from botocore.exceptions import (
 )
 
 from app.aws.clients import code
-from app.aws.pace import Pace
+from app.aws.pace import DurationEstimator
 from app.domain.addresses import on_the_wire
 
 THROTTLES = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
@@ -42,7 +42,7 @@ REFUSALS = THROTTLES | {
 """Errors by which SES says that it took nothing: all that the model of SendEmail names, and those of who may not ask. Others,
 such as its 5xx, leave open whether the mail is on its way. Source: SendEmail in SES's API reference (v2)."""
 
-PATIENCE_SECONDS = 60
+RETRY_SECONDS = 60
 """How long one mail is handed over again and again while SES throttles."""
 
 
@@ -81,7 +81,7 @@ class Mail:
     ses: Any  # the sesv2 client
     sender: str
     configuration_set: str = ""
-    pace: Pace = field(default_factory=Pace, compare=False)
+    pace: DurationEstimator = field(default_factory=DurationEstimator, compare=False)
 
     async def send(
         self,
@@ -115,7 +115,7 @@ class Mail:
             "EmailTags": [{"Name": "user_id", "Value": user_id}] if user_id else [],
             **reported,
         }
-        ends = time.monotonic() + PATIENCE_SECONDS
+        ends = time.monotonic() + RETRY_SECONDS
         while True:
             began, token = await self.pace.turn(), secrets.token_hex(4)
             if not await mark.take(token):

@@ -79,7 +79,7 @@ class Queue:
             for message in answer.get("Messages", [])
         ]
 
-    async def hide(self, received: Received, seconds: int) -> bool:
+    async def change_visibility(self, received: Received, seconds: int) -> bool:
         """Hides the message for `seconds` from now; False if it is not ours any more."""
         try:
             await self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=received.receipt, VisibilityTimeout=seconds)
@@ -121,7 +121,7 @@ class Queue:
                 else:
                     gone.set_result(None)
 
-    async def bury(self, received: Received, reason: str) -> None:
+    async def dead_letter(self, received: Received, reason: str) -> None:
         """Moves the message to the dead-letter queue; it is there before it is gone here."""
         await self.sqs.send_message(
             QueueUrl=self.dead_letter_url,

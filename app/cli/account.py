@@ -108,7 +108,7 @@ def token(
 
     async def work(backend: Backend) -> None:
         for name in names:
-            made, secret = await account_admin.tester(backend, name, plan, days)
+            made, secret = await account_admin.create_load_test_account(backend, name, plan, days)
             typer.echo(json.dumps({"name": name, "user_id": made.user_id, "plan": made.plan, "token": secret}))
 
     _run(work)

@@ -147,7 +147,7 @@ def show_dead_letters(queue: str, most: Annotated[int, typer.Option(help="How ma
     """Show dead letters of a queue, one JSON object each; they stay."""
     from app.services import dead_letters
 
-    for letter in asyncio.run(_with_backend(lambda opened: dead_letters.look(opened, queue, most))):
+    for letter in asyncio.run(_with_backend(lambda opened: dead_letters.peek(opened, queue, most))):
         typer.echo(json.dumps(letter.as_dict()))
 
 

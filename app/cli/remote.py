@@ -25,7 +25,7 @@ DONE, FAILED, PENDING = 0, 1, 3
 ENDS = {"COMPLETED": DONE, "FAILED": FAILED, "CANCELLED": FAILED}
 LOOK_SECONDS = 3
 AGAIN = {429, 500, 502, 503, 504}
-PATIENCE = (1.0, 2.0, 4.0, 8.0, 16.0)
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each further try, where the server does not say how many."""
 
 CHUNK = 1 << 20
@@ -76,7 +76,7 @@ class Gas:
         Waits where it is told to, and asks again where no answer came or the server failed: every request may be repeated.
         """
         headers = {"Authorization": f"Bearer {self.known.token}"} | options.pop("headers", {})
-        waits = iter(PATIENCE)
+        waits = iter(RETRY_SECONDS)
         while True:
             wait = next(waits, None)
             try:

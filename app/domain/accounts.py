@@ -20,7 +20,7 @@ class Notice(StrEnum):
 
 
 @dataclass(frozen=True)
-class Limits:
+class PlanLimits:
     max_upload_bytes: int
     unfinished_jobs: int  # at once
     daily_submissions: int  # a day, UTC
@@ -29,8 +29,8 @@ class Limits:
     expedited_max_bytes: int  # a larger result is retrieved at Standard speed
 
 
-PLANS: dict[Plan, Limits] = {
-    Plan.FREE: Limits(
+PLANS: dict[Plan, PlanLimits] = {
+    Plan.FREE: PlanLimits(
         max_upload_bytes=150_000,
         unfinished_jobs=20,
         daily_submissions=100,
@@ -38,7 +38,7 @@ PLANS: dict[Plan, Limits] = {
         expedited_retrievals=0,
         expedited_max_bytes=0,
     ),
-    Plan.PREMIUM: Limits(
+    Plan.PREMIUM: PlanLimits(
         max_upload_bytes=5_000_000_000,  # what one presigned POST can carry is 5 GiB
         unfinished_jobs=500,
         daily_submissions=5_000,
@@ -67,8 +67,8 @@ class Account:
     muted: frozenset[str] = frozenset()  # notices that are turned off
     mail_key: str = field(default="", repr=False)  # signs the links in mails that turn a notice off
     undeliverable: str = ""  # the address from which a mail came back, until its owner says that it works again
-    returned: str = ""  # why: bounce or complaint
-    vouched_at: int | None = None  # when its owner last said so; what came back before is settled
+    bounce_reason: str = ""  # why: bounce or complaint
+    address_confirmed_at: int | None = None  # when its owner last said so; what came back before is settled
     created_at: int | None = None
     seen_at: int | None = None  # the last login
 
@@ -78,5 +78,5 @@ class Account:
         return bool(self.email) and self.email != self.undeliverable
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> PlanLimits:
         return PLANS[self.plan]

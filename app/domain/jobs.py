@@ -43,10 +43,10 @@ class Trigger(StrEnum):
     DELETE = "delete"
     ARCHIVE = "archive"
     ARCHIVED = "archived"
-    GIVE_BACK = "give back"
+    ABORT_ARCHIVE = "give back"
     RESTORE = "restore"
     RESTORED = "restored"
-    GIVE_UP = "give up"
+    RETRIEVAL_LOST = "give up"
 
 
 class Fault(StrEnum):
@@ -81,10 +81,10 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (Tier.AVAILABLE, Trigger.ARCHIVE): Tier.ARCHIVING,
     (Tier.ARCHIVING, Trigger.ARCHIVE): Tier.ARCHIVING,
     (Tier.ARCHIVING, Trigger.ARCHIVED): Tier.ARCHIVED,
-    (Tier.ARCHIVING, Trigger.GIVE_BACK): Tier.AVAILABLE,
+    (Tier.ARCHIVING, Trigger.ABORT_ARCHIVE): Tier.AVAILABLE,
     (Tier.ARCHIVED, Trigger.RESTORE): Tier.RESTORING,
     (Tier.RESTORING, Trigger.RESTORED): Tier.AVAILABLE,
-    (Tier.RESTORING, Trigger.GIVE_UP): Tier.ARCHIVED,
+    (Tier.RESTORING, Trigger.RETRIEVAL_LOST): Tier.ARCHIVED,
     **{(status, Trigger.DELETE): Status.DELETING for status in Status if status is not Status.DELETING},
     **{(tier, Trigger.DELETE): Tier.NONE for tier in Tier},
 }
@@ -103,7 +103,7 @@ WAITING: frozenset[State] = RESTING | {
 }
 """States that are entered with something left to do: each transition into one of them sets a deadline."""
 
-PATIENCE: dict[State, int] = {
+DEADLINE_SECONDS: dict[State, int] = {
     Status.UPLOADING: 3600,  # at least: the upload form is good for ten minutes, and a large file takes its time
     Status.PENDING: 300,
     Status.RUNNING: 60,  # a lease, renewed at a third
@@ -113,14 +113,14 @@ PATIENCE: dict[State, int] = {
     Tier.AVAILABLE: 1200,  # the retention of five minutes, and time to be late
     Tier.ARCHIVING: 60,  # a lease, renewed at a third
     Tier.ARCHIVED: 600,
-    Tier.RESTORING: 8 * 3600,  # at most; see RETRIEVAL_PATIENCE
+    Tier.RESTORING: 8 * 3600,  # at most; see RETRIEVAL_DEADLINE_SECONDS
 }
 """Seconds after which a job in a waiting state is overdue; twice as many after each time that the doctor moved it on, up to
-LONGEST_PATIENCE: a daemon that is down for a day finds a few duplicates of each message, not hundreds."""
+LONGEST_DEADLINE_SECONDS: a daemon that is down for a day finds a few duplicates of each message, not hundreds."""
 
-LONGEST_PATIENCE = 86_400
+LONGEST_DEADLINE_SECONDS = 86_400
 
-RETRIEVAL_PATIENCE: dict[Speed, int] = {Speed.EXPEDITED: 3600, Speed.STANDARD: 8 * 3600}
+RETRIEVAL_DEADLINE_SECONDS: dict[Speed, int] = {Speed.EXPEDITED: 3600, Speed.STANDARD: 8 * 3600}
 """Seconds after which a retrieval is overdue."""
 
 UNFINISHED = frozenset({Status.UPLOADING, Status.PENDING, Status.RUNNING})
@@ -180,7 +180,7 @@ class Job:
     tier: Tier = Tier.NONE
     rev: int = 1  # counts transitions; every key of a copy carries the rev of the claim that wrote it
     deadline: int | None = None  # when the doctor looks after it, if it still waits then
-    nudges: int = 0  # how often the doctor moved it on since its last transition
+    repairs: int = 0  # how often the doctor moved it on since its last transition
 
     file_name: str = ""  # what the user called it: data, never part of a key
     assembly: str = ""  # that the user named, if any
@@ -191,7 +191,7 @@ class Job:
     started_at: int | None = None
     finished_at: int | None = None
     attempts: int = 0  # claims since the last submission or retry
-    excused: int = 0  # those of them that ended because AWS did not answer as it should
+    outage_attempts: int = 0  # those of them that ended because AWS did not answer as it should
 
     phase: str = ""
     records: int = 0
@@ -220,7 +220,7 @@ class Job:
     @property
     def tries(self) -> int:
         """Claims that count against the job: an outage of AWS uses up none."""
-        return self.attempts - self.excused
+        return self.attempts - self.outage_attempts
 
     def mark(self, outcome: str) -> str:
         """Names what happened to this job, the same however often it is told, in few bytes: records are billed by the kB."""

@@ -43,7 +43,7 @@ class Gene:
     end: int
 
 
-class Genes:
+class GeneTable:
     """Genes by name or id, in small letters or large.
 
     What is kept is the table as text, a few megabytes: as objects, sixty thousand genes would be ten times as much.
@@ -87,7 +87,7 @@ class Genes:
 @dataclass(frozen=True)
 class Reference:
     bundle: Bundle
-    genes: Genes | None  # an older bundle may have no table of them
+    genes: GeneTable | None  # an older bundle may have no table of them
 
 
 @dataclass
@@ -99,7 +99,7 @@ class References:
     s3: Any
     _kept: Kept[Reference | None] = field(default_factory=lambda: Kept(REFERENCES))
 
-    async def of(self, summary: Mapping[str, Any]) -> Reference | None:
+    async def reference_of(self, summary: Mapping[str, Any]) -> Reference | None:
         """What the result with this summary was made with; None where it cannot be had, and gene and contig are only words."""
         bundle = summary.get("bundle", {})
         bundle_id, version = str(bundle.get("id", "")), str(bundle.get("version", ""))
@@ -126,7 +126,7 @@ class References:
         rows = await self._object(f"{place}/{TABLE}")
         if hashlib.sha256(rows).hexdigest() != wanted.sha256:
             raise EngineError(f"{TABLE} does not match its checksum")
-        return Reference(bundle, await asyncio.to_thread(Genes, rows))
+        return Reference(bundle, await asyncio.to_thread(GeneTable, rows))
 
     async def _object(self, key: str) -> bytes:
         """A file of the store. Raises Gone."""
@@ -149,4 +149,4 @@ def _here(bundle_id: str, version: str, folder: str) -> Reference | None:
         return None
     path = bundle.path(TABLE)
     models = [bundle.path(genes.file) for genes in bundle.genes]
-    return Reference(bundle, Genes(path.read_bytes() if path.is_file() else table(models)))
+    return Reference(bundle, GeneTable(path.read_bytes() if path.is_file() else table(models)))

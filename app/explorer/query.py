@@ -15,7 +15,7 @@ class Unknown(Refused):
     """There is no such contig or gene; the text names some that are there."""
 
 
-def narrowed(wanted: Filter, reference: Reference | None, index: Index) -> Filter:
+def resolve_filter(wanted: Filter, reference: Reference | None, index: Index) -> Filter:
     """The question with the names that this result uses, and with the gene's region where its place is known. Raises Unknown."""
     bundle = reference.bundle if reference else None
     region = wanted.region

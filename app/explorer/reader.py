@@ -18,10 +18,10 @@ from app.domain.jobs import Job
 from app.engine.formats.tabix_index import END, BadBlock, Index, Span, blocks, read
 from app.engine.formats.vcf import extent
 from app.explorer.gene_lookup import References
-from app.explorer.query import narrowed
+from app.explorer.memory_budget import MemoryBudget, Reservation
+from app.explorer.query import resolve_filter
 from app.explorer.record import Filter, Legend, Region, Variant, parse
 from app.services.kept import Kept
-from app.services.room import Look, Room
 from app.services.submissions import Refused
 
 FIRST_PIECE, PIECE = 64 << 10, 1 << 19
@@ -39,7 +39,7 @@ BATCH = 1 << 18
 FOUND = 4 << 20
 """Bytes of lines after which a page ends, however few they are."""
 
-ROOM = 128 << 20
+ALL_READS_BYTES = 128 << 20
 """Inflated bytes that all looks of this process may hold together."""
 
 THREADS = 2
@@ -89,7 +89,7 @@ class Explorer:
     results: Bucket
     references: References
     budget: int = BUDGET
-    room: Room = field(default_factory=lambda: Room(ROOM))
+    memory: MemoryBudget = field(default_factory=lambda: MemoryBudget(ALL_READS_BYTES))
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "explorer"))
     _kept: dict[str, Kept[Any]] = field(default_factory=lambda: {what: Kept(most) for what, most in KEPT.items()})
 
@@ -109,7 +109,7 @@ class Explorer:
 
         return await self._once("legend", job.result, made)
 
-    async def along(self, job: Job) -> dict[str, tuple[int, list[float]]]:
+    async def density(self, job: Job) -> dict[str, tuple[int, list[float]]]:
         """Length of each contig, and how dense the variants are in BINS equal parts of it; without those where nothing tells it.
 
         Raises Gone.
@@ -132,12 +132,12 @@ class Explorer:
 
         return await self._once("along", job.result, made)
 
-    async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
+    async def _in_executor(self, work: Callable[..., T], *arguments: Any) -> T:
         """In one of few threads of the explorer's own, so that the rest of the portal gets its turn."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     async def _understood(self, key: str, understand: Callable[[bytes], T]) -> T:
-        return await self._aside(understand, await self.results.read(key))
+        return await self._in_executor(understand, await self.results.read(key))
 
     async def _once(self, what: str, key: str | None, make: Callable[[str], Awaitable[T]]) -> T:
         """Something of a result, made once: a key is never used twice, so that what is kept stays true."""
@@ -145,22 +145,22 @@ class Explorer:
         found: T = await self._kept[what].once(key, lambda: make(key))
         return found
 
-    async def _narrowed(self, job: Job, wanted: Filter, index: Index) -> Filter:
+    async def _resolve_filter(self, job: Job, wanted: Filter, index: Index) -> Filter:
         asks = wanted.gene or wanted.region
-        reference = await self.references.of(await self.summary(job)) if asks and job.summary else None
-        return await self._aside(narrowed, wanted, reference, index)
+        reference = await self.references.reference_of(await self.summary(job)) if asks and job.summary else None
+        return await self._in_executor(resolve_filter, wanted, reference, index)
 
     async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int) -> Page:
         """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Unknown."""
-        wanted = await self._narrowed(job, wanted, index := await self.index(job))
+        wanted = await self._resolve_filter(job, wanted, index := await self.index(job))
         spans = _spans(index, wanted.region)
         here, keep = _from(spans, cursor), wanted.test()
         found: Lines = []
         looked = inflated = letters = 0
-        with self.room.look() as look:
+        with self.memory.reserve() as reserved:
             async with aclosing(self._read(job, here, wanted.region)) as reading:
                 async for lines, place, size in reading:
-                    kept = await self._aside(_kept, lines, keep) if wanted.scans else lines
+                    kept = await self._in_executor(_kept, lines, keep) if wanted.scans else lines
                     if len(found) + len(kept) > limit:
                         following = kept[limit - len(found)][0]
                         found += kept[: limit - len(found)]
@@ -170,7 +170,7 @@ class Explorer:
                     looked += len(lines)
                     inflated += size
                     letters += sum(len(line) for _, line in kept)
-                    look.holds(letters, len(found))
+                    reserved.resize(letters, len(found))
                     far = place is not None and (place >> 16) - (here[0][0] >> 16) >= self.budget
                     if place is not None and (far or inflated >= INFLATED or letters >= FOUND):
                         return Page(_variants(found), place, looked, _share(spans, place, job.result_size))
@@ -186,13 +186,13 @@ class Explorer:
 
     async def open(self, job: Job, wanted: Filter) -> tuple[bytes, AsyncIterator[list[bytes]]]:
         """The header, and every line that is wanted, in batches. Raises Gone, Unknown, before there is a first batch."""
-        wanted = await self._narrowed(job, wanted, index := await self.index(job))
+        wanted = await self._resolve_filter(job, wanted, index := await self.index(job))
         keep = wanted.test()
 
         async def batches() -> AsyncIterator[list[bytes]]:
             async with aclosing(self._read(job, _spans(index, wanted.region), wanted.region)) as reading:
                 async for lines, _, _ in reading:
-                    yield [line for _, line in await self._aside(_kept, lines, keep)]
+                    yield [line for _, line in await self._in_executor(_kept, lines, keep)]
 
         return await self.header(job), batches()
 
@@ -200,11 +200,11 @@ class Explorer:
         """The lines above the first record."""
         first = (await self.index(job)).first
         texts: list[bytes] = []
-        with self.room.look() as look:
+        with self.memory.reserve() as reserved:
             async with aclosing(self._read(job, [(0, min(first, END))], None, header=True)) as reading:
                 async for lines, _, _ in reading:
                     texts.append(b"".join(line + b"\n" for _, line in lines if line.startswith(b"#")))
-                    look.holds(sum(map(len, texts)))
+                    reserved.resize(sum(map(len, texts)))
                     if lines and not lines[-1][1].startswith(b"#"):
                         break
         return b"".join(texts)
@@ -213,25 +213,25 @@ class Explorer:
         self, job: Job, spans: list[Span], region: Region | None, *, header: bool = False
     ) -> AsyncGenerator[Batch, None]:
         """The spans, batch by batch. Raises Gone, BadCursor, Busy."""
-        with self.room.look() as look:
+        with self.memory.reserve() as reserved:
             for start, stop in spans:
-                async with aclosing(self._span(job, start, stop, look)) as reading:
+                async with aclosing(self._span(job, start, stop, reserved)) as reading:
                     async for lines, following, inflated in reading:
                         over = False
                         if region:
-                            lines, over = await self._aside(_inside, lines, region, region.contig.encode())
+                            lines, over = await self._in_executor(_inside, lines, region, region.contig.encode())
                         records = lines if header else [line for line in lines if not line[1].startswith(b"#")]
                         yield Batch(records, None if over else following, inflated)
                         if over:
                             return
 
-    async def _span(self, job: Job, start: int, stop: int, look: Look) -> AsyncGenerator[Batch, None]:
+    async def _span(self, job: Job, start: int, stop: int, reserved: Reservation) -> AsyncGenerator[Batch, None]:
         """All lines that begin in a span."""
         offset, skip, piece, total = start >> 16, start & 0xFFFF, FIRST_PIECE, END
         held, rest = b"", Rest([], start)
         while offset << 16 < stop:
             try:
-                texts, used = await self._aside(blocks, held, offset, BATCH)
+                texts, used = await self._in_executor(blocks, held, offset, BATCH)
                 if not texts and offset + len(held) < total:
                     size = min(piece, (stop >> 16) - offset + (1 << 16))  # not beyond the span's last block
                     fresh, total = await self.results.range(job.result or "", offset + len(held), size)
@@ -240,9 +240,9 @@ class Explorer:
             except (OutOfRange, BadBlock):
                 raise BadCursor from None
             inflated = sum(len(text) for _, text in texts)
-            look.holds(rest.bytes + inflated)
-            lines, rest = await self._aside(_split, texts, skip, rest)
-            look.holds(rest.bytes + inflated, len(lines))
+            reserved.resize(rest.bytes + inflated)
+            lines, rest = await self._in_executor(_split, texts, skip, rest)
+            reserved.resize(rest.bytes + inflated, len(lines))
             held, offset, skip = held[used:], offset + used, 0 if texts else skip
             last = not texts or offset >= total
             if last and rest.parts:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from app.local.browser import Browser, Page
 
-PATIENCE = 180
+STEP_TIMEOUT_SECONDS = 180
 """Seconds that a step may take before the demo says that it did not happen."""
 
 KNOWN = {"3243": "MT-TL1", "11778": "p.Arg340His"}
@@ -52,12 +52,12 @@ class Journey:
 
     async def until(self, what: str, holds: Callable[[], Awaitable[str]]) -> str:
         """Looks every quarter of a second until `holds` says something."""
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + STEP_TIMEOUT_SECONDS
         while time.monotonic() < ends:
             if seen := await holds():
                 return seen
             await asyncio.sleep(0.25)
-        raise NotSeen(f"{what} was not seen within {PATIENCE} s; the job says {await self.job_now()}")
+        raise NotSeen(f"{what} was not seen within {STEP_TIMEOUT_SECONDS} s; the job says {await self.job_now()}")
 
     async def mails(self) -> list[dict[str, Any]]:
         async with self.browser.http.get(f"{self.outbox}/mails.json") as answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import shlex
@@ -138,7 +139,9 @@ def _environment(options: Options, web: int, aws: int, outbox: int, globus: int,
         "GAS_PROGRESS_SECONDS": "1",
         "GAS_EXPEDITED_LOOK_SECONDS": "2",
         "GAS_STANDARD_LOOK_SECONDS": "5",
-        "GAS_PATIENCE": f'{{"PENDING": 60, "AVAILABLE": {options.retention + 60}, "RESTORING": {options.retrieval + 60}}}',
+        "GAS_DEADLINE_SECONDS": json.dumps(
+            {"PENDING": 60, "AVAILABLE": options.retention + 60, "RESTORING": options.retrieval + 60}
+        ),
         "GAS_MAIL_FROM": SENDER,
         "GAS_GLOBUS_URL": f"http://127.0.0.1:{globus}",
         "GAS_GLOBUS_CLIENT_ID": "8f0f8e0e-0000-4000-8000-00000000c11e",

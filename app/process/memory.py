@@ -9,7 +9,7 @@ import gc
 M_MMAP_THRESHOLD = -3  # of mallopt(3)
 
 
-def settle() -> None:
+def freeze_gc() -> None:
     """After loading: what is loaded stays out of every later collection, and what loading needed goes back to the system.
 
     From then on large blocks, such as parts of a result, go back as soon as they are free; else each thread keeps one.

@@ -42,7 +42,7 @@ async def find(backend: Backend, who: str) -> Account:
 
 async def grant(backend: Backend, account: Account, reason: str) -> Account:
     """Gives premium that stays whatever Stripe says, until it is revoked. May be repeated."""
-    await backend.accounts.note(account.user_id, granted=True)
+    await backend.accounts.update(account.user_id, granted=True)
     await _note(backend, account, "grant", reason)
     await change_plan(backend, account.user_id, Plan.PREMIUM)
     return await _now(backend, account)
@@ -53,10 +53,10 @@ async def revoke(backend: Backend, account: Account, reason: str) -> Account:
     async with billing(backend) as paid:
         if account.stripe_customer and paid is None:
             raise Unclear("this account is a customer at Stripe: GAS_STRIPE_SECRET_KEY is needed to see whether it pays")
-        await backend.accounts.note(account.user_id, granted=None)
+        await backend.accounts.update(account.user_id, granted=None)
         await _note(backend, account, "revoke", reason)
         if account.stripe_customer and paid:
-            await paid.follow(account.user_id, account.stripe_customer)
+            await paid.sync_plan(account.user_id, account.stripe_customer)
         else:
             await change_plan(backend, account.user_id, Plan.FREE)
     return await _now(backend, account)
@@ -72,11 +72,11 @@ async def send_mail(backend: Backend, account: Account, reason: str) -> AsyncIte
         raise Unclear(f"SES refused it, and the mark stays: {refused}") from refused
 
 
-async def tester(backend: Backend, name: str, plan: Plan, days: int) -> tuple[Account, str]:
+async def create_load_test_account(backend: Backend, name: str, plan: Plan, days: int) -> tuple[Account, str]:
     """An account for load tests, whose mail SES takes and delivers to nobody, without quotas, and an API token for it."""
     user_id = str(uuid.uuid5(TESTERS, name))
     account = await backend.accounts.login(user_id, name=name, email=SIMULATOR)
-    await backend.accounts.note(user_id, quota_exempt=True)
+    await backend.accounts.update(user_id, quota_exempt=True)
     await change_plan(backend, user_id, plan)
     await _note(backend, account, "token", f"{name}, good for {days} days")
     now = backend.now() // 1000

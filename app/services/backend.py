@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from app.aws.accounts import PATIENCE as PLAN_PATIENCE
+from app.aws.accounts import SETTLE_SECONDS as SETTLE_SECONDS
 from app.aws.accounts import Accounts
 from app.aws.archive_s3 import S3Archive
 from app.aws.archive_vault import VaultArchive
 from app.aws.archives import Archive
 from app.aws.clients import clients
-from app.aws.jobs import Jobs, patience
+from app.aws.jobs import Jobs, deadlines
 from app.aws.mail import Mail
 from app.aws.objects import Bucket
 from app.aws.queues import Queues, Topics
-from app.domain.jobs import PATIENCE
+from app.domain.jobs import DEADLINE_SECONDS
 from app.settings import Settings
 
 SERVICES = ("dynamodb", "s3", "sqs", "sns")
@@ -61,7 +61,7 @@ async def backend(settings: Settings, *, mail: bool = False) -> AsyncIterator[Ba
                 tables["jobs"],
                 tables["accounts"],
                 settings.overdue_shards,
-                patience(PATIENCE, settings.lease_seconds, settings.patience),
+                deadlines(DEADLINE_SECONDS, settings.lease_seconds, settings.deadline_seconds),
                 clock,
             ),
             accounts=Accounts(
@@ -69,7 +69,7 @@ async def backend(settings: Settings, *, mail: bool = False) -> AsyncIterator[Ba
                 tables["accounts"],
                 settings.overdue_shards,
                 clock,
-                settings.patience.get("ACCOUNT", PLAN_PATIENCE),
+                settings.deadline_seconds.get("ACCOUNT", SETTLE_SECONDS),
             ),
             inputs=Bucket(aws["s3"], buckets["inputs"]),
             results=results,

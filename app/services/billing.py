@@ -25,7 +25,7 @@ LOOKS = 5
 """How often the plan is compared with Stripe again after a change, before the next notice has to do it."""
 
 
-class Forged(Exception):
+class BadSignature(Exception):
     """A webhook that Stripe did not sign."""
 
 
@@ -104,7 +104,7 @@ class Billing:
         """The account with the plan that Stripe knows, whatever became of its notice, and the subscription that it pays for."""
         subscription = await self.subscription(account)
         if account.stripe_customer and not account.granted and (subscription is None) is (account.plan is Plan.PREMIUM):
-            account = replace(account, plan=await self.follow(account.user_id, account.stripe_customer))
+            account = replace(account, plan=await self.sync_plan(account.user_id, account.stripe_customer))
         return account, subscription
 
     async def forget(self, account: Account) -> None:
@@ -113,7 +113,7 @@ class Billing:
             with suppress(stripe.InvalidRequestError):  # it is gone already
                 await self.client.v1.customers.delete_async(account.stripe_customer)
 
-    async def follow(self, user_id: str, customer: str) -> Plan:
+    async def sync_plan(self, user_id: str, customer: str) -> Plan:
         """Makes the account's plan what Stripe says now, and looks again after each change: the last writer has read last.
 
         Replies the plan that the account has then: premium that an operator granted stays.
@@ -125,16 +125,16 @@ class Billing:
         account = await self.backend.accounts.get(user_id)
         return account.plan if account else plan
 
-    async def hear(self, body: bytes, signature: str) -> None:
+    async def handle_webhook(self, body: bytes, signature: str) -> None:
         """A webhook: whose customer it is about, Stripe is asked itself. Raises Forged."""
         secret = self.backend.settings.stripe_webhook_secret.get_secret_value()
         try:
             event = self.client.construct_event(body, signature, secret)
         except (stripe.SignatureVerificationError, ValueError) as error:
-            raise Forged(str(error)) from error
+            raise BadSignature(str(error)) from error
         customer = _customer_of(event.data.object) if event.type in HEARD else ""
         if customer and (user_id := await self._owner(customer)):
-            await self.follow(user_id, customer)
+            await self.sync_plan(user_id, customer)
             paid = _longest(await self._paid(customer))
             if paid and (ending := paid.ending(user_id, self.backend.now())):
                 await self.backend.queues.send("notifications", [ending])
@@ -147,7 +147,7 @@ class Billing:
             {"name": account.name, "email": account.email, "metadata": {"user_id": account.user_id}},
             {"idempotency_key": f"customer-{account.user_id}-{known}"},  # two clicks make one customer
         )
-        await self.backend.accounts.note(account.user_id, stripe_customer=customer.id)
+        await self.backend.accounts.update(account.user_id, stripe_customer=customer.id)
         return customer.id
 
     async def _owner(self, customer: str) -> str | None:

@@ -74,7 +74,7 @@ async def _read_account(backend: Backend) -> None:
 
 
 async def _write_account(backend: Backend) -> None:
-    await backend.accounts.settle(NOBODY, -1)
+    await backend.accounts.clear_deadline(NOBODY, -1)
 
 
 async def _read_input(backend: Backend) -> None:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
-class Busy(Exception):
+class TooManyRequests(Exception):
     """Not now; the text says why."""
 
 
 @dataclass
-class Turns:
+class ConcurrencyLimit:
     """`each` requests of one user at once, and `everybody` of all. Who comes too much is told to come again."""
 
     each: int = 4
@@ -21,12 +21,12 @@ class Turns:
     _under_way: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
-    def of(self, user_id: str) -> Iterator[None]:
+    def slot(self, user_id: str) -> Iterator[None]:
         """A turn of this user's. Raises Busy."""
         if self._under_way[user_id] >= self.each:
-            raise Busy(f"You have {self.each} looks or downloads under way. Please wait for one of them to end.")
+            raise TooManyRequests(f"You have {self.each} looks or downloads under way. Please wait for one of them to end.")
         if self._under_way.total() >= self.everybody:
-            raise Busy("Many people look through results just now. Please try again in a moment.")
+            raise TooManyRequests("Many people look through results just now. Please try again in a moment.")
         self._under_way[user_id] += 1
         try:
             yield

@@ -46,7 +46,7 @@ async def count(backend: Backend) -> dict[str, int]:
     return {name: await (await _dead(backend, name)).depth() for name in backend.settings.queue_urls}
 
 
-async def look(backend: Backend, name: str, most: int) -> list[DeadLetter]:
+async def peek(backend: Backend, name: str, most: int) -> list[DeadLetter]:
     """Up to `most` dead letters of a queue; they stay where they are."""
     dead, found = await _dead(backend, name), []
     async for letter in _each(dead):
@@ -54,7 +54,7 @@ async def look(backend: Backend, name: str, most: int) -> list[DeadLetter]:
         if len(found) >= most:
             break
     for letter in found:
-        await dead.hide(letter.received, 0)
+        await dead.change_visibility(letter.received, 0)
     return found
 
 
@@ -73,7 +73,7 @@ async def redrive(backend: Backend, name: str, job_id: str = "") -> tuple[int, i
         await dead.delete(letter.received)
         sent += 1
     for letter in stay:
-        await dead.hide(letter.received, 0)
+        await dead.change_visibility(letter.received, 0)
     return sent, len(stay)
 
 

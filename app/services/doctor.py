@@ -15,14 +15,14 @@ from typing import Any
 import structlog
 from botocore.exceptions import ClientError
 
-from app.aws.archives import Retrieval
+from app.aws.archives import RetrievalState
 from app.aws.queues import NotSent
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import LONGEST_PATIENCE, RESTING, RETRIEVAL_PATIENCE, WAITING, Job, Speed, Status, Tier
+from app.domain.jobs import LONGEST_DEADLINE_SECONDS, RESTING, RETRIEVAL_DEADLINE_SECONDS, WAITING, Job, Speed, Status, Tier
 from app.domain.keys import input_key, owner
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.process import systemd
-from app.process.memory import settle
+from app.process.memory import freeze_gc
 from app.process.metrics import Metric, Metrics
 from app.services import submissions, subscriptions
 from app.services.backend import Backend, backend
@@ -94,7 +94,7 @@ async def examine_regularly(settings: Settings, every: int) -> None:
             asyncio.create_task(_regularly(opened, metrics, every)),
             asyncio.create_task(_regularly(opened, metrics, settings.doctor_full_seconds, full=True)),
         ]
-        settle()
+        freeze_gc()
         systemd.ready()
         await stop.wait()
         systemd.notify("STOPPING=1")
@@ -151,7 +151,7 @@ async def _request(backend: Backend, job: Job) -> str:
 async def _take_over(backend: Backend, job: Job) -> str:
     if _still_nobody(backend, job):
         await submissions.request(backend, job, again=True)
-        await backend.jobs.note(job, nudges=job.nudges + 1)
+        await backend.jobs.update(job, repairs=job.repairs + 1)
     return "asked for another annotator"
 
 
@@ -169,7 +169,7 @@ async def _finish(backend: Backend, job: Job) -> str:
 async def _take_over_archival(backend: Backend, job: Job) -> str:
     if _still_nobody(backend, job):
         await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
-        await backend.jobs.note(job, nudges=job.nudges + 1)
+        await backend.jobs.update(job, repairs=job.repairs + 1)
     return "asked for another archiver"
 
 
@@ -182,15 +182,15 @@ async def _finish_archival(backend: Backend, job: Job) -> str:
 def _still_nobody(backend: Backend, job: Job) -> bool:
     """Is it time to ask (again) for somebody who takes the job over? The deadline of a lease is its owner's and stays, so
     this goes on until somebody has claimed the job, each time after twice as long."""
-    lease = backend.jobs.patience[_state(job)]
-    waited = min(lease << job.nudges, LONGEST_PATIENCE) - lease
+    lease = backend.jobs.deadline_seconds[_state(job)]
+    waited = min(lease << job.repairs, LONGEST_DEADLINE_SECONDS) - lease
     return backend.now() >= (job.deadline or 0) + 1000 * waited
 
 
 async def _look(backend: Backend, job: Job) -> str:
     look = RetrievalLook(**_about(backend, job), archive=job.archive)
     await backend.queues.send("restore_pendings", [look])
-    await backend.jobs.postpone(job, Tier.RESTORING, most=RETRIEVAL_PATIENCE[job.speed or Speed.STANDARD])
+    await backend.jobs.postpone(job, Tier.RESTORING, most=RETRIEVAL_DEADLINE_SECONDS[job.speed or Speed.STANDARD])
     return "asked for a look at the retrieval"
 
 
@@ -235,7 +235,7 @@ async def _scan(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
             for problem in await _problems(backend, found, await backend.accounts.get(user_id)):
                 done = ""
                 if repair and problem in STALLED:
-                    await backend.jobs.note(found, state=_state(found), patience=0)
+                    await backend.jobs.update(found, state=_state(found), deadline_seconds=0)
                     done = "made it overdue: the next look moves it on"
                 detail = " ".join(sorted(found.mailed - found.sent)) if problem == UNSENT else f"{found.status}/{found.tier}"
                 yield Finding(problem, user_id, job_id, detail, done)
@@ -248,7 +248,7 @@ async def _problems(backend: Backend, job: Job, account: Account | None) -> list
         WAITS: state in WAITING - RESTING and not job.deadline,
         KEPT: plan is Plan.FREE and state is Tier.AVAILABLE and not job.deadline,
         "premium, and its result is archived": plan is Plan.PREMIUM and job.tier is Tier.ARCHIVED and not job.deadline,
-        NOT_RETRIEVED: job.tier is Tier.RESTORING and await backend.archive.look(job) is Retrieval.NONE,
+        NOT_RETRIEVED: job.tier is Tier.RESTORING and await backend.archive.retrieval_state(job) is RetrievalState.NONE,
         "no account": account is None,
         UNSENT: job.mailed != job.sent,
     }

@@ -47,23 +47,23 @@ async def read(backend: Backend, token: str) -> tuple[Account, Notice] | None:
 
 async def choose(backend: Backend, user_id: str, wanted: Collection[str]) -> None:
     """The account gets mail of these kinds and no others."""
-    await backend.accounts.note(user_id, muted={notice for notice in Notice if notice not in wanted} or None)
+    await backend.accounts.update(user_id, muted={notice for notice in Notice if notice not in wanted} or None)
 
 
 async def stop(backend: Backend, account: Account, notice: Notice) -> None:
-    await backend.accounts.note(account.user_id, muted={*account.muted, notice})
+    await backend.accounts.update(account.user_id, muted={*account.muted, notice})
 
 
-async def returned(backend: Backend, account: Account, message: MailReturned) -> None:
+async def record_bounce(backend: Backend, account: Account, message: MailReturned) -> None:
     """Stops mail to an address that does not take it; a new address of the account is another matter, and so is what came back
     before its owner said that it works."""
-    if same(message.address, account.email) and message.occurred_at > (account.vouched_at or 0):
-        await backend.accounts.note(account.user_id, undeliverable=account.email, returned=message.reason)
+    if same(message.address, account.email) and message.occurred_at > (account.address_confirmed_at or 0):
+        await backend.accounts.update(account.user_id, undeliverable=account.email, bounce_reason=message.reason)
 
 
 async def again(backend: Backend, user_id: str) -> None:
     """The user says that the address works."""
-    await backend.accounts.note(user_id, undeliverable=None, returned=None, vouched_at=backend.now())
+    await backend.accounts.update(user_id, undeliverable=None, bounce_reason=None, address_confirmed_at=backend.now())
 
 
 def _signature(account: Account, notice: Notice) -> str:

@@ -12,7 +12,7 @@ from app.domain.messages import PlanEnding
 from app.services import mail_preferences
 from app.settings import Settings
 
-LETTERS: dict[str, tuple[Notice, str, str]] = {
+TEMPLATES: dict[str, tuple[Notice, str, str]] = {
     "completed": (Notice.FINISHED, "Your annotation is ready", "{name} has been annotated: {records} records."),
     "failed": (Notice.FINISHED, "Your annotation failed", "{name} could not be annotated. {message}"),
     "archived": (
@@ -46,7 +46,7 @@ ENDINGS: dict[str, tuple[str, str]] = {
 
 def letter(outcome: str, job: Job, account: Account, settings: Settings) -> dict[str, Any]:
     """Subject, text, HTML and headers of the mail about `outcome`."""
-    notice, subject, sentence = LETTERS[outcome]
+    notice, subject, sentence = TEMPLATES[outcome]
     at_line = f"(line {job.line}) " if job.line else ""
     words = sentence.format(name=job.file_name, records=f"{job.records:,}", message=at_line + job.message)
     stop = mail_preferences.link(account, notice, settings)

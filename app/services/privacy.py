@@ -16,7 +16,7 @@ from app.services.submissions import DAY, delete
 
 PAGE = 50
 PROFILE = "PROFILE"
-PATIENCE = 20
+ERASE_SECONDS = 20
 """Seconds that one request deletes; what is left then, the next one does."""
 
 HIDDEN = {"item", "user_id", "csrf"}
@@ -61,7 +61,7 @@ async def erase(backend: Backend, account: Account, billing: Billing | None) -> 
 
     Tokens go first, so that no program adds jobs meanwhile; sessions after the jobs, so that the user can go on.
     """
-    user_id, until = account.user_id, time.monotonic() + PATIENCE
+    user_id, until = account.user_id, time.monotonic() + ERASE_SECONDS
     await _forget(backend, user_id, "TOKEN#")
     if not await _delete_jobs(backend, user_id, until):
         return False

@@ -15,7 +15,7 @@ from app.domain.accounts import Account
 from app.domain.jobs import UNFINISHED, Fault, Job, State, Status, Trigger, job_id
 from app.domain.keys import input_key
 from app.domain.messages import JobRequested
-from app.engine.reading.assembly import named
+from app.engine.reading.assembly import match_assembly
 from app.services.backend import Backend
 from app.services.sweep import sweep
 
@@ -60,8 +60,8 @@ async def prepare(
         return Upload(job, form)
     bundle = backend.settings.bundle(assembly)
     job = Job(user_id=account.user_id, job_id=found, file_name=name, assembly=assembly, bundle=bundle)
-    patience = max(backend.jobs.patience[Status.UPLOADING], limits.max_upload_bytes // SLOWEST_UPLOAD)
-    job = await backend.jobs.create(job, patience=patience)
+    deadline_seconds = max(backend.jobs.deadline_seconds[Status.UPLOADING], limits.max_upload_bytes // SLOWEST_UPLOAD)
+    job = await backend.jobs.create(job, deadline_seconds=deadline_seconds)
     try:
         # now that it is there: many requests at once would each see too few before
         await _check_limits(backend, account, job.job_id)
@@ -87,7 +87,7 @@ async def submit(backend: Backend, account: Account, job_id: str) -> Job:
         values: dict[str, Any] = {"fault": Fault.USER, "message": problem, "finished_at": backend.now()}
         failed = await backend.jobs.advance(job.user_id, job_id, Trigger.FAIL, at=job.rev, size=stored.size, **values)
         if failed:
-            await backend.jobs.rest(failed)  # who submits it is told at once
+            await backend.jobs.clear_deadline(failed)  # who submits it is told at once
         return failed or await find(backend, account.user_id, job_id)
     submitted = await backend.jobs.advance(
         job.user_id,
@@ -113,7 +113,7 @@ async def cancel(backend: Backend, user_id: str, job_id: str) -> Job:
     """Stops a job that has not ended; its annotator notices at its next write. Raises NotFound, Refused."""
     cancelled = await backend.jobs.advance(user_id, job_id, Trigger.CANCEL, finished_at=backend.now())
     if cancelled and cancelled.submitted_at is None:
-        await backend.jobs.rest(cancelled)  # no annotator was asked
+        await backend.jobs.clear_deadline(cancelled)  # no annotator was asked
     job = cancelled or await find(backend, user_id, job_id)
     if job.status is not Status.CANCELLED:
         raise Refused(f"This job is {job.status.lower()} already: there is nothing left to cancel.")
@@ -141,7 +141,7 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
         at=job.rev,
         **cleared,
         attempts=0,
-        excused=0,
+        outage_attempts=0,
         size=stored.size,
         etag=stored.etag,
         submitted_at=backend.now(),
@@ -188,7 +188,7 @@ async def search(
 
 async def find(backend: Backend, user_id: str, job_id: str) -> Job:
     """The user's own job. Raises NotFound, also for one that is being deleted."""
-    job = await backend.jobs.look(user_id, job_id)
+    job = await backend.jobs.get_batched(user_id, job_id)
     if job is None or job.status is Status.DELETING:
         raise NotFound(job_id)
     return job
@@ -197,7 +197,7 @@ async def find(backend: Backend, user_id: str, job_id: str) -> Job:
 def _offered(backend: Backend, assembly: str) -> str:
     """The assembly as it is offered; empty if none is named. Raises Refused for one that is not."""
     offered = backend.settings.references
-    found = named(assembly, offered)
+    found = match_assembly(assembly, offered)
     if assembly and not found:
         raise Refused(f"The assembly {assembly[:40]!r} is not offered here. Choose one of {', '.join(offered)}, or none.")
     return found or ""

@@ -15,7 +15,7 @@ from app.domain.accounts import Account
 from app.domain.jobs import Job, Status
 from app.domain.messages import PlanEnding
 from app.services.backend import Backend
-from app.services.mail_templates import LETTERS, ending, letter
+from app.services.mail_templates import TEMPLATES, ending, letter
 
 CALL_SECONDS = 60
 """A mark that is this old is no mail that is being sent right now: longer than a call to SES can take."""
@@ -68,7 +68,7 @@ async def _written(backend: Backend, account: Account, one: Unsent) -> dict[str,
         return None if account.granted or not account.reachable else _about_plan(backend, account, one.event)
     job = await backend.jobs.get(account.user_id, one.job_id)
     outcome = _outcome(job, one.event) if job else None
-    if job is None or outcome is None or not account.reachable or LETTERS[outcome][0] in account.muted:
+    if job is None or outcome is None or not account.reachable or TEMPLATES[outcome][0] in account.muted:
         return None
     return letter(outcome, job, account, backend.settings)
 

@@ -12,12 +12,12 @@ from app.domain.accounts import Account
 from app.explorer.reader import Explorer
 from app.services.backend import Backend
 from app.services.billing import Billing
-from app.services.concurrency import Turns
+from app.services.concurrency import ConcurrencyLimit
 from app.services.identity import Secrets
 from app.services.kept import Kept
 from app.settings import Settings
 from app.web.assets import Assets
-from app.web.estimates import Pace
+from app.web.estimates import DurationEstimator
 from app.web.live import Live
 from app.web.queue_view import QueueView
 
@@ -29,15 +29,15 @@ SETTINGS = web.AppKey("settings", Settings)
 ASSETS = web.AppKey("assets", Assets)
 BACKEND = web.AppKey("backend", Backend)
 EXPLORER = web.AppKey("explorer", Explorer)
-TURNS = web.AppKey("turns", Turns)
+CONCURRENCY = web.AppKey("turns", ConcurrencyLimit)
 GLOBUS: web.AppKey[Kept[Globus]] = web.AppKey("globus")
 SESSIONS = web.AppKey("sessions", Secrets)
 TOKENS = web.AppKey("tokens", Secrets)
 BILLING: web.AppKey[Billing | None] = web.AppKey("billing")
 LIVE = web.AppKey("live", Live)
 QUEUE_VIEW = web.AppKey("queue_view", QueueView)
-PACE = web.AppKey("pace", Pace)
-TOLD: web.AppKey[Kept[Markup]] = web.AppKey("told")
+DURATIONS = web.AppKey("pace", DurationEstimator)
+RESULT_CACHE: web.AppKey[Kept[Markup]] = web.AppKey("told")
 LIMITS: web.AppKey[RateLimit] = web.AppKey("limits")
 HEADERS: web.AppKey[Mapping[str, str]] = web.AppKey("headers")
 

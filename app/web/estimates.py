@@ -30,10 +30,10 @@ class Measured:
 
 
 @dataclass
-class Pace:
+class DurationEstimator:
     _seen: OrderedDict[str, Measured] = field(default_factory=OrderedDict)
 
-    def learn(self, jobs: Iterable[Job]) -> None:
+    def observe(self, jobs: Iterable[Job]) -> None:
         """Remembers those that were completed at their first attempt; others say nothing about the next."""
         for job in jobs:
             if job.status is Status.COMPLETED and job.attempts == 1 and job.submitted_at and job.started_at and job.finished_at:

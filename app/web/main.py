@@ -15,17 +15,17 @@ from aiohttp_session import session_middleware
 from app.explorer.gene_lookup import References
 from app.explorer.reader import Explorer
 from app.process import logs
-from app.process.memory import settle
+from app.process.memory import freeze_gc
 from app.process.systemd import feed_watchdog, notify, ready
 from app.services.backend import backend
 from app.services.billing import billing
-from app.services.concurrency import Turns
+from app.services.concurrency import ConcurrencyLimit
 from app.services.identity import Secrets
 from app.services.kept import Kept
 from app.settings import Settings
 from app.web import app_keys, routes
 from app.web.assets import Assets
-from app.web.estimates import Pace
+from app.web.estimates import DurationEstimator
 from app.web.live import polling
 from app.web.middlewares.access import control_access
 from app.web.middlewares.errors import show_errors
@@ -53,9 +53,9 @@ def create_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[log_requests, show_errors, sessions, control_access, limit_rate])
     app[app_keys.SETTINGS] = settings
     app[app_keys.LIMITS] = RateLimit()
-    app[app_keys.PACE] = Pace()
-    app[app_keys.TOLD] = Kept(PAGES_KEPT)
-    app[app_keys.TURNS] = Turns()
+    app[app_keys.DURATIONS] = DurationEstimator()
+    app[app_keys.RESULT_CACHE] = Kept(PAGES_KEPT)
+    app[app_keys.CONCURRENCY] = ConcurrencyLimit()
     app[app_keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)
     routes.add(app)
@@ -83,7 +83,7 @@ async def _serve(settings: Settings) -> None:
     try:
         await runner.setup()
         await web.TCPSite(runner, settings.web_host, settings.web_port).start()
-        settle()
+        freeze_gc()
         ready()
         await stop.wait()
     finally:

@@ -57,6 +57,6 @@ def badge(job: Job) -> Badge:
     return BADGES[state(job)]
 
 
-def moves(job: Job, plan: Plan) -> bool:
+def may_change(job: Job, plan: Plan) -> bool:
     """May this job's state still change by itself? Then its page stays live."""
     return state(job) in MOVING | {Tier.AVAILABLE if PLANS[plan].archives else Tier.ARCHIVED}

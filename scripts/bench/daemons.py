@@ -26,7 +26,7 @@ from workers.runtime import Consumer, Spec
 
 LATENCIES = (0, 0.020)
 TEN_TIMES = ("archive", "restore", "thaw")
-PATIENCE = 120
+STEP_TIMEOUT_SECONDS = 120
 
 
 async def measure(aws: Answerer, case: str, seconds: float) -> list[Row]:
@@ -107,7 +107,7 @@ async def _recorded(aws: Answerer, verb: str, queue: str, body: str) -> list[Cal
 
 
 async def _until_deleted(aws: Answerer, count: int) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(STEP_TIMEOUT_SECONDS):
         while aws.deleted < count:
             aws.noticed.clear()
             await aws.noticed.wait()

@@ -34,7 +34,7 @@ AT_ONCE = 20
 
 async def prepared(gas: Backend, name: str, count: int, body: bytes, plan: Plan) -> list[Job]:
     """Jobs that are PENDING, with their inputs stored, and that nobody was asked for yet."""
-    account, _ = await account_admin.tester(gas, name, plan, days=1)
+    account, _ = await account_admin.create_load_test_account(gas, name, plan, days=1)
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one() -> Job:

@@ -28,8 +28,8 @@ async def test_a_change_of_plan_counts_once_and_waits_until_it_is_settled(gas: B
     changes = await asyncio.gather(*(gas.accounts.change_plan(USER, Plan.PREMIUM) for _ in range(5)))
     (changed,) = [change for change in changes if change]
     assert changed.version == 1 and changed.deadline
-    assert not await gas.accounts.settle(USER, 0)
-    assert await gas.accounts.settle(USER, 1)
+    assert not await gas.accounts.clear_deadline(USER, 0)
+    assert await gas.accounts.clear_deadline(USER, 1)
     account = await gas.accounts.get(USER)
     assert account and account.deadline is None
 

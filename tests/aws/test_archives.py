@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.archive_s3 import S3Archive
 from app.aws.archive_vault import MIB, VaultArchive
-from app.aws.archives import Damaged, Retrieval
+from app.aws.archives import Damaged, RetrievalState
 from app.aws.objects import Gone
 from app.domain.jobs import Job, Speed
 from app.domain.keys import Output, Owner, archive_key, output_key
@@ -42,7 +42,7 @@ async def archived(gas: Backend, body: bytes) -> Job:
 async def ready(gas: Backend, job: Job) -> Job:
     started = await gas.archive.start(job, Speed.EXPEDITED)
     job = replace(job, speed=started.speed, retrieval=started.retrieval)
-    while await gas.archive.look(job) is Retrieval.RUNNING:
+    while await gas.archive.retrieval_state(job) is RetrievalState.RUNNING:
         await asyncio.sleep(0.01)
     return job
 
@@ -51,11 +51,11 @@ async def ready(gas: Backend, job: Job) -> Job:
 async def test_what_goes_in_comes_back(gas: Backend) -> None:
     body = os.urandom(3_000_000)
     job = await archived(gas, body)
-    assert await gas.archive.look(job) is Retrieval.NONE
+    assert await gas.archive.retrieval_state(job) is RetrievalState.NONE
     key = output_key(job.user_id, job.job_id, 7, Output.RESULT)
     assert not await gas.archive.bring_back(job, key)
     job = await ready(gas, job)
-    assert await gas.archive.look(job) is Retrieval.READY
+    assert await gas.archive.retrieval_state(job) is RetrievalState.READY
     assert await gas.archive.bring_back(job, key)
     assert await gas.results.read(key) == body
 
@@ -79,7 +79,7 @@ async def test_deleting_twice_is_no_error_and_then_it_is_gone(gas: Backend) -> N
     job = await archived(gas, b"y" * 100)
     await gas.archive.delete(str(job.archive))
     await gas.archive.delete(str(job.archive))
-    assert await gas.archive.look(job) is Retrieval.NONE
+    assert await gas.archive.retrieval_state(job) is RetrievalState.NONE
     assert not await gas.archive.bring_back(job, "results/elsewhere")
     with pytest.raises(Gone):
         await gas.archive.start(job, Speed.STANDARD)
@@ -169,12 +169,12 @@ async def test_a_retrieval_of_a_vault_that_failed_or_expired_has_to_be_started_a
     job = await archived(gas, b"x")
     vault.failing = 1
     failed = await ready(gas, job)
-    assert await gas.archive.look(failed) is Retrieval.NONE
+    assert await gas.archive.retrieval_state(failed) is RetrievalState.NONE
     assert not await gas.archive.bring_back(failed, "results/back")
     again = await ready(gas, job)
-    assert await gas.archive.look(again) is Retrieval.READY
+    assert await gas.archive.retrieval_state(again) is RetrievalState.READY
     vault.retrievals.clear()
-    assert await gas.archive.look(again) is Retrieval.NONE
+    assert await gas.archive.retrieval_state(again) is RetrievalState.NONE
 
 
 @pytest.mark.parametrize("archive_backend", ["glacier"], indirect=True)

@@ -30,7 +30,7 @@ async def new_job(gas: Backend, *triggers: Trigger, user_id: str = USER) -> Job:
 
 async def test_a_job_reads_back_as_it_was_written(gas: Backend) -> None:
     job = await new_job(gas)
-    noted = await gas.jobs.note(replace(job), file_name="<script>\U0001f9ec", percent=7, message="")
+    noted = await gas.jobs.update(replace(job), file_name="<script>\U0001f9ec", percent=7, message="")
     assert noted == replace(job, file_name="<script>\U0001f9ec", percent=7)
     assert await gas.jobs.get(USER, job.job_id) == noted
     assert await gas.jobs.get(str(uuid.uuid4()), job.job_id) is None
@@ -58,10 +58,10 @@ async def test_two_annotators_with_one_message_claim_once(gas: Backend) -> None:
 
 async def test_a_lease_that_ran_out_is_taken_over_and_its_owner_notices(gas: Backend) -> None:
     job = await new_job(gas, Trigger.SUBMIT)
-    first = await gas.jobs.advance(USER, job.job_id, Trigger.CLAIM, patience=-1)
+    first = await gas.jobs.advance(USER, job.job_id, Trigger.CLAIM, deadline_seconds=-1)
     second = await gas.jobs.advance(USER, job.job_id, Trigger.CLAIM)
     assert first and second and second.rev == first.rev + 1 and second.attempts == 2
-    assert await gas.jobs.note(first, percent=50) is None
+    assert await gas.jobs.update(first, percent=50) is None
     assert await gas.jobs.advance(USER, job.job_id, Trigger.COMPLETE, at=first.rev) is None
     assert await gas.jobs.advance(USER, job.job_id, Trigger.COMPLETE, at=second.rev)
 
@@ -81,7 +81,7 @@ async def test_nothing_comes_back_after_a_deletion(gas: Backend) -> None:
     await gas.jobs.remove(deleting)
     for trigger in Trigger:
         assert await gas.jobs.advance(USER, job.job_id, trigger) is None, trigger
-    assert await gas.jobs.note(job, percent=1) is None
+    assert await gas.jobs.update(job, percent=1) is None
     assert await gas.jobs.get(USER, job.job_id) is None
 
 
@@ -108,9 +108,9 @@ async def test_a_premium_result_waits_for_nobody(gas: Backend) -> None:
     user_id = str(uuid.uuid4())
     await gas.accounts.login(user_id, name="x")
     job = await new_job(gas, Trigger.SUBMIT, Trigger.CLAIM, Trigger.COMPLETE, user_id=user_id)
-    assert not await gas.jobs.settle(job, Plan.PREMIUM)
+    assert not await gas.jobs.clear_deadline_while(job, Plan.PREMIUM)
     await gas.accounts.change_plan(user_id, Plan.PREMIUM)
-    assert await gas.jobs.settle(job, Plan.PREMIUM)
+    assert await gas.jobs.clear_deadline_while(job, Plan.PREMIUM)
     settled = await gas.jobs.get(user_id, job.job_id)
     assert settled and settled.deadline is None and settled.rev == job.rev
 
@@ -132,7 +132,7 @@ async def test_many_jobs_are_read_in_one_request(gas: Backend) -> None:
 
 
 async def test_the_index_lists_what_is_overdue_and_nothing_else(gas: Backend) -> None:
-    late = replace(gas.jobs, patience=dict.fromkeys(gas.jobs.patience, -1))
+    late = replace(gas.jobs, deadline_seconds=dict.fromkeys(gas.jobs.deadline_seconds, -1))
     waiting = await Jobs.create(late, Job(user_id=USER, job_id=job_id(gas.now(), os.urandom(10))))
     await new_job(gas, Trigger.SUBMIT)
     assert [found async for found in gas.jobs.overdue()] == [(USER, waiting.job_id)]
@@ -154,5 +154,5 @@ async def test_an_event_is_marked_once_and_only_on_a_job_that_ended(gas: Backend
 
 async def test_many_looks_at_once_find_each_its_own_job(gas: Backend) -> None:
     jobs = [await new_job(gas) for _ in range(3)]
-    looks = [gas.jobs.look(job.user_id, job.job_id) for job in [*jobs, jobs[0]]]
-    assert await asyncio.gather(*looks, gas.jobs.look(str(uuid.uuid4()), jobs[0].job_id)) == [*jobs, jobs[0], None]
+    looks = [gas.jobs.get_batched(job.user_id, job.job_id) for job in [*jobs, jobs[0]]]
+    assert await asyncio.gather(*looks, gas.jobs.get_batched(str(uuid.uuid4()), jobs[0].job_id)) == [*jobs, jobs[0], None]

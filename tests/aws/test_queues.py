@@ -54,7 +54,7 @@ async def test_a_buried_message_is_in_the_dead_letter_queue_and_nowhere_else(gas
     queue = await gas.queues.open("job_requests")
     await queue.sqs.send_message(QueueUrl=queue.url, MessageBody="nonsense")
     (received,) = await queue.receive(1, 2, 30)
-    await queue.bury(received, "nonsense is not JSON")
+    await queue.dead_letter(received, "nonsense is not JSON")
     assert await queue.depth() == 0
     dead = replace(queue, url=queue.dead_letter_url)
     assert [one.body for one in await dead.receive(1, 1, 30)] == ["nonsense"]
@@ -64,6 +64,6 @@ async def test_a_receipt_that_ran_out_is_not_ours(gas: Backend) -> None:
     queue = await gas.queues.open("job_requests")
     await queue.sqs.send_message(QueueUrl=queue.url, MessageBody="x")
     (received,) = await queue.receive(1, 2, 30)
-    assert await queue.hide(received, 30)
+    assert await queue.change_visibility(received, 30)
     await queue.delete(received)
-    assert not await queue.hide(received, 30)
+    assert not await queue.change_visibility(received, 30)

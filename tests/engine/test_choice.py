@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.engine.bundles import manifest
-from app.engine.reading.assembly import named
+from app.engine.reading.assembly import match_assembly
 from app.engine.reading.choice import choose
 from tests.support.genome import CHROMOSOME
 
@@ -86,7 +86,7 @@ def test_names_of_assemblies() -> None:
         "hg18": None,
         "": None,
     }
-    assert {name: named(name, offered) for name in meant} == meant
+    assert {name: match_assembly(name, offered) for name in meant} == meant
 
 
 def test_the_log_says_what_was_chosen(child: Callable, tmp_path: Path, nuclear: manifest.Bundle) -> None:

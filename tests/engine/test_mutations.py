@@ -12,9 +12,9 @@ from app.engine.bundles import manifest
 from app.engine.errors import InputError
 from app.engine.formats import bcftools
 from app.engine.limits import DEFAULT
-from app.engine.pipeline.block import Plan, Reader
+from app.engine.pipeline.block import AnnotationContext, Reader
 from app.engine.reading import headers, input_file
-from app.engine.reading.diagnostics import Notes
+from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.input_file import Source
 from app.engine.reading.lines import Lines
 from tests.support import genome
@@ -30,13 +30,13 @@ def test_the_intake_loses_nothing(tmp_path: Path, rcrs: manifest.Bundle) -> None
     for seed in SURVEYED:
         path.write_bytes(mutate(random.Random(seed)))
         try:
-            notes = Notes()
+            notes = Diagnostics()
             lines = Lines(Source(path), notes)
-            plan = Plan(headers.read(lines.header(), notes), rcrs, DEFAULT, {}, None)
-            reader = Reader(plan)
+            context = AnnotationContext(headers.read(lines.header(), notes), rcrs, DEFAULT, {}, None)
+            reader = Reader(context)
             for block, before in lines.numbered():
-                runs, verdict = reader.read(block, before)
-                assert sum(len(run.heads) for run in runs) == verdict.count + verdict.splits, seed
+                runs, stats = reader.read(block, before)
+                assert sum(len(run.heads) for run in runs) == stats.count + stats.splits, seed
             reader.close()
         except InputError as fault:
             assert fault.message.endswith((".", "?")), (seed, fault.message)

@@ -86,7 +86,7 @@ def test_alleles_that_move_are_put_into_their_block(
 ) -> None:
     content = META + "".join(spread)
     whole, summary, _ = outcome(content, 1 << 24)
-    monkeypatch.delattr(pipeline, "settle")
+    monkeypatch.delattr(pipeline, "presort")
     cut, told, _ = outcome(content, SMALL)
     assert sorted(cut) == sorted(whole)
     positions = [int(line.split("\t")[1]) for line in cut]

@@ -99,14 +99,14 @@ def test_a_position_beyond_what_the_header_says_is_refused(run: Callable[..., Re
 def test_a_child_that_says_nothing_is_ended(nuclear: manifest.Bundle) -> None:
     csq = Csq(nuclear, nuclear.genes[0], patience=1)
     try:
-        csq.ask("1", [(b"504", b"G", b"T")])
-        csq.answers()
+        csq.submit("1", [(b"504", b"G", b"T")])
+        csq.collect()
         child = csq._child
         assert child
         os.kill(child.pid, signal.SIGSTOP)
-        csq.ask("1", [(b"505", b"C", b"T")])
+        csq.submit("1", [(b"505", b"C", b"T")])
         with pytest.raises(EngineError, match="said nothing for 1 seconds"):
-            csq.answers()
+            csq.collect()
         assert child.wait(20) == -signal.SIGKILL
     finally:
         csq.close()

@@ -59,7 +59,7 @@ async def archived(service: Service) -> Subject:
 async def kept(service: Service) -> Subject:
     account = await service.account(Plan.PREMIUM)
     job = await service.completed(account)
-    assert await service.gas.jobs.settle(job, Plan.PREMIUM)
+    assert await service.gas.jobs.clear_deadline_while(job, Plan.PREMIUM)
     return account, await service.now(job)
 
 
@@ -67,9 +67,9 @@ async def overdue(service: Service) -> Subject:
     """Its message was lost, and so was that of the account's change of plan."""
     account = await service.account()
     job = await service.completed(account)
-    late = replace(service.gas, jobs=replace(service.gas.jobs, patience={Tier.AVAILABLE: -1}))
-    await replace(service.gas.accounts, patience=-1).change_plan(account.user_id, Plan.PREMIUM)
-    assert await late.jobs.note(job, state=Tier.AVAILABLE)
+    late = replace(service.gas, jobs=replace(service.gas.jobs, deadline_seconds={Tier.AVAILABLE: -1}))
+    await replace(service.gas.accounts, deadline_seconds=-1).change_plan(account.user_id, Plan.PREMIUM)
+    assert await late.jobs.update(job, state=Tier.AVAILABLE)
     return account, job
 
 

@@ -32,7 +32,7 @@ async def taken_over(service: Service, verb: str, job: Job, holds: Any) -> list[
 async def test_an_annotator_that_waited_for_a_dead_one_sweeps_what_it_left(service: Service) -> None:
     job = await service.submit(await service.account())
     await received_by_one_that_died(await service.gas.queues.open("job_requests"))
-    dead = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, patience=3)
+    dead = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, deadline_seconds=3)
     assert dead
     left = output_key(job.user_id, job.job_id, dead.rev, Output.RESULT)
     await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=left, Body=b"left")
@@ -44,7 +44,7 @@ async def test_an_archiver_that_waited_for_a_dead_one_sweeps_what_it_left(servic
     job = await service.completed(await service.account())
     await service.gas.queues.send("archive_requests", [ArchiveDue(user_id=job.user_id, job_id=job.job_id)], delay=0)
     await received_by_one_that_died(await service.gas.queues.open("archive_requests"))
-    dead = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, patience=3)
+    dead = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, deadline_seconds=3)
     assert dead
     left = await service.gas.archive.store(dead, dead.rev)
     copies = await taken_over(service, "archive", job, lambda job: job.tier is Tier.ARCHIVED)

@@ -17,7 +17,7 @@ from app.services.doctor import examine
 from tests.support.lanes import Lane
 from tests.workers.conftest import Service
 
-PATIENCE = 300
+STEP_TIMEOUT_SECONDS = 300
 """Seconds in which a lane has to come to rest."""
 
 
@@ -42,13 +42,13 @@ async def told_before(service: Service, job: Job) -> Job:
 
 async def premium(service: Service, account: Account) -> None:
     changed = await service.gas.accounts.change_plan(account.user_id, Plan.PREMIUM)
-    assert changed and await service.gas.accounts.settle(account.user_id, changed.version)
+    assert changed and await service.gas.accounts.clear_deadline(account.user_id, changed.version)
 
 
 async def kept(service: Service) -> Job:
     """A completed job of a premium account, which nobody has to look after."""
     job = await service.completed(await service.account(Plan.PREMIUM))
-    assert await service.gas.jobs.settle(job, Plan.PREMIUM)
+    assert await service.gas.jobs.clear_deadline_while(job, Plan.PREMIUM)
     return await service.now(job)
 
 
@@ -124,7 +124,7 @@ SCENARIOS = (
 )
 
 
-async def at_rest(lane: Lane, jobs: list[Job], seconds: float = PATIENCE) -> list[Job]:
+async def at_rest(lane: Lane, jobs: list[Job], seconds: float = STEP_TIMEOUT_SECONDS) -> list[Job]:
     """Waits until nobody waits for anything, with the doctor's help every two seconds, and replies the jobs as they are."""
     gas, loop = lane.service.gas, asyncio.get_running_loop()
     ends, repair_at = loop.time() + seconds, loop.time() + 2

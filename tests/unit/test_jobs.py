@@ -7,7 +7,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.jobs import PATIENCE, STEPS, TRANSITIONS, WAITING, Job, Status, Tier, Trigger, changed, job_id
+from app.domain.jobs import DEADLINE_SECONDS, STEPS, TRANSITIONS, WAITING, Job, Status, Tier, Trigger, changed, job_id
 
 MOMENTS = st.integers(min_value=0, max_value=2**48 - 1)
 USER = "00000000-0000-7000-8000-000000000001"
@@ -50,7 +50,7 @@ def test_only_leases_are_taken_over() -> None:
 def test_every_state_is_reached_and_every_waiting_state_is_left() -> None:
     assert {*Status, *Tier} <= {*TRANSITIONS.values(), Status.UPLOADING}
     assert {source for source, _ in TRANSITIONS} >= WAITING - {Status.DELETING}
-    assert PATIENCE.keys() == WAITING
+    assert DEADLINE_SECONDS.keys() == WAITING
 
 
 def test_any_job_can_be_deleted() -> None:

@@ -249,7 +249,7 @@ async def test_a_cancellation_between_the_look_and_the_write_is_not_lost(portal:
     monkeypatch.setattr(type(portal.backend.accounts), "change_plan", lambda _, *given: late(*given))
     billing = portal.app[app_keys.BILLING]
     assert billing
-    await billing.follow((await portal.account(ME)).user_id, subscription["customer"])
+    await billing.sync_plan((await portal.account(ME)).user_id, subscription["customer"])
     assert await plan(portal) is Plan.FREE
 
 
@@ -263,7 +263,7 @@ async def test_invoices_are_at_stripe(portal: Portal) -> None:
 async def test_without_an_answer_of_stripe_nothing_changes_and_the_profile_is_there(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     user_id = (await portal.account(ME)).user_id
-    await portal.backend.accounts.note(user_id, stripe_customer="cus_x")
+    await portal.backend.accounts.update(user_id, stripe_customer="cus_x")
     assert [(await browser.get(path)).status for path in ("/profile", "/subscribe", "/subscribe?paid=1")] == [200] * 3
     page = await browser.post("/subscribe")
     assert page.status == 503 and "Stripe" in page.text and "cus_x" not in page.text

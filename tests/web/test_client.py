@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli.main import remote
 from app.domain.jobs import Fault, Tier, Trigger
-from app.services.concurrency import Busy
+from app.services.concurrency import TooManyRequests
 from app.web import app_keys
 from tests.web.test_api import token
 from tests.web.test_jobs import ME
@@ -122,8 +122,8 @@ async def test_an_upload_that_broke_off_goes_on_with_the_same_job(
 
 async def test_what_may_pass_is_asked_again(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = await token(await portal.signed_in(ME))
-    monkeypatch.setattr(remote, "PATIENCE", (0.01, 0.01))
-    answers = iter([Busy("full"), RuntimeError("broken")])
+    monkeypatch.setattr(remote, "RETRY_SECONDS", (0.01, 0.01))
+    answers = iter([TooManyRequests("full"), RuntimeError("broken")])
     taken = portal.app[app_keys.LIMITS].take
 
     def sometimes(user_id: str) -> tuple[bool, dict[str, str]]:

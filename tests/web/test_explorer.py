@@ -22,10 +22,10 @@ from app.engine.bundles.manifest import EMBEDDED, find
 from app.engine.consequence import interpretation
 from app.engine.pipeline.annotate import Result, annotate
 from app.explorer import reader as explorer_reader
-from app.explorer.query import narrowed
+from app.explorer.query import resolve_filter
 from app.explorer.reader import Explorer
 from app.explorer.record import Filter, Region
-from app.services.concurrency import Busy
+from app.services.concurrency import TooManyRequests
 from app.services.submissions import Refused
 from app.web import app_keys
 from app.web.states import IMPACTS
@@ -118,10 +118,10 @@ async def test_pages_give_exactly_what_tabix_finds(portal: Portal, tmp_path: Pat
     monkeypatch.setattr(explorer_reader, "PIECE", 7000)
     references = portal.app[app_keys.EXPLORER].references
     explorer = Explorer(portal.backend.results, references, budget=5000)
-    index, reference = await explorer.index(job), await references.of(await explorer.summary(job))
+    index, reference = await explorer.index(job), await references.reference_of(await explorer.summary(job))
     with pysam.TabixFile(str(tmp_path / "out" / Output.RESULT)) as file:
         for wanted in WANTED:
-            asked = narrowed(wanted, reference, index)
+            asked = resolve_filter(wanted, reference, index)
             region, test = asked.region, asked.test()
             lines = list(file.fetch(region.contig, region.begin - 1, region.end) if region else file.fetch())
             rows = [line.split("\t") for line in lines if test(line.encode())]
@@ -178,7 +178,7 @@ async def test_a_small_file_of_equal_records_takes_little_memory(portal: Portal,
         tracemalloc.stop()
     assert [(page.variants, page.next, page.looked) for page in pages] == [([], None, 30_000)] * 4
     assert peak < 16 << 20, peak
-    assert explorer.room.held == 0
+    assert explorer.memory.held == 0
 
 
 async def test_a_page_says_how_far_it_came_in_what_it_inflated(
@@ -203,12 +203,12 @@ async def test_looks_that_hold_much_together_are_refused_and_leave_nothing_behin
     explorer = portal.app[app_keys.EXPLORER]
     page = await explorer.page(job, Filter(), cursor=None, limit=50)
     assert page.variants[0].info["NOTE"] == note and len(page.variants) == 2
-    explorer.room.most = 1_000_000
-    with pytest.raises(Busy, match="try again"):
+    explorer.memory.most = 1_000_000
+    with pytest.raises(TooManyRequests, match="try again"):
         await explorer.page(job, Filter(), cursor=None, limit=50)
     answer = await browser.get(f"/annotations/{job.job_id}/variants")
     assert answer.status == 429 and "try again in a moment" in unescape(answer.text)
-    assert explorer.room.held == 0
+    assert explorer.memory.held == 0
 
 
 async def test_a_page_reads_little_of_a_large_result(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,11 +363,11 @@ async def test_the_page_of_a_variant_shows_its_samples(portal: Portal, tmp_path:
 async def test_who_looks_too_much_at_once_is_told_to_come_again(portal: Portal, tmp_path: Path) -> None:
     browser, other = await portal.signed_in(ME), await portal.signed_in()
     job = await explored(portal, tmp_path, HEADER + KNOWN)
-    turns = portal.app[app_keys.TURNS]
+    concurrency = portal.app[app_keys.CONCURRENCY]
     address = f"/annotations/{job.job_id}/variants"
     with ExitStack() as held:
-        for _ in range(turns.each):
-            held.enter_context(turns.of(job.user_id))
+        for _ in range(concurrency.each):
+            held.enter_context(concurrency.slot(job.user_id))
         for path in (address, f"{address}.tsv", f"{address}/10"):
             page = await browser.get(path)
             assert page.status == 429 and page.headers["Retry-After"] == "1" and "under way" in page.text, path
@@ -375,17 +375,17 @@ async def test_who_looks_too_much_at_once_is_told_to_come_again(portal: Portal, 
         assert status == 429 and "under way" in problem["detail"]
         assert (await other.get(address)).status == 404
     assert (await browser.get(address)).status == 200
-    assert turns._under_way.total() == 0
+    assert concurrency._under_way.total() == 0
     with ExitStack() as held:
-        for n in range(turns.everybody):
-            held.enter_context(turns.of(str(n)))
+        for n in range(concurrency.everybody):
+            held.enter_context(concurrency.slot(str(n)))
         assert "Many people" in (await browser.get(address)).text
 
 
 async def test_where_the_variants_are_along_a_contig(portal: Portal, tmp_path: Path) -> None:
     browser = await portal.signed_in(ME)
     job = await explored(portal, tmp_path, many(300))
-    length, bins = (await portal.app[app_keys.EXPLORER].along(job))["chrM"]
+    length, bins = (await portal.app[app_keys.EXPLORER].density(job))["chrM"]
     assert (length, sum(bins), len(bins)) == (16_569, 300, 100)
     text = (await browser.get(f"/annotations/{job.job_id}")).text
     assert 'aria-label="Variants along chrM: most of them between' in text
@@ -395,7 +395,7 @@ async def test_a_result_on_a_reference_that_the_portal_does_not_have(portal: Por
     browser = await portal.signed_in(ME)
     job, _ = await far(portal, tmp_path, 3000)
     index = await portal.app[app_keys.EXPLORER].index(job)
-    assert narrowed(Filter(region=Region("1", 5, 9)), None, index).region == Region("chr1", 5, 9)
+    assert resolve_filter(Filter(region=Region("1", 5, 9)), None, index).region == Region("chr1", 5, 9)
     page = await browser.get(f"/annotations/{job.job_id}/variants?region=chr2:40,000,000-60,000,000")
     assert page.status == 200 and "GENE2" in page.text and "chr1:" not in page.text
     for path in (f"/annotations/{job.job_id}", f"/annotations/{job.job_id}/variants?gene=gene1&impact=HIGH"):

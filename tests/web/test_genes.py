@@ -16,7 +16,7 @@ from app.engine.bundles.gene_table import TABLE
 from app.engine.bundles.manifest import Bundle, find
 from app.engine.bundles.stores import FolderStore, push
 from app.engine.pipeline.annotate import annotate
-from app.explorer.gene_lookup import Gene, Genes, References
+from app.explorer.gene_lookup import Gene, GeneTable, References
 from app.explorer.record import Filter, Region
 from app.settings import Settings
 from app.web import app_keys
@@ -100,7 +100,7 @@ async def test_without_the_table_a_gene_is_looked_for_everywhere(
         page = await explorer.page(job, Filter(gene="GENE1"), cursor=None, limit=100)
         assert [one.position for one in page.variants] == GENE1 and page.looked > 100
         push(bundle, store)
-    found = await References("", references.store, references.s3).of(summary)
+    found = await References("", references.store, references.s3).reference_of(summary)
     assert found and found.genes and found.genes.find("GENE1") == Gene("GENE1", "1", 501, 650)
 
 
@@ -108,17 +108,17 @@ async def test_bundles_of_a_folder_and_of_this_host_are_known_too(bundle: Bundle
     push(bundle, FolderStore(tmp_path / "store"))
     summary = {"bundle": {"id": bundle.id, "version": bundle.version}}
     for references in (References("", str(tmp_path / "store"), None), References(str(bundle.folder.parent), "", None)):
-        found = await references.of(summary)
+        found = await references.reference_of(summary)
         assert found and found.genes and found.genes.find("gene1") and found.bundle.names["chr1"].name == "1"
-    assert await References("", str(tmp_path / "store"), None).of({"bundle": {"id": bundle.id, "version": "0"}}) is None
+    assert await References("", str(tmp_path / "store"), None).reference_of({"bundle": {"id": bundle.id, "version": "0"}}) is None
     old = genome.bundle(tmp_path / "old")  # made before bundles had the table
     push(old, FolderStore(tmp_path / "store"))
-    found = await References("", str(tmp_path / "store"), None).of({"bundle": {"id": old.id, "version": old.version}})
+    found = await References("", str(tmp_path / "store"), None).reference_of({"bundle": {"id": old.id, "version": old.version}})
     assert found and found.genes is None
 
 
 def test_genes_that_share_a_name() -> None:
-    genes = Genes(
+    genes = GeneTable(
         b"A1\t1\t100\t200\tENSG01\nA1\t1\t150\t400\tENSG02\nU6\t1\t5\t9\tENSG03\nU6\t2\t5\t9\tENSG04\nA11\t2\t7\t8\tENSG05\n"
     )
     assert genes.find("a1") == Gene("A1", "1", 100, 400)

@@ -20,7 +20,7 @@ from app.services.identity import Secrets
 from app.services.subscriptions import change_plan
 from app.web import app_keys
 from app.web.assets import STATIC
-from app.web.states import BADGES, badge, moves, state
+from app.web.states import BADGES, badge, may_change, state
 
 if TYPE_CHECKING:
     from tests.web.conftest import Browser, Portal
@@ -64,10 +64,10 @@ def test_a_completed_job_shows_where_its_results_are() -> None:
 
 def test_a_page_is_live_while_the_job_may_change_by_itself() -> None:
     job = Job(user_id="u", job_id="j", status=Status.COMPLETED, tier=Tier.ARCHIVED)
-    assert not moves(job, Plan.FREE) and moves(job, Plan.PREMIUM)
-    assert moves(replace(job, tier=Tier.RESTORING), Plan.FREE)
+    assert not may_change(job, Plan.FREE) and may_change(job, Plan.PREMIUM)
+    assert may_change(replace(job, tier=Tier.RESTORING), Plan.FREE)
     failed = replace(job, status=Status.FAILED, tier=Tier.NONE, deadline=1)
-    assert not moves(failed, Plan.FREE) and not moves(failed, Plan.PREMIUM)
+    assert not may_change(failed, Plan.FREE) and not may_change(failed, Plan.PREMIUM)
 
 
 async def test_the_page_of_a_job_in_every_state(portal: Portal) -> None:

@@ -50,7 +50,7 @@ async def test_one_click_in_a_mail_program_stops_a_notice_and_looking_at_the_lin
 async def test_an_address_that_came_back_is_told_on_the_profile_and_can_be_mended(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     user_id = (await portal.account(ME)).user_id
-    await portal.backend.accounts.note(user_id, undeliverable=ME, returned="bounce")
+    await portal.backend.accounts.update(user_id, undeliverable=ME, bounce_reason="bounce")
     assert "came back" in (await browser.get("/profile")).text
     page = await browser.post("/profile/mail/again")
     assert "came back" not in page.text and (await portal.account(ME)).reachable

@@ -99,10 +99,10 @@ async def test_an_account_is_deleted_with_everything(portal: Portal, monkeypatch
     assert (await browser.post("/profile/delete", {"words": "yes"})).status == 409
     assert await portal.backend.jobs.get(job.user_id, job.job_id) == job
 
-    monkeypatch.setattr(privacy, "PATIENCE", -1)  # what one request does not manage, the next does
+    monkeypatch.setattr(privacy, "ERASE_SECONDS", -1)  # what one request does not manage, the next does
     page = await browser.post("/profile/delete", {"words": WORDS})
     assert "Please go on" in page.text
-    monkeypatch.setattr(privacy, "PATIENCE", 60)
+    monkeypatch.setattr(privacy, "ERASE_SECONDS", 60)
     assert (await browser.post("/profile/delete", {"words": "Delete my account "}, follow=False)).headers["Location"] == "/"
     assert await portal.backend.accounts.get(job.user_id) is None
     kinds = ("SESSION#", "TOKEN#", "DAY#", "MARK#")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from app.domain.jobs import RETRIEVAL_PATIENCE, Job, Speed, Status, Trigger
+from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Speed, Status, Trigger
 from app.web import app_keys
-from app.web.estimates import Pace
+from app.web.estimates import DurationEstimator
 from tests.web.test_jobs import ARCHIVED, CLAIM, ME, SUBMIT
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ def completed(n: int, size: int, took: int, waited: int = 2000, **values: Any) -
 
 
 def test_nothing_is_promised_before_anything_was_seen() -> None:
-    assert Pace().wait() is None and Pace().duration(completed(1, 10, 10)) is None
+    assert DurationEstimator().wait() is None and DurationEstimator().duration(completed(1, 10, 10)) is None
 
 
 def test_a_duration_is_a_line_through_what_was_seen() -> None:
-    pace = Pace()
-    pace.learn(completed(n, 1000 * n, 500 + 100 * n) for n in range(1, 11))
+    pace = DurationEstimator()
+    pace.observe(completed(n, 1000 * n, 500 + 100 * n) for n in range(1, 11))
     assert pace.duration(completed(0, 20_000, 0)) == 2500
     assert pace.duration(completed(0, 10, 0)) is None and pace.duration(completed(0, 200_000, 0)) is None
     assert pace.duration(completed(0, 5000, 0, bundle="grch38")) is None
@@ -34,18 +34,18 @@ def test_a_duration_is_a_line_through_what_was_seen() -> None:
 
 
 def test_larger_files_that_were_quicker_make_no_rate() -> None:
-    pace = Pace()
-    pace.learn([completed(1, 1000, 3000), completed(2, 2000, 1000)])
+    pace = DurationEstimator()
+    pace.observe([completed(1, 1000, 3000), completed(2, 2000, 1000)])
     assert pace.duration(completed(0, 4000, 0)) == 2000
-    same = Pace()
-    same.learn([completed(1, 1000, 3000), completed(2, 1000, 1000)])
+    same = DurationEstimator()
+    same.observe([completed(1, 1000, 3000), completed(2, 1000, 1000)])
     assert same.duration(completed(0, 1000, 0)) == 2000
 
 
 def test_only_the_newest_that_went_well_count() -> None:
-    pace = Pace()
-    pace.learn(completed(n, 1000, 10, waited=n) for n in range(1000))
-    pace.learn(
+    pace = DurationEstimator()
+    pace.observe(completed(n, 1000, 10, waited=n) for n in range(1000))
+    pace.observe(
         [completed(2000, 1000, 10, waited=10**6, attempts=2), completed(2001, 1000, 10, waited=10**6, status=Status.FAILED)]
     )
     assert pace.wait() == 994 or pace.wait() == 995
@@ -54,7 +54,7 @@ def test_only_the_newest_that_went_well_count() -> None:
 
 async def test_who_waits_is_told_how_long_it_takes(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
-    portal.app[app_keys.PACE].learn(completed(n, 10, 90_000, waited=40_000, bundle="") for n in range(3))
+    portal.app[app_keys.DURATIONS].observe(completed(n, 10, 90_000, waited=40_000, bundle="") for n in range(3))
     view = portal.app[app_keys.QUEUE_VIEW]
     view._waiting, view._seen = 7, float("inf")
     job = await portal.job(ME, *SUBMIT, file_name="x.vcf")
@@ -75,7 +75,7 @@ async def test_a_running_job_says_what_is_left_and_when_its_worker_was_heard_of(
 
 async def test_a_result_on_its_way_back_says_between_when(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
-    patience = RETRIEVAL_PATIENCE[Speed.EXPEDITED]
+    patience = RETRIEVAL_DEADLINE_SECONDS[Speed.EXPEDITED]
     job = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "patience": patience}))
     page = (await browser.get(f"/annotations/{job.job_id}")).text
     assert job.deadline and f'data-countdown="{job.deadline - 1000 * patience + 300_000}"' in page

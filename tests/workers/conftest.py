@@ -45,7 +45,7 @@ class Service:
         if plan is Plan.PREMIUM:
             changed = await self.gas.accounts.change_plan(user_id, plan)
             assert changed
-            await self.gas.accounts.settle(user_id, changed.version)
+            await self.gas.accounts.clear_deadline(user_id, changed.version)
             account = replace(changed, deadline=None)
         return account
 
@@ -118,7 +118,7 @@ class Service:
         archived = await self.gas.jobs.advance_while(claimed, Plan.FREE, Trigger.ARCHIVED, archive=archive, result=None)
         assert archived
         await self.gas.results.delete([str(job.result)])
-        await self.gas.jobs.rest(archived)
+        await self.gas.jobs.clear_deadline(archived)
         return await self.now(archived)
 
     async def completed(self, account: Account, body: bytes = b"result") -> Job:

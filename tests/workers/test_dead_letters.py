@@ -25,7 +25,7 @@ async def buried(gas: Backend, *bodies: str) -> Queue:
         await queue.sqs.send_message(QueueUrl=queue.url, MessageBody=body)
     received = [one for _ in bodies for one in await queue.receive(10, 1, 60)]
     for one in received:
-        await queue.bury(one, "no such thing")
+        await queue.dead_letter(one, "no such thing")
     assert len(received) == len(bodies)
     return queue
 
@@ -41,7 +41,7 @@ async def test_looking_leaves_dead_letters_where_they_are(gas: Backend) -> None:
     job = str(uuid.uuid4())
     await buried(gas, JobRequested(user_id=USER, job_id=job).body(), "nonsense")
     for _ in range(2):
-        shown = [letter.as_dict() for letter in await dead_letters.look(gas, QUEUE, 10)]
+        shown = [letter.as_dict() for letter in await dead_letters.peek(gas, QUEUE, 10)]
         assert {letter["reason"] for letter in shown} == {"no such thing"}
         (known,) = (letter["messages"] for letter in shown if letter["messages"])
         assert known[0]["job_id"] == job  # type: ignore[index]

@@ -12,7 +12,7 @@ import pytest
 
 from app.aws.objects import Bucket, Stored
 from app.domain.accounts import Plan
-from app.domain.jobs import PATIENCE, Job, State, Status, Tier, Trigger
+from app.domain.jobs import DEADLINE_SECONDS, Job, State, Status, Tier, Trigger
 from app.domain.keys import input_key
 from app.domain.messages import AnyMessage, ArchiveDue, JobFinished, JobRequested, PlanChanged, RetrievalLook
 from app.local.vault import Vault
@@ -27,7 +27,7 @@ async def examined(gas: Backend, *, full: bool = False) -> list[Finding]:
 
 
 async def overdue(service: Service, job: Job, state: State) -> Job:
-    noted = await replace(service.gas.jobs, patience={state: -1}).note(job, state=state)
+    noted = await replace(service.gas.jobs, deadline_seconds={state: -1}).update(job, state=state)
     assert noted
     return noted
 
@@ -121,14 +121,14 @@ class Late(Bucket):
 
 async def test_a_daemon_that_is_down_for_a_day_finds_a_few_duplicates_of_a_message(service: Service) -> None:
     job, time = await at(service, Status.PENDING), service.gas.now()
-    clock = replace(service.gas.jobs, now=lambda: time, patience=PATIENCE)
+    clock = replace(service.gas.jobs, now=lambda: time, deadline_seconds=DEADLINE_SECONDS)
     down, looks = replace(service.gas, jobs=clock), 0
     for _ in range(24):  # looks, an hour apart
         time += 3_600_000
         looks += len(await examined(down))
     assert looks == len(await service.sent("job_requests")) < 10
     claimed = await clock.advance(job.user_id, job.job_id, Trigger.CLAIM)
-    assert claimed and claimed.nudges == 0
+    assert claimed and claimed.repairs == 0
     for _ in range(24):  # and whoever claimed it dies, and nobody comes
         time += 3_600_000
         assert len(await examined(down)) == 1
@@ -140,7 +140,7 @@ async def test_a_large_upload_has_the_time_that_it_takes(service: Service) -> No
         (await submissions.prepare(service.gas, await service.account(plan), "a.vcf", "rcrs", {})).job for plan in Plan
     ]
     hours = [((job.deadline or 0) - job.created_at) // 3_600_000 for job in (free, premium)]
-    assert hours[0] == PATIENCE[Status.UPLOADING] // 3600 and hours[1] >= 12
+    assert hours[0] == DEADLINE_SECONDS[Status.UPLOADING] // 3600 and hours[1] >= 12
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_what_no_index_shows_is_found_by_the_full_look_and_moved_on_by_the
     job = await at(service, state)
     await service.sent(queue)
     if state is not Tier.RESTORING:
-        await service.gas.jobs.rest(job)
+        await service.gas.jobs.clear_deadline(job)
     assert await examined(service.gas) == []
     assert [finding.kind for finding in await examined(service.gas, full=True)] == [kind]
     assert [finding.kind for finding in await examined(service.gas)] == ["overdue job"]
@@ -176,7 +176,7 @@ async def test_a_deletion_that_stopped_half_way_is_finished(service: Service) ->
 
 async def test_a_change_of_plan_whose_message_was_lost_is_sent_again(service: Service) -> None:
     account = await service.account()
-    late = replace(service.gas.accounts, patience=-1)
+    late = replace(service.gas.accounts, deadline_seconds=-1)
     await late.change_plan(account.user_id, Plan.PREMIUM)
     (finding,) = await examined(service.gas)
     assert finding.kind == "overdue account"

@@ -14,8 +14,8 @@ from app.settings import Settings
 from scripts.load.samples import vcf
 from tests.workers.conftest import VCF, Service, spec, working
 from workers import admission
-from workers.admission import Giants
-from workers.runtime import LookAgain
+from workers.admission import LargeJobLimit
+from workers.runtime import Reschedule
 
 SMALL, GIANT = 10_000, 100_000
 
@@ -25,9 +25,9 @@ def request(size: int, occurred_at: int = 0) -> JobRequested:
 
 
 def test_giants_leave_a_slot_and_come_back_when_one_ended() -> None:
-    settings, inside = Settings(giant_bytes=GIANT), Giants()
+    settings, inside = Settings(giant_bytes=GIANT), LargeJobLimit()
     with inside.slot(request(GIANT), 0, 2, settings):
-        with pytest.raises(LookAgain), inside.slot(request(GIANT), 0, 2, settings):
+        with pytest.raises(Reschedule), inside.slot(request(GIANT), 0, 2, settings):
             raise AssertionError("a second giant got the last slot")
         with inside.slot(request(SMALL), 0, 2, settings), inside.slot(request(SMALL), 0, 2, settings):
             assert inside.running == 1
@@ -36,13 +36,13 @@ def test_giants_leave_a_slot_and_come_back_when_one_ended() -> None:
 
 
 def test_an_annotator_with_one_slot_takes_giants_too() -> None:
-    settings, inside = Settings(giant_bytes=GIANT), Giants()
+    settings, inside = Settings(giant_bytes=GIANT), LargeJobLimit()
     with inside.slot(request(GIANT), 0, 1, settings):
         assert inside.running == 1
 
 
 def test_a_giant_that_failed_leaves_its_slot() -> None:
-    settings, inside = Settings(giant_bytes=GIANT), Giants()
+    settings, inside = Settings(giant_bytes=GIANT), LargeJobLimit()
     with pytest.raises(ValueError), inside.slot(request(GIANT), 0, 2, settings):
         raise ValueError
     assert inside.running == 0
@@ -50,8 +50,8 @@ def test_a_giant_that_failed_leaves_its_slot() -> None:
 
 @pytest.mark.parametrize(("age", "soonest", "latest"), [(0, 12, 18), (400, 80, 120), (86_400, 240, 360)])
 def test_a_giant_that_waited_long_is_looked_at_less_often(age: int, soonest: float, latest: float) -> None:
-    settings, inside = Settings(giant_bytes=GIANT), Giants(running=1)
-    with pytest.raises(LookAgain) as told, inside.slot(request(GIANT, 0), age * 1000, 2, settings):
+    settings, inside = Settings(giant_bytes=GIANT), LargeJobLimit(running=1)
+    with pytest.raises(Reschedule) as told, inside.slot(request(GIANT, 0), age * 1000, 2, settings):
         raise AssertionError
     assert soonest <= told.value.delay <= latest
 

@@ -34,7 +34,7 @@ async def restored(service: Service) -> Job:
     account = await service.account()
     job = await service.in_archive(account)
     changed = await service.gas.accounts.change_plan(account.user_id, Plan.PREMIUM)
-    assert changed and await service.gas.accounts.settle(account.user_id, 1)
+    assert changed and await service.gas.accounts.clear_deadline(account.user_id, 1)
     back = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.RESTORE, at=job.rev, speed=Speed.EXPEDITED)
     assert back
     started = await service.gas.archive.start(back, Speed.EXPEDITED)
@@ -51,11 +51,11 @@ async def claimed_twice(service: Service) -> Job:
     """A running job whose first attempt died after it had written."""
     job = await service.submit(await service.account(Plan.PREMIUM))
     await service.aws["sqs"].purge_queue(QueueUrl=service.gas.settings.queue_urls["job_requests"])
-    dead = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, patience=-1)
+    dead = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, deadline_seconds=-1)
     assert dead
     left = output_key(job.user_id, job.job_id, dead.rev, Output.RESULT)
     await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=left, Body=b"left")
-    running = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, patience=60)
+    running = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, deadline_seconds=60)
     assert running
     return running
 
@@ -100,7 +100,7 @@ async def test_the_doctor_has_the_last_steps_done(
 ) -> None:
     job = await end(service)
     state = job.tier if job.status is Status.COMPLETED else job.status
-    assert await replace(service.gas.jobs, patience={state: -1}).note(job, state=state)
+    assert await replace(service.gas.jobs, deadline_seconds={state: -1}).update(job, state=state)
     assert [one.kind async for one in examine(service.gas, repair=True)] == ["overdue job"]
     async with working(service.gas, *map(spec, VERBS)):
         ended = await service.until(job, lambda job: job.deadline is None)

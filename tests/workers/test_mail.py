@@ -25,7 +25,7 @@ from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRes
 from app.services import account_admin, mail_preferences, unsent
 from tests.workers.conftest import Service, spec, working
 from workers import runtime
-from workers.runtime import Delivery, LookAgain, Poison
+from workers.runtime import Delivery, Poison, Reschedule
 
 Sent = list[dict[str, Any]]
 
@@ -156,7 +156,7 @@ async def test_an_address_that_takes_no_mail_gets_none(
     await service.handle("notify", told(await service.completed(account)))
     assert len(sent) == (not stops)
     now = await service.gas.accounts.get(account.user_id)
-    assert now and now.reachable is not stops and (now.returned == kind.lower()) is stops
+    assert now and now.reachable is not stops and (now.bounce_reason == kind.lower()) is stops
     await mail_preferences.again(service.gas, account.user_id)
     await service.handle("notify", told(await service.completed(account)))
     assert len(sent) == 2 - stops
@@ -235,7 +235,7 @@ async def test_each_payment_that_fails_is_told_once(outbox: tuple[Service, Sent]
 async def test_granted_premium_does_not_end_so_nobody_is_told(outbox: tuple[Service, Sent]) -> None:
     service, sent = outbox
     account = await service.account()
-    await service.gas.accounts.note(account.user_id, granted=True)
+    await service.gas.accounts.update(account.user_id, granted=True)
     await service.handle("notify", PlanEnding(user_id=account.user_id, reason="cancelled", subscription="s", ends_at=1))
     assert sent == []
 
@@ -256,11 +256,11 @@ async def test_a_mail_that_ses_refused_is_sent_when_it_takes_mail_again(
     mailing: tuple[Service, Ses], refusal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service, ses = mailing
-    monkeypatch.setattr(mail, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(mail, "RETRY_SECONDS", 0)
     job = await service.completed(await service.account())
     ses.answers = [refusal, refusal]
     for _ in range(2):
-        with pytest.raises(LookAgain):
+        with pytest.raises(Reschedule):
             await service.handle("notify", told(job))
         assert not (await service.now(job)).mailed
     for _ in range(2):
@@ -275,7 +275,7 @@ async def test_a_mail_about_the_plan_that_ses_refused_is_sent_later(mailing: tup
     account = await service.account()
     ending = PlanEnding(user_id=account.user_id, reason="cancelled", subscription="sub_1", ends_at=1_767_225_600)
     ses.answers = [(400, "SendingPausedException")]
-    with pytest.raises(LookAgain):
+    with pytest.raises(Reschedule):
         await service.handle("notify", ending)
     assert [found async for found in service.gas.accounts.unsent()] == []
     for _ in range(2):
@@ -293,7 +293,7 @@ async def test_a_mail_is_sent_when_ses_can_be_reached_again(
         monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", f"http://127.0.0.1:{closed.getsockname()[1]}")
         async with clients(service.gas.settings, "sesv2") as aws:
             cut_off = Service(replace(service.gas, mail=Mail(aws["sesv2"], "gas@example.org")), service.aws)
-            with pytest.raises(LookAgain):
+            with pytest.raises(Reschedule):
                 await cut_off.handle("notify", told(job))
     await service.handle("notify", told(job))
     assert len(ses.sent) == 1
@@ -338,7 +338,7 @@ async def test_an_operator_sends_no_mail_that_is_no_news_any_more_or_is_not_want
     job = await service.completed(account)
     for event in ("finished:77", "archived:1f"):
         assert await service.gas.jobs.mark(job.user_id, job.job_id, event)
-    await service.gas.accounts.note(account.user_id, muted={Notice.ARCHIVED})
+    await service.gas.accounts.update(account.user_id, muted={Notice.ARCHIVED})
     muted = await service.gas.accounts.get(account.user_id)
     assert muted
     said = [line async for line in account_admin.send_mail(service.gas, muted, "why not")]
@@ -409,7 +409,7 @@ async def test_a_mail_that_ses_refused_for_a_day_is_a_dead_letter_that_can_be_se
     service, ses = mailing
     job = await service.completed(await service.account())
     ses.answers = [(400, "SendingPausedException")] * 2
-    with pytest.raises(LookAgain) as later:
+    with pytest.raises(Reschedule) as later:
         await spec("notify").handle(Delivery(told(job), again=False, put_off=23 * 3600), service.gas)
     assert runtime.FIRST_PUT_OFF < later.value.delay <= runtime.LONGEST_DELAY
     with pytest.raises(Poison, match="SendingPaused"):

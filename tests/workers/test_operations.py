@@ -48,7 +48,7 @@ async def test_revoked_premium_is_one_change_of_plan(service: Service) -> None:
 async def test_a_customer_of_stripe_is_not_revoked_blindly(service: Service) -> None:
     account = await service.account()
     await account_admin.grant(service.gas, account, "a course")
-    customer = await service.gas.accounts.note(account.user_id, stripe_customer="cus_x")
+    customer = await service.gas.accounts.update(account.user_id, stripe_customer="cus_x")
     assert customer
     with pytest.raises(Unclear, match="GAS_STRIPE_SECRET_KEY"):
         await account_admin.revoke(service.gas, customer, "it is over")
@@ -63,14 +63,14 @@ async def test_an_account_is_found_by_id_and_by_address(service: Service) -> Non
         with pytest.raises(Unclear, match="0 accounts"):
             await account_admin.find(service.gas, nobody)
     twin = await service.account()
-    await service.gas.accounts.note(twin.user_id, email=account.email)
+    await service.gas.accounts.update(twin.user_id, email=account.email)
     with pytest.raises(Unclear, match=account.user_id):
         await account_admin.find(service.gas, account.email)
 
 
 async def test_a_tester_has_no_quotas_and_a_token_that_works(service: Service) -> None:
-    account, token = await account_admin.tester(service.gas, "load-1", Plan.FREE, 1)
-    same, other = await account_admin.tester(service.gas, "load-1", Plan.PREMIUM, 1)
+    account, token = await account_admin.create_load_test_account(service.gas, "load-1", Plan.FREE, 1)
+    same, other = await account_admin.create_load_test_account(service.gas, "load-1", Plan.PREMIUM, 1)
     assert same.user_id == account.user_id and other != token and same.plan is Plan.PREMIUM
     assert account.email == account_admin.SIMULATOR
     kept = await Secrets(service.gas.accounts, "TOKEN").find(token)

@@ -17,7 +17,7 @@ from app.domain.accounts import Plan
 from app.domain.jobs import Job, Speed, Status, Tier
 from app.domain.messages import ArchiveDue, JobRequested, PlanChanged, RetrievalLook
 from tests.workers.conftest import Service
-from workers.runtime import LookAgain, RetryLater
+from workers.runtime import Reschedule, RetryLater
 
 
 async def test_a_result_that_is_gone_is_told_and_not_hidden(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,7 +43,7 @@ async def test_a_retrieval_that_can_not_be_started_holds_up_no_other(service: Se
     looks = await service.sent("restore_pendings")
     assert sorted(message.job_id for message in looks if isinstance(message, RetrievalLook)) == sorted(job.job_id for job in jobs)
     for job in jobs:  # the thaw daemon starts what was not
-        with contextlib.suppress(LookAgain):
+        with contextlib.suppress(Reschedule):
             await service.handle("thaw", RetrievalLook(user_id=job.user_id, job_id=job.job_id, archive=job.archive))
         await service.handle("thaw", RetrievalLook(user_id=job.user_id, job_id=job.job_id, archive=job.archive))
         assert (await service.now(job)).tier is Tier.AVAILABLE

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto.ses.models import ses_backends
 
-from app.aws.archives import Retrieval
+from app.aws.archives import RetrievalState
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Speed, Status, Tier, Trigger
 from app.domain.messages import (
@@ -27,7 +27,7 @@ from app.domain.messages import (
 from app.engine.bundles.manifest import EMBEDDED
 from app.services import mail_preferences, submissions
 from tests.workers.conftest import Service
-from workers.runtime import LookAgain, RetryLater
+from workers.runtime import Reschedule, RetryLater
 
 
 def due(job: Job) -> ArchiveDue:
@@ -87,7 +87,7 @@ async def test_upgrade_stops_an_archiver_that_is_at_work(service: Service) -> No
 async def test_upgrade_while_the_job_runs(service: Service) -> None:
     account = await service.account()
     job = await service.submit(account)
-    await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, patience=-1)
+    await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, deadline_seconds=-1)
     await service.handle("restore", await change(service, job, Plan.PREMIUM))
     await service.handle("annotate", JobRequested(user_id=job.user_id, job_id=job.job_id), again=True)
     await service.handle("archive", due(job))
@@ -164,7 +164,7 @@ async def test_two_annotators_with_one_message(service: Service) -> None:
     job = await service.submit(await service.account())
     requested = JobRequested(user_id=job.user_id, job_id=job.job_id)
     ends = await asyncio.gather(*(service.handle("annotate", requested) for _ in range(2)), return_exceptions=True)
-    assert sorted(type(end) for end in ends if end) in ([], [LookAgain])
+    assert sorted(type(end) for end in ends if end) in ([], [Reschedule])
     done = await service.now(job)
     assert (done.status, done.attempts) == (Status.COMPLETED, 1)
     assert await service.copies(job) == sorted([str(done.result), str(done.index), str(done.summary)])
@@ -172,7 +172,7 @@ async def test_two_annotators_with_one_message(service: Service) -> None:
 
 async def test_a_zombie_annotator_writes_but_never_overwrites(service: Service) -> None:
     job = await service.submit(await service.account())
-    zombie = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, patience=-1)
+    zombie = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, deadline_seconds=-1)
     assert zombie
     requested = JobRequested(user_id=job.user_id, job_id=job.job_id)
     await service.handle("annotate", requested, again=True)
@@ -198,7 +198,9 @@ def long_vcf() -> bytes:
 async def test_cancel_while_the_engine_runs_stops_it(service: Service) -> None:
     hasty = service.gas.settings.model_copy(update={"progress_seconds": 0.1, "lease_seconds": 1})
     gas = replace(
-        service.gas, settings=hasty, jobs=replace(service.gas.jobs, patience={**service.gas.jobs.patience, Status.RUNNING: 1})
+        service.gas,
+        settings=hasty,
+        jobs=replace(service.gas.jobs, deadline_seconds={**service.gas.jobs.deadline_seconds, Status.RUNNING: 1}),
     )
     account = await service.account(Plan.PREMIUM)
     job = await service.submit(account, long_vcf())
@@ -278,10 +280,10 @@ async def test_a_retrieval_that_failed_is_started_again(service: Service) -> Non
     job = await service.in_archive(await service.account())
     await change(service, job, Plan.PREMIUM)
     restoring = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.RESTORE, at=job.rev, speed=Speed.STANDARD)
-    assert restoring and await service.gas.archive.look(restoring) is Retrieval.NONE
-    with pytest.raises(LookAgain):
+    assert restoring and await service.gas.archive.retrieval_state(restoring) is RetrievalState.NONE
+    with pytest.raises(Reschedule):
         await service.handle("thaw", look(job, archive=job.archive))
-    assert await service.gas.archive.look(restoring) is not Retrieval.NONE
+    assert await service.gas.archive.retrieval_state(restoring) is not RetrievalState.NONE
     await service.handle("thaw", look(job, archive=job.archive))
     assert (await service.now(job)).tier is Tier.AVAILABLE
 
@@ -338,7 +340,7 @@ async def test_a_page_that_is_walked_again_spends_no_more_expedited_retrievals(s
 async def test_a_long_walk_is_not_begun_anew_while_it_goes_on(service: Service) -> None:
     account = await service.account()
     jobs = [await service.in_archive(account) for _ in range(2)]
-    late = replace(service.gas.accounts, patience=-1)
+    late = replace(service.gas.accounts, deadline_seconds=-1)
     changed = await late.change_plan(account.user_id, Plan.PREMIUM)
     assert changed
     paged = Service(replace(service.gas, settings=service.gas.settings.model_copy(update={"page_jobs": 1})), service.aws)
@@ -348,9 +350,9 @@ async def test_a_long_walk_is_not_begun_anew_while_it_goes_on(service: Service) 
 
 
 async def test_archive_daemon_down_for_a_day(service: Service) -> None:
-    late = replace(service.gas.jobs, patience=dict.fromkeys(service.gas.jobs.patience, -1))
+    late = replace(service.gas.jobs, deadline_seconds=dict.fromkeys(service.gas.jobs.deadline_seconds, -1))
     job = await service.completed(await service.account())
-    overdue = await late.note(job, state=Tier.AVAILABLE)
+    overdue = await late.update(job, state=Tier.AVAILABLE)
     assert overdue
     assert [finding.partition(":")[0] for finding in await service.findings()] == ["overdue job"]
     await service.handle("archive", due(job))

@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass, field, replace
 
 import pytest
 
-from app.aws.archives import Retrieval, Started
+from app.aws.archives import RetrievalState, Started
 from app.aws.dynamodb import to_wire
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Speed, Status, Tier, job_id
 from app.domain.messages import PlanChanged, RetrievalLook
 from app.local.vault import Vault
 from tests.workers.conftest import Service
-from workers.runtime import LookAgain
+from workers.runtime import Reschedule
 
 on_the_vault = pytest.mark.parametrize("archive_backend", ["glacier"], indirect=True)
 
@@ -63,11 +63,11 @@ async def test_a_glacier_retrieval_that_fails_and_one_that_expires_are_started_a
     vault.failing = 1
     job = await upgraded(service)
     await settled(vault)
-    with pytest.raises(LookAgain):  # it failed
+    with pytest.raises(Reschedule):  # it failed
         await service.handle("thaw", look(job))
     await settled(vault)
     vault.retrievals.clear()  # the second was done, and nobody fetched it in a day
-    with pytest.raises(LookAgain):
+    with pytest.raises(Reschedule):
         await service.handle("thaw", look(job))
     await settled(vault)
     await service.handle("thaw", look(job))
@@ -85,8 +85,8 @@ class Counting:
 
     speeds: list[Speed] = field(default_factory=list)
 
-    async def look(self, job: Job, retrieval: str | None = None) -> Retrieval:
-        return Retrieval.NONE
+    async def retrieval_state(self, job: Job, retrieval: str | None = None) -> RetrievalState:
+        return RetrievalState.NONE
 
     async def start(self, job: Job, speed: Speed) -> Started:
         self.speeds.append(speed)

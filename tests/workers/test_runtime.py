@@ -16,7 +16,7 @@ from app.process.metrics import Metrics
 from app.services.backend import Backend
 from tests.workers.conftest import Service, working
 from workers import runtime
-from workers.runtime import Consumer, Delivery, LookAgain, Poison, RetryLater, Spec
+from workers.runtime import Consumer, Delivery, Poison, Reschedule, RetryLater, Spec
 
 USER, JOB = "0b7e4a3c-55d1-4a62-9c1d-d30a33ad0001", "01a20ff4-9083-771f-83cd-03a8ce75863d"
 QUEUE = "job_requests"
@@ -82,7 +82,7 @@ async def test_a_failure_and_a_retry_come_back_as_seen_before(service: Service) 
     ends = [RuntimeError("first"), RetryLater(0, "second"), None]
 
     async def handle(delivery: Delivery, _: Backend) -> None:
-        seen.append(delivery.again)
+        seen.append(delivery.redelivered)
         if end := ends[len(seen) - 1]:
             raise end
 
@@ -97,9 +97,9 @@ async def test_looking_again_eats_no_receive_count(service: Service) -> None:
     seen: list[bool] = []
 
     async def handle(delivery: Delivery, _: Backend) -> None:
-        seen.append(delivery.again)
+        seen.append(delivery.redelivered)
         if len(seen) < 15:
-            raise LookAgain(0, "not yet")
+            raise Reschedule(0, "not yet")
 
     await send(service.gas)
     async with working(service.gas, daemon(handle)):
@@ -123,7 +123,7 @@ async def test_a_long_handler_keeps_its_message(service: Service) -> None:
 
     async def handle(delivery: Delivery, _: Backend) -> None:
         await asyncio.sleep(5)
-        handled.append(delivery.again)
+        handled.append(delivery.redelivered)
 
     short = replace(service.gas, settings=service.gas.settings.model_copy(update={"visibility_seconds": 2}))
     await send(short)
@@ -273,7 +273,7 @@ async def test_a_newer_release_learns_that_its_message_was_seen_before(service: 
     queue = await service.gas.queues.open(QUEUE)
     await received(service, NEWER)
     (first,) = await queue.receive(10, 1, 30)
-    await queue.hide(first, 0)
+    await queue.change_visibility(first, 0)
     consumer = Consumer(daemon(handle), queue, service.gas, asyncio.Event(), Metrics("annotate"))
     (second,) = await queue.receive(10, 1, 30)
     fresh: list[str] = []

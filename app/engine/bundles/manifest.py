@@ -22,7 +22,7 @@ class Contig:
 
 
 @dataclass(frozen=True)
-class Genes:
+class GeneModels:
     """Gene models in Ensembl's GFF3 dialect; one file a genetic code (NCBI's numbering)."""
 
     file: str
@@ -70,7 +70,7 @@ class Bundle:
     assembly: str
     fasta: str
     contigs: tuple[Contig, ...]
-    genes: tuple[Genes, ...]
+    genes: tuple[GeneModels, ...]
     tracks: tuple[Track, ...]
     files: tuple[BundleFile, ...]
     sources: tuple[Mapping[str, Any], ...] = ()
@@ -99,7 +99,7 @@ def described(text: str, folder: Path) -> Bundle:
         return Bundle(
             folder=folder,
             contigs=tuple(Contig(c["name"], c["length"], tuple(c.get("aliases", ()))) for c in manifest.pop("contigs")),
-            genes=tuple(Genes(g["file"], g["genetic_code"], tuple(g.get("contigs", ()))) for g in manifest.pop("genes")),
+            genes=tuple(GeneModels(g["file"], g["genetic_code"], tuple(g.get("contigs", ()))) for g in manifest.pop("genes")),
             tracks=tuple(Track(**{**t, "columns": tuple(Column(**c) for c in t["columns"])}) for t in manifest.pop("tracks", ())),
             files=tuple(BundleFile(**f) for f in manifest.pop("files")),
             sources=tuple(manifest.pop("sources", ())),

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import IO
 
 from app.engine.bundles import tags
-from app.engine.bundles.manifest import Bundle, Genes
+from app.engine.bundles.manifest import Bundle, GeneModels
 from app.engine.errors import EngineError
 from app.engine.formats import bcftools
 from app.engine.reading.records import Key
@@ -31,7 +31,7 @@ class Csq:
     A child that says nothing for `patience` seconds is killed: EngineError. Of a genome, it reads the genes for half a minute.
     """
 
-    def __init__(self, bundle: Bundle, genes: Genes, patience: float) -> None:
+    def __init__(self, bundle: Bundle, genes: GeneModels, patience: float) -> None:
         self._bundle, self._genes, self._patience = bundle, genes, patience
         self._heard_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
@@ -44,7 +44,7 @@ class Csq:
         with self._bundle.path(self._genes.file).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             return text.find(b"\n%b\t" % contig.encode()) >= 0
 
-    def ask(self, contig: str, keys: Iterable[Key]) -> None:
+    def submit(self, contig: str, keys: Iterable[Key]) -> None:
         """Send the alleles of a contig, in ascending order; `answers` has to follow."""
         name = contig.encode()
         lines = [b"%b\t%b\t.\t%b\t%b\t.\t.\t%b\n" % (name, *key[:3], key[3] if len(key) > 3 else b".") for key in keys]
@@ -56,7 +56,7 @@ class Csq:
         self._sender.start()
         self._heard_at = time.monotonic()
 
-    def answers(self) -> dict[Key, bytes]:
+    def collect(self) -> dict[Key, bytes]:
         """What csq says of the alleles just asked for, as far as it says something."""
         child = self._child
         assert child is not None and child.stdout is not None and self._sender is not None

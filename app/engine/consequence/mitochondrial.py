@@ -82,7 +82,7 @@ class Gene:
         return Edit(self.end - first - len(ref) + 1, _reverse(ref), _reverse(alt))
 
 
-class Contig:
+class ContigGenes:
     """The genes of one contig and its sequence."""
 
     def __init__(self, bases: bytes, genes: list[Gene]) -> None:
@@ -176,9 +176,9 @@ def trimmed(position: int, ref: bytes, alt: bytes) -> tuple[int, bytes, bytes]:
     return position, ref, alt
 
 
-def contigs(bundle: Bundle) -> Mapping[bytes, Contig]:
+def contigs(bundle: Bundle) -> Mapping[bytes, ContigGenes]:
     """By name, the contigs of the bundle whose genes stand under this code. EngineError for a gene of several exons."""
-    found: dict[bytes, Contig] = {}
+    found: dict[bytes, ContigGenes] = {}
     sequences = Sequences(bundle.path(bundle.fasta))
     lengths = sequences.lengths()
     try:
@@ -186,7 +186,7 @@ def contigs(bundle: Bundle) -> Mapping[bytes, Contig]:
             if file.genetic_code == CODE:
                 for contig, genes in _read(bundle.path(file.file)).items():
                     bases = sequences.get(contig, 0, lengths[contig])
-                    found[contig.encode()] = Contig(bases, sorted(genes, key=lambda gene: gene.start))
+                    found[contig.encode()] = ContigGenes(bases, sorted(genes, key=lambda gene: gene.start))
     finally:
         sequences.close()
     return found

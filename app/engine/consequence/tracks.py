@@ -10,7 +10,7 @@ from pathlib import Path
 from zlib_ng import zlib_ng
 
 from app.engine.bundles.manifest import Bundle, Column, Track
-from app.engine.reading.records import Key, Run
+from app.engine.reading.records import AlleleBatch, Key
 
 SPARSE = 150  # bytes of rows for each allele up to which it pays to look first which positions there are
 STRIDE = 1 << 8
@@ -100,12 +100,12 @@ class Alleles:
     def close(self) -> None:
         self._table.close()
 
-    def tags(self, run: Run) -> list[bytes]:
+    def tags(self, batch: AlleleBatch) -> list[bytes]:
         """What the track says of each allele, as text to be put behind INFO."""
-        contig, found = run.place.encode(), []
-        for begin, end in _spans(run.starts):
+        contig, found = batch.place.encode(), []
+        for begin, end in _spans(batch.starts):
             text = self._table.rows(contig, begin, end)
-            keys = run.known[bisect_left(run.starts, begin) : bisect_left(run.starts, end)]
+            keys = batch.known[bisect_left(batch.starts, begin) : bisect_left(batch.starts, end)]
             if len(text) < SPARSE * len(keys):
                 there = set(_POSITIONS(text))
                 keys = [key if key and key[0] in there else None for key in keys]
@@ -146,23 +146,24 @@ class Regions:
     def close(self) -> None:
         self._table.close()
 
-    def tags(self, run: Run) -> list[bytes]:
+    def tags(self, batch: AlleleBatch) -> list[bytes]:
         """What the track says of the place of each allele, as text to be put behind INFO."""
-        begin, end = run.starts[0], max(run.ends)
+        begin, end = batch.starts[0], max(batch.ends)
         rows = [
-            (int(start), int(stop), values) for start, stop, values in _REGIONS(self._table.rows(run.place.encode(), begin, end))
+            (int(start), int(stop), values)
+            for start, stop, values in _REGIONS(self._table.rows(batch.place.encode(), begin, end))
         ]
         rows = [row for row in rows if row[0] < end and row[1] > begin]
         if not rows:
-            return [b""] * len(run.starts)
+            return [b""] * len(batch.starts)
         bounds = sorted({place for row in rows for place in row[:2]})
         held: list[list[bytes]] = [[] for _ in range(len(bounds) + 1)]
         for start, stop, values in rows:
             for index in range(bisect_right(bounds, start), bisect_right(bounds, stop - 1) + 1):
                 held[index].append(values)
         texts = [_tags(self._columns, values) for values in held]
-        first = [bisect_right(bounds, start) for start in run.starts]
-        last = [bisect_right(bounds, stop - 1) for stop in run.ends]
+        first = [bisect_right(bounds, start) for start in batch.starts]
+        last = [bisect_right(bounds, stop - 1) for stop in batch.ends]
         if first == last:
             return [texts[index] for index in first]
         return [

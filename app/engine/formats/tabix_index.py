@@ -31,7 +31,7 @@ class BadBlock(ValueError):
 
 
 @dataclass(frozen=True)
-class Contig:
+class ContigIndex:
     place: int  # of its bins in the index
     span: Span
     records: int
@@ -40,7 +40,7 @@ class Contig:
 @dataclass(frozen=True)
 class Index:
     data: bytes
-    contigs: dict[str, Contig]
+    contigs: dict[str, ContigIndex]
 
     @property
     def first(self) -> int:
@@ -74,7 +74,7 @@ class Index:
             before = max(before, start)
         return along
 
-    def _least(self, contig: Contig, begin: int) -> int:
+    def _least(self, contig: ContigIndex, begin: int) -> int:
         """No record that overlaps `begin` starts before this."""
         place = _after_bins(self.data, contig.place)
         (windows,) = _U32.unpack_from(self.data, place)
@@ -89,7 +89,7 @@ def read(compressed: bytes) -> Index:
         raise ValueError("not a tabix index")
     count, *_, name_bytes = struct.unpack_from("<8I", data, 4)
     names = data[36 : 36 + name_bytes].split(b"\0")[:count]
-    contigs: dict[str, Contig] = {}
+    contigs: dict[str, ContigIndex] = {}
     place = 36 + name_bytes
     for name in names:
         contigs[name.decode("utf-8", "replace")] = _contig(data, place)
@@ -121,12 +121,12 @@ def blocks(compressed: bytes, offset: int, most: int = END) -> tuple[list[tuple[
     return found, place
 
 
-def _contig(data: bytes, place: int) -> Contig:
+def _contig(data: bytes, place: int) -> ContigIndex:
     for number, chunks in _bins(data, place):
         if number == _STATISTICS:
             begin, end, records, _ = struct.unpack_from("<4Q", data, chunks)
-            return Contig(place, (begin, end), records)
-    return Contig(place, (END, END), 0)
+            return ContigIndex(place, (begin, end), records)
+    return ContigIndex(place, (END, END), 0)
 
 
 def _bins(data: bytes, place: int) -> Iterator[tuple[int, int]]:

@@ -20,16 +20,16 @@ from app.engine.bundles.gene_table import Places
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import EngineError, InputError
 from app.engine.limits import DEFAULT, Limits
-from app.engine.pipeline.block import Piece, Plan, Reader
-from app.engine.pipeline.input_state import Facts
+from app.engine.pipeline.block import AnnotatedBlock, AnnotationContext, Reader
+from app.engine.pipeline.input_state import InputState
 from app.engine.pipeline.pool import affordable, cores, workers
-from app.engine.pipeline.presort import settle
-from app.engine.pipeline.writer import Output, Unsettled
+from app.engine.pipeline.presort import presort
+from app.engine.pipeline.writer import NeedsPresort, Output
 from app.engine.reading import assembly, headers
-from app.engine.reading.diagnostics import Notes
+from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.input_file import Source
 from app.engine.reading.lines import Lines
-from app.engine.report.counts import Tally
+from app.engine.report.counts import Counts
 
 INLINE = 2 << 20  # bytes of an input that no other processes are started for
 VCF, INDEX, SUMMARY = "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"
@@ -75,17 +75,17 @@ def annotate(
         source = Source(input_path, limits)
         jobs = jobs or (min(cores(), affordable(bundle)) if source.size > INLINE else 1)
         places = Places(bundle) if source.size > INLINE else None
-        facts, tally, output = _annotated(source, bundle, places, jobs, work, progress, outputs)
+        state, totals, output = _annotated(source, bundle, places, jobs, work, progress, outputs)
         if overruled:
-            facts.notes.add("assembly", None, overruled)
-        progress("indexing", tally.records, 100.0)
+            state.notes.add("assembly", None, overruled)
+        progress("indexing", totals.records, 100.0)
         versions = tool_versions()
         added = (*tags.declarations(tags.added(bundle)), *_provenance(source, bundle, versions))
-        header = facts.header.text(facts.contigs(bundle), added=added)
+        header = state.header.text(state.contigs(bundle), added=added)
         written = output.finish(header, work / VCF, work / INDEX)
-        if written != facts.records + facts.splits or tally.records != written:
-            raise EngineError(f"{facts.records} records and {facts.splits} splits came in, {written} records came out")
-        summary = _summary(source, facts, tally, bundle, versions, name)
+        if written != state.records + state.splits or totals.records != written:
+            raise EngineError(f"{state.records} records and {state.splits} splits came in, {written} records came out")
+        summary = _summary(source, state, totals, bundle, versions, name)
         (work / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
         for made in (VCF, INDEX, SUMMARY):
             os.replace(work / made, out_dir / made)
@@ -97,60 +97,62 @@ def annotate(
 
 def _annotated(
     source: Source, bundle: Bundle, places: Places | None, jobs: int, work: Path, progress: Progress, outputs: ExitStack
-) -> tuple[Facts, Tally, Output]:
+) -> tuple[InputState, Counts, Output]:
     """The file annotated as it is read, or, if that turns out to be impossible, after it was settled."""
     try:
-        lines, plan, facts = _opened(source, bundle, places)
-        tally, output = _pieces(lines, plan, facts, jobs, work, progress, outputs)
-        facts.check(bundle)
-        return facts, tally, output
-    except Unsettled:
-        _, plan, facts = _opened(source, bundle, places)
-    settled = settle(source, plan, facts, work, progress)
-    settled.facts.check(bundle)
-    copy = Source(settled.path, replace(source.limits, records=sys.maxsize, uncompressed_bytes=sys.maxsize))
-    lines = Lines(copy, Notes(silent=True))
+        lines, context, state = _opened(source, bundle, places)
+        totals, output = _pieces(lines, context, state, jobs, work, progress, outputs)
+        state.check(bundle)
+        return state, totals, output
+    except NeedsPresort:
+        _, context, state = _opened(source, bundle, places)
+    presorted = presort(source, context, state, work, progress)
+    presorted.state.check(bundle)
+    copy = Source(presorted.path, replace(source.limits, records=sys.maxsize, uncompressed_bytes=sys.maxsize))
+    lines = Lines(copy, Diagnostics(silent=True))
     lines.header()
-    alleles = Facts(settled.facts.header, Notes(silent=True), copy.limits, dict(settled.facts.names))
-    tally, output = _pieces(lines, settled.plan, alleles, jobs, work, progress, outputs)
-    if alleles.records != settled.facts.records + settled.facts.splits:
-        raise EngineError(f"{settled.facts.records} records, {settled.facts.splits} splits: {alleles.records} came back sorted")
-    return settled.facts, tally, output
+    alleles = InputState(presorted.state.header, Diagnostics(silent=True), copy.limits, dict(presorted.state.names))
+    totals, output = _pieces(lines, presorted.context, alleles, jobs, work, progress, outputs)
+    if alleles.records != presorted.state.records + presorted.state.splits:
+        raise EngineError(
+            f"{presorted.state.records} records, {presorted.state.splits} splits: {alleles.records} came back sorted"
+        )
+    return presorted.state, totals, output
 
 
-def _opened(source: Source, bundle: Bundle, places: Places | None) -> tuple[Lines, Plan, Facts]:
+def _opened(source: Source, bundle: Bundle, places: Places | None) -> tuple[Lines, AnnotationContext, InputState]:
     """The lines after the header, and what the header says."""
-    notes = Notes()
+    notes = Diagnostics()
     lines = Lines(source, notes)
     header = headers.read(lines.header(), notes, source.limits)
     assembly.check_lengths(header, bundle)
-    facts = Facts(header, notes, source.limits)
-    return lines, Plan(header, bundle, source.limits, facts.names, places), facts
+    state = InputState(header, notes, source.limits)
+    return lines, AnnotationContext(header, bundle, source.limits, state.names, places), state
 
 
 def _pieces(
-    lines: Lines, plan: Plan, facts: Facts, jobs: int, work: Path, progress: Progress, outputs: ExitStack
-) -> tuple[Tally, Output]:
+    lines: Lines, context: AnnotationContext, state: InputState, jobs: int, work: Path, progress: Progress, outputs: ExitStack
+) -> tuple[Counts, Output]:
     """All pieces of the result; Unsettled if they cannot be made one after the other."""
-    tally, output = Tally(), outputs.enter_context(closing(Output(work / "body")))
+    totals, output = Counts(), outputs.enter_context(closing(Output(work / "body")))
     source = lines.source
     blocks = lines.numbered()
-    waiting: deque[Future[Piece]] = deque()
+    waiting: deque[Future[AnnotatedBlock]] = deque()
 
     def take() -> None:
         piece = waiting.popleft().result()
-        facts.add(piece.verdict)
-        facts.early(plan.bundle)
-        if not (facts.sorted and facts.settled):
-            raise Unsettled
+        state.add(piece.stats)
+        state.early(context.bundle)
+        if not (state.sorted and state.presorted):
+            raise NeedsPresort
         output.add(piece)
-        tally.merge(piece.tally)
-        progress("annotating", facts.records, min(100 * source.position / source.size, 100.0))
+        totals.merge(piece.totals)
+        progress("annotating", state.records, min(100 * source.position / source.size, 100.0))
 
     first = next(blocks, None)
     if first:
-        _look(first, plan, facts)
-    with workers(plan, jobs) as make:
+        _look(first, context, state)
+    with workers(context, jobs) as make:
         try:
             for block, before in chain([first] if first else [], blocks):
                 waiting.append(make(block, before))
@@ -162,16 +164,16 @@ def _pieces(
             raise
         while waiting:
             take()
-    return tally, output
+    return totals, output
 
 
-def _look(first: tuple[bytes, int], plan: Plan, facts: Facts) -> None:
+def _look(first: tuple[bytes, int], context: AnnotationContext, state: InputState) -> None:
     """Learn from the first block what the header should have said, so that every worker begins with it."""
-    reader = Reader(plan)
+    reader = Reader(context)
     try:
-        _, verdict = reader.read(*first)
-        facts.learn(verdict)
-        facts.settled = True
+        _, stats = reader.read(*first)
+        state.apply_header(stats)
+        state.presorted = True
     finally:
         reader.close()
 
@@ -193,7 +195,9 @@ def _provenance(source: Source, bundle: Bundle, versions: dict[str, str]) -> tup
     )
 
 
-def _summary(source: Source, facts: Facts, tally: Tally, bundle: Bundle, versions: dict[str, str], name: str) -> dict[str, Any]:
+def _summary(
+    source: Source, state: InputState, totals: Counts, bundle: Bundle, versions: dict[str, str], name: str
+) -> dict[str, Any]:
     return {
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -203,13 +207,13 @@ def _summary(source: Source, facts: Facts, tally: Tally, bundle: Bundle, version
             "sha256": source.sha256,
             "bytes": source.size,
             "compression": source.compression,
-            "vcf_version": facts.header.version,
-            "samples": len(facts.header.samples),
+            "vcf_version": state.header.version,
+            "samples": len(state.header.samples),
         },
-        "records_in": facts.records,
-        "records_out": tally.records,
-        "splits": facts.splits,
-        "notes": facts.notes.summary(),
+        "records_in": state.records,
+        "records_out": totals.records,
+        "splits": state.splits,
+        "notes": state.notes.summary(),
         "track_titles": {track.id: track.title for track in bundle.tracks},
-        **tally.summary(),
+        **totals.summary(),
     }

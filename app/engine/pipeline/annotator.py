@@ -14,15 +14,15 @@ from app.engine.consequence.interpretation import INTERGENIC, SILENT, Consequenc
 from app.engine.consequence.tracks import tracks
 from app.engine.limits import Limits
 from app.engine.reading.headers import Header
-from app.engine.reading.records import Key, Run
-from app.engine.report.counts import Tally
+from app.engine.reading.records import AlleleBatch, Key
+from app.engine.report.counts import Counts
 
 _FREQUENCIES = [re.compile(before + rb"AF=([0-9][^,;\t\n]*)") for before in (b"\t", b";")]  # a literal beginning is found fast
 _MEMO = 4_000  # neighbours share their consequences, so a short memory is enough
 _MARGIN = 100  # bases around a gene in which an allele may still be of consequence to it
 
 
-class Finisher:
+class BlockAnnotator:
     """Turns alleles into lines of the result. `places` are where genes are; without them, csq is asked about every allele."""
 
     def __init__(self, header: Header, bundle: Bundle, places: Places | None, limits: Limits) -> None:
@@ -38,40 +38,40 @@ class Finisher:
         for one in (*self._csq, *self._tracks):
             one.close()
 
-    def lines(self, run: Run, tally: Tally) -> list[bytes]:
+    def lines(self, batch: AlleleBatch, totals: Counts) -> list[bytes]:
         """The lines of these alleles, in order; they are counted, too."""
-        wanted = self._wanted(run)
-        knowing = self._consulted(run.place) if wanted else []
+        wanted = self._wanted(batch)
+        knowing = self._consulted(batch.place) if wanted else []
         for csq in knowing[:1]:
-            csq.ask(run.place, wanted)
-        said = [track.tags(run) for track in self._tracks]  # meanwhile
+            csq.submit(batch.place, wanted)
+        said = [track.tags(batch) for track in self._tracks]  # meanwhile
         answers: dict[Key, bytes] = {}
         for index, csq in enumerate(knowing):
             if index:
-                csq.ask(run.place, wanted)
-            answers |= csq.answers()
-        told = self._interpreted(run.place, wanted, answers)
+                csq.submit(batch.place, wanted)
+            answers |= csq.collect()
+        told = self._interpreted(batch.place, wanted, answers)
         told[None] = SILENT
-        found = [told.get(key, INTERGENIC) for key in run.keys]
-        columns = [run.heads, map(attrgetter("tags"), found), *said, run.tails]
-        if run.bare:
+        found = [told.get(key, INTERGENIC) for key in batch.keys]
+        columns = [batch.heads, map(attrgetter("tags"), found), *said, batch.tails]
+        if batch.bare:
             columns[0], columns[1] = [], [_first(parts) for parts in zip(*columns[:-1], strict=True)]
-            columns = [columns[1], run.tails]
+            columns = [columns[1], batch.tails]
         lines = list(map(b"".join, zip(*columns, strict=True)))
-        self._count(run, found, said, tally)
+        self._count(batch, found, said, totals)
         return lines
 
-    def _wanted(self, run: Run) -> dict[Key, None]:
+    def _wanted(self, batch: AlleleBatch) -> dict[Key, None]:
         """The alleles that csq is asked about, each once."""
         if self._places is None:
-            return dict.fromkeys(sorted(filter(None, run.keys), key=_position))
-        margin = _MARGIN + max(map(len, run.refs))
+            return dict.fromkeys(sorted(filter(None, batch.keys), key=_position))
+        margin = _MARGIN + max(map(len, batch.refs))
         wanted: dict[Key, None] = {}
-        for begin, end in self._places.between(run.place, run.starts[0] - margin, max(run.ends) + _MARGIN):
-            first = bisect_left(run.starts, begin - margin)
-            wanted.update((key, None) for key in run.keys[first : bisect_left(run.starts, end + _MARGIN)] if key)
-        if run.wide or run.moved:
-            near = zip(run.keys, run.starts, strict=True)
+        for begin, end in self._places.between(batch.place, batch.starts[0] - margin, max(batch.ends) + _MARGIN):
+            first = bisect_left(batch.starts, begin - margin)
+            wanted.update((key, None) for key in batch.keys[first : bisect_left(batch.starts, end + _MARGIN)] if key)
+        if batch.wide or batch.moved:
+            near = zip(batch.keys, batch.starts, strict=True)
             wanted.update((key, None) for key, start in near if key and (len(key) > 3 or int(key[0]) != start + 1))
             wanted = dict.fromkeys(sorted(wanted, key=_position))
         return wanted
@@ -95,11 +95,11 @@ class Finisher:
         told.update((key, self._memo[raw]) for key, raw in answers.items())
         return told
 
-    def _count(self, run: Run, found: list[Consequence], said: list[list[bytes]], tally: Tally) -> None:
-        tally.records += len(found)
-        tally.contigs[run.name] += len(found)
-        tally.add_alleles(run.refs, run.alts)
-        tally.add_consequences(found)
+    def _count(self, batch: AlleleBatch, found: list[Consequence], said: list[list[bytes]], totals: Counts) -> None:
+        totals.records += len(found)
+        totals.contigs[batch.name] += len(found)
+        totals.add_alleles(batch.refs, batch.alts)
+        totals.add_consequences(found)
         for track, texts in zip(self._bundle.tracks, said, strict=True):
             told = Counter(texts)
             del told[b""]
@@ -107,14 +107,14 @@ class Finisher:
                 column.tag: sum(count for text, count in told.items() if b";%b" % column.tag.encode() in text)
                 for column in track.columns
             }
-            tally.tags.update(counts)
-            tally.tracks[track.id] += told.total()
+            totals.tags.update(counts)
+            totals.tracks[track.id] += told.total()
         if self._header.samples:
-            tally.add_samples(run.tails, len(self._header.samples))
+            totals.add_samples(batch.tails, len(self._header.samples))
         if b"AF" in self._header.fields["INFO"]:
-            text = b"\n".join(run.heads)
+            text = b"\n".join(batch.heads)
             for pattern in _FREQUENCIES:
-                tally.add_frequencies(pattern.findall(text))
+                totals.add_frequencies(pattern.findall(text))
 
 
 def _position(key: Key) -> int:

@@ -11,16 +11,16 @@ from app.engine.errors import InputError
 from app.engine.formats import bgzf, tabix
 from app.engine.formats.fasta import Sequences
 from app.engine.limits import Limits
-from app.engine.pipeline.annotator import Finisher
-from app.engine.reading.diagnostics import Note, Notes
+from app.engine.pipeline.annotator import BlockAnnotator
+from app.engine.reading.diagnostics import Diagnostics, Note
 from app.engine.reading.headers import Header
-from app.engine.reading.records import Records, Run
-from app.engine.reading.schema import Lesson, lessons
-from app.engine.report.counts import Tally
+from app.engine.reading.records import AlleleBatch, Records
+from app.engine.reading.schema import HeaderUpdate, header_updates
+from app.engine.report.counts import Counts
 
 
 @dataclass(frozen=True)
-class Plan:
+class AnnotationContext:
     """All that is known of a file before its blocks are worked on."""
 
     header: Header
@@ -28,27 +28,27 @@ class Plan:
     limits: Limits
     names: dict[bytes, str]
     places: Places | None
-    settled: bool = False  # the records are sorted, of one allele each, and where they belong
+    presorted: bool = False  # the records are sorted, of one allele each, and where they belong
 
 
 @dataclass
-class Verdict:
+class BlockStats:
     """What a block's records taught and counted."""
 
     count: int
     splits: int
     sorted: bool
-    lessons: list[Lesson]
+    header_updates: list[HeaderUpdate]
     names: dict[bytes, tuple[str, int]]
     notes: dict[str, Note]
     mismatches: int
     first_mismatch: str
-    strangers: int  # records on contigs that the reference does not have
+    unknown_contig_records: int  # records on contigs that the reference does not have
     first_stranger: InputError | None  # what to say if that are too many
 
 
 @dataclass
-class Line:
+class MovedRecord:
     """A line of the result that belongs into another piece, for its allele has moved."""
 
     place: str
@@ -58,57 +58,57 @@ class Line:
 
 
 @dataclass
-class Piece:
+class AnnotatedBlock:
     """A block's part of the result."""
 
-    verdict: Verdict
-    tally: Tally
+    stats: BlockStats
+    totals: Counts
     blocks: list[bytes] = field(default_factory=list)  # compressed
     records: int = 0
     spans: list[tabix.Span] = field(default_factory=list)
     places: list[str] = field(default_factory=list)  # contigs in their order
     first: int = 0  # positions at which the block begins and ends
     last: int = 0
-    early: list[Line] = field(default_factory=list)
-    late: list[Line] = field(default_factory=list)
+    early: list[MovedRecord] = field(default_factory=list)
+    late: list[MovedRecord] = field(default_factory=list)
 
 
 class Reader:
     """Judges blocks, one independently of the other but for what they teach about the header."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._sequences = Sequences(plan.bundle.path(plan.bundle.fasta))
-        self._notes = Notes()
-        self.header = deepcopy(plan.header)  # learns on its own
-        names, move = dict(plan.names), not plan.settled
-        self._records = Records(self.header, plan.bundle, self._sequences, plan.limits, self._notes, names, move=move)
+    def __init__(self, context: AnnotationContext) -> None:
+        self._sequences = Sequences(context.bundle.path(context.bundle.fasta))
+        self._notes = Diagnostics()
+        self.header = deepcopy(context.header)  # learns on its own
+        names, move = dict(context.names), not context.presorted
+        self._records = Records(self.header, context.bundle, self._sequences, context.limits, self._notes, names, move=move)
 
-    def read(self, block: bytes, before: int) -> tuple[list[Run], Verdict]:
+    def read(self, block: bytes, before: int) -> tuple[list[AlleleBatch], BlockStats]:
         """The alleles of a block, before which `before` lines came, and what is to be said of it."""
         records = self._records
         while True:
             reshaped = records.declarations.reshaped
             self._notes.found = {}
-            records.count = records.splits = records.sites.mismatches = records.sites.strangers = 0
+            records.count = records.splits = records.sites.mismatches = records.sites.unknown_contig_records = 0
             records.sorted, records.sites.first_mismatch, records.sites.first_stranger = True, "", None
-            runs = records.block(block, before)
+            batches = records.block(block, before)
             if records.declarations.reshaped == reshaped:
                 break
         names = dict(records.sites.learned)
         records.sites.learned.clear()
-        verdict = Verdict(
+        stats = BlockStats(
             records.count,
             records.splits,
             records.sorted,
-            lessons(records.declarations),
+            header_updates(records.declarations),
             names,
             self._notes.found,
             records.sites.mismatches,
             records.sites.first_mismatch,
-            records.sites.strangers,
+            records.sites.unknown_contig_records,
             records.sites.first_stranger,
         )
-        return runs, verdict
+        return batches, stats
 
     def close(self) -> None:
         self._sequences.close()
@@ -117,20 +117,23 @@ class Reader:
 class Worker:
     """Makes pieces of blocks."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._reader = Reader(plan)
-        self._finisher = Finisher(self._reader.header, plan.bundle, plan.places, plan.limits)
+    def __init__(self, context: AnnotationContext) -> None:
+        self._reader = Reader(context)
+        self._annotator = BlockAnnotator(self._reader.header, context.bundle, context.places, context.limits)
 
-    def piece(self, block: bytes, before: int) -> Piece:
+    def piece(self, block: bytes, before: int) -> AnnotatedBlock:
         """The part of the result that this block is."""
-        runs, verdict = self._reader.read(block, before)
-        if not verdict.sorted:
-            return Piece(verdict, Tally())  # the file is read anew, and sorted first
-        tally = Tally()
-        piece = Piece(verdict, tally)
-        parts = [Part(run.place, run.name, run.starts, run.ends, self._finisher.lines(run, tally)) for run in runs]
-        if runs:
-            piece.first, piece.last = runs[0].first, runs[-1].last
+        batches, stats = self._reader.read(block, before)
+        if not stats.sorted:
+            return AnnotatedBlock(stats, Counts())  # the file is read anew, and sorted first
+        totals = Counts()
+        piece = AnnotatedBlock(stats, totals)
+        parts = [
+            ContigSlice(batch.place, batch.name, batch.starts, batch.ends, self._annotator.lines(batch, totals))
+            for batch in batches
+        ]
+        if batches:
+            piece.first, piece.last = batches[0].first, batches[-1].last
             piece.early = parts[0].without(lambda start: start < piece.first)
             piece.late = parts[-1].without(lambda start: start > piece.last)
         lay(piece, parts)
@@ -138,11 +141,11 @@ class Worker:
 
     def close(self) -> None:
         self._reader.close()
-        self._finisher.close()
+        self._annotator.close()
 
 
 @dataclass
-class Part:
+class ContigSlice:
     """Lines of the result on one contig, in ascending order."""
 
     place: str
@@ -151,15 +154,15 @@ class Part:
     ends: list[int]
     lines: list[bytes]
 
-    def without(self, out: Callable[[int], bool]) -> list[Line]:
+    def without(self, out: Callable[[int], bool]) -> list[MovedRecord]:
         """Take the lines whose positions are out of their block from its beginning or end."""
         if not self.starts or not (out(self.starts[0]) or out(self.starts[-1])):
             return []
         rows = list(zip(self.starts, self.ends, self.lines, strict=True))
         self._set([row for row in rows if not out(row[0])])
-        return [Line(self.place, *row) for row in rows if out(row[0])]
+        return [MovedRecord(self.place, *row) for row in rows if out(row[0])]
 
-    def insert(self, lines: list[Line]) -> None:
+    def insert(self, lines: list[MovedRecord]) -> None:
         """Put those lines that are on this contig to their places."""
         rows = list(zip(self.starts, self.ends, self.lines, strict=True))
         rows += [(line.start, line.end, line.text) for line in lines if line.place == self.place]
@@ -170,7 +173,7 @@ class Part:
         self.lines = [row[2] for row in rows]
 
 
-def lay(piece: Piece, parts: list[Part]) -> None:
+def lay(piece: AnnotatedBlock, parts: list[ContigSlice]) -> None:
     """Compress these lines into the piece, and note where they are."""
     piece.spans, piece.places, offset = [], [part.place for part in parts], 0
     for part in parts:

@@ -6,65 +6,65 @@ from dataclasses import dataclass, field
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import InputError
 from app.engine.limits import Limits
-from app.engine.pipeline.block import Verdict
+from app.engine.pipeline.block import BlockStats
 from app.engine.reading import assembly
-from app.engine.reading.diagnostics import Notes
+from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
-from app.engine.reading.schema import learn
+from app.engine.reading.schema import apply_updates
 from app.engine.reading.values import text
 
 
 @dataclass
-class Facts:
+class InputState:
     """Gathered verdict by verdict, in the order of the file."""
 
     header: Header
-    notes: Notes
+    notes: Diagnostics
     limits: Limits
     names: dict[bytes, str] = field(default_factory=dict)  # contig as the file calls it: as the bundle does
     records: int = 0
     splits: int = 0
     mismatches: int = 0
     first_mismatch: str = ""
-    strangers: int = 0
+    unknown_contig_records: int = 0
     first_stranger: InputError | None = None
     sorted: bool = True
-    settled: bool = True  # whether nothing was learned that earlier records would have needed
+    presorted: bool = True  # whether nothing was learned that earlier records would have needed
 
-    def learn(self, verdict: Verdict) -> None:
+    def apply_header(self, stats: BlockStats) -> None:
         """Take in what a verdict says of the header and of contigs."""
-        for name, (contig, line) in verdict.names.items():
+        for name, (contig, line) in stats.names.items():
             if name in self.names:
                 continue
             if contig in self.names.values():
-                self.settled = False
+                self.presorted = False
                 continue
             self.names[name] = contig
             if text(name) != contig:
                 self.notes.add("contig_alias", line, f"{text(name)} → {contig}")
             if self.header.contigs.get(name) is None:
                 self.notes.add("contigs_added", None, text(name))
-        if learn(self.header, verdict.lessons, self.notes):
-            self.settled = False
+        if apply_updates(self.header, stats.header_updates, self.notes):
+            self.presorted = False
 
-    def add(self, verdict: Verdict) -> None:
+    def add(self, stats: BlockStats) -> None:
         """Take in all that a verdict says."""
-        self.learn(verdict)
-        self.records += verdict.count
-        self.splits += verdict.splits
-        self.mismatches += verdict.mismatches
-        self.first_mismatch = self.first_mismatch or verdict.first_mismatch
-        self.strangers += verdict.strangers
-        self.first_stranger = self.first_stranger or verdict.first_stranger
-        self.sorted = self.sorted and verdict.sorted
-        self.notes.merge(verdict.notes)
+        self.apply_header(stats)
+        self.records += stats.count
+        self.splits += stats.splits
+        self.mismatches += stats.mismatches
+        self.first_mismatch = self.first_mismatch or stats.first_mismatch
+        self.unknown_contig_records += stats.unknown_contig_records
+        self.first_stranger = self.first_stranger or stats.first_stranger
+        self.sorted = self.sorted and stats.sorted
+        self.notes.merge(stats.notes)
         if self.records > self.limits.records:
             raise InputError(f"The file has more than {self.limits.records:,} records. Please split it.")
 
-    def again(self) -> "Facts":
+    def again(self) -> "InputState":
         """The same file, to be read again now that its header is known."""
-        notes = Notes({code: deepcopy(note) for code, note in self.notes.found.items() if code in OF_HEADER})
-        return Facts(self.header, notes, self.limits, dict(self.names), sorted=self.sorted)
+        notes = Diagnostics({code: deepcopy(note) for code, note in self.notes.found.items() if code in OF_HEADER})
+        return InputState(self.header, notes, self.limits, dict(self.names), sorted=self.sorted)
 
     def contigs(self, bundle: Bundle) -> dict[bytes, int | None]:
         """Names and lengths, where they are known, for the header; all of the bundle's if there is no record."""
@@ -74,17 +74,17 @@ class Facts:
 
     def early(self, bundle: Bundle) -> None:
         """As `check`, of a file that is not at its end: once so much is read, an assembly is the right one or it is not."""
-        if self.records >= self.limits.evidence and max(self.mismatches, self.strangers) > self.records / 2:
+        if self.records >= self.limits.evidence and max(self.mismatches, self.unknown_contig_records) > self.records / 2:
             self.check(bundle)
 
     def check(self, bundle: Bundle) -> None:
         """Refuse a file that is not of this assembly: by contigs that it does not have, or REF alleles that disagree with it."""
-        if self.strangers > self.records / 2:
+        if self.unknown_contig_records > self.records / 2:
             assert self.first_stranger
             raise self.first_stranger
-        share = self.mismatches / (self.records - self.strangers or 1)
+        share = self.mismatches / (self.records - self.unknown_contig_records or 1)
         if share > 0.5 or (share > self.limits.mismatches and self.mismatches >= 10):
-            guess, placed = assembly.looks_like(self.header), self.records - self.strangers
+            guess, placed = assembly.looks_like(self.header), self.records - self.unknown_contig_records
             raise InputError(
                 f"{self.mismatches:,} of {placed:,} records have a REF that disagrees with {bundle.assembly} "
                 f"(first: {self.first_mismatch}). The file looks like {guess or 'another assembly'}. It was not annotated."

@@ -17,7 +17,7 @@ from pathlib import Path
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import EngineError
 from app.engine.formats import bcftools
-from app.engine.pipeline.block import Piece, Plan, Worker
+from app.engine.pipeline.block import AnnotatedBlock, AnnotationContext, Worker
 
 WORKER = 100 << 20  # bytes that a worker and its csq take without any genes
 
@@ -43,14 +43,14 @@ def affordable(bundle: Bundle) -> int:
     return max(1, free // 2 // each)
 
 
-Make = Callable[[bytes, int], "Future[Piece]"]
+Make = Callable[[bytes, int], "Future[AnnotatedBlock]"]
 
 
 @contextmanager
-def workers(plan: Plan, count: int) -> Iterator[Make]:
+def workers(context: AnnotationContext, count: int) -> Iterator[Make]:
     """What makes pieces: this process if `count` is 1, else so many others at once; none of them outlives the block."""
     if count == 1:
-        worker = Worker(plan)
+        worker = Worker(context)
         try:
             yield lambda block, before: _done(worker.piece(block, before))
         finally:
@@ -60,7 +60,7 @@ def workers(plan: Plan, count: int) -> Iterator[Make]:
     children: list[_Child] = []
     pool = ThreadPoolExecutor(count, thread_name_prefix="worker")
 
-    def make(block: bytes, before: int) -> Piece:
+    def make(block: bytes, before: int) -> AnnotatedBlock:
         child = idle.get()
         try:
             return child.piece(block, before)
@@ -69,7 +69,7 @@ def workers(plan: Plan, count: int) -> Iterator[Make]:
 
     try:
         for _ in range(count):
-            children.append(_Child(plan))
+            children.append(_Child(context))
             idle.put(children[-1])
         yield lambda block, before: pool.submit(make, block, before)
     finally:
@@ -81,8 +81,8 @@ def workers(plan: Plan, count: int) -> Iterator[Make]:
             child.close()
 
 
-def _done(piece: Piece) -> "Future[Piece]":
-    future: Future[Piece] = Future()
+def _done(piece: AnnotatedBlock) -> "Future[AnnotatedBlock]":
+    future: Future[AnnotatedBlock] = Future()
     future.set_result(piece)
     return future
 
@@ -90,17 +90,17 @@ def _done(piece: Piece) -> "Future[Piece]":
 class _Child:
     """A worker in another process."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, context: AnnotationContext) -> None:
         command = [sys.executable, "-m", __name__, str(os.getpid())]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=bcftools.PIPE)
-        self._send(plan)
+        self._send(context)
 
     def _send(self, what: object) -> None:
         assert self.process.stdin is not None
         pickle.dump(what, self.process.stdin, pickle.HIGHEST_PROTOCOL)
         self.process.stdin.flush()
 
-    def piece(self, block: bytes, before: int) -> Piece:
+    def piece(self, block: bytes, before: int) -> AnnotatedBlock:
         assert self.process.stdout is not None
         try:
             self._send((block, before))
@@ -109,7 +109,7 @@ class _Child:
             raise EngineError(f"a worker ended with status {self.process.wait()}") from error
         if isinstance(answer, BaseException):
             raise answer
-        assert isinstance(answer, Piece)
+        assert isinstance(answer, AnnotatedBlock)
         return answer
 
     def close(self) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.engine.pipeline.block import Plan, Reader
-from app.engine.pipeline.input_state import Facts
-from app.engine.reading.diagnostics import Notes
+from app.engine.pipeline.block import AnnotationContext, Reader
+from app.engine.pipeline.input_state import InputState
+from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.input_file import Source
 from app.engine.reading.lines import Lines
-from app.engine.reading.records import ASKED, Run
+from app.engine.reading.records import ASKED, AlleleBatch
 
 CHUNK = 48 << 20  # bytes that are sorted in memory
 FILES = 200  # that are merged at once
@@ -20,15 +20,15 @@ _Row = tuple[int, int, bytes]  # contig, position, line
 
 
 @dataclass
-class Settled:
+class Presorted:
     """A sorted copy, in which each record has one allele at its leftmost place, and what was found on the way."""
 
     path: Path
-    plan: Plan
-    facts: Facts
+    context: AnnotationContext
+    state: InputState
 
 
-def settle(source: Source, plan: Plan, facts: Facts, work: Path, progress: Progress) -> Settled:
+def presort(source: Source, context: AnnotationContext, state: InputState, work: Path, progress: Progress) -> Presorted:
     """Read a file twice, to learn its header and to sort its records."""
 
     def reading(records: int) -> None:
@@ -37,29 +37,35 @@ def settle(source: Source, plan: Plan, facts: Facts, work: Path, progress: Progr
     def sorting(records: int) -> None:
         progress("sorting", records, 50 + 50 * source.position / source.size)
 
-    _read(Lines(source, facts.notes), plan, facts, lambda runs: None, reading)
-    learned, again, sorter = replace(plan, names=dict(facts.names)), facts.again(), _Sorter(work)
-    _read(Lines(source, Notes(silent=True)), learned, again, sorter.add, sorting)
+    _read(Lines(source, state.notes), context, state, lambda batches: None, reading)
+    learned, again, sorter = replace(context, names=dict(state.names)), state.again(), _Sorter(work)
+    _read(Lines(source, Diagnostics(silent=True)), learned, again, sorter.add, sorting)
     path = work / "settled.vcf"
     with path.open("wb") as file:
-        file.write(learned.header.text(again.contigs(plan.bundle)))
+        file.write(learned.header.text(again.contigs(context.bundle)))
         file.writelines(line for _, _, line in sorter.rows())
     if not again.sorted:
         again.notes.add("unsorted")
-    return Settled(path, replace(learned, settled=True), again)
+    return Presorted(path, replace(learned, presorted=True), again)
 
 
-def _read(lines: Lines, plan: Plan, facts: Facts, take: Callable[[list[Run]], None], progress: Callable[[int], None]) -> None:
-    reader = Reader(plan)
+def _read(
+    lines: Lines,
+    context: AnnotationContext,
+    state: InputState,
+    take: Callable[[list[AlleleBatch]], None],
+    progress: Callable[[int], None],
+) -> None:
+    reader = Reader(context)
     try:
         lines.header()
         for block in lines.body():
-            runs, verdict = reader.read(block, lines.number)
+            batches, stats = reader.read(block, lines.number)
             lines.number += block.count(b"\n")
-            facts.add(verdict)
-            facts.early(plan.bundle)
-            take(runs)
-            progress(facts.records)
+            state.add(stats)
+            state.early(context.bundle)
+            take(batches)
+            progress(state.records)
     finally:
         reader.close()
 
@@ -74,11 +80,11 @@ class _Sorter:
         self._held = self._made = 0
         self._files: list[Path] = []
 
-    def add(self, runs: list[Run]) -> None:
-        for run in runs:
-            contig = self._contigs.setdefault(run.place, len(self._contigs))
+    def add(self, batches: list[AlleleBatch]) -> None:
+        for batch in batches:
+            contig = self._contigs.setdefault(batch.place, len(self._contigs))
             for head, start, ref, alt, key, tail in zip(
-                run.heads, run.starts, run.refs, run.alts, run.keys, run.tails, strict=True
+                batch.heads, batch.starts, batch.refs, batch.alts, batch.keys, batch.tails, strict=True
             ):
                 bare = head.endswith(b"\t")
                 if key and key[:3] != (b"%d" % (start + 1), ref, alt):

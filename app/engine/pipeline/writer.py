@@ -8,13 +8,13 @@ from pathlib import Path
 
 from app.engine.formats import bgzf, tabix
 from app.engine.formats.vcf import extent
-from app.engine.pipeline.block import Line, Part, Piece, lay
+from app.engine.pipeline.block import AnnotatedBlock, ContigSlice, MovedRecord, lay
 from app.engine.reading.input_file import BGZF_END
 
 COPIED = 1 << 20
 
 
-class Unsettled(Exception):
+class NeedsPresort(Exception):
     """The file cannot be annotated on the way: it has to be read whole first, and be sorted."""
 
 
@@ -25,30 +25,30 @@ class Output:
         self._path = body
         self._file = body.open("wb")
         self._index = tabix.Index()
-        self._held: Piece | None = None
+        self._held: AnnotatedBlock | None = None
         self._seen: set[str] = set()
         self.records = 0
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: AnnotatedBlock) -> None:
         """Take the next piece; Unsettled if it does not follow on what came before."""
         if not piece.places:
             return
         held = self._held
         if held is None or held.places[-1] != piece.places[0]:
             if not self._seen.isdisjoint(piece.places):
-                raise Unsettled
+                raise NeedsPresort
             self._end()
             _put(piece, piece.early)
         else:
             if piece.first < held.last or not self._seen.isdisjoint(piece.places[1:]):
-                raise Unsettled
+                raise NeedsPresort
             opening = held.first if len(held.places) == 1 else 0
             if any(line.start < opening for line in piece.early):
-                raise Unsettled
+                raise NeedsPresort
             near = [line for line in held.late if line.start <= piece.first]
             far = [line for line in held.late if line.start > piece.first]
             if far and len(piece.places) == 1 and max(line.start for line in far) > piece.last:
-                raise Unsettled
+                raise NeedsPresort
             _put(held, [*piece.early, *near])
             _put(piece, far)
             self._write(held)
@@ -78,7 +78,7 @@ class Output:
             self._write(self._held)
         self._held = None
 
-    def _write(self, piece: Piece) -> None:
+    def _write(self, piece: AnnotatedBlock) -> None:
         base = self._file.tell()
         offsets = [0, *accumulate(map(len, piece.blocks))]
         for span in piece.spans:
@@ -87,7 +87,7 @@ class Output:
         self.records += piece.records
 
 
-def _put(piece: Piece, lines: list[Line]) -> None:
+def _put(piece: AnnotatedBlock, lines: list[MovedRecord]) -> None:
     """Sort these lines into a piece."""
     if lines:
         parts = _parts(piece)
@@ -96,13 +96,13 @@ def _put(piece: Piece, lines: list[Line]) -> None:
         lay(piece, parts)
 
 
-def _parts(piece: Piece) -> list[Part]:
+def _parts(piece: AnnotatedBlock) -> list[ContigSlice]:
     """The lines of a piece by contig."""
     lines = gzip.decompress(b"".join(piece.blocks)).splitlines(keepends=True) if piece.blocks else []
-    parts: list[Part] = []
+    parts: list[ContigSlice] = []
     for place, span in zip(piece.places, piece.spans, strict=True):
         texts, lines = lines[: span.records], lines[span.records :]
         extents = list(map(extent, texts))
         starts, ends = [first - 1 for _, first, _ in extents], [last for _, _, last in extents]
-        parts.append(Part(place, span.name, starts, ends, texts))
+        parts.append(ContigSlice(place, span.name, starts, ends, texts))
     return parts

@@ -49,7 +49,7 @@ _CHROMOSOME = re.compile(rb"(?:chr)?(?:[1-9]|1[0-9]|2[0-2]|X|Y)", re.IGNORECASE)
 _REFERENCE_LINE = re.compile(rb"##(reference|assembly|contig|refseq|genome|.*command.*)", re.IGNORECASE)
 
 
-def named(name: str, offered: Iterable[str]) -> str | None:
+def match_assembly(name: str, offered: Iterable[str]) -> str | None:
     """The one of the offered assemblies that people mean by this name, in any case and with or without its patch."""
     meant = re.sub(r"\.p[0-9]+$", "", name.strip().lower())
     return next((one for one in offered if meant in (one.lower(), *SYNONYMS.get(one, ()))), None)
@@ -80,7 +80,7 @@ def check_lengths(header: Header, bundle: Bundle) -> None:
             )
 
 
-def elsewhere(name: bytes, header: Header) -> bool:
+def is_other_assembly(name: bytes, header: Header) -> bool:
     """Whether a contig that a reference does not have belongs to the chromosomes of an assembly, and so the file to that one."""
     return bool(_CHROMOSOME(name)) or header.contigs.get(name) in LENGTHS
 

@@ -10,7 +10,7 @@ from app.engine.errors import InputError
 from app.engine.formats.fasta import Sequences
 from app.engine.limits import DEFAULT, Limits
 from app.engine.reading import assembly, headers
-from app.engine.reading.diagnostics import Notes
+from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
 from app.engine.reading.input_file import Source
 from app.engine.reading.lines import Lines
@@ -76,7 +76,7 @@ def choose(path: Path, wanted: Bundle | None, installed: Sequence[Bundle], limit
 
 
 def _beginning(source: Source) -> tuple[Header, list[Record]]:
-    notes = Notes(silent=True)
+    notes = Diagnostics(silent=True)
     lines = Lines(source, notes)
     header = headers.read(lines.header(), notes, source.limits)
     return header, list(islice(_records(lines), LOOKED_AT))

@@ -68,7 +68,7 @@ class Note:
 
 
 @dataclass
-class Notes:
+class Diagnostics:
     """Counts by code; `silent` while the same lines are read a second time."""
 
     found: dict[str, Note] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from app.engine.errors import InputError
 from app.engine.limits import DEFAULT, Limits
-from app.engine.reading.diagnostics import Notes
+from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.values import CONTROLS, text
 
 COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
@@ -63,7 +63,7 @@ class Header:
         return b"\n".join([*out, *added, b"\t".join(names)]) + b"\n"
 
 
-def read(lines: list[bytes], notes: Notes, limits: Limits = DEFAULT) -> Header:
+def read(lines: list[bytes], notes: Diagnostics, limits: Limits = DEFAULT) -> Header:
     """The header of these lines (without line ends, the last one the #CHROM line); InputError if it cannot be one."""
     header = Header(lines=len(lines))
     for number, line in enumerate(lines, 1):
@@ -88,7 +88,7 @@ def read(lines: list[bytes], notes: Notes, limits: Limits = DEFAULT) -> Header:
     return header
 
 
-def _version(version: str, notes: Notes) -> str:
+def _version(version: str, notes: Diagnostics) -> str:
     if version in VERSIONS:
         return version
     if version.startswith("3."):
@@ -100,7 +100,7 @@ def _version(version: str, notes: Notes) -> str:
     raise InputError(f"Line 1: VCF version {version[:20]} is not supported. Please convert the file to VCF 4.x.", 1)
 
 
-def _meta(header: Header, line: bytes, number: int, notes: Notes, limits: Limits) -> None:
+def _meta(header: Header, line: bytes, number: int, notes: Diagnostics, limits: Limits) -> None:
     """Sort one ## line into the header."""
     kind, _, value = line[2:].partition(b"=")
     if kind not in (b"INFO", b"FORMAT", b"FILTER", b"contig"):
@@ -135,7 +135,7 @@ def _meta(header: Header, line: bytes, number: int, notes: Notes, limits: Limits
         header.declare(kind.decode(), name, _declaration(kind, name, attributes, number, notes))
 
 
-def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], number: int, notes: Notes) -> Field:
+def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], number: int, notes: Diagnostics) -> Field:
     count, type_ = attributes.get(b"Number", b"").strip(b'"'), attributes.get(b"Type", b"").strip(b'" ')
     fixed = (
         type_.capitalize()
@@ -162,7 +162,7 @@ def _quoted(text: bytes) -> bytes:
     return b'"%b"' % text.strip(b'"').replace(b"\\", b"/").replace(b'"', b"'")
 
 
-def _columns(header: Header, line: bytes, number: int, notes: Notes, limits: Limits) -> None:
+def _columns(header: Header, line: bytes, number: int, notes: Diagnostics, limits: Limits) -> None:
     """Read the #CHROM line: its columns and the names of the samples."""
     names = line.split(b"\t")
     for separator, called in ((None, "spaces"), (b",", "commas"), (b";", "semicolons")):

@@ -11,11 +11,11 @@ from app.engine.errors import InputError
 from app.engine.formats.fasta import Sequences
 from app.engine.formats.vcf import reach
 from app.engine.limits import Limits
-from app.engine.reading.diagnostics import Notes
+from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
 from app.engine.reading.normalize import Splitter, leftmost, movable
-from app.engine.reading.schema import CLEAN, Declarations
-from app.engine.reading.sites import OVERLAP, PLAIN, SILENT, Sites
+from app.engine.reading.schema import CLEAN, TagSchema
+from app.engine.reading.sites import OVERLAP, PLAIN, SILENT, SiteChecks
 from app.engine.reading.values import CONTROLS, FLOAT, many, shown, text
 
 Key = tuple[bytes, ...]
@@ -31,7 +31,7 @@ NEVER = re.compile(rb"(?!)").fullmatch
 
 
 @dataclass
-class Run:
+class AlleleBatch:
     """Neighbouring alleles on one contig, a column each; `heads` end with INFO, or with the tab before it if there is none."""
 
     place: str  # the contig as the reference calls it
@@ -73,26 +73,26 @@ class Records:
         bundle: Bundle,
         sequences: Sequences,
         limits: Limits,
-        notes: Notes,
+        notes: Diagnostics,
         names: dict[bytes, str] | None = None,
         *,
         move: bool = True,
     ) -> None:
         self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
-        self.sites = Sites(header, bundle, sequences, limits, notes, names or {})
-        self.declarations = Declarations(header, limits, notes)
+        self.sites = SiteChecks(header, bundle, sequences, limits, notes, names or {})
+        self.declarations = TagSchema(header, limits, notes)
         self.count = self.splits = 0
         self.sorted, self._move = True, move
         self._splitter = Splitter(header)
-        self._runs: list[Run] = []
+        self._batches: list[AlleleBatch] = []
         self._unique: set[bytes] = set()
         if len(header.samples) > limits.samples:
             raise InputError(f"The file has {len(header.samples):,} samples, more than the {limits.samples:,} that are accepted.")
         self._count_tags()
 
-    def block(self, block: bytes, before: int) -> list[Run]:
+    def block(self, block: bytes, before: int) -> list[AlleleBatch]:
         """The alleles of a block of whole lines, before which `before` lines came."""
-        self._runs = []
+        self._batches = []
         found = self.declarations.lines(block)
         lines = Block(block, before + 1)
         contigs, start = [row[1] for row in found], 0
@@ -102,10 +102,10 @@ class Records:
                 self._part(found[start:end], lines, start)
                 start = end
         self._part(found[start:], lines, start)
-        for run in self._runs:
+        for run in self._batches:
             if not _ascending(run.starts):
                 run.order()
-        return self._runs
+        return self._batches
 
     def _part(self, found: list[tuple[bytes, ...]], lines: "Block", base: int) -> None:
         """Take in lines whose clean records are all on one contig; the first is number `base` of the block."""
@@ -137,7 +137,9 @@ class Records:
         self.sites.contig([name, positions[0]], lines.first + base)
         self.count += len(clean)
         keys = list(zip(positions, refs, alts, strict=True))
-        columns = Run(contig.name, name, list(heads), starts, list(refs), list(alts), ends, list(keys), list(keys), list(tails))
+        columns = AlleleBatch(
+            contig.name, name, list(heads), starts, list(refs), list(alts), ends, list(keys), list(keys), list(tails)
+        )
         columns.bare = b"" in infos
         events = [(index - skipped, 0, index) for skipped, index in enumerate(dirty)]
         events += [
@@ -185,19 +187,19 @@ class Records:
         self._unique |= unknown - repeated
         return {i for i, one in enumerate(names) if one in repeated and _repeats(infos[i])} if repeated else set()
 
-    def _run(self, place: str, name: bytes, start: int) -> Run:
+    def _batch(self, place: str, name: bytes, start: int) -> AlleleBatch:
         """The run that an allele on this contig belongs to."""
-        if not self._runs or self._runs[-1].place != place:
-            self.sorted = self.sorted and all(run.place != place for run in self._runs)
-            self._runs.append(Run(place, name, first=start, last=start))
-        run = self._runs[-1]
+        if not self._batches or self._batches[-1].place != place:
+            self.sorted = self.sorted and all(run.place != place for run in self._batches)
+            self._batches.append(AlleleBatch(place, name, first=start, last=start))
+        run = self._batches[-1]
         self.sorted = self.sorted and start >= run.last
         return run
 
-    def _extend(self, columns: Run, begin: int, end: int) -> None:
+    def _extend(self, columns: AlleleBatch, begin: int, end: int) -> None:
         """Take over a slice of clean records."""
         if begin < end:
-            run = self._run(columns.place, columns.name, columns.starts[begin])
+            run = self._batch(columns.place, columns.name, columns.starts[begin])
             starts = columns.starts[begin:end]
             self.sorted = self.sorted and _ascending(starts)
             for name in COLUMNS:
@@ -209,7 +211,7 @@ class Records:
         """Take over the alleles of one record."""
         if examined:
             place, name, start, rows = examined
-            run = self._run(place, name, start)
+            run = self._batch(place, name, start)
             run.last = start
             for row in rows:
                 run.bare = run.bare or row[0].endswith(b"\t")
@@ -218,7 +220,7 @@ class Records:
                 for column, value in zip(COLUMNS, row, strict=True):
                     getattr(run, column).append(value)
 
-    def _altered(self, columns: Run, index: int) -> tuple[str, bytes, int, list[Row]] | None:
+    def _altered(self, columns: AlleleBatch, index: int) -> tuple[str, bytes, int, list[Row]] | None:
         """A clean record whose alleles have to be told apart or moved; None if its values are not one for each of them."""
         start, ref, alt = columns.starts[index], columns.refs[index], columns.alts[index]
         fields = columns.heads[index].split(b"\t")

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from app.engine.errors import InputError
 from app.engine.limits import Limits
-from app.engine.reading.diagnostics import Notes
+from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import NAMED, OWN, Field, Header
 from app.engine.reading.values import GENOTYPE, UNPRINTABLE, VALID, WIDER, counts, pattern, shown, text
 
@@ -40,10 +40,10 @@ _ALTERNATIVE = re.compile(rb"(?:^|\t)[^:\t]*1").search
 _LOCAL_ALLELES = re.compile(rb"L(?:AA|AD|GT|PL|GP|GL|EC|AF)")
 
 
-class Declarations:
+class TagSchema:
     """The declarations of one header, true of every record that was shown to it."""
 
-    def __init__(self, header: Header, limits: Limits, notes: Notes) -> None:
+    def __init__(self, header: Header, limits: Limits, notes: Diagnostics) -> None:
         self.header, self.limits, self.notes = header, limits, notes
         self.reshaped = 0  # how often a declaration changed so that records seen before would be written otherwise
         self.learned: dict[tuple[str, bytes], int] = {}  # what the header did not say, and the line that said it
@@ -249,7 +249,7 @@ def _alike(old: Field, new: Field) -> bool:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class HeaderUpdate:
     """Something that a record taught about the header."""
 
     kind: str
@@ -258,19 +258,21 @@ class Lesson:
     line: int
 
 
-def lessons(declarations: Declarations) -> list[Lesson]:
+def header_updates(declarations: TagSchema) -> list[HeaderUpdate]:
     """What the records shown since the last call have taught."""
     fields = declarations.header.fields
-    found = [Lesson(kind, name, fields.get(kind, {}).get(name), line) for (kind, name), line in declarations.learned.items()]
+    found = [
+        HeaderUpdate(kind, name, fields.get(kind, {}).get(name), line) for (kind, name), line in declarations.learned.items()
+    ]
     declarations.learned.clear()
     return found
 
 
-def learn(header: Header, taught: list[Lesson], notes: Notes) -> bool:
+def apply_updates(header: Header, updates: list[HeaderUpdate], notes: Diagnostics) -> bool:
     """Widen the header so that it is true of more records, too; whether the earlier ones would be written otherwise now."""
     reshaped = False
-    for lesson in taught:
-        kind, name, told, line = lesson.kind, lesson.name, lesson.field, lesson.line
+    for update in updates:
+        kind, name, told, line = update.kind, update.name, update.field, update.line
         if kind == "VERSION":
             if header.version < "4.4":
                 header.version = "4.4"

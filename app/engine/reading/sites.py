@@ -10,7 +10,7 @@ from app.engine.formats.vcf import INDEXABLE
 from app.engine.limits import Limits
 from app.engine.reading import assembly
 from app.engine.reading.alleles import expand_old, problem
-from app.engine.reading.diagnostics import Notes
+from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import NAMED, Header
 from app.engine.reading.values import shown, text
 
@@ -23,16 +23,16 @@ _OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
 _OLD_ALLELES = re.compile(rb"(?=.*[ID])%b(?:,%b)*" % (_OLD_ALLELE, _OLD_ALLELE)).fullmatch
 
 
-class Sites:
+class SiteChecks:
     """Judges the first five columns of the records of one file."""
 
     def __init__(
-        self, header: Header, bundle: Bundle, sequences: Sequences, limits: Limits, notes: Notes, names: dict[bytes, str]
+        self, header: Header, bundle: Bundle, sequences: Sequences, limits: Limits, notes: Diagnostics, names: dict[bytes, str]
     ) -> None:
         self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
         self.names = dict(names)  # contig as the file calls it: as the bundle does
         self.mismatches, self.first_mismatch = 0, ""
-        self.strangers = 0
+        self.unknown_contig_records = 0
         self.first_stranger: InputError | None = None
         self.learned: dict[bytes, tuple[str, int]] = {}  # names seen for the first time: contig, line
         self._preferred = {contig: name for name, contig in self.names.items()}
@@ -69,9 +69,9 @@ class Sites:
     def _stranger(self, name: bytes, number: int) -> Contig:
         """A contig that the reference does not have, such as a decoy or an HLA allele; its length is what the header says."""
         self.limits.name(NAMED["contig"], name, number)
-        if not _NAME(name) or assembly.elsewhere(name, self.header) or len(self.names) > self.limits.contigs:
+        if not _NAME(name) or assembly.is_other_assembly(name, self.header) or len(self.names) > self.limits.contigs:
             raise assembly.unknown_contig(name, self.header, self.bundle, number)
-        self.strangers += 1
+        self.unknown_contig_records += 1
         self.first_stranger = self.first_stranger or assembly.unknown_contig(name, self.header, self.bundle, number)
         self.notes.add("unknown_contig", number, text(name))
         return Contig(name.decode(), min(self.header.contigs.get(name) or INDEXABLE, INDEXABLE))

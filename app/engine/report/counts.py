@@ -53,7 +53,7 @@ _INTERVALS = _Intervals()
 
 
 @dataclass
-class Tally:
+class Counts:
     """Running counts over the records of a result."""
 
     records: int = 0
@@ -104,7 +104,7 @@ class Tally:
             if interval:
                 self.frequencies[interval] += count
 
-    def merge(self, other: "Tally") -> None:
+    def merge(self, other: "Counts") -> None:
         """Add the counts of other records."""
         for one in fields(self):
             mine, theirs = getattr(self, one.name), getattr(other, one.name)

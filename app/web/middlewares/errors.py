@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from stripe import StripeError
 
 from app.aws.objects import Gone
-from app.services.billing import Forged
-from app.services.concurrency import Busy
+from app.services.billing import BadSignature
+from app.services.concurrency import TooManyRequests
 from app.services.identity import LoginFailed, ProviderDown
 from app.services.submissions import NotFound, Refused
 from app.web.app_keys import REQUEST_ID
@@ -69,7 +69,7 @@ def _problem(error: Exception) -> Problem:
             return Problem(404)
         case Refused():
             return Problem(409, str(error))
-        case Busy():
+        case TooManyRequests():
             return Problem(429, str(error))
         case Gone():
             return Problem(409, "This file is not there any more. The job's page says where it is.")
@@ -84,7 +84,7 @@ def _problem(error: Exception) -> Problem:
         case StripeError():
             log.error("billing down", why=str(error))
             return Problem(503, "Stripe, where you pay, does not answer. Nothing was changed.")
-        case Forged():
+        case BadSignature():
             log.warning("webhook refused", why=str(error))
             return Problem(400)
     log.exception("request failed")

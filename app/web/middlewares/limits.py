@@ -21,7 +21,7 @@ MOST_BUCKETS = 10_000
 
 
 @dataclass
-class Bucket:
+class TokenBucket:
     left: float
     at: float
 
@@ -33,15 +33,15 @@ class RateLimit:
     burst: int = 200
     per_second: float = 20
     now: Callable[[], float] = time.monotonic
-    _buckets: dict[str, Bucket] = field(default_factory=dict)
+    _buckets: dict[str, TokenBucket] = field(default_factory=dict)
 
     def take(self, user_id: str) -> tuple[bool, dict[str, str]]:
         """May the user ask now? And the headers that say how often still."""
         now = self.now()
-        bucket = self._buckets.pop(user_id, None) or Bucket(self.burst, now)
+        bucket = self._buckets.pop(user_id, None) or TokenBucket(self.burst, now)
         left = min(self.burst, bucket.left + (now - bucket.at) * self.per_second)
         allowed = left >= 1
-        self._buckets[user_id] = Bucket(left - allowed, now)
+        self._buckets[user_id] = TokenBucket(left - allowed, now)
         if len(self._buckets) > MOST_BUCKETS:
             # who was not here for longest; a bucket that is forgotten is a full one
             del self._buckets[next(iter(self._buckets))]

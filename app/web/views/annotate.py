@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from app.engine.reading.assembly import LENGTHS, WORDS, named
+from app.engine.reading.assembly import LENGTHS, WORDS, match_assembly
 from app.services.submissions import NotFound, prepare, submit
 from app.web.app_keys import BACKEND, SETTINGS, account
 from app.web.pages import page, see_other
@@ -19,7 +19,7 @@ ASSEMBLIES = {*LENGTHS.values(), *(name for _, name in WORDS), "rCRS"}
 async def upload_page(request: web.Request) -> web.Response:
     settings = request.app[SETTINGS]
     offered = list(settings.references)
-    known = {name: found for name in ASSEMBLIES if (found := named(name.partition(" (")[0], offered))}
+    known = {name: found for name in ASSEMBLIES if (found := match_assembly(name.partition(" (")[0], offered))}
     limits = settings.limits(account(request).plan)
     return page(request, "annotate.html", limits=limits, offered=offered, known=known, hints=HINTS)
 

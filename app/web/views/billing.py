@@ -58,5 +58,5 @@ async def webhook(request: web.Request) -> web.Response:
     billing = request.app[BILLING]
     if billing is None:
         raise web.HTTPNotFound
-    await billing.hear(await request.read(), request.headers.get("Stripe-Signature", ""))
+    await billing.handle_webhook(await request.read(), request.headers.get("Stripe-Signature", ""))
     return web.Response(text="ok\n")

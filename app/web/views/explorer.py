@@ -19,7 +19,7 @@ from app.explorer.reader import Page
 from app.explorer.record import Legend, Variant
 from app.services.submissions import Refused, find
 from app.web.api.models import VariantFilter, VariantQuery
-from app.web.app_keys import BACKEND, EXPLORER, TURNS, account
+from app.web.app_keys import BACKEND, CONCURRENCY, EXPLORER, account
 from app.web.pages import page, see_other
 from app.web.states import IMPACTS, badge
 from app.web.views.downloads import stem
@@ -116,7 +116,7 @@ async def one(request: web.Request) -> tuple[Variant, Legend, Job]:
 async def explored(request: web.Request) -> AsyncIterator[Job]:
     """The job, with its result at hand, for one turn. Raises NotFound, Busy; Refused, with where the result is instead."""
     user_id = account(request).user_id
-    with request.app[TURNS].of(user_id):
+    with request.app[CONCURRENCY].slot(user_id):
         job = await find(request.app[BACKEND], user_id, request.match_info["id"])
         if not job.result or not job.index:
             raise Refused(f"There is nothing to explore now. {badge(job).meaning} Summary and log, once written, stay.")

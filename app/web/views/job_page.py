@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from app.aws.objects import Gone
 from app.domain.accounts import PLANS, Plan
-from app.domain.jobs import RETRIEVAL_PATIENCE, Job, Status, Tier
-from app.web.app_keys import BACKEND, EXPLORER, PACE, QUEUE_VIEW, SETTINGS, TOLD, account
+from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Status, Tier
+from app.web.app_keys import BACKEND, DURATIONS, EXPLORER, QUEUE_VIEW, RESULT_CACHE, SETTINGS, account
 from app.web.pages import kept_part
-from app.web.states import RETRIEVAL_TIMES, badge, moves, state
+from app.web.states import RETRIEVAL_TIMES, badge, may_change, state
 
 MOST_CONTIGS = 30
 
@@ -34,14 +34,14 @@ CHARTS = (
 
 async def view(request: web.Request, job: Job) -> dict[str, Any]:
     """Values for the templates of a job."""
-    request.app[PACE].learn([job])
+    request.app[DURATIONS].observe([job])
     return {
         "job": job,
         "state": state(job),
         "badge": badge(job),
         "assembly": _assembly(request, job),
-        "moves": moves(job, account(request).plan),
-        "told": await _told(request, job),
+        "moves": may_change(job, account(request).plan),
+        "told": await _result_html(request, job),
         "now": request.app[BACKEND].now(),
         "archived_at": await _archived_at(request, job),
         "restored": _restored(request, job),
@@ -50,7 +50,7 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
     }
 
 
-async def _told(request: web.Request, job: Job) -> Markup:
+async def _result_html(request: web.Request, job: Job) -> Markup:
     """The charts of a result, and where it comes from: half of what a page costs, and for ever the same."""
 
     async def render() -> Markup:
@@ -59,7 +59,7 @@ async def _told(request: web.Request, job: Job) -> Markup:
         return kept_part(request.app, "annotation_result.html", **values)
 
     # there is no picture along the contigs without the result
-    return await request.app[TOLD].once(f"{job.summary} {job.result}", render) if job.summary else Markup("")
+    return await request.app[RESULT_CACHE].once(f"{job.summary} {job.result}", render) if job.summary else Markup("")
 
 
 async def counts(request: web.Request, job: Job) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def charts(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
 async def _along(request: web.Request, job: Job) -> list[tuple[str, str, str]]:
     """A picture of where on each contig the variants are: name, path of an SVG of 100 by 20, and its words."""
     try:
-        along = await request.app[EXPLORER].along(job) if job.result and job.index else {}
+        along = await request.app[EXPLORER].density(job) if job.result and job.index else {}
     except Gone:
         along = {}
     return [(name, _path(bins), _peak(length, bins)) for name, (length, bins) in list(along.items())[:MOST_CONTIGS] if any(bins)]
@@ -97,14 +97,14 @@ def _peak(length: int, bins: list[float]) -> str:
 
 async def _expected(request: web.Request, job: Job) -> dict[str, Any]:
     """What to tell whoever waits: how many are in line, when it should start and be done, when the worker was heard of last."""
-    backend, pace = request.app[BACKEND], request.app[PACE]
+    backend, pace = request.app[BACKEND], request.app[DURATIONS]
     if job.status is Status.PENDING:
         return {"waiting": await request.app[QUEUE_VIEW].waiting(), "wait": pace.wait(), "duration": pace.duration(job)}
     if job.status is Status.RUNNING and job.started_at:
         ran = backend.now() - job.started_at
         whole = ran * 100 // job.percent if job.percent >= 10 else pace.duration(job)
         # the lease is renewed with every sign of life
-        heard = (job.deadline or 0) - 1000 * backend.jobs.patience[Status.RUNNING]
+        heard = (job.deadline or 0) - 1000 * backend.jobs.deadline_seconds[Status.RUNNING]
         return {"left": max(0, whole - ran) if whole else None, "heard": max(0, backend.now() - heard)}
     return {}
 
@@ -124,8 +124,8 @@ def _restored(request: web.Request, job: Job) -> tuple[int, int] | None:
     if job.tier is not Tier.RESTORING or not job.speed or not job.deadline:
         return None
     backend, (least, most) = request.app[BACKEND], RETRIEVAL_TIMES[job.speed]
-    patience = min(RETRIEVAL_PATIENCE[job.speed], backend.jobs.patience[Tier.RESTORING])
-    began = min(job.deadline - 1000 * patience, backend.now())
+    deadline_seconds = min(RETRIEVAL_DEADLINE_SECONDS[job.speed], backend.jobs.deadline_seconds[Tier.RESTORING])
+    began = min(job.deadline - 1000 * deadline_seconds, backend.now())
     return (began + 1000 * least, began + 1000 * most) if began + 1000 * most + LATE > backend.now() else None
 
 

@@ -12,11 +12,11 @@ from aiohttp import web
 from app.domain.jobs import UNFINISHED, State, Status, Tier
 from app.services import submissions
 from app.web.api.models import job_out
-from app.web.app_keys import ACCOUNT, BACKEND, LIVE, PACE, account
+from app.web.app_keys import ACCOUNT, BACKEND, DURATIONS, LIVE, account
 from app.web.auth import still_signed_in
 from app.web.pages import fragment, page, see_other
 from app.web.paths import job_id
-from app.web.states import moves
+from app.web.states import may_change
 from app.web.streams import EventStream
 from app.web.views.job_page import view
 
@@ -68,7 +68,7 @@ async def job(request: web.Request) -> web.Response:
     backend, user_id = request.app[BACKEND], account(request).user_id
     found = await submissions.find(backend, user_id, request.match_info["id"])
     if found.status in UNFINISHED:
-        request.app[PACE].learn(await backend.jobs.page(user_id, limit=PAGE))
+        request.app[DURATIONS].observe(await backend.jobs.page(user_id, limit=PAGE))
     return page(request, "annotation.html", **await view(request, found))
 
 
@@ -105,7 +105,7 @@ async def _send_changes(request: web.Request, stream: EventStream, found_id: str
                 await stream.send("job", json.dumps(job_out(found)))
             else:
                 await stream.send("panel", fragment(request, "annotation_panel.html", **await view(request, found)))
-            if not moves(found, user.plan):
+            if not may_change(found, user.plan):
                 await stream.send("end", "")
                 break
             shown = found

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.aws.together import Together
+from app.aws.batch_loader import BatchLoader
 
 
 class Shelf:
@@ -28,7 +28,7 @@ class Shelf:
 
 async def test_what_is_asked_for_in_one_moment_is_one_request() -> None:
     shelf = Shelf()
-    together = Together(shelf.read, 100)
+    together = BatchLoader(shelf.read, 100)
     assert await asyncio.gather(*map(together.get, (2, 3, 4, 2))) == [4, None, 16, 4]
     assert shelf.asked == [[2, 3, 4]]
     assert await together.get(2) == 4
@@ -37,13 +37,13 @@ async def test_what_is_asked_for_in_one_moment_is_one_request() -> None:
 
 async def test_no_request_asks_for_more_than_it_may() -> None:
     shelf = Shelf()
-    await asyncio.gather(*map(Together(shelf.read, 3).get, range(7)))
+    await asyncio.gather(*map(BatchLoader(shelf.read, 3).get, range(7)))
     assert [len(keys) for keys in shelf.asked] == [3, 3, 1]
 
 
 async def test_a_read_begins_after_it_was_asked_for() -> None:
     shelf = Shelf()
-    together = Together(shelf.read, 100)
+    together = BatchLoader(shelf.read, 100)
     shelf.waits.clear()
     first = asyncio.create_task(together.get(2))
     await asyncio.sleep(0.01)
@@ -55,7 +55,7 @@ async def test_a_read_begins_after_it_was_asked_for() -> None:
 
 async def test_everybody_hears_of_a_failure_and_the_next_read_is_a_new_one() -> None:
     shelf = Shelf()
-    together = Together(shelf.read, 100)
+    together = BatchLoader(shelf.read, 100)
     shelf.fails = True
     heard = await asyncio.gather(*map(together.get, (2, 4)), return_exceptions=True)
     assert [type(error) for error in heard] == [ConnectionError] * 2
@@ -65,7 +65,7 @@ async def test_everybody_hears_of_a_failure_and_the_next_read_is_a_new_one() -> 
 
 async def test_who_gives_up_takes_nothing_from_others() -> None:
     shelf = Shelf()
-    together = Together(shelf.read, 100)
+    together = BatchLoader(shelf.read, 100)
     shelf.waits.clear()
     impatient, patient = asyncio.create_task(together.get(2)), asyncio.create_task(together.get(2))
     await asyncio.sleep(0.01)

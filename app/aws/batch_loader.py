@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 @dataclass
-class Together(Generic[K, V]):
+class BatchLoader(Generic[K, V]):
     """`read` answers up to `most` keys at once, without those that are not there.
 
     What is asked for in one turn of the event loop is read together, and nothing waits for it longer than that turn: a lonely
