@@ -1,4 +1,4 @@
-"""One moto server a test run (a worker process of it), a vault and names of its own for each test."""
+"""One moto server and one deployment a test run (a worker process of it), emptied before each test; a vault for each test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 
 from app.aws.clients import clients
@@ -16,17 +17,26 @@ from app.local import emulator, topology
 from app.local.vault import Vault, create_app, publish
 from app.services.backend import Backend, backend
 from app.settings import Settings
+from tests.support import deployment
 
+# as daemons log; the default would draw every traceback with all local variables, which takes longer than most tests
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
+)
 SERVICES = ("dynamodb", "s3", "sqs", "sns", "glacier", "sesv2")
 
 
 @pytest.fixture(scope="session")
-def aws_endpoint() -> Iterator[str]:
+def aws_endpoint(own_emulator: bool) -> Iterator[str]:
     """The address of an AWS emulator: moto's, or the one that AWS_ENDPOINT_URL names."""
-    given = os.environ.get("AWS_ENDPOINT_URL")
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    if given:
-        yield given
+    if not own_emulator:
+        yield os.environ["AWS_ENDPOINT_URL"]
         return
     server = emulator.start()
     host, port = server.get_host_and_port()
@@ -34,6 +44,12 @@ def aws_endpoint() -> Iterator[str]:
     yield os.environ["AWS_ENDPOINT_URL"]
     del os.environ["AWS_ENDPOINT_URL"]
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def own_emulator() -> bool:
+    """Whether the emulator runs in this process."""
+    return "AWS_ENDPOINT_URL" not in os.environ
 
 
 @pytest.fixture
@@ -62,10 +78,27 @@ def archive_backend(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest.fixture(scope="session")
+def deployments() -> dict[str, dict[str, str]]:
+    """By their prefixes, the environments of the deployments that were made in this process."""
+    return {}
+
+
 @pytest.fixture
-async def settings(aws: dict[str, Any], archive_backend: str) -> Settings:
+async def environment(aws: dict[str, Any], deployments: dict[str, dict[str, str]], own_emulator: bool) -> dict[str, str]:
+    """Where the queues, topics, tables and buckets of an empty deployment are; on a given emulator, of a new one."""
+    if not (own_emulator and deployments):
+        prefix = f"t{uuid.uuid4().hex[:10]}"
+        deployments[prefix] = await topology.create(aws, prefix, retention=1)
+        return deployments[prefix]
+    [(prefix, environment)] = deployments.items()
+    deployment.empty(prefix)
+    return environment
+
+
+@pytest.fixture
+async def settings(aws: dict[str, Any], environment: dict[str, str], archive_backend: str) -> Settings:
     """Settings of a deployment of its own, with waits of seconds."""
-    environment = await topology.create(aws, f"t{uuid.uuid4().hex[:10]}", retention=1)
     values = {
         name.removeprefix("GAS_").lower(): json.loads(value) if value.startswith("{") else value
         for name, value in environment.items()

@@ -40,7 +40,7 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
         "state": state(job),
         "badge": badge(job),
         "assembly": _assembly(request, job),
-        "moves": may_change(job, account(request).plan),
+        "may_change": may_change(job, account(request).plan),
         "told": await _result_html(request, job),
         "now": request.app[BACKEND].now(),
         "archived_at": await _archived_at(request, job),
