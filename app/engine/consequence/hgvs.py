@@ -43,7 +43,8 @@ def genomic(allele: Allele, contig: Sequence[int], numbering: str = "g") -> str:
 def transcript(model: Spliced, allele: Allele, contig: Sequence[int]) -> str:
     """Returns the name of an allele on a transcript, such as `c.123-4A>G`, or `n.…` where it has no coding sequence.
 
-    Empty where the 3'-most place of the change is not within the transcript, or a base is not known.
+    Empty where the 3'-most place of the change is not within the transcript, or a base is not known. Where the 5' end is incomplete
+    HGVS has no number 1; as with VEP, substitutions count from the first whole or partial codon, everything else from the first base.
     """
     change = allele.change.moved(allele.run.toward(model.strand))
     if not (_named(change) and model.start <= min(change.start, change.end) and max(change.start, change.end) <= model.end):
@@ -58,6 +59,8 @@ def transcript(model: Spliced, allele: Allele, contig: Sequence[int]) -> str:
         ref, alt = reverse_complement(ref), reverse_complement(alt)
         if not ref:
             before = reverse_complement(bytes(contig[change.start - 1 : min(change.end + len(alt), model.end)]))
+    if model.phase and len(ref) == len(alt) == 1 and (coding := model.coding_span(model.span(change))[0]):
+        return f"c.{coding}{ref.decode()}>{alt.decode()}"
     described = _described(ref, alt, before, 0, lambda offset: numbered(model, first + step * offset))
     return f"{'c' if model.coding else 'n'}.{described}"
 
@@ -66,7 +69,8 @@ def numbered(model: Spliced, position: int) -> str:
     """Returns how HGVS numbers a base of the contig within a transcript: `12`, `-3`, `*7`, `12+1`, `13-2`."""
     i = bisect_right(model.starts, position) - 1
     if position <= model.ends[i]:
-        return _numbered(model, model.firsts[i] + (position - model.starts[i] if model.strand > 0 else model.ends[i] - position))
+        cdna = model.firsts[i] + (position - model.starts[i] if model.strand > 0 else model.ends[i] - position)
+        return _numbered(model, cdna)
     left, right = position - model.ends[i], model.starts[i + 1] - position
     if model.strand > 0:
         if left <= right:
@@ -84,7 +88,7 @@ def _numbered(model: Spliced, cdna: int) -> str:
         return str(cdna - model.coding_start)
     if cdna > model.coding_end:
         return f"*{cdna - model.coding_end}"
-    return str(cdna - model.coding_start + 1 + model.phase)
+    return str(cdna - model.coding_start + 1)
 
 
 def _described(ref: bytes, alt: bytes, before: bytes, first: int, place) -> str:  # type: ignore[no-untyped-def]
@@ -122,8 +126,10 @@ def protein(coding: Coding) -> str:
         return "p.Met1?"
     if coding.frameshift or coding.model.polyadenylated and coding.resized and coding.stop_lost:
         return _frameshift(coding)
-    before, after = (_to_stop(letters) for letters in coding.letters)
-    if b"X" in before or b"X" in after:
+    before, after = coding.letters
+    if STOP in before:
+        before, after = _to_stop(before), _to_stop(after)
+    if b"X" in before or b"X" in _to_stop(after):
         return ""
     if before == after:
         return _silent(before, coding.first)
@@ -201,9 +207,11 @@ def _in_frame(coding: Coding, before: bytes, after: bytes) -> str:
     first = coding.first
     while before and after and before[0] == after[0]:
         before, after, first = before[1:], after[1:], first + 1
+    if before.endswith(b"*") or after == b"*" and len(before) == 1:
+        return f"p.{three(before[:1])}{first}{three(_to_stop(after))}"  # an earlier stop
     while before and after and before[-1] == after[-1]:
         before, after = before[:-1], after[:-1]
-    whole = coding.model.letters
+    whole, after = coding.model.letters, _to_stop(after)
     if not before:
         return _inserted(whole, after, first)
     last = first + len(before) - 1

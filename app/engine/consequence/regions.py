@@ -126,7 +126,8 @@ def _intron(model: Spliced, change: Change, start: int, end: int, found: Touched
             flags.acceptor |= overlaps(first, last, *_from_acceptor(model, start, end, ACCEPTOR))
             flags.fifth |= overlaps(first, last, *_from_donor(model, start, end, FIFTH_BASE))
             flags.donor_region |= overlaps(first, last, *_from_donor(model, start, end, DONOR_REGION))
-            flags.region |= _splice_region(first, last, start, end)
+            if not (flags.donor or flags.acceptor):
+                flags.region = _splice_region(first, last, start, end)  # as in VEP, the last of several spans decides
 
 
 def _from_donor(model: Spliced, start: int, end: int, bases: tuple[int, int]) -> tuple[int, int]:
