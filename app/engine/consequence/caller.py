@@ -50,15 +50,19 @@ def consequence(
     `contig`: the bases of the whole contig (bytes, memoryview or a mapped uint8 array).
     """
     model, change = spliced(transcript), allele.change
+    offset = allele.run.toward(model.strand)
+    named = hgvs.transcript(model, allele, contig)
     if not overlaps(change.start, change.end, model.start, model.end):
         mask, away = _beside(model, change, distance)
-        return Consequence(transcript, mask, distance=away) if mask else None
+        if not mask:
+            return None
+        protein = _protein(model, change.moved(offset)) if named else ""
+        return Consequence(transcript, mask, distance=away, hgvsc=named, hgvsp=protein, offset=offset if named else 0)
     place = _Place(model, change)
-    named = hgvs.transcript(model, allele, contig)
-    protein, offset = "", allele.run.toward(model.strand)
-    if place.coding is not None:
-        moved = _Place(model, change.moved(offset)) if offset else place
-        protein = hgvs.protein(moved.coding) if moved.coding is not None else ""
+    if offset:
+        protein = _protein(model, change.moved(offset))
+    else:
+        protein = hgvs.protein(place.coding) if place.coding is not None else ""
     return Consequence(
         transcript,
         place.mask,
@@ -73,6 +77,14 @@ def consequence(
         hgvsp=protein,
         offset=offset if named or protein else 0,
     )
+
+
+def _protein(model: Spliced, change: Change) -> str:
+    """The name of the change of the protein, of a change at its 3'-most place."""
+    if not model.coding or not overlaps(change.start, change.end, model.start, model.end):
+        return ""
+    coding = _Place(model, change).coding
+    return hgvs.protein(coding) if coding is not None else ""
 
 
 def mask_at(model: Spliced, change: Change, distance: int = DISTANCE_BASES) -> int:

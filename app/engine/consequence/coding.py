@@ -3,10 +3,9 @@
 The rules are Ensembl VEP's (release 115), judged at one spelling of the change. `Coding` works a fact out when a rule asks.
 """
 
-from functools import cached_property
-
 from app.engine.consequence import terms
 from app.engine.consequence.allele import Change, reverse_complement
+from app.engine.consequence.lazy import lazy
 from app.engine.consequence.spliced import Span, Spliced
 
 STOP = ord("*")
@@ -25,13 +24,13 @@ class Coding:
         self.whole = bool(self.cds[0] and self.cds[1])
         self.resized = len(self.ref) != len(self.alt)
 
-    @cached_property
+    @lazy
     def changed(self) -> bytes:
         """The coding sequence after the change, and what follows it."""
         sequence = self.model.sequence
         return sequence[: self.cds[0] - 1] + self.alt + sequence[self.cds[1] :] + self.model.tail
 
-    @cached_property
+    @lazy
     def codons(self) -> tuple[bytes, bytes] | None:
         """The codons that are touched, before and after; None where the change is not all in the coding sequence."""
         if not self.whole:
@@ -44,7 +43,7 @@ class Coding:
             after = self.changed[: len(self.changed) - len(self.model.tail)][start:end]
         return self.model.sequence[start : start + size], after
 
-    @cached_property
+    @lazy
     def letters(self) -> tuple[bytes, bytes] | None:
         """The amino acids of the codons, before and after, X for a part of a codon; None where they are not known."""
         if self.codons is None or not self.change.plain:
@@ -64,33 +63,33 @@ class Coding:
         letters = self.model.code.translate(codons)
         return letters + b"X" if len(codons) % 3 and letters != b"*" else letters
 
-    @cached_property
+    @lazy
     def partial(self) -> bool:
         """Whether the change begins in a last codon that is not whole."""
         return bool(self.first) and 0 < len(self.model.sequence) - (self.first * 3 - 3) < 3
 
-    @cached_property
+    @lazy
     def at_start(self) -> bool:
         """Whether a base of the start codon is touched."""
         first, last = self.span
         begin = self.model.coding_start
         return bool(first and last) and not self.model.transcript.incomplete_start and last >= begin and first <= begin + 2
 
-    @cached_property
+    @lazy
     def at_stop(self) -> bool:
         """Whether a base of the last codon is touched."""
         first, last = self.span
         end = self.model.coding_end
         return bool(first and last) and not self.model.transcript.incomplete_end and last >= end - 2 and first <= end
 
-    @cached_property
+    @lazy
     def _from_cap(self) -> bytes:
         """The transcript up to the end of the coding sequence, after the change."""
         first, last = self.span
         before = self.model.transcript.bases[: self.model.coding_end]
         return before[: first - 1] + self.alt + before[last:]
 
-    @cached_property
+    @lazy
     def _start_moved(self) -> bool:
         """Whether an insertion or deletion leaves another start codon, or another coding sequence behind it."""
         if not (self.at_start and self.resized and self.change.plain):
@@ -100,7 +99,7 @@ class Coding:
             return False
         return not after.endswith(sequence)
 
-    @cached_property
+    @lazy
     def start_retained(self) -> bool:
         if not self.at_start:
             return False
@@ -110,7 +109,7 @@ class Coding:
             return True
         return self._from_cap[len(self._from_cap) - len(self.model.sequence) :][:3] in self.model.code.initiators
 
-    @cached_property
+    @lazy
     def start_lost(self) -> bool:
         if not self.at_start:
             return False
@@ -125,7 +124,7 @@ class Coding:
         before, after = self.letters
         return bool(before) and after not in (b"", b"X") and not after.endswith(before) and not after.startswith(before)
 
-    @cached_property
+    @lazy
     def _stop_moved(self) -> bool:
         """Whether an insertion or deletion leaves no stop where the last codon ended."""
         if not (self.at_stop and self.resized and self.change.plain and self.cds[0]):
@@ -136,13 +135,13 @@ class Coding:
         after = read[: self.cds[0] - 1] + self.alt + read[self.cds[0] - 1 + width :]
         return len(after) < size or self.model.code.letter(after[size - 3 : size]) != STOP
 
-    @cached_property
+    @lazy
     def stop_lost(self) -> bool:
         if self.letters is None:
             return self._stop_moved
         return STOP in self.letters[0] and STOP not in self.letters[1]
 
-    @cached_property
+    @lazy
     def stop_retained(self) -> bool:
         if self.partial or self.stop_lost:
             return False
@@ -165,11 +164,11 @@ class Coding:
             or (STOP in before and before.find(STOP) == after.find(STOP))
         )
 
-    @cached_property
+    @lazy
     def stop_gained(self) -> bool:
         return not self.stop_retained and self.letters is not None and STOP in self.letters[1] and STOP not in self.letters[0]
 
-    @cached_property
+    @lazy
     def frameshift(self) -> bool:
         if self.partial or self.stop_retained or not self.whole:
             return False
@@ -189,11 +188,11 @@ class Coding:
             after = after[: stop + 1]
         return after.startswith(before) or after.endswith(before)
 
-    @cached_property
+    @lazy
     def inframe_insertion(self) -> bool:
         return self._grows(lost=self.start_lost)
 
-    @cached_property
+    @lazy
     def inframe_deletion(self) -> bool:
         if self.partial or self.frameshift or self.codons is None:
             return False
@@ -207,21 +206,21 @@ class Coding:
             shared += 1
         return before.endswith(after[shared:]) and (len(before) - len(after)) % 3 == 0
 
-    @cached_property
+    @lazy
     def missense(self) -> bool:
         if self.letters is None or self.start_lost or self.stop_lost or self.stop_gained or self.partial or self.stop_retained:
             return False
         before, after = self.letters
         return before != after and len(before) == len(after)
 
-    @cached_property
+    @lazy
     def synonymous(self) -> bool:
         if self.letters is None or not self.letters[0] or self.stop_retained or self.start_retained:
             return False
         before, after = self.letters
         return before == after and b"X" not in before
 
-    @cached_property
+    @lazy
     def protein_altering(self) -> bool:
         if self.letters is None:
             return False

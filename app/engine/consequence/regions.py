@@ -1,5 +1,6 @@
 """Which parts of a transcript a change touches: introns and their splice sites, exons, UTRs."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ POLYPYRIMIDINE = (2, 16)
 INSIDE = 2  # an intron variant lies at least that far from both of its ends
 REGION_INTRON = (2, 7)
 REGION_EXON_BASES = 3
+_DEEP = 20  # bases from both ends of an intron where nothing but the intron is touched
 MENDED_BASES = 12  # so far around an exon of a transcript with frameshift introns counts as exon
 
 
@@ -26,7 +28,6 @@ class Touched:
 
     mask: int = 0
     intron: bool = False  # of any length
-    boundary: bool = False
     exon: bool = False
     mended: bool = False  # within an intron that only mends the reading frame
 
@@ -54,23 +55,21 @@ def regions(change: Change) -> Iterator[tuple[int, int]]:
 
 def touched(model: Spliced, change: Change) -> Touched:
     """Returns what a change that lies within or over the edge of a transcript touches of it."""
-    low, high = sorted((change.start, change.end))
-    found = Touched()
+    low, high = change.start, change.end
+    if low > high:
+        low, high = high, low
+    starts, ends = model.starts, model.ends
     stretch = MENDED_BASES if model.mends_frame else 0
-    for start, end in zip(model.starts, model.ends, strict=True):
-        if start - stretch > high:
-            break
-        if low <= end + stretch:
-            found.exon = True
-            break
-    flags = _Splice()
-    for start, end, _ in model.introns:
+    found, flags = Touched(), _Splice()
+    found.exon = bisect_left(ends, low - stretch) < bisect_right(starts, high + stretch)
+    i = max(bisect_left(starts, low - REGION_EXON_BASES + 1) - 1, 0)  # the first intron that reaches so far
+    for i in range(i, model.exon_count - 1):
+        start, end = ends[i] + 1, starts[i + 1] - 1
         if start - REGION_EXON_BASES > high:
             break
-        if end + REGION_EXON_BASES < low:
-            continue
-        _intron(model, change, start, end, found, flags)
-    found.mask |= flags.mask(found.exon, found.intron)
+        if start <= end:
+            _intron(model, change, low, high, start, end, found, flags)
+    found.mask = flags.mask(found.exon, found.intron)
     return found
 
 
@@ -103,12 +102,14 @@ class _Splice:
         return mask
 
 
-def _intron(model: Spliced, change: Change, start: int, end: int, found: Touched, flags: _Splice) -> None:
-    low, high = sorted((change.start, change.end))
+def _intron(model: Spliced, change: Change, low: int, high: int, start: int, end: int, found: Touched, flags: _Splice) -> None:
+    """Adds what a change from `low` to `high` does to the intron from `start` to `end`."""
+    if start + _DEEP < low and high < end - _DEEP:
+        found.intron = flags.intronic = True
+        return
     inside = overlaps(low, high, start, end)
     bound = overlaps(low, high, start - 3, start + 7) or overlaps(low, high, end - 7, end + 3)
     found.intron |= inside
-    found.boundary |= bound
     for first, last in regions(change):
         if end - start < FRAMESHIFT_INTRON_BASES and overlaps(first, last, start, end):
             found.mended = True

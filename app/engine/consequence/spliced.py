@@ -1,10 +1,11 @@
 """A transcript prepared for questions: from positions of the contig to cDNA, coding sequence and protein, and back."""
 
 from bisect import bisect_right
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from app.engine.consequence.allele import Change
 from app.engine.consequence.genetic_code import VERTEBRATE_MITOCHONDRIAL, GeneticCode, genetic_code
+from app.engine.consequence.lazy import lazy
 from app.engine.consequence.transcript import Transcript
 
 FRAMESHIFT_INTRON_BASES = 13
@@ -42,7 +43,7 @@ class Spliced:
             position += self.ends[i] - self.starts[i] + 1
         return firsts
 
-    @cached_property
+    @lazy
     def introns(self) -> list[tuple[int, int, int]]:
         """Start, end and number of each intron, in the order of the contig."""
         gaps = range(self.exon_count - 1)
@@ -97,42 +98,42 @@ class Spliced:
         numbers = [self.exon_number(i) for i in range(first, last)]
         return numbers if self.strand > 0 else numbers[::-1]
 
-    @cached_property
+    @lazy
     def code(self) -> GeneticCode:
         return genetic_code(self.transcript.code)
 
-    @cached_property
+    @lazy
     def sequence(self) -> bytes:
         """The coding sequence, with an N for each base that an incomplete 5' end lacks of its first codon."""
         return b"N" * self.phase + self.transcript.bases[self.coding_start - 1 : self.coding_end]
 
-    @cached_property
+    @lazy
     def five_prime(self) -> bytes:
         """The bases before the coding sequence."""
         return self.transcript.bases[: self.coding_start - 1]
 
-    @cached_property
+    @lazy
     def three_prime(self) -> bytes:
         """The bases behind the coding sequence."""
         return self.transcript.bases[self.coding_end :]
 
-    @cached_property
+    @lazy
     def tail(self) -> bytes:
         """What follows the coding sequence when it is read on: its 3' UTR, or the A's that complete its last codon."""
         return b"AA" if self.polyadenylated else self.three_prime
 
-    @cached_property
+    @lazy
     def polyadenylated(self) -> bool:
         """Whether the stop codon is completed by polyadenylation, as in vertebrate mitochondria: T or TA, then A's."""
         last = self.sequence[len(self.sequence) // 3 * 3 :]
         return self.code.number == VERTEBRATE_MITOCHONDRIAL and not self.three_prime and last in (b"T", b"TA")
 
-    @cached_property
+    @lazy
     def starts_whole(self) -> bool:
         """Whether the first codon is there and begins the protein."""
         return not self.phase and not self.transcript.incomplete_start and self.sequence[:3] in self.code.initiators
 
-    @cached_property
+    @lazy
     def letters(self) -> bytes:
         """The protein with its stop, if it has one: M first where a start codon is, U where TGA is read so."""
         letters = bytearray(self.code.translate(self.sequence))
@@ -148,7 +149,7 @@ class Spliced:
             letters.append(last)  # the third base would not matter
         return bytes(letters)
 
-    @cached_property
+    @lazy
     def protein_length(self) -> int:
         """Amino acids of the protein, without the stop."""
         return len(self.letters) - self.letters.endswith(b"*")
