@@ -35,12 +35,13 @@ class Coding:
         """The codons that are touched, before and after; None where the change is not all in the coding sequence."""
         if not self.whole:
             return None
+        model, (first, last) = self.model, self.cds
         start, size = self.first * 3 - 3, (self.last - self.first + 1) * 3
-        grown = len(self.alt) - (self.cds[1] - self.cds[0] + 1)
-        end = max(start + size + grown, start)
-        after = self.changed[start:end]
-        if self.model.polyadenylated:  # the A's are read, but not shown
-            after = self.changed[: len(self.changed) - len(self.model.tail)][start:end]
+        size_after = max(size + len(self.alt) - (last - first + 1), 0)
+        after = model.sequence[start : first - 1] + self.alt + model.sequence[last : last + size_after]
+        if len(after) < size_after:
+            after += model.three_prime  # the A's of a completed stop are read, but not shown
+        after = after[:size_after]
         return self.model.sequence[start : start + size], after
 
     @lazy
@@ -52,7 +53,10 @@ class Coding:
         letters = bytearray(self._translated(before)), bytearray(self._translated(after))
         for position in self.model.transcript.selenocysteines:
             if self.first <= position <= self.last:
-                letters[0][position - self.first] = ord("U")
+                place = position - self.first
+                letters[0][place] = ord("U")
+                if not self.resized and before[place * 3 : place * 3 + 3] == after[place * 3 : place * 3 + 3]:
+                    letters[1][place] = ord("U")
         if self.first == 1 and self.model.starts_whole:
             for codons, found in zip(self.codons, letters, strict=True):
                 if codons[:3] in self.model.code.initiators:
@@ -153,16 +157,16 @@ class Coding:
         """VEP's test of whether the protein ends where it did."""
         if before == after == b"X":
             return False
-        protein = self.model.letters[: self.model.protein_length]
-        if self.first > len(protein) and after.startswith(b"*"):
+        size = self.model.protein_length
+        if self.first > size and after.startswith(b"*"):
             return True
-        changed = protein[: self.first - 1] + after + protein[max(self.last, self.first - 1) :]
-        tail = len(changed) - len(protein)
-        return (
-            (before == after[:1] and STOP in after)
-            or (changed.startswith(protein) and 0 < tail < _SHORT_TAIL)
-            or (STOP in before and before.find(STOP) == after.find(STOP))
-        )
+        if (STOP in after and before == after[:1]) or (STOP in before and before.find(STOP) == after.find(STOP)):
+            return True
+        tail = len(after) - max(min(self.last, size) - self.first + 1, 0)
+        if not 0 < tail < _SHORT_TAIL:
+            return False
+        protein = self.model.letters[:size]
+        return (protein[: self.first - 1] + after + protein[max(self.last, self.first - 1) :]).startswith(protein)
 
     @lazy
     def stop_gained(self) -> bool:

@@ -129,6 +129,8 @@ def protein(coding: Coding) -> str:
     before, after = coding.letters
     if STOP in before:
         before, after = _to_stop(before), _to_stop(after)
+    if coding.model.polyadenylated and before.endswith(b"X") and after.endswith(b"X") and not coding.partial:
+        before, after = before[:-1] + b"*", after[:-1] + b"*"  # the same T or TA is left, and completed to a stop
     if b"X" in before or b"X" in _to_stop(after):
         return ""
     if before == after:
@@ -207,8 +209,8 @@ def _in_frame(coding: Coding, before: bytes, after: bytes) -> str:
     first = coding.first
     while before and after and before[0] == after[0]:
         before, after, first = before[1:], after[1:], first + 1
-    if before.endswith(b"*") or after == b"*" and len(before) == 1:
-        return f"p.{three(before[:1])}{first}{three(_to_stop(after))}"  # an earlier stop
+    if after.startswith(b"*") and (len(before) == 1 or (before.endswith(b"*") and not coding.resized)):
+        return f"p.{three(before[:1])}{first}Ter"
     while before and after and before[-1] == after[-1]:
         before, after = before[:-1], after[:-1]
     whole, after = coding.model.letters, _to_stop(after)
