@@ -2,8 +2,8 @@
 
     truth.py FASTA GFF3 VCF VEP.vcf[.gz] [--out OURS.vcf] [--code MT=2] [--distance 5000] [--show 5]
 
-The VCF has one ALT a record and an ID of its own for each; VEP's answers are matched by ID and transcript. The exit status is 0 if
-at least 99.9 % of the values of each field are equal or differ for one of the `REASONS`.
+The VCF has one ALT a record and an ID of its own for each; VEP's answers are matched by ID and transcript. The exit status is 0
+if at least 99.9 % of the values of each field are equal or differ for one of the `REASONS`.
 """
 
 import argparse
@@ -30,7 +30,12 @@ SKIPPED = frozenset({"Existing_variation", "ALLELE_NUM", "SOURCE", "SYMBOL_SOURC
 SEARCHED_BASES = 1000
 """How far VEP looks for the 3'-most place; so near to the end of a contig it looks at the wrong bases."""
 
-NOT_HGVS = re.compile(r"Ter\d+[A-Z][a-z]{2}fs|_\?|delext|^p\.(?:[A-Z][a-z]{2}){2,}\d|^p\.[A-Z][a-z]{2}\d+delinsTer$|_Ter\d+delinsTer$|^p\.(?!Met1\?)...\d+\?")
+NOT_HGVS = re.compile(
+    r"Ter\d+[A-Z][a-z]{2}fs|_\?|delext|_Ter\d+delinsTer$"  # a frameshift of the stop, unknown ends, mixed types
+    r"|^p\.(?:[A-Z][a-z]{2}){2,}\d"  # several amino acids before one number
+    r"|^p\.[A-Z][a-z]{2}\d+delinsTer$"  # one amino acid by a stop, which is a substitution
+    r"|^p\.(?!Met1\?)...\d+\?"  # a start that is not Met1
+)
 TER_NUMBER = re.compile(r"Ter(?:\d+|\?)$")
 
 
@@ -56,14 +61,12 @@ REASONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
     (
         "VEP counts the amino acids with the standard genetic code",
         lambda pair: (
-            pair.field == "Protein_position"
-            and pair.transcript.code != 1
-            and pair.vep.split("/")[0] == pair.ours.split("/")[0]
+            pair.field == "Protein_position" and pair.transcript.code != 1 and pair.vep.split("/")[0] == pair.ours.split("/")[0]
         ),
     ),
     (
         "VEP has no alternative start codons",
-        lambda pair: pair.transcript.code != 1 and pair.field in ("Consequence", "IMPACT", "Amino_acids") and "1" != pair.vep,
+        lambda pair: pair.transcript.code != 1 and pair.field in ("Consequence", "IMPACT", "Amino_acids"),
     ),
     (
         "VEP reads on behind the stop of a reverse-strand transcript in other bases",
@@ -75,8 +78,7 @@ REASONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
     ),
     (
         "VEP shifts wrongly near the end of a contig",
-        lambda pair: pair.field in ("HGVSc", "HGVS_OFFSET")
-        and pair.position + SEARCHED_BASES >= pair.contig_bases,
+        lambda pair: pair.field in ("HGVSc", "HGVS_OFFSET") and pair.position + SEARCHED_BASES >= pair.contig_bases,
     ),
     (
         "named at its 3'-most place, though spelled outside",
@@ -137,7 +139,9 @@ def judged(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
                 continue
             columns = line.rstrip("\n").split("\t")
             text = next(item for item in columns[7].split(";") if item.startswith("CSQ="))[4:]
-            entries = [dict(zip(names, map(unquote, entry.split("|")), strict=False)) for entry in text.split(",") if "|" in entry]
+            entries = [
+                dict(zip(names, map(unquote, entry.split("|")), strict=False)) for entry in text.split(",") if "|" in entry
+            ]
             yield columns[2], {entry["Feature"].split(".")[0]: entry for entry in entries}
 
 
@@ -185,7 +189,8 @@ def compare(args: argparse.Namespace, contigs: dict[str, bytes], models: list[Tr
                 if vep == ours:
                     equal[field] += 1
                     continue
-                said = f"{columns[2]} {columns[0]}:{columns[1]} {columns[3]}>{columns[4]} {feature}: VEP {vep or '-'} | {ours or '-'}"
+                where = f"{columns[2]} {columns[0]}:{columns[1]} {columns[3]}>{columns[4]} {feature}"
+                said = f"{where}: VEP {vep or '-'} | {ours or '-'}"
                 pair = model and Pair(field, vep, ours, model, int(columns[1]), len(contigs[columns[0]]), values["Consequence"])
                 reason = next((name for name, holds in REASONS if pair and holds(pair)), None)
                 if reason:
@@ -194,7 +199,9 @@ def compare(args: argparse.Namespace, contigs: dict[str, bytes], models: list[Tr
                     unexplained[field].append(said)
     if args.out:
         head = f'##INFO=<ID=CSQ,Number=.,Type=String,Description="Consequence annotations from GAS. Format: {csq.FIELDS}">'
-        args.out.write_text("\n".join(["##fileformat=VCFv4.2", head, "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO", *lines, ""]))
+        args.out.write_text(
+            "\n".join(["##fileformat=VCFv4.2", head, "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO", *lines, ""])
+        )
     print(f"{len(lines)} records, {entries} entries of VEP; missing: {missing}; that VEP has not: {extra}")
     print(f"{'field':<20}{'equal':>8}{'explained':>11}{'other':>8}  equal / equal or explained")
     lowest = 1.0

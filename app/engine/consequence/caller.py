@@ -56,13 +56,12 @@ def consequence(
         mask, away = _beside(model, change, distance)
         if not mask:
             return None
-        protein = _protein(model, change.moved(offset)) if named else ""
+        moved = _coding(model, change.moved(offset)) if named else None
+        protein = hgvs.protein(moved) if moved is not None else ""
         return Consequence(transcript, mask, distance=away, hgvsc=named, hgvsp=protein, offset=offset if named else 0)
     place = _Place(model, change)
-    if offset:
-        protein = _protein(model, change.moved(offset))
-    else:
-        protein = hgvs.protein(place.coding) if place.coding is not None else ""
+    moved = place.coding if not offset else _coding(model, change.moved(offset))
+    protein = hgvs.protein(moved) if moved is not None else ""
     return Consequence(
         transcript,
         place.mask,
@@ -79,12 +78,11 @@ def consequence(
     )
 
 
-def _protein(model: Spliced, change: Change) -> str:
-    """The name of the change of the protein, of a change at its 3'-most place."""
-    if not model.coding or not overlaps(change.start, change.end, model.start, model.end):
-        return ""
-    coding = _Place(model, change).coding
-    return hgvs.protein(coding) if coding is not None else ""
+def _coding(model: Spliced, change: Change) -> Coding | None:
+    """What a change at another of its places does to the coding sequence; None if it does not touch it."""
+    if not (model.coding and overlaps(change.start, change.end, model.start, model.end)):
+        return None
+    return _Place(model, change).coding
 
 
 def mask_at(model: Spliced, change: Change, distance: int = DISTANCE_BASES) -> int:

@@ -120,9 +120,9 @@ class Coding:
         if self._start_moved and not (self._grows(lost=False) or self.inframe_deletion):
             return True
         utr = self.model.five_prime
-        if utr and self.change.plain and self.span[1] <= self.model.coding_end:
-            if self._from_cap[len(utr) : len(utr) + 3] not in self.model.code.initiators:
-                return True
+        read = bool(utr) and self.change.plain and self.span[1] <= self.model.coding_end
+        if read and self._from_cap[len(utr) : len(utr) + 3] not in self.model.code.initiators:
+            return True
         if self.letters is None or self.first != 1:
             return False
         before, after = self.letters
@@ -279,7 +279,8 @@ class Coding:
         if self.codons is None:
             return ""
         offset = (self.cds[0] - 1) % 3
-        return "/".join(_shown(codons, offset, len(bases)) for codons, bases in zip(self.codons, (self.ref, self.alt), strict=True))
+        before, after = self.codons
+        return f"{_shown(before, offset, len(self.ref))}/{_shown(after, offset, len(self.alt))}"
 
 
 def _shown(codons: bytes, offset: int, size: int) -> str:

@@ -20,7 +20,7 @@ def escaped(text: str) -> str:
 
 
 def entry(found: Consequence, allele: Allele, number: int, hgvsg: str) -> str:
-    """Returns one entry. `number`: of the ALT in the file's record, from 1; `hgvsg`: the name on the contig, with its reference."""
+    """Returns one entry. `number`: of the ALT in the file's record, from 1; `hgvsg`: with its reference."""
     transcript = found.transcript
     protein = transcript.protein or transcript.identifier
     return "|".join(

@@ -6,7 +6,7 @@ Codons that a code reads either as an amino acid or as a stop, by context (27, 2
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from itertools import product
 
 import numpy as np
@@ -23,7 +23,7 @@ BASE_NUMBERS = np.full(256, 4, np.uint8)
 """By byte, 0 to 3 in NCBI's order; 4 for what is no base."""
 BASE_NUMBERS[list(ORDER)] = range(4)
 
-_IUPAC = {b"RYSWKMBDHVN"[i]: bases for i, bases in enumerate([b"AG", b"CT", b"CG", b"AT", b"GT", b"AC", b"CGT", b"AGT", b"ACT", b"ACG", ORDER])}
+_AMBIGUOUS = dict(zip(b"RYSWKMBDHVN", b"AG CT CG AT GT AC CGT AGT ACT ACG TCAG".split(), strict=True))
 
 # fmt: off
 _TABLES: dict[int, tuple[str, str, str]] = {
@@ -32,7 +32,8 @@ _TABLES: dict[int, tuple[str, str, str]] = {
     3: ("Yeast Mitochondrial", "FFLLSSSSYY**CCWWTTTTPPPPHHQQRRRRIIMMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATA ATG GTG"),
     4: ("Mold, Protozoan and Coelenterate Mitochondrial; Mycoplasma and Spiroplasma",
         "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "TTA TTG CTG ATT ATC ATA ATG GTG"),
-    5: ("Invertebrate Mitochondrial", "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSSSSVVVVAAAADDEEGGGG", "TTG ATT ATC ATA ATG GTG"),
+    5: ("Invertebrate Mitochondrial", "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSSSSVVVVAAAADDEEGGGG",
+        "TTG ATT ATC ATA ATG GTG"),
     6: ("Ciliate, Dasycladacean and Hexamita Nuclear", "FFLLSSSSYYQQCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATG"),
     9: ("Echinoderm and Flatworm Mitochondrial", "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNNKSSSSVVVVAAAADDEEGGGG", "ATG GTG"),
     10: ("Euplotid Nuclear", "FFLLSSSSYY**CCCWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATG"),
@@ -47,14 +48,16 @@ _TABLES: dict[int, tuple[str, str, str]] = {
     22: ("Scenedesmus obliquus Mitochondrial", "FFLLSS*SYY*LCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATG"),
     23: ("Thraustochytrium Mitochondrial", "FF*LSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATT ATG GTG"),
     24: ("Rhabdopleuridae Mitochondrial", "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSSKVVVVAAAADDEEGGGG", "TTG CTG ATG GTG"),
-    25: ("Candidate Division SR1 and Gracilibacteria", "FFLLSSSSYY**CCGWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "TTG ATG GTG"),
+    25: ("Candidate Division SR1 and Gracilibacteria", "FFLLSSSSYY**CCGWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+         "TTG ATG GTG"),
     26: ("Pachysolen tannophilus Nuclear", "FFLLSSSSYY**CC*WLLLAPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "CTG ATG"),
     27: ("Karyorelict Nuclear", "FFLLSSSSYYQQCCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATG"),
     28: ("Condylostoma Nuclear", "FFLLSSSSYYQQCCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATG"),
     29: ("Mesodinium Nuclear", "FFLLSSSSYYYYCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATG"),
     30: ("Peritrich Nuclear", "FFLLSSSSYYEECC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATG"),
     31: ("Blastocrithidia Nuclear", "FFLLSSSSYYEECCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "ATG"),
-    32: ("Balanophoraceae Plastid", "FFLLSSSSYY*WCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", "TTG CTG ATT ATC ATA ATG GTG"),
+    32: ("Balanophoraceae Plastid", "FFLLSSSSYY*WCC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+         "TTG CTG ATT ATC ATA ATG GTG"),
     33: ("Cephalodiscidae Mitochondrial", "FFLLSSSSYYY*CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSSKVVVVAAAADDEEGGGG", "TTG CTG ATG GTG"),
 }
 # fmt: on
@@ -115,12 +118,12 @@ class GeneticCode:
     def _ambiguous(self, codon: bytes) -> int:
         if len(codon) != 3:
             return ord("X")
-        choices: Iterable[bytes] = [bytes([base]) if base in ORDER else _IUPAC.get(base, b"") for base in codon]
+        choices: Iterable[bytes] = [bytes([base]) if base in ORDER else _AMBIGUOUS.get(base, b"") for base in codon]
         letters = {self._letters[bytes(one)] for one in product(*choices)}
         return letters.pop() if len(letters) == 1 else ord("X")
 
 
-@lru_cache(maxsize=None)
+@cache
 def genetic_code(number: int) -> GeneticCode:
     """Returns the code of NCBI's number. KeyError for a number that NCBI does not use."""
     name, amino_acids, starts = _TABLES[number]

@@ -5,20 +5,14 @@ place in the direction of the reference that names them, so that all spellings o
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.engine.consequence.allele import Allele, Change, reverse_complement
 from app.engine.consequence.coding import STOP, Coding
 from app.engine.consequence.spliced import Spliced
 
-_THREE: dict[int, str] = {
-    letter: name
-    for letter, name in zip(
-        b"ACDEFGHIKLMNPQRSTUVWXY*",
-        "Ala Cys Asp Glu Phe Gly His Ile Lys Leu Met Asn Pro Gln Arg Ser Thr Sec Val Trp Xaa Tyr Ter".split(),
-        strict=True,
-    )
-}
+_NAMES = "Ala Cys Asp Glu Phe Gly His Ile Lys Leu Met Asn Pro Gln Arg Ser Thr Sec Val Trp Xaa Tyr Ter"
+_THREE: dict[int, str] = dict(zip(b"ACDEFGHIKLMNPQRSTUVWXY*", _NAMES.split(), strict=True))
 
 Place = str | int
 
@@ -43,8 +37,8 @@ def genomic(allele: Allele, contig: Sequence[int], numbering: str = "g") -> str:
 def transcript(model: Spliced, allele: Allele, contig: Sequence[int]) -> str:
     """Returns the name of an allele on a transcript, such as `c.123-4A>G`, or `n.…` where it has no coding sequence.
 
-    Empty where the 3'-most place of the change is not within the transcript, or a base is not known. Where the 5' end is incomplete
-    HGVS has no number 1; as with VEP, substitutions count from the first whole or partial codon, everything else from the first base.
+    Empty where the 3'-most place of the change is not within the transcript, or a base is not known. Where the 5' end is
+    incomplete HGVS has no number 1; as with VEP, substitutions count the bases that the first codon lacks, all else does not.
     """
     change = allele.change.moved(allele.run.toward(model.strand))
     if not (_named(change) and model.start <= min(change.start, change.end) and max(change.start, change.end) <= model.end):
@@ -91,7 +85,7 @@ def _numbered(model: Spliced, cdna: int) -> str:
     return str(cdna - model.coding_start + 1)
 
 
-def _described(ref: bytes, alt: bytes, before: bytes, first: int, place) -> str:  # type: ignore[no-untyped-def]
+def _described(ref: bytes, alt: bytes, before: bytes, first: int, place: Callable[[int], Place]) -> str:
     """A change in words of HGVS. `before`: as many bases before an insertion as it has; `place`: text of a position."""
     if len(ref) == len(alt) == 1:
         return f"{place(first)}{ref.decode()}>{alt.decode()}"
@@ -107,7 +101,7 @@ def _described(ref: bytes, alt: bytes, before: bytes, first: int, place) -> str:
     return f"{where}delins{alt.decode()}"
 
 
-def _range(first: int, last: int, place) -> str:  # type: ignore[no-untyped-def]
+def _range(first: int, last: int, place: Callable[[int], Place]) -> str:
     return str(place(first)) if first == last else f"{place(first)}_{place(last)}"
 
 
@@ -124,7 +118,7 @@ def protein(coding: Coding) -> str:
         return ""
     if coding.start_lost:
         return "p.Met1?"
-    if coding.frameshift or coding.model.polyadenylated and coding.resized and coding.stop_lost:
+    if coding.frameshift:
         return _frameshift(coding)
     before, after = coding.letters
     if STOP in before:
@@ -209,7 +203,7 @@ def _in_frame(coding: Coding, before: bytes, after: bytes) -> str:
     first = coding.first
     while before and after and before[0] == after[0]:
         before, after, first = before[1:], after[1:], first + 1
-    if after.startswith(b"*") and (len(before) == 1 or (before.endswith(b"*") and not coding.resized)):
+    if after.startswith(b"*") and before.endswith(b"*") and not coding.resized:
         return f"p.{three(before[:1])}{first}Ter"
     while before and after and before[-1] == after[-1]:
         before, after = before[:-1], after[:-1]

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar, overload
 T = TypeVar("T")
 
 
-class lazy(Generic[T]):  # noqa: N801
+class lazy(Generic[T]):
     """`functools.cached_property` without its lock, which costs more than most of what is worked out here (Python 3.11)."""
 
     def __init__(self, work: Callable[[Any], T]) -> None:

@@ -62,8 +62,8 @@ def touched(model: Spliced, change: Change) -> Touched:
     stretch = MENDED_BASES if model.mends_frame else 0
     found, flags = Touched(), _Splice()
     found.exon = bisect_left(ends, low - stretch) < bisect_right(starts, high + stretch)
-    i = max(bisect_left(starts, low - REGION_EXON_BASES + 1) - 1, 0)  # the first intron that reaches so far
-    for i in range(i, model.exon_count - 1):
+    nearest = max(bisect_left(starts, low - REGION_EXON_BASES + 1) - 1, 0)  # the first intron that reaches so far
+    for i in range(nearest, model.exon_count - 1):
         start, end = ends[i] + 1, starts[i + 1] - 1
         if start - REGION_EXON_BASES > high:
             break
@@ -121,7 +121,8 @@ def _intron(model: Spliced, change: Change, low: int, high: int, start: int, end
                 insertion and (first == start + INSIDE or last == end - INSIDE)
             )
         if inside or bound:
-            flags.polypyrimidine |= overlaps(*((near, far) if inside else (first, last)), *_from_acceptor(model, start, end, POLYPYRIMIDINE))
+            span = (near, far) if inside else (first, last)
+            flags.polypyrimidine |= overlaps(*span, *_from_acceptor(model, start, end, POLYPYRIMIDINE))
         if bound:
             flags.donor |= overlaps(first, last, *_from_donor(model, start, end, DONOR))
             flags.acceptor |= overlaps(first, last, *_from_acceptor(model, start, end, ACCEPTOR))
