@@ -18,7 +18,7 @@ CUTS = 30, 47  # bases of the coding sequence before each intron
 
 
 def made_up(strand: int = 1, **changed: object) -> tuple[bytes, Transcript]:
-    """Returns the contig and the transcript, on a strand. `changed`: fields of the transcript that are other than made up here."""
+    """Returns the contig and the transcript, on a strand. `changed`: fields of the transcript that are other than here."""
     first, second = CUTS
     pieces = [LEADER + CODING[:first], CODING[first:second], CODING[second:] + TRAILER]
     sense = BEFORE + INTRON.join(pieces) + AFTER
@@ -66,7 +66,7 @@ def made_up(strand: int = 1, **changed: object) -> tuple[bytes, Transcript]:
 
 
 def place(strand: int, name: str) -> int:
-    """Returns the position on the contig of a base that HGVS numbers, such as `12`, `-3`, `*7`, `30+1`, `31-2`, `-10-5` or `*32+4`."""
+    """Returns the position on the contig of a base by its HGVS number: `12`, `-3`, `*7`, `30+1`, `31-2`, `-10-5` or `*32+4`."""
     match = re.fullmatch(r"(\*?-?\d+)([+-]\d+)?", name)
     assert match, name
     base, offset = match[1], int(match[2] or 0)

@@ -5,6 +5,7 @@ The rules are Ensembl VEP's (release 115), judged at one spelling of the change.
 
 from app.engine.consequence import terms
 from app.engine.consequence.allele import Change, reverse_complement
+from app.engine.consequence.genetic_code import STANDARD
 from app.engine.consequence.lazy import lazy
 from app.engine.consequence.spliced import Span, Spliced
 
@@ -170,7 +171,12 @@ class Coding:
 
     @lazy
     def stop_gained(self) -> bool:
-        return not self.stop_retained and self.letters is not None and STOP in self.letters[1] and STOP not in self.letters[0]
+        if self.stop_retained or self.letters is None:
+            return False
+        before, after = self.letters
+        if self.first == 1 and after.startswith(b"*") and self.model.code.number != STANDARD and self.start_lost:
+            return False  # with its start the protein is gone; VEP, which has no alternative starts, says both
+        return STOP in after and STOP not in before
 
     @lazy
     def frameshift(self) -> bool:

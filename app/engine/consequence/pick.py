@@ -1,8 +1,8 @@
 """Which one of an allele's consequences stands for it: the order in which VEP's --pick chooses.
 
-Source: VEP's documentation, "Filtering results" (--pick_order): MANE Select, MANE Plus Clinical, canonical, APPRIS, transcript support
-level, biotype, CCDS, rank of the worst term, length of the translated or whole transcript. What the models do not say decides
-nothing, so that without MANE canonical and the rest stand in.
+Source: VEP's documentation, "Filtering results" (--pick_order): MANE Select, MANE Plus Clinical, canonical, APPRIS, transcript
+support level, biotype, CCDS, rank of the worst term, length of the translated or whole transcript. What the models do not say
+decides nothing, so that without MANE canonical and the rest stand in.
 """
 
 import re
