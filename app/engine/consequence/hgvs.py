@@ -134,6 +134,13 @@ def protein(coding: Coding) -> str:
     return _in_frame(coding, before, after)
 
 
+def substituted(old: int, new: int, position: int, start_lost: bool) -> str:
+    """Returns the name of a changed codon by its letters, such as `p.Gly12Asp` or `p.Gly12=`; not where a stop is lost."""
+    if start_lost:
+        return "p.Met1?"
+    return f"p.{_THREE[old]}{position}{'=' if old == new else _THREE[new]}"
+
+
 def _to_stop(letters: bytes) -> bytes:
     stop = letters.find(STOP)
     return letters if stop < 0 else letters[: stop + 1]
