@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 _COMPLEMENT = bytes.maketrans(b"ACGTUNRYSWKMBDHVacgtun", b"TGCAANYRSWMKVHDBtgcaan")
 _CHUNK_BASES = 256
+_UNKNOWN = ord("N")  # equals nothing, or a run would go through megabases of a gap
 _PLAIN = frozenset(b"ACGT")
 
 
@@ -128,7 +129,7 @@ def _same(unit: bytes, contig: Sequence[int], first: int, step: int) -> int:
             stop = first - count + 1
             piece = bytes(contig[max(stop - _CHUNK_BASES, 0) : max(stop, 0)])[::-1]
         for base in piece:
-            if base != unit[count % length]:
+            if base != unit[count % length] or base == _UNKNOWN:
                 return count
             count += 1
         if len(piece) < _CHUNK_BASES or count > size:

@@ -155,7 +155,7 @@ class Spliced:
         return len(self.letters) - self.letters.endswith(b"*")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def spliced(transcript: Transcript) -> Spliced:
-    """Returns the transcript prepared; the last thousands are remembered."""
+    """Returns the transcript prepared; the last thousand are remembered."""
     return Spliced(transcript)

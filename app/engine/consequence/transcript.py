@@ -24,7 +24,7 @@ class Transcript:
     exons: tuple[tuple[int, int], ...]  # (start, end) in the direction of transcription
     coding_start: int  # cDNA position of the first base of the coding sequence; 0 without one
     coding_end: int  # cDNA position of its last base, the stop codon included
-    phase: int  # bases missing before the first whole codon where the 5' end is incomplete (0, 1 or 2)
+    phase: int  # bases that the first codon lacks where the 5' end is incomplete: 0, 1 or 2; (3 - GFF's phase) % 3
     bases: bytes  # the spliced sequence, upper case, in the direction of transcription
     selenocysteines: tuple[int, ...]  # 1-based amino acid positions where TGA is read as U
     incomplete_start: bool  # cds_start_NF
