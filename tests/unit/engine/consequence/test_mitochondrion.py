@@ -48,8 +48,8 @@ def test_every_substitution_of_every_gene() -> None:
         for position in range(model.start, model.end + 1):
             ref = CONTIG[position - 1 : position]
             for alt in b"ACGT":
-                if ref == b"N" or alt == ref[0]:
-                    continue
+                if ref == b"N" or alt == ref[0] or (not model.coding_start and alt != (b"A" if ref != b"A" else b"C")[0]):
+                    continue  # one change a base is enough where none is translated
                 found = consequence(model, allele(position, ref, bytes([alt]), CONTIG), CONTIG)
                 assert found is not None
                 told, right = terms.names(found.mask)[0], expected(model, position, chr(alt))
@@ -58,7 +58,7 @@ def test_every_substitution_of_every_gene() -> None:
                 if told != right:
                     wrong.append((model.symbol, position, chr(alt), told, right))
     assert wrong == []
-    assert (coding, others) == (34_185, 12_060)
+    assert (coding, others) == (34_185, 4_020)
 
 
 KNOWN = [
