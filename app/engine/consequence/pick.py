@@ -1,0 +1,47 @@
+"""Which one of an allele's consequences stands for it: the order in which VEP's --pick chooses.
+
+Source: VEP's documentation, "Filtering results" (--pick_order): MANE Select, MANE Plus Clinical, canonical, APPRIS, transcript
+support level, biotype, CCDS, rank of the worst term, length of the translated or whole transcript. What the models do not say
+decides nothing, so that without MANE canonical and the rest stand in.
+"""
+
+import re
+from collections.abc import Sequence
+
+from app.engine.consequence import terms
+from app.engine.consequence.caller import Consequence
+from app.engine.consequence.spliced import spliced
+
+_UNKNOWN = 100
+_ALTERNATIVE = 10  # an alternative transcript of APPRIS comes after every principal one
+_APPRIS = re.compile(r"(?P<kind>[A-Za-z])[A-Za-z_]*(?P<grade>\d+)$")
+
+
+def order(found: Consequence) -> tuple[int, ...]:
+    """Returns what consequences of one allele are compared by: the lowest is picked."""
+    transcript = found.transcript
+    model = spliced(transcript)
+    return (
+        not transcript.mane_select,
+        not transcript.mane_plus_clinical,
+        not transcript.canonical,
+        _appris(transcript.appris),
+        transcript.level or _UNKNOWN,
+        transcript.biotype != "protein_coding",
+        not transcript.ccds,
+        terms.rank(found.mask),
+        -(len(model.sequence) if model.coding else model.length),
+    )
+
+
+def pick(found: Sequence[Consequence]) -> Consequence | None:
+    """Returns the consequence that stands for an allele; the first of equals, None of none."""
+    return min(found, key=order, default=None)
+
+
+def _appris(text: str) -> int:
+    """The grade of an APPRIS label: principal1 to principal5 or P1 to P5, then alternative1 and 2 or ALT1 and 2."""
+    match = _APPRIS.match(text)
+    if not match:
+        return _UNKNOWN
+    return int(match["grade"]) + (_ALTERNATIVE if match["kind"] in "aA" else 0)

@@ -1,0 +1,114 @@
+"""One change has one name and one place to be looked up, however it is spelled; and one set of terms, unless it is flagged."""
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from app.engine.consequence import hgvs
+from app.engine.consequence.allele import NOWHERE, Allele, allele
+from app.engine.consequence.caller import consequence, depends_on_spelling, mask_at
+from app.engine.consequence.spliced import spliced
+from tests.support.made_up_gene import made_up, place
+
+MODELS = {strand: made_up(strand) for strand in (1, -1)}
+DISTANCE_BASES = 50
+
+
+def spellings(position: int, ref: bytes, alt: bytes, contig: bytes) -> list[tuple[int, bytes, bytes]]:
+    """All records of one base of padding, and a few of more, by which the contig becomes the same: found by trying each."""
+    changed = contig[: position - 1] + alt + contig[position - 1 + len(ref) :]
+    found = []
+    for start in range(max(position - 15, 1), min(position + 15, len(contig) - len(ref) - 3)):
+        for padding in (0, 2):
+            old, size = contig[start - 1 : start - 1 + len(ref) + padding], len(alt) + padding
+            if changed[: start - 1] == contig[: start - 1] and changed[start - 1 + size :] == contig[start - 1 + len(old) :]:
+                found.append((start, old, changed[start - 1 : start - 1 + size]))
+    return found
+
+
+@st.composite
+def records(draw: st.DrawFn) -> tuple[int, int, bytes, bytes]:
+    """A strand and an insertion, deletion or substitution anywhere on its contig, with an anchor base; runs are made likely."""
+    strand = draw(st.sampled_from([1, -1]))
+    contig, transcript = MODELS[strand]
+    position = draw(st.integers(transcript.start - 55, transcript.end + 45))
+    anchor = contig[position - 1 : position]
+    kind = draw(st.sampled_from(["deletion", "insertion", "copy", "substitution"]))
+    size = draw(st.integers(1, 7))
+    if kind == "deletion":
+        return strand, position, contig[position - 1 : position + size], anchor
+    if kind == "copy":
+        return strand, position, anchor, anchor + contig[position : position + size]
+    bases = bytes(draw(st.lists(st.sampled_from(b"ACGT"), min_size=size, max_size=size)))
+    if kind == "insertion":
+        return strand, position, anchor, anchor + bases
+    return strand, position, contig[position - 1 : position - 1 + size], bases
+
+
+@settings(max_examples=150, deadline=None)
+@given(records())
+@example((1, place(1, "30"), b"GG", b"G"))
+@example(
+    (
+        -1,
+        place(-1, "31") - 1,
+        MODELS[-1][0][place(-1, "31") - 2 : place(-1, "31")],
+        MODELS[-1][0][place(-1, "31") - 2 : place(-1, "31") - 1],
+    )
+)
+def test_every_spelling_has_one_name(record: tuple[int, int, bytes, bytes]) -> None:
+    strand, position, ref, alt = record
+    contig, _ = MODELS[strand]
+    if contig[position - 1 : position - 1 + len(ref)] != ref or ref == alt:
+        return
+    told = [_told(allele(*spelled, contig), contig, strand) for spelled in spellings(position, ref, alt, contig)]
+    assert told
+    names, terms, flags = zip(*told, strict=True)
+    assert len(set(names)) == 1
+    assert len(set(flags)) == 1
+    if not flags[0]:
+        assert len(set(terms)) == 1
+
+
+def _told(one: Allele, contig: bytes, strand: int) -> tuple[tuple[object, ...], int, bool]:
+    _, transcript = MODELS[strand]
+    found = consequence(transcript, one, contig, DISTANCE_BASES)
+    looked_up = one.leftmost
+    names = hgvs.genomic(one, contig), found and found.hgvsc, found and found.hgvsp
+    flag = depends_on_spelling(transcript, one, DISTANCE_BASES)
+    if found is None and not flag:
+        return (looked_up, names[0]), 0, flag
+    if flag:  # beyond the distance there is no entry, and no name
+        return (looked_up, names[0]), found.mask if found else 0, flag
+    return (looked_up, *names), found.mask if found else 0, flag
+
+
+def test_a_run_over_an_edge_is_flagged() -> None:
+    """One G more, at the end of an exon: in the codon before the intron, or between the exon and its intron."""
+    for strand in (1, -1):
+        contig, transcript = MODELS[strand]
+        last = place(strand, "30")
+        first, ref = (last, b"GG") if strand > 0 else (last - 1, b"CC")
+        assert contig[first - 1 : first + 1] == ref
+        one = allele(first, ref, ref[:1], contig)
+        assert depends_on_spelling(transcript, one)
+        found = consequence(transcript, one, contig)
+        assert found is not None
+        assert found.hgvsc == "c.30+1del"
+        within = place(strand, "12")
+        base = contig[within - 1 : within]
+        assert not depends_on_spelling(transcript, allele(within, base, base * 2, contig), 50)
+
+
+def test_the_leftmost_place_is_that_of_a_normalised_vcf() -> None:
+    contig = b"GATTTTTTACACACACG"
+    assert allele(8, b"TA", b"A", contig).leftmost == allele(2, b"AT", b"A", contig).leftmost
+    assert allele(12, b"CAC", b"C", contig).leftmost.start == 9
+    assert allele(16, b"C", b"CT", contig).run == NOWHERE
+
+
+def test_mask_of_a_place_is_that_of_the_entry() -> None:
+    contig, transcript = MODELS[1]
+    one = allele(place(1, "9"), b"G", b"A", contig)
+    found = consequence(transcript, one, contig)
+    assert found is not None
+    assert mask_at(spliced(transcript), one.change) == found.mask
