@@ -1,0 +1,27 @@
+"""The text files that a bundle is made of, plain or compressed."""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from zlib_ng import gzip_ng
+
+from app.engine.bundles.mapped import BundleError
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The text of a file that may be gzip or BGZF. Raises BundleError, also while it is read, if it is cut off or damaged."""
+    try:
+        with path.open("rb") as file:
+            compressed = file.read(2) == b"\x1f\x8b"
+        with gzip_ng.open(path, "rb") if compressed else path.open("rb") as text:
+            yield text
+    except EOFError as error:
+        raise BundleError(f"{path.name} is cut off: its compressed data end too early") from error
+    except (zlib.error, gzip_ng.BadGzipFile) as error:
+        raise BundleError(f"{path.name} is damaged: {error}") from error
+    except OSError as error:
+        raise BundleError(f"{path.name} cannot be read: {error.strerror or error}") from error
