@@ -1,13 +1,15 @@
 """Transcripts put together from the lines of a GFF3, and which of them cannot be right.
 
-What counts is what counts for VEP with a GFF3 of one's own (ensembl.org/info/docs/tools/vep/script/vep_custom.html): children of a
-gene that have exons. Beyond VEP's list of types, every type that a file gives a transcript counts, and so does a coding sequence that
-stands right under its gene, as in RefSeq's mitochondrion and bacteria.
+What counts is what counts for VEP with a GFF3 of one's own: children of a gene that have exons
+(https://www.ensembl.org/info/docs/tools/vep/script/vep_cache.html#gff). Beyond VEP's list of types, every type that a file
+gives a transcript counts, and so does a coding sequence that stands right under its gene, as in RefSeq's mitochondrion and
+bacteria.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,7 +42,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A transcript: exons in ascending order on the contig; coding sequence, selenocysteines and mature microRNAs by cDNA position."""
+    """A transcript: exons ascending on the contig; coding sequence and mature microRNAs by cDNA position."""
 
     feature: Feature
     gene: int  # index of its gene among those of the contig
@@ -60,7 +62,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """Genes and transcripts of a contig, both sorted by place."""
+    """Genes and transcripts of a contig; the transcripts are sorted by start, end and identifier."""
 
     genes: list[Feature]
     models: list[Model]
@@ -80,15 +82,15 @@ class _Assembly:
         self._gene_index: dict[str, int] = {}
         owners = np.frombuffer(contig.owners, np.int32) if contig.owners else np.zeros(0, np.int32)
         columns = (contig.kinds, contig.starts, contig.ends, contig.strands, contig.phases, contig.lines)
-        order = np.lexsort((contig.starts, owners)) if len(owners) else np.zeros(0, np.int64)
+        order = np.lexsort((np.asarray(contig.starts), owners)) if len(owners) else np.zeros(0, np.int64)
         self._columns = [np.asarray(column)[order] for column in columns]
         self._bounds = np.searchsorted(owners[order], np.arange(len(contig.names) + 1))
 
     def result(self) -> Assembled:
         genes = (feature for feature in self._contig.features.values() if feature.is_gene)
-        for gene in sorted(genes, key=lambda gene: (gene.start, gene.end, gene.identifier)):
-            self._gene_index.setdefault(gene.own, len(self._genes))
-            self._genes.append(gene)
+        for one in sorted(genes, key=lambda gene: (gene.start, gene.end, gene.identifier)):
+            self._gene_index.setdefault(one.own, len(self._genes))
+            self._genes.append(one)
         models = []
         for index, feature, gene in self._transcripts():
             try:
@@ -164,11 +166,10 @@ class _Assembly:
         rows = slice(self._bounds[index], self._bounds[index + 1])
         found: dict[int, list[Segment]] = {}
         seen = set()
-        for kind, *place, line in zip(*(column[rows].tolist() for column in self._columns), strict=True):
-            key = kind, *place
-            if key not in seen:
-                seen.add(key)
-                found.setdefault(kind, []).append(Segment(*place, line))
+        for kind, start, end, strand, phase, line in zip(*(column[rows].tolist() for column in self._columns), strict=True):
+            if (kind, start, end) not in seen:
+                seen.add((kind, start, end))
+                found.setdefault(kind, []).append(Segment(start, end, strand, phase, line))
         return found
 
     def _model(self, index: int, feature: Feature, gene: int) -> Model:
@@ -216,8 +217,10 @@ class _Assembly:
                 raise Contradiction("it has no exon")
             exons = _joined(one for kind in (CODING, STOP, UNTRANSLATED) for one in segments.get(kind, ()))
         elif (exons[0][0], max(end for _, end in exons)) != (feature.start, feature.end):
-            raise Contradiction(f"its exons go from {exons[0][0]} to {exons[-1][1]}, and it from {feature.start} to {feature.end}")
-        for (_, end), (start, _) in zip(exons, exons[1:], strict=False):
+            raise Contradiction(
+                f"its exons go from {exons[0][0]} to {exons[-1][1]}, and it from {feature.start} to {feature.end}"
+            )
+        for (_, end), (start, _) in pairwise(exons):
             if start <= end:
                 raise Contradiction(f"two of its exons overlap at {start}")
         if exons[-1][1] > self._length:

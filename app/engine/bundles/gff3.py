@@ -1,9 +1,11 @@
 """Gene models as a GFF3 of Ensembl, GENCODE or RefSeq has them, each in its dialect, brought to the same few facts.
 
-Lines may stand in any order. Genes and transcripts become small records, and what they consist of (exons, coding sequence) columns of
-numbers, so that a human genome's models are read in some hundred megabytes. https://github.com/The-Sequence-Ontology/Specifications
-has the format.
+Lines may stand in any order. Genes and transcripts become small records, and what they consist of (exons, coding sequence)
+columns of numbers, so that a human genome's models are read in some hundred megabytes. The format is described at
+https://github.com/The-Sequence-Ontology/Specifications/blob/master/gff3.md.
 """
+
+from __future__ import annotations
 
 import re
 from array import array
@@ -115,8 +117,8 @@ class Models:
 def read(path: Path, contigs: Mapping[str, str]) -> Models:
     """Read gene models; `contigs` says how the sequence calls each contig of the file.
 
-    Raises BundleError, which names the line and what it lacks, for a line that is no GFF3 or a part of a gene that is without place,
-    strand, phase or parent.
+    Raises BundleError, which names the line and what it lacks, for a line that is no GFF3, or a part of a gene without place,
+    phase or parent.
     """
     reader = _Reader(path.name, contigs)
     with opened(path) as text:

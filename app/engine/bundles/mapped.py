@@ -1,8 +1,8 @@
 """A file of named arrays that is mapped into memory: opening it reads its index only, and processes share its pages.
 
-Layout, all numbers little-endian: 32 bytes of head (magic, offset and length of the index, CRC-32 of the index), the arrays one after
-another, each at a multiple of 64 bytes, and at the very end the index, which is JSON: kind and version of the file, facts (small
-things beside the arrays), and for each array its type, offset, number of items and CRC-32.
+Layout, all numbers little-endian: 32 bytes of head (magic, offset and length of the index, CRC-32 of the index), the arrays one
+after another, each at a multiple of 64 bytes, and at the very end the index, which is JSON: kind and version of the file, facts
+(small things beside the arrays), and for each array its type, offset, number of items and CRC-32.
 """
 
 import json
@@ -25,7 +25,7 @@ _CHECKED_AT_ONCE_BYTES = 1 << 24
 
 
 class BundleError(ValueError):
-    """A part of a bundle, or a source that one is made of, cannot be used; the message says why in a sentence, for the operator."""
+    """A part of a bundle, or a source of one, cannot be used; the message says why in a sentence, for the operator."""
 
 
 class Writer:
@@ -80,8 +80,8 @@ class Writer:
 class Mapped:
     """An open file of arrays. It costs no memory of the process's own: its pages belong to the page cache.
 
-    Raises BundleError if the file is not of this kind and version, or was cut or damaged where that can be seen without reading it
-    all; `verify` reads it all.
+    Raises BundleError if the file is not of this kind and version, or was cut or damaged where that can be seen without reading
+    it all; `verify` reads it all.
     """
 
     def __init__(self, path: Path, kind: str, version: int) -> None:
@@ -95,7 +95,9 @@ class Mapped:
                 _, offset, length, checksum = _HEAD.unpack(head)
                 if offset + length != size:
                     wanted = offset + length
-                    raise BundleError(f"{path.name} has {size} bytes of {wanted}: it was cut off or damaged; build the bundle again")
+                    raise BundleError(
+                        f"{path.name} has {size} bytes of {wanted}: it was cut off or damaged; build the bundle again"
+                    )
                 file.seek(offset)
                 index = file.read(length)
                 self._pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -28,8 +28,8 @@ _BREAKS = b"\r\n"
 def build(fasta: Path, target: Path) -> dict[str, int]:
     """Write the sequence of a FASTA, plain or compressed, to `target`, in constant memory.
 
-    Letters other than A, C, G and T stay what they are, in upper case. Returns the lengths of the contigs by name, in the order of the
-    file. Raises BundleError if that is no FASTA, names a contig twice, or has letters that are no nucleotide.
+    Letters other than A, C, G and T stay what they are, in upper case. Returns the lengths of the contigs by name, in the order
+    of the file. Raises BundleError if that is no FASTA, names a contig twice, or has letters that are no nucleotide.
     """
     contigs: dict[str, int] = {}
     name = ""
