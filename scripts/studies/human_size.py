@@ -173,11 +173,14 @@ def _open(folder: Path) -> None:
     begun = time.process_time()
     bases.agrees("1", positions, np.full(len(positions), ord("A"), np.uint8))
     print(f"reference base: {(time.process_time() - begun) / len(positions) * 1e9:.0f} ns each")
-    chosen = rng.integers(0, len(transcripts), 10_000).tolist()
-    begun = time.process_time()
-    for row in chosen:
-        transcripts[row]
-    print(f"decode: {(time.process_time() - begun) / len(chosen) * 1e6:.1f} µs a transcript")
+    for title, chosen in (
+        ("anywhere", rng.integers(0, len(transcripts), 10_000).tolist()),
+        ("neighbours", list(range(100_000, 110_000))),
+    ):
+        begun = time.process_time()
+        for row in chosen:
+            transcripts[row]
+        print(f"decode, {title}: {(time.process_time() - begun) / len(chosen) * 1e6:.1f} µs a transcript")
     begun = time.process_time()
     transcripts.genes.find("gene4001")
     print(f"gene by name: {(time.process_time() - begun) * 1e6:.0f} µs")

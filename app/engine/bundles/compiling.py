@@ -111,6 +111,7 @@ class _Compiler:
                 spliced = spliced.translate(_COMPLEMENT)[::-1]
             self._out.write(spliced)
             self._transcript(contig, model, assembled.genes[model.gene], spliced)
+        self._sequence.release(contig)
         for gene in assembled.genes:
             self._gene(gene)
 
@@ -168,8 +169,10 @@ class _Compiler:
                 "spliced_offsets": self._spliced,
             }
         )
-        for (start, end), cdna in zip(model.exons, model.exon_cdna, strict=True):
-            self._append({"exon_starts": start, "exon_ends": end, "exon_cdna": cdna, "exon_keys": row << 32 | start})
+        self._columns["exon_starts"].extend(start for start, _ in model.exons)
+        self._columns["exon_ends"].extend(end for _, end in model.exons)
+        self._columns["exon_cdna"].extend(model.exon_cdna)
+        self._columns["exon_keys"].extend(row << 32 | start for start, _ in model.exons)
         for position in selenocysteines:
             self._append({"selenocysteine_rows": row, "selenocysteine_positions": position})
         for start, end in model.micro_rna:

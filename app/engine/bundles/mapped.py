@@ -73,6 +73,8 @@ class Writer:
         self._file.write(index)
         self._file.seek(0)
         self._file.write(_HEAD.pack(MAGIC, offset, len(index), zlib.crc32(index)))
+        self._file.flush()
+        os.fsync(self._file.fileno())  # before it has its name; and pages not yet written would count as the reader's own memory
         self._file.close()
         os.replace(self._part, self._path)
 
@@ -120,6 +122,11 @@ class Mapped:
     def bytes_of(self, name: str) -> tuple[memoryview, int]:
         """The mapped pages, and where the array of this name begins in them, in bytes."""
         return memoryview(self._pages), self._arrays[name]["offset"]
+
+    def release(self, offset: int, length: int) -> None:
+        """Let go of pages that were read and are not needed again, so that they don't count as resident."""
+        begin = offset // mmap.PAGESIZE * mmap.PAGESIZE
+        self._pages.madvise(mmap.MADV_DONTNEED, begin, offset + length - begin)
 
     def verify(self) -> None:
         """Read all, and raise BundleError if an array is not what was written."""

@@ -110,6 +110,12 @@ class Sequence:
         """All bases of a contig as letters on the mapped pages; the base at a position stands at index position - 1."""
         return self._views[contig]
 
+    def release(self, contig: str) -> None:
+        """Let go of the pages of a contig that is not needed again; they are read again where it is."""
+        offset, length = self._places[contig]
+        if length:
+            self._mapped.release(offset, length)
+
     def get(self, contig: str, start: int, end: int) -> bytes:
         """The bases from `start` to `end`, cut at the ends of the contig; none where `end` is before `start`."""
         offset, length = self._places[contig]

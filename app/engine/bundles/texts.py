@@ -13,7 +13,7 @@ class Texts:
 
     def __init__(self, mapped: Mapped) -> None:
         self._pages, self._at = mapped.bytes_of("texts")
-        self._offsets = mapped.array("text_offsets")
+        self._offsets = memoryview(mapped.array("text_offsets"))  # type: ignore[arg-type]
         self._decoded = lru_cache(KEPT)(self._decode)
 
     def __len__(self) -> int:
@@ -24,7 +24,7 @@ class Texts:
 
     def encoded(self, index: int) -> bytes:
         """The text as UTF-8, not kept."""
-        first, last = self._offsets[index : index + 2].tolist()
+        first, last = self._offsets[index], self._offsets[index + 1]
         return bytes(self._pages[self._at + first : self._at + last])
 
     def _decode(self, index: int) -> str:

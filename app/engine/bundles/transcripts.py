@@ -1,5 +1,6 @@
 """The transcripts of a bundle, ready at once: mapped into memory, shared by all processes, decoded one by one when asked for."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -38,8 +39,12 @@ class Transcripts:
         """The arrays of `layout.TRANSCRIPTS` by name, those with indices of texts, too; `text` has the text."""
         self.text = Texts(mapped)
         self.genes = Genes(mapped, self.text)
-        self._selenocysteines = array("selenocysteine_rows"), array("selenocysteine_positions")
-        self._micro_rna = array("micro_rna_rows"), array("micro_rna_starts"), array("micro_rna_ends")
+        self._values = {name: _items(column) for name, column in self.columns.items()}
+        self._exons = _items(self.exon_offsets), _items(self.exon_starts), _items(self.exon_ends)
+        self._spliced = _items(self.spliced_offsets), _items(self.spliced)
+        self._gene_identifiers = _items(self.genes.identifiers)
+        self._selenocysteines = _items(array("selenocysteine_rows")), _items(array("selenocysteine_positions"))
+        self._micro_rna = tuple(_items(array(f"micro_rna_{name}")) for name in ("rows", "starts", "ends"))
         self._bins = array("bin_firsts"), array("bin_offsets"), array("bin_rows")
         self._places = {name: tuple(numbers) for name, *numbers in mapped.facts["contigs"]}
         self._firsts = [first for first, *_ in self._places.values()]
@@ -112,20 +117,19 @@ class Transcripts:
     def _decode(self, row: int) -> Transcript:
         if not 0 <= row < len(self):
             raise IndexError(row)
-        value = {name: column[row].item() for name, column in self.columns.items()}
-        text = self.text
-        first, last = self.exon_offsets[row : row + 2].tolist()
-        exons = list(zip(self.exon_starts[first:last].tolist(), self.exon_ends[first:last].tolist(), strict=True))
-        begin, end = self.spliced_offsets[row : row + 2].tolist()
-        flags = value["flags"]
+        value = {name: column[row] for name, column in self._values.items()}
+        text, flags = self.text, value["flags"]
+        offsets, starts, ends = self._exons
+        exons = list(zip(starts[offsets[row] : offsets[row + 1]], ends[offsets[row] : offsets[row + 1]], strict=True))
+        places, spliced = self._spliced
         return Transcript(
             index=row,
-            contig=self._names[np.searchsorted(self._firsts, row, side="right") - 1],
+            contig=self._names[bisect_right(self._firsts, row) - 1],
             start=value["starts"],
             end=value["ends"],
             strand=value["strands"],
             identifier=text[value["identifiers"]],
-            gene=text[self.genes.identifiers[value["genes"]].item()],
+            gene=text[self._gene_identifiers[value["genes"]]],
             symbol=text[value["symbols"]],
             symbol_source=text[value["symbol_sources"]],
             hgnc=text[value["hgncs"]],
@@ -137,7 +141,7 @@ class Transcripts:
             coding_start=value["coding_starts"],
             coding_end=value["coding_ends"],
             phase=value["phases"],
-            bases=self.spliced[begin:end].tobytes(),
+            bases=bytes(spliced[places[row] : places[row + 1]]),
             selenocysteines=tuple(_of(row, *self._selenocysteines)[0]),
             incomplete_start=bool(flags & Flags.INCOMPLETE_START),
             incomplete_end=bool(flags & Flags.INCOMPLETE_END),
@@ -160,7 +164,13 @@ def _spread(firsts: Ints, counts: Ints) -> tuple[Ints, Ints]:
     return which, np.arange(len(which)) + np.repeat(firsts[some] - np.cumsum(counts) + counts, counts)
 
 
-def _of(row: int, rows: NDArray[Any], *columns: NDArray[Any]) -> list[list[int]]:
+def _items(column: NDArray[Any]) -> memoryview:
+    """The same items, read one by one three times as fast."""
+    return memoryview(column)  # type: ignore[arg-type]
+
+
+def _of(row: int, rows: memoryview, *columns: memoryview) -> list[list[int]]:
     """Of columns sorted by row, what belongs to one row."""
-    first, last = np.searchsorted(rows, np.uint32(row)), np.searchsorted(rows, np.uint32(row), side="right")
+    first = bisect_left(rows, row)
+    last = bisect_right(rows, row, first)
     return [column[first:last].tolist() for column in columns]
