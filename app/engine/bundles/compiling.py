@@ -52,7 +52,8 @@ def compile_models(
     A transcript that contradicts itself or the sequence is left out and listed. Raises BundleError, which names the line and
     what it lacks, if the file cannot be used.
     """
-    codes, known = codes or {}, {**(names or {}), **{name: name for name in sequence.lengths}}
+    codes, known = codes or {}, {name: name for name in sequence.lengths}
+    known = {other: name for other, name in (names or {}).items() if name in known} | known
     for contig, code in codes.items():
         if code not in _CODES:
             raise BundleError(f"NCBI has no genetic code {code}, which {contig} is said to have")
@@ -62,15 +63,17 @@ def compile_models(
         contigs = f": its contigs are called {there}" if there else ""
         raise BundleError(f"{models.name} has no genes on any contig of the sequence{contigs}")
     left_out: list[LeftOut] = []
+    bare: list[LeftOut] = []
     with Writer(target, layout.KIND, layout.VERSION) as out:
         compiler = _Compiler(out, sequence, codes)
         for name, length in sequence.lengths.items():
             found = read.contigs.pop(name, None)
             assembled = assemble(found, length) if found else Assembled([], [], [])
             left_out += assembled.left_out
+            bare += [LeftOut(one.line, one.identifier, "no transcript has it as its Parent") for one in assembled.genes[:_LISTED]]
             compiler.add(name, assembled)
         if not compiler.rows:
-            reasons = "".join(f"; line {one.line}, {one.transcript}: {one.reason}" for one in left_out[:_LISTED])
+            reasons = "".join(f"; line {one.line}, {one.transcript}: {one.reason}" for one in (left_out or bare)[:_LISTED])
             wanted = "genes, transcripts and exons with ID and Parent, in GFF3 of Ensembl, GENCODE or RefSeq"
             raise BundleError(f"{models.name} has no transcript that can be used. Wanted are {wanted}{reasons}")
         compiler.finish()

@@ -15,8 +15,8 @@ GENOME = {"1": bases(1000)}
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 ENSEMBL = gff3(
-    "1 ensembl_havana gene 101 400 . + . ID=gene:ENSG00000000001;Name=ABC1;biotype=protein_coding;gene_id=ENSG00000000001;version=4"
-    ";description=a gene%2C made up [Source:HGNC Symbol%3BAcc:HGNC:5]",
+    "1 ensembl_havana gene 101 400 . + . ID=gene:ENSG00000000001;Name=ABC1;biotype=protein_coding;gene_id=ENSG00000000001"
+    ";version=4;description=a gene%2C made up [Source:HGNC Symbol%3BAcc:HGNC:5]",
     "1 ensembl_havana mRNA 101 400 . + . ID=transcript:ENST00000000001;Parent=gene:ENSG00000000001;Name=ABC1-201"
     ";biotype=protein_coding;ccdsid=CCDS1.2;tag=basic,Ensembl_canonical,MANE_Select;transcript_id=ENST00000000001"
     ";transcript_support_level=1 (assigned to previous version 2);version=3",
@@ -122,13 +122,14 @@ def test_the_pseudoautosomal_copy_of_gencode_keeps_its_mark(tmp_path: Path) -> N
 
 REFSEQ = gff3(
     "1 RefSeq region 1 1000 . + . ID=1:1..1000;Dbxref=taxon:9606;gbkey=Src",
-    "1 BestRefSeq gene 101 400 . - . ID=gene-ABC1;Dbxref=GeneID:77,HGNC:HGNC:5;Name=ABC1;gbkey=Gene;gene=ABC1;gene_biotype=protein_coding",
-    "1 BestRefSeq mRNA 101 400 . - . ID=rna-NM_000001.3;Parent=gene-ABC1;Dbxref=Ensembl:ENST00000000001.3,GeneID:77,GenBank:NM_000001.3"
-    ",HGNC:HGNC:5;Name=NM_000001.3;gbkey=mRNA;gene=ABC1;tag=MANE Select;transcript_id=NM_000001.3",
+    "1 BestRefSeq gene 101 400 . - . ID=gene-ABC1;Dbxref=GeneID:77,HGNC:HGNC:5;Name=ABC1;gbkey=Gene;gene=ABC1"
+    ";gene_biotype=protein_coding",
+    "1 BestRefSeq mRNA 101 400 . - . ID=rna-NM_000001.3;Parent=gene-ABC1;Dbxref=Ensembl:ENST00000000001.3,GeneID:77"
+    ",GenBank:NM_000001.3,HGNC:HGNC:5;Name=NM_000001.3;gbkey=mRNA;gene=ABC1;tag=MANE Select;transcript_id=NM_000001.3",
     "1 BestRefSeq exon 301 400 . - . ID=exon-NM_000001.3-1;Parent=rna-NM_000001.3;gbkey=mRNA",
     "1 BestRefSeq exon 101 200 . - . ID=exon-NM_000001.3-2;Parent=rna-NM_000001.3;gbkey=mRNA",
-    "1 BestRefSeq CDS 301 390 . - 0 ID=cds-NP_000001.2;Parent=rna-NM_000001.3;Dbxref=CCDS:CCDS1.2,GeneID:77;protein_id=NP_000001.2"
-    ";transl_except=(pos:complement(198..200)%2Caa:Sec),(pos:complement(300..302)%2Caa:OTHER)",
+    "1 BestRefSeq CDS 301 390 . - 0 ID=cds-NP_000001.2;Parent=rna-NM_000001.3;Dbxref=CCDS:CCDS1.2,GeneID:77"
+    ";protein_id=NP_000001.2;transl_except=(pos:complement(198..200)%2Caa:Sec),(pos:complement(300..302)%2Caa:OTHER)",
     "1 BestRefSeq CDS 111 200 . - 0 ID=cds-NP_000001.2;Parent=rna-NM_000001.3;protein_id=NP_000001.2"
     ";transl_except=(pos:complement(198..200)%2Caa:Sec)",
 )
@@ -212,7 +213,8 @@ def test_the_biotype_is_an_attribute_or_guessed_from_the_type(tmp_path: Path, ki
 def test_a_tag_that_says_selenoprotein_without_saying_where_means_every_tga_in_frame(tmp_path: Path) -> None:
     genome = {"1": "ATGTGAATGATTGACTGATAA"}  # ATG TGA ATG ATT GAC TGA TAA
     models = gff3(
-        "1 x gene 1 21 . + . ID=gene:G", "1 x mRNA 1 21 . + . ID=transcript:T;Parent=gene:G;tag=seleno", "1 x exon 1 21 . + . Parent=transcript:T",
+        "1 x gene 1 21 . + . ID=gene:G", "1 x mRNA 1 21 . + . ID=transcript:T;Parent=gene:G;tag=seleno",
+        "1 x exon 1 21 . + . Parent=transcript:T",
         "1 x CDS 1 21 . + 0 Parent=transcript:T",
     )  # fmt: skip
     assert made(tmp_path, models, genome)["T"].selenocysteines == (2, 6)

@@ -37,10 +37,10 @@ def models(places: dict[str, list[Place]]) -> str:
 positions = st.integers(1, LENGTH) | st.sampled_from([1, 8191, 8192, 8193, 16383, 16384, LENGTH - 1, LENGTH])
 spans = st.tuples(positions, positions).map(lambda place: (min(place), max(place)))
 short = st.tuples(positions, st.integers(0, 300)).map(lambda place: (place[0], min(place[0] + place[1], LENGTH)))
-alleles = st.lists(st.tuples(positions, st.integers(-1, 20) | st.integers(0, LENGTH)), max_size=30)
+alleles = st.lists(st.tuples(positions, st.integers(-1, 20) | st.integers(0, LENGTH)), max_size=60)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(spans | short, min_size=1, max_size=40),
     st.lists(spans, max_size=5),
@@ -124,7 +124,8 @@ def test_a_transcript_is_decoded_once_and_few_are_kept(tmp_path: Path) -> None:
 
 def test_genes_by_name_and_identifier(tmp_path: Path) -> None:
     lines = gff3(
-        "1 x gene 1 90 . + . ID=gene:ENSG1;Name=Abc1;biotype=protein_coding", "1 x mRNA 1 90 . + . ID=transcript:A;Parent=gene:ENSG1",
+        "1 x gene 1 90 . + . ID=gene:ENSG1;Name=Abc1;biotype=protein_coding",
+        "1 x mRNA 1 90 . + . ID=transcript:A;Parent=gene:ENSG1",
         "1 x exon 1 90 . + . Parent=transcript:A",
         "1 x gene 200 290 . - . ID=gene:ENSG2;Name=ABC1", "1 x ncRNA_gene 300 310 . + . ID=gene:ENSG3",
         "2 x gene 5 9 . + . ID=gene:ENSG4;Name=TWICE", "1 x gene 400 410 . + . ID=gene:ENSG5;Name=TWICE",
@@ -191,7 +192,7 @@ def test_a_mapped_file_adds_no_private_memory(tmp_path: Path) -> None:
     wide = 5_000_000
     made(
         tmp_path / "large",
-        models({"1": [(1, wide)] + [(n + 1, n + 100) for n in range(3000)]}),
+        models({"1": [(1, wide)] + [(n + 1, n + 100) for n in range(300)]}),
         {"1": bases(1000) * (wide // 1000)},
     )
     size = sum((tmp_path / "large" / name).stat().st_size for name in (layout.FILE, "genome.seq"))
