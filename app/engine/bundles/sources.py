@@ -1,5 +1,6 @@
 """The text files that a bundle is made of, plain or compressed."""
 
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,13 @@ from zlib_ng import gzip_ng
 
 from app.engine.bundles.mapped import BundleError
 
+_BUFFERED_BYTES = 1 << 20
+
+
+def _decompressed(path: Path) -> IO[bytes]:
+    """Buffered once more: its own lines would be found in Python, one by one."""
+    return io.BufferedReader(gzip_ng.open(path, "rb"), _BUFFERED_BYTES)
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
@@ -17,7 +25,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         with path.open("rb") as file:
             compressed = file.read(2) == b"\x1f\x8b"
-        with gzip_ng.open(path, "rb") if compressed else path.open("rb") as text:
+        with _decompressed(path) if compressed else path.open("rb") as text:
             yield text
     except EOFError as error:
         raise BundleError(f"{path.name} is cut off: its compressed data end too early") from error

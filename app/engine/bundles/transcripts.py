@@ -20,6 +20,9 @@ from app.engine.consequence.transcript import Transcript
 DECODED = 1024
 """Decoded transcripts that are kept, those used last."""
 
+_INCOMPLETE_START, _INCOMPLETE_END = int(Flags.INCOMPLETE_START), int(Flags.INCOMPLETE_END)  # quicker than the enum
+_CANONICAL, _BASIC = int(Flags.CANONICAL), int(Flags.BASIC)
+
 Ints = NDArray[np.signedinteger[Any]]
 
 
@@ -143,15 +146,15 @@ class Transcripts:
             phase=value["phases"],
             bases=bytes(spliced[places[row] : places[row + 1]]),
             selenocysteines=tuple(_of(row, *self._selenocysteines)[0]),
-            incomplete_start=bool(flags & Flags.INCOMPLETE_START),
-            incomplete_end=bool(flags & Flags.INCOMPLETE_END),
-            canonical=bool(flags & Flags.CANONICAL),
+            incomplete_start=bool(flags & _INCOMPLETE_START),
+            incomplete_end=bool(flags & _INCOMPLETE_END),
+            canonical=bool(flags & _CANONICAL),
             mane_select=text[value["mane_selects"]],
             mane_plus_clinical=text[value["mane_plus_clinicals"]],
             appris=text[value["appris"]],
             level=value["levels"],
             ccds=text[value["ccds"]],
-            basic=bool(flags & Flags.BASIC),
+            basic=bool(flags & _BASIC),
             micro_rna=tuple(zip(*_of(row, *self._micro_rna), strict=True)),
         )
 

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.engine.bundles.compiling import compile_models
 from app.engine.bundles.mapped import BundleError
@@ -78,6 +80,34 @@ def test_on_the_other_strand_the_last_line_of_the_contig_has_the_first_phase(tmp
     parts = "exon 101 200 . - .", "exon 301 400 . - .", "CDS 111 200 . - 1", "CDS 301 400 . - 2"
     found = made(tmp_path, model(*parts, place="101 400 . - ."), GENOME)["T"]
     assert (found.phase, found.coding_start, found.coding_end) == (1, 1, 190)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.sampled_from("+-"))
+def test_the_coding_sequence_is_what_its_lines_span(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, strand: str
+) -> None:
+    lengths = data.draw(st.lists(st.integers(1, 20), min_size=1, max_size=6))
+    gaps = data.draw(st.lists(st.integers(0, 9), min_size=len(lengths), max_size=len(lengths)))
+    exons, at = [], 1
+    for length, gap in zip(lengths, gaps, strict=True):
+        exons.append(range(at + gap, at + gap + length))
+        at += gap + length
+    places = [place for exon in exons for place in exon][:: 1 if strand == "+" else -1]  # in the direction of transcription
+    start = data.draw(st.integers(0, len(places) - 1))
+    end = data.draw(st.integers(start + 1, len(places)))
+    missing = data.draw(st.integers(0, 2))
+    coding = places[start:end]
+    parts = [f"exon {exon[0]} {exon[-1]} . {strand} ." for exon in exons]
+    for exon in exons:
+        if inside := [place for place in exon if place in coding]:
+            first = coding.index(inside[0] if strand == "+" else inside[-1])
+            parts.append(f"CDS {inside[0]} {inside[-1]} . {strand} {-(missing + first) % 3}")
+    text = model(*data.draw(st.permutations(parts)), place=f"{min(places)} {max(places)} . {strand} .")
+    found = made(tmp_path_factory.mktemp("coding"), text, GENOME)["T"]
+    letters = "".join(GENOME["1"][place - 1] for place in places)
+    assert found.bases.decode() == (letters if strand == "+" else letters.translate(str.maketrans("ACGT", "TGCA")))
+    assert (found.coding_start, found.coding_end, found.phase) == (start + 1, end, missing)
 
 
 def test_a_coding_sequence_that_ends_in_mid_codon_is_kept(tmp_path: Path) -> None:
@@ -179,6 +209,7 @@ def test_a_file_that_cannot_be_used_names_the_line_and_what_is_missing(tmp_path:
             gff3("1 x gene 1 90 . + . ID=gene:G"),
             "genes.gff3 has no transcript that can be used. Wanted are genes, transcripts and exons",
         ),
+        (gff3("1 x gene 1 90 . + . ID=gene:G"), "RefSeq; line 2, G: no transcript has it as its Parent"),
         (gff3("1 x gene 1 9 . + . ID=gene:G", "1 x mRNA 1 9 . + . ID=T;Parent=gene:G"), "line 3, T: it has no exon"),
     ],
 )
