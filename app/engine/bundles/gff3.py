@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from app.engine.bundles.mapped import BundleError
 from app.engine.bundles.sources import opened
@@ -42,6 +42,7 @@ _GENES = frozenset({b"processed_transcript", b"RNA"})  # types that Ensembl has 
 _MICRO_RNA = frozenset({"microRNA"})  # put on a gene whose description says so
 _STRANDS = {b"+": 1, b"-": -1}
 _PHASES = {b"0": 0, b"1": 1, b"2": 2, b".": NO_PHASE}
+_PARENTS = re.compile(rb"(?:^|;)\s*Parent=\s*([^;\s][^;]*)").search
 _ENSEMBL = re.compile(r"(ENS[A-Z]*\d{11})\.\d+")
 _SELENOCYSTEINE = re.compile(r"pos:([^)]*\d)\)*,aa:Sec")
 _PREFIXES = ("gene:", "transcript:", "gene-", "rna-", "id-")
@@ -178,12 +179,7 @@ class _Reader:
     def _segment(self, contig: Contig, fields: list[bytes], kind: int) -> None:
         start, end = self._place(fields)
         column = fields[8]
-        at = 0 if column.startswith(b"Parent=") else column.find(b";Parent=") + 1
-        if not at and not column.startswith(b"Parent="):
-            at = column.find(b"; Parent=") + 2
-            if at < 2:
-                self._refuse(self._without_parent(fields))
-        parents = column[at + 7 :].split(b";", 1)[0].strip()
+        parents = _parents(column)
         if not parents:
             self._refuse(self._without_parent(fields))
         strand = _STRANDS.get(fields[6], 0)
@@ -192,7 +188,7 @@ class _Reader:
             if fields[7] not in _PHASES:
                 self._refuse(f"has no phase: a CDS has 0, 1 or 2, not {fields[7].decode('utf-8', 'replace')}")
             phase = _PHASES[fields[7]]
-        for parent in parents.split(b","):
+        for parent in parents:
             owner = contig.index(parent)
             contig.owners.append(owner)
             contig.starts.append(start)
@@ -237,7 +233,7 @@ class _Reader:
             if transcript_like and "Parent" in given:
                 self._refuse(f"has no ID: no exon can belong to this {kind}")
             return
-        parent = given.get("Parent", "").split(",")[0]
+        parent = b"".join(_parents(column)[:1]).decode("utf-8", "replace")
         make = self._transcript if parent or not (gene_like or own.startswith("gene:")) else self._gene
         feature = make(given, kind, own, parent)
         feature.line, feature.start, feature.end, feature.strand = self._number, start, end, _STRANDS.get(fields[6], 0)
@@ -303,6 +299,12 @@ class _Reader:
     def _same(self, text: str) -> str:
         """One object for all texts that are equal: most repeat a hundred thousand times."""
         return self._texts.setdefault(text, text)
+
+
+def _parents(column: bytes) -> list[bytes]:
+    found = _PARENTS(column)
+    parents = found[1].strip().split(b",") if found else []
+    return parents if b"%" not in column else [unquote_to_bytes(parent) for parent in parents]
 
 
 def _attributes(column: bytes) -> dict[str, str]:

@@ -140,6 +140,15 @@ def test_an_exon_of_several_transcripts(tmp_path: Path) -> None:
     assert found.identifiers == ["GOOD", "T", "U"]
 
 
+def test_blanks_and_coded_letters_in_attributes(tmp_path: Path) -> None:
+    models = gff3(
+        "1 x gene 1 90 . + . Name=a%3Bb; ID=gene:G%2C1", "1 x mRNA 1 90 . + . Parent=gene:G%2C1; ID=transcript:T%3D1",
+        "1 x exon 1 90 . + . rank=1; Parent=transcript:T%3D1; Name=E",
+    )  # fmt: skip
+    found = made(tmp_path, models, GENOME)
+    assert (found["T=1"].gene, found["T=1"].symbol) == ("G,1", "a;b")
+
+
 def test_a_transcript_without_a_gene_of_its_own_has_the_one_that_it_names(tmp_path: Path) -> None:
     models = gff3(
         "1 x transcript 11 90 . + . ID=A;gene_id=G1;gene_name=ONE", "1 x exon 11 90 . + . Parent=A",
