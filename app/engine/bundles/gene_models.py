@@ -1,0 +1,306 @@
+"""Transcripts put together from the lines of a GFF3, and which of them cannot be right.
+
+What counts is what counts for VEP with a GFF3 of one's own: children of a gene that have exons
+(https://www.ensembl.org/info/docs/tools/vep/script/vep_cache.html#gff). Beyond VEP's list of types, every type that a file
+gives a transcript counts, and so does a coding sequence that stands right under its gene, as in RefSeq's mitochondrion and
+bacteria.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from app.engine.bundles.gff3 import CODING, EXON, NO_PHASE, SELENOCYSTEINE, STOP, UNTRANSLATED, Contig, Feature
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A transcript that is not in the bundle, the line of the file that it begins on, and why."""
+
+    line: int
+    transcript: str
+    reason: str
+
+
+class Contradiction(Exception):
+    """The lines of a transcript cannot all be right; the text says which part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    start: int
+    end: int
+    strand: int
+    phase: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A transcript: exons ascending on the contig; coding sequence and mature microRNAs by cDNA position."""
+
+    feature: Feature
+    gene: int  # index of its gene among those of the contig
+    exons: list[Span]
+    exon_cdna: list[int]  # cDNA position of the first transcribed base of each exon
+    coding_start: int
+    coding_end: int
+    phase: int
+    protein: str
+    ccds: str
+    code: int
+    open_start: bool  # the file marks the coding sequence as incomplete there, beside what tags say
+    open_end: bool
+    selenocysteines: tuple[int, ...]  # amino acid positions
+    micro_rna: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """Genes and transcripts of a contig; the transcripts are sorted by start, end and identifier."""
+
+    genes: list[Feature]
+    models: list[Model]
+    left_out: list[LeftOut]
+
+
+def assemble(contig: Contig, length: int) -> Assembled:
+    """Put together what a contig of `length` bases has."""
+    return _Assembly(contig, length).result()
+
+
+class _Assembly:
+    def __init__(self, contig: Contig, length: int) -> None:
+        self._contig, self._length = contig, length
+        self._left_out: list[LeftOut] = []
+        self._genes: list[Feature] = []
+        self._gene_index: dict[str, int] = {}
+        owners = np.frombuffer(contig.owners, np.int32) if contig.owners else np.zeros(0, np.int32)
+        columns = (contig.kinds, contig.starts, contig.ends, contig.strands, contig.phases, contig.lines)
+        order = np.lexsort((np.asarray(contig.starts), owners)) if len(owners) else np.zeros(0, np.int64)
+        self._columns = [np.asarray(column)[order] for column in columns]
+        self._bounds = np.searchsorted(owners[order], np.arange(len(contig.names) + 1))
+
+    def result(self) -> Assembled:
+        genes = (feature for feature in self._contig.features.values() if feature.is_gene)
+        for one in sorted(genes, key=lambda gene: (gene.start, gene.end, gene.identifier)):
+            self._gene_index.setdefault(one.own, len(self._genes))
+            self._genes.append(one)
+        models = []
+        for index, feature, gene in self._transcripts():
+            try:
+                models.append(self._model(index, feature, gene))
+            except Contradiction as error:
+                self._leave(feature, str(error))
+        models.sort(key=lambda model: (model.feature.start, model.feature.end, model.feature.identifier))
+        return Assembled(self._genes, models, sorted(self._left_out, key=lambda one: one.line))
+
+    def _leave(self, feature: Feature, reason: str) -> None:
+        self._left_out.append(LeftOut(feature.line, feature.identifier, reason))
+
+    def _transcripts(self) -> Iterator[tuple[int, Feature, int]]:
+        """Index of its name, line and gene of all that is a transcript, or should be."""
+        features = self._contig.features
+        with_children: set[str] = set()
+        self._mature: dict[int, list[int]] = {}
+        for index, feature in features.items():
+            if feature.is_gene:
+                continue
+            if not feature.parent:
+                if self._has(index):
+                    yield index, feature, self._made_gene(feature)
+                continue
+            parent = self._contig.names.get(feature.parent.encode(), -1)
+            above = features.get(parent)
+            if above is not None and above.is_gene:
+                with_children.add(above.own)
+            elif above is not None and feature.type == "miRNA":
+                self._mature.setdefault(parent, []).append(index)
+        for index, feature in features.items():
+            if feature.is_gene or not feature.parent:
+                continue
+            above = features.get(self._contig.names.get(feature.parent.encode(), -1))
+            if above is not None and above.is_gene:
+                yield index, feature, self._gene_index[above.own]
+            elif above is None and self._has(index):
+                self._leave(feature, f"no line has its gene, {feature.parent}")
+            elif self._has(index) and feature.type != "miRNA":
+                self._leave(feature, f"its parent, {feature.parent}, is no gene")
+        yield from self._without_transcript(with_children)
+        for name, index in self._contig.names.items():
+            if index not in features and self._has(index):
+                line = int(self._columns[5][self._bounds[index]])
+                self._left_out.append(LeftOut(line, name.decode("utf-8", "replace"), "no line has this ID, only parts name it"))
+
+    def _without_transcript(self, with_children: set[str]) -> Iterator[tuple[int, Feature, int]]:
+        """Genes with a coding sequence right under them, each as its own transcript."""
+        for index, feature in self._contig.features.items():
+            if feature.is_gene and feature.own not in with_children and CODING in self._kinds(index):
+                name, biotype = feature.own, feature.biotype or "protein_coding"
+                yield index, replace(feature, identifier=name, biotype=biotype), self._gene_index[feature.own]
+
+    def _made_gene(self, transcript: Feature) -> int:
+        """The gene of a transcript that stands by itself: the one that it names, or one of its own."""
+        name = transcript.gene or transcript.own
+        if name not in self._gene_index:
+            self._gene_index[name] = len(self._genes)
+            self._genes.append(replace(transcript, is_gene=True, identifier=name, own=name, biotype=transcript.biotype))
+        gene = self._genes[self._gene_index[name]]
+        gene.start, gene.end = min(gene.start, transcript.start), max(gene.end, transcript.end)
+        return self._gene_index[name]
+
+    def _has(self, index: int) -> bool:
+        return bool(self._bounds[index + 1] > self._bounds[index])
+
+    def _kinds(self, index: int) -> list[int]:
+        kinds: list[int] = self._columns[0][self._bounds[index] : self._bounds[index + 1]].tolist()
+        return kinds
+
+    def _segments(self, index: int) -> dict[int, list[Segment]]:
+        """By kind, what belongs to a transcript, in ascending order; a line that stands twice counts once."""
+        rows = slice(self._bounds[index], self._bounds[index + 1])
+        found: dict[int, list[Segment]] = {}
+        seen = set()
+        for kind, start, end, strand, phase, line in zip(*(column[rows].tolist() for column in self._columns), strict=True):
+            if (kind, start, end) not in seen:
+                seen.add((kind, start, end))
+                found.setdefault(kind, []).append(Segment(start, end, strand, phase, line))
+        return found
+
+    def _model(self, index: int, feature: Feature, gene: int) -> Model:
+        if feature.repeated:
+            raise Contradiction("another line has the same ID")
+        if not feature.strand:
+            raise Contradiction("it has no strand")
+        segments = self._segments(index)
+        for segment in (one for kind in segments.values() for one in kind):
+            if segment.strand != feature.strand:
+                raise Contradiction(f"line {segment.line} is not on its strand")
+        exons = self._exons(feature, segments)
+        if EXON not in segments:
+            feature = replace(feature, start=exons[0][0], end=exons[-1][1])
+        spliced = _Spliced(exons, feature.strand)
+        coding_start, coding_end, phase = _coding(spliced, segments)
+        about = self._contig.codings.get(index)
+        forward = feature.strand > 0
+        sites = [segment.start if forward else segment.end for segment in segments.get(SELENOCYSTEINE, ())]
+        sites += about.selenocysteines if about else ()
+        mature = [place for one in self._mature.get(index, ()) for place in self._mature_places(one, spliced)]
+        above = self._genes[gene]
+        named = feature.biotype or ("miRNA" if "microRNA" in above.tags else feature.fallback)
+        return Model(
+            feature=replace(feature, biotype=named) if named != feature.biotype else feature,
+            gene=gene,
+            exons=exons,
+            exon_cdna=spliced.cdna,
+            coding_start=coding_start,
+            coding_end=coding_end,
+            phase=phase,
+            protein=(about.protein if about else "") or (feature.protein if coding_start else ""),
+            ccds=feature.ccds or (about.ccds if about else ""),
+            code=about.code if about else 0,
+            open_start=bool(about and (about.open_start if forward else about.open_end)),
+            open_end=bool(about and (about.open_end if forward else about.open_start)),
+            selenocysteines=_amino_acids(spliced, sites, coding_start, coding_end, phase),
+            micro_rna=tuple(sorted(mature)),
+        )
+
+    def _exons(self, feature: Feature, segments: dict[int, list[Segment]]) -> list[Span]:
+        exons = [(segment.start, segment.end) for segment in segments.get(EXON, ())]
+        if not exons:
+            if CODING not in segments:
+                raise Contradiction("it has no exon")
+            exons = _joined(one for kind in (CODING, STOP, UNTRANSLATED) for one in segments.get(kind, ()))
+        elif (exons[0][0], max(end for _, end in exons)) != (feature.start, feature.end):
+            raise Contradiction(
+                f"its exons go from {exons[0][0]} to {exons[-1][1]}, and it from {feature.start} to {feature.end}"
+            )
+        for (_, end), (start, _) in pairwise(exons):
+            if start <= end:
+                raise Contradiction(f"two of its exons overlap at {start}")
+        if exons[-1][1] > self._length:
+            raise Contradiction(f"it ends at {exons[-1][1]}, and the contig has {self._length} bases")
+        return exons
+
+    def _mature_places(self, index: int, spliced: "_Spliced") -> Iterator[Span]:
+        """cDNA places of a mature microRNA within the transcript that it is cut from."""
+        feature = self._contig.features[index]
+        spans = [(one.start, one.end) for one in self._segments(index).get(EXON, ())] or [(feature.start, feature.end)]
+        for span in spans:
+            if (place := spliced.place(*span)) is not None:
+                yield place
+
+
+class _Spliced:
+    """The exons of a transcript by cDNA position."""
+
+    def __init__(self, exons: list[Span], strand: int) -> None:
+        self._exons, self._strand = exons, strand
+        self._starts = [start for start, _ in exons]
+        self.cdna = [0] * len(exons)
+        self.length = 0
+        for index in range(len(exons))[::strand]:
+            self.cdna[index] = self.length + 1
+            self.length += exons[index][1] - exons[index][0] + 1
+
+    def place(self, start: int, end: int) -> Span | None:
+        """First and last cDNA position of a span of the contig; None if it is not within one exon."""
+        index = bisect_right(self._starts, start) - 1
+        if index < 0 or end > self._exons[index][1]:
+            return None
+        first, last = self._exons[index]
+        ahead = start - first if self._strand > 0 else last - end
+        return self.cdna[index] + ahead, self.cdna[index] + ahead + end - start
+
+
+def _coding(spliced: _Spliced, segments: dict[int, list[Segment]]) -> tuple[int, int, int]:
+    """cDNA start and end of the coding sequence, and the bases missing before its first codon; zeros without one."""
+    parts = []
+    for segment in segments.get(CODING, ()):
+        place = spliced.place(segment.start, segment.end)
+        if place is None:
+            raise Contradiction(f"the coding sequence on line {segment.line} is not within an exon")
+        parts.append((*place, segment))
+    if not parts:
+        return 0, 0, 0
+    parts.sort(key=lambda part: part[:2])
+    coding_start, end, first = parts[0][0], parts[0][0] - 1, parts[0][2].phase % 3
+    for start, last, segment in parts:
+        if start != end + 1:
+            what = "leaves bases of an exon out before" if start > end + 1 else "overlaps with"
+            raise Contradiction(f"its coding sequence {what} line {segment.line}")
+        wanted = (first - (start - coding_start)) % 3
+        if segment.phase not in (wanted, NO_PHASE):
+            raise Contradiction(f"the coding sequence on line {segment.line} has phase {segment.phase}, where {wanted} follows")
+        end = last
+    for start, last in sorted(filter(None, (spliced.place(one.start, one.end) for one in segments.get(STOP, ())))):
+        end = max(end, last) if start <= end + 1 else end
+    return coding_start, end, -first % 3
+
+
+def _amino_acids(spliced: _Spliced, sites: list[int], coding_start: int, coding_end: int, phase: int) -> tuple[int, ...]:
+    """Amino acid positions of codons, by the place of their first base on the contig."""
+    found = set()
+    for site in sites:
+        place = spliced.place(site, site)
+        if place and coding_start <= place[0] <= coding_end:
+            number, within = divmod(place[0] - coding_start + phase, 3)
+            if within == 0:
+                found.add(number + 1)
+    return tuple(sorted(found))
+
+
+def _joined(segments: Iterator[Segment]) -> list[Span]:
+    """Spans without gaps or overlaps between neighbours."""
+    spans: list[Span] = []
+    for start, end in sorted((segment.start, segment.end) for segment in segments):
+        if spans and start <= spans[-1][1] + 1:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((start, end))
+    return spans

@@ -1,0 +1,31 @@
+"""The texts of a mapped file, each stored once."""
+
+from functools import lru_cache
+
+from app.engine.bundles.mapped import Mapped
+
+KEPT = 4096
+"""Decoded texts that are kept: biotypes and the like come again and again."""
+
+
+class Texts:
+    """Texts by index; 0 is the empty one."""
+
+    def __init__(self, mapped: Mapped) -> None:
+        self._pages, self._at = mapped.bytes_of("texts")
+        self._offsets = memoryview(mapped.array("text_offsets"))  # type: ignore[arg-type]
+        self._decoded = lru_cache(KEPT)(self._decode)
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, index: int) -> str:
+        return self._decoded(index)
+
+    def encoded(self, index: int) -> bytes:
+        """The text as UTF-8, not kept."""
+        first, last = self._offsets[index], self._offsets[index + 1]
+        return bytes(self._pages[self._at + first : self._at + last])
+
+    def _decode(self, index: int) -> str:
+        return self.encoded(index).decode()
