@@ -9,7 +9,7 @@ from app.engine.bundles import layout
 from app.engine.bundles.compiling import compile_models
 from app.engine.bundles.layout import Flags
 from app.engine.bundles.mapped import BundleError
-from tests.unit.engine.bundles.making import bases, gff3, made
+from tests.support.gff3 import bases, gff3, made
 
 GENOME = {"1": bases(1000)}
 COMPLEMENT = str.maketrans("ACGT", "TGCA")

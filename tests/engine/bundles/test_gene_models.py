@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.engine.bundles.compiling import compile_models
 from app.engine.bundles.mapped import BundleError
-from tests.unit.engine.bundles.making import bases, gff3, made
+from tests.support.gff3 import bases, gff3, made
 
 GENOME = {"1": bases(1000)}
 GOOD = gff3(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.engine.bundles import layout
 from app.engine.bundles.mapped import BundleError
 from app.engine.bundles.transcripts import DECODED, Transcripts
-from tests.unit.engine.bundles.making import Made, bases, gff3, made
+from tests.support.gff3 import Made, bases, gff3, made
 
 LENGTH = 40_000  # five bins of the join
 
