@@ -19,7 +19,7 @@ import structlog
 
 from app.aws.objects import Bucket, Gone
 from app.engine.bundles import manifest
-from app.engine.bundles.gene_table import TABLE, table
+from app.engine.bundles.genes import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle
 from app.engine.errors import EngineError
 from app.services.kept import Kept
@@ -148,5 +148,4 @@ def _here(bundle_id: str, version: str, folder: str) -> Reference | None:
     if bundle.version != version:
         return None
     path = bundle.path(TABLE)
-    models = [bundle.path(genes.file) for genes in bundle.genes]
-    return Reference(bundle, GeneTable(path.read_bytes() if path.is_file() else table(models)))
+    return Reference(bundle, GeneTable(path.read_bytes()) if path.is_file() else None)

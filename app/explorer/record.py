@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from app.engine.consequence.interpretation import TERMS
+from app.engine.consequence import csq
 from app.engine.reading.alleles import kind
 
 WHOLE = 1 << 29
@@ -21,15 +21,23 @@ _CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:[^>\n]*?,length=(\d+))?", re.MUL
 
 @dataclass(frozen=True)
 class Transcript:
-    """One entry of BCSQ: what the variant does in one transcript."""
+    """One entry of CSQ: what the variant does in one transcript. Texts as in CSQ; HGVS names without their reference."""
 
-    consequence: str
-    gene: str
+    consequence: str  # terms, the most severe first, with ", " between them
+    impact: str
+    gene: str  # symbol, or identifier where it has none
     transcript: str
     biotype: str
-    strand: str
-    protein: str
-    dna: str
+    strand: str  # + or -
+    exon: str  # number/total
+    intron: str
+    dna: str  # c. or n.
+    protein: str  # p.
+    amino_acids: str
+    codons: str
+    distance: str  # bases to the transcript; empty within it
+    canonical: bool
+    mane: str  # Select or Plus Clinical
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ class Variant:
 
     @cached_property
     def transcripts(self) -> list[Transcript]:
-        return [_transcript(entry) for entry in self.info.get("BCSQ", "").split(",") if entry]
+        return [_transcript(entry) for entry in csq.parsed(self.info.get("CSQ", "")) if entry["Feature"]]
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ class Filter:
             tests.append(_KNOWN.search)
         if self.gene:
             gene = re.escape(self.gene.encode())
-            entry = re.compile(rb"GAS_GENE=%b(?:[;\t]|$)|[=,][^|,;\t]*\|%b\|" % (gene, gene))
+            entry = re.compile(rb"GAS_GENE=%b(?:[;\t]|$)|[=,](?:[^|,;\t]*\|){3,4}%b\|" % (gene, gene))
             needle = self.gene.encode()
             tests.append(lambda line: needle in line and entry.search(line))
         if self.text:
@@ -175,10 +183,27 @@ def _has(item: str) -> Callable[[bytes], object]:
     return lambda line: needle in line and whole.search(line)
 
 
-def _transcript(entry: str) -> Transcript:
-    words, *rest = [*entry.split("|"), *[""] * 6][:7]
-    terms = [TERMS.get(word.encode(), (word, ""))[0] for word in words.lstrip("*").split("&")]
-    return Transcript(", ".join(terms), *rest)
+_MANE = {"MANE_SELECT": "Select", "MANE_PLUS_CLINICAL": "Plus Clinical"}
+
+
+def _transcript(entry: dict[str, str]) -> Transcript:
+    return Transcript(
+        consequence=entry["Consequence"].replace("&", ", "),
+        impact=entry["IMPACT"],
+        gene=entry["SYMBOL"] or entry["Gene"],
+        transcript=entry["Feature"],
+        biotype=entry["BIOTYPE"],
+        strand={"1": "+", "-1": "-"}.get(entry["STRAND"], ""),
+        exon=entry["EXON"],
+        intron=entry["INTRON"],
+        dna=entry["HGVSc"].rpartition(":")[2],
+        protein=entry["HGVSp"].rpartition(":")[2],
+        amino_acids=entry["Amino_acids"],
+        codons=entry["Codons"],
+        distance=entry["DISTANCE"],
+        canonical=entry["CANONICAL"] == "YES",
+        mane=", ".join(words for name, words in _MANE.items() if entry[name]),
+    )
 
 
 def _number(text: bytes) -> float:

@@ -19,7 +19,7 @@ import pytest
 from app.domain.jobs import Job, Trigger
 from app.domain.keys import Output, output_key
 from app.engine.bundles.manifest import EMBEDDED, find
-from app.engine.consequence import interpretation
+from app.engine.consequence import terms
 from app.engine.pipeline.annotate import Result, annotate
 from app.explorer import reader as explorer_reader
 from app.explorer.query import resolve_filter
@@ -247,7 +247,7 @@ async def test_the_table_and_the_page_of_one_variant(portal: Portal, tmp_path: P
     assert "/snp/rs199474657" in one.text and "/clinvar/?term=rs199474657" in one.text
     other = await browser.get(second)
     assert "<script>alert" not in other.text and "missense variant" in other.text
-    assert "changes the protein, by one amino acid or a few" in other.text and tuple(IMPACTS) == interpretation.IMPACTS
+    assert "changes the protein, by one amino acid or a few" in other.text and tuple(IMPACTS) == terms.IMPACTS
     wrong = await browser.get(f"{address}?text=%22%3E%3Cscript%3Ealert(2)")
     assert "<script>alert" not in wrong.text and "&#34;&gt;&lt;script&gt;alert(2)" in wrong.text
 

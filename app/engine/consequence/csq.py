@@ -1,5 +1,7 @@
 """An entry of INFO/CSQ in VEP's format."""
 
+from urllib.parse import unquote
+
 from app.engine.consequence import terms
 from app.engine.consequence.allele import Allele
 from app.engine.consequence.caller import Consequence
@@ -10,6 +12,8 @@ FIELDS = (
     "CANONICAL|MANE_SELECT|MANE_PLUS_CLINICAL|SOURCE|HGVS_OFFSET|HGVSg"
 )
 """The fields of an entry, in VEP's order, as the Format in the header's Description names them."""
+
+NAMES = tuple(FIELDS.split("|"))
 
 _ESCAPES = str.maketrans({"%": "%25", ";": "%3B", "=": "%3D", ",": "%2C", "|": "%7C", " ": "_", "\t": "_", "&": "&"})
 
@@ -66,3 +70,9 @@ def intergenic(allele: Allele, number: int, hgvsg: str) -> str:
     values |= {"Allele": escaped(allele.text), "Consequence": "intergenic_variant", "IMPACT": "MODIFIER"}
     values |= {"ALLELE_NUM": str(number), "VARIANT_CLASS": allele.variant_class, "HGVSg": hgvsg}
     return "|".join(values.values())
+
+
+def parsed(text: str) -> list[dict[str, str]]:
+    """Returns the entries of a value of CSQ as values by name, decoded; what an entry lacks is empty."""
+    entries = [entry.split("|") for entry in text.split(",") if entry]
+    return [dict(zip(NAMES, map(unquote, [*entry, *[""] * len(NAMES)]), strict=False)) for entry in entries]
