@@ -14,6 +14,10 @@ WHOLE = 1 << 29
 """Behind the end of every contig that a tabix index can have."""
 
 _KNOWN = re.compile(rb"[;\t](?:GAS_)?(?:DISEASE|CLN[A-Z]*)=")
+_WITHIN = (  # a gene, by its symbol or identifier; who asks for it does not mean what is beside it
+    rb"GAS_CSQ=(?!upstream|downstream)[^;\t]*;GAS_IMPACT=[^;\t]*;GAS_GENE=%b(?:[;\t]|$)"
+    rb"|[=,][^|,;\t]*\|(?!upstream|downstream)[^|,;\t]*\|[^|,;\t]*\|(?:[^|,;\t]*\|)?%b\|"
+)
 _FREQUENCY = re.compile(rb"[;\t]AF=([0-9][0-9.eE+-]*)")
 _DECLARED = re.compile(r'^##(INFO|FORMAT)=<ID=([^,>]+),.*?Description="((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:[^>\n]*?,length=(\d+))?", re.MULTILINE)
@@ -157,8 +161,7 @@ class Filter:
         if self.known:
             tests.append(_KNOWN.search)
         if self.gene:
-            gene = re.escape(self.gene.encode())
-            entry = re.compile(rb"GAS_GENE=%b(?:[;\t]|$)|[=,](?:[^|,;\t]*\|){3,4}%b\|" % (gene, gene))
+            entry = re.compile(_WITHIN % ((re.escape(self.gene.encode()),) * 2))
             needle = self.gene.encode()
             tests.append(lambda line: needle in line and entry.search(line))
         if self.text:
