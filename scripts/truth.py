@@ -1,4 +1,4 @@
-"""Compares consequences in a result of the engine with Ensembl VEP's, field by field, and counts each difference under its reason.
+"""Compares the engine's consequences with those of Ensembl VEP, field by field, and counts each difference under its reason.
 
     truth.py VEP.vcf[.gz] (--bundle ID | --fasta FASTA --gff3 GFF3) [--extra-ok] [--distance 5000] [--out FOLDER] [--show 5]
 

@@ -47,10 +47,10 @@ def annotate(
 ) -> None:
     """Annotate a VCF on this machine, with the engine of the service and its messages.
 
-    Every variant gets its consequences in each transcript (Sequence Ontology, HGVS) as Ensembl VEP has them, in INFO/CSQ, the
-    one that stands for all in tags of its own, and what the reference bundle knows of it. The file may be unsorted, name its contigs otherwise, or lack parts of its header: what was repaired is in the
-    log. In the result each record has one allele, at its leftmost place; its consequence is that of the allele as the file
-    has it.
+    Every variant gets its consequences in each transcript (Sequence Ontology, HGVS) as Ensembl VEP has them, in INFO/CSQ; the
+    one that stands for all in tags of its own; and what the reference bundle knows of it. The file may be unsorted, name its
+    contigs otherwise, or lack parts of its header: what was repaired is in the log. In the result each record has one allele,
+    at its leftmost place; its consequence is that of the allele as the file has it.
 
     \b
     Written into OUT, after the name of the file:

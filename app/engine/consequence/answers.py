@@ -10,13 +10,15 @@ from app.engine.bundles.manifest import MITOCHONDRIAL, Bundle, Contig
 from app.engine.bundles.sequence import Sequence
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence import csq, hgvs, terms
-from app.engine.consequence.allele import Allele, allele
+from app.engine.consequence.allele import NOWHERE, Allele, Change, allele
 from app.engine.consequence.caller import Consequence, consequence, depends_on_spelling
 from app.engine.consequence.pick import pick
+from app.engine.consequence.substitutions import Substitutions
 from app.engine.reading.records import Key
 
 _ACCESSION = re.compile(r"N[CTWG]_\d+\.\d+").fullmatch
 _SPELLING = "spelling"
+_BASES = frozenset({b"A", b"C", b"G", b"T"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Answers:
 
     def __init__(self, bundle: Bundle, distance: int | None = None) -> None:
         self._transcripts = Transcripts.open(bundle.path(bundle.transcripts))
+        self._columns = Substitutions(self._transcripts)
         self._sequence = Sequence.open(bundle.path(bundle.sequence))
         self._distance = bundle.distance if distance is None else distance
         self._contigs = {contig.name: contig for contig in bundle.contigs}
@@ -60,9 +63,36 @@ class Answers:
     def of(self, contig: str, keys: Iterable[Key]) -> dict[Key, Answer]:
         """What is said of each of these alleles of a contig, given by position, REF and ALT as the file spells them."""
         reference = self._reference(contig)
-        alleles = {key: allele(int(key[0]), key[1], key[2], reference.bases) for key in keys}
-        near = self._near(contig, list(alleles.values()))
-        return {key: self._answer(one, reference, rows) for (key, one), rows in zip(alleles.items(), near, strict=True)}
+        plain: list[Key] = []
+        others: list[Key] = []
+        for key in keys:
+            (plain if key[1] in _BASES and key[2] in _BASES else others).append(key)
+        return {**self._substitutions(contig, reference, plain), **self._others(contig, reference, others)}
+
+    def _substitutions(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, Answer]:
+        """Of plain substitutions, of which the columns know most."""
+        positions = np.array([int(key[0]) for key in keys], np.int64)
+        alleles = [
+            Allele(Change(position, key[1], key[2]), NOWHERE, key[2].decode(), "SNV")
+            for key, position in zip(keys, positions.tolist(), strict=True)
+        ]
+        which, rows = self._transcripts.overlapping(contig, positions, positions, self._distance)
+        refs, alts = (b"".join([keys[index][part] for index in which.tolist()]) for part in (1, 2))
+        called = self._columns.called(rows, positions[which], refs, alts, self._distance)
+        found: list[list[Consequence]] = [[] for _ in keys]
+        for index, row, known in zip(which.tolist(), rows.tolist(), called, strict=True):
+            said = known or consequence(self._transcripts[row], alleles[index], reference.bases, self._distance)
+            if said is not None:
+                found[index].append(said)
+        return {
+            key: _told(one, reference, f"{reference.numbering}.{one.change.start}{key[1].decode()}>{one.text}", said)
+            for key, one, said in zip(keys, alleles, found, strict=True)
+        }
+
+    def _others(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, Answer]:
+        alleles = [allele(int(position), ref, alt, reference.bases) for position, ref, alt in keys]
+        near = self._near(contig, alleles)
+        return {key: self._answer(one, reference, rows) for key, one, rows in zip(keys, alleles, near, strict=True)}
 
     def _reference(self, contig: str) -> _Reference:
         if contig not in self._references:
@@ -85,12 +115,14 @@ class Answers:
         found = [said for said in called if said is not None]
         flagged = any(depends_on_spelling(transcript, one, self._distance) for transcript in transcripts)
         named = hgvs.genomic(one, reference.bases, reference.numbering)
-        hgvsg = csq.escaped(f"{reference.name}:{named}") if named else ""
-        entries = [csq.entry(said, one, 1, hgvsg) for said in found] or [csq.intergenic(one, 1, hgvsg)]
-        return _told(pick(found), f"{reference.accession}:{named}" if named else "", _SPELLING if flagged else "", entries)
+        return _told(one, reference, named, found, flagged=flagged)
 
 
-def _told(picked: Consequence | None, hgvsg: str, flag: str, entries: list[str]) -> Answer:
+def _told(one: Allele, reference: _Reference, named: str, found: list[Consequence], *, flagged: bool = False) -> Answer:
+    """`named`: the HGVS name of the allele on its contig."""
+    hgvsg = csq.escaped(f"{reference.name}:{named}") if named else ""
+    entries = [csq.entry(said, one, 1, hgvsg) for said in found] or [csq.intergenic(one, 1, hgvsg)]
+    picked = pick(found)
     mask = picked.mask if picked else terms.INTERGENIC
     term, impact = terms.names(mask)[0], terms.impact(mask)
     gene = csq.escaped(picked.transcript.symbol or picked.transcript.gene) if picked else ""
@@ -101,8 +133,8 @@ def _told(picked: Consequence | None, hgvsg: str, flag: str, entries: list[str])
         ("GAS_TRANSCRIPT", picked.transcript.identifier if picked else ""),
         ("GAS_HGVSC", picked.hgvsc if picked else ""),
         ("GAS_HGVSP", picked.hgvsp if picked else ""),
-        ("GAS_HGVSG", hgvsg),
-        ("GAS_FLAG", flag),
+        ("GAS_HGVSG", f"{reference.accession}:{named}" if named else ""),
+        ("GAS_FLAG", _SPELLING if flagged else ""),
         ("CSQ", ",".join(entries)),
     )
     return Answer(term, impact, gene, "".join([f";{tag}={value}" for tag, value in tags if value]).encode())

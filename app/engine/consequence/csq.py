@@ -18,6 +18,10 @@ NAMES = tuple(FIELDS.split("|"))
 _ESCAPES = str.maketrans({"%": "%25", ";": "%3B", "=": "%3D", ",": "%2C", "|": "%7C", " ": "_", "\t": "_", "&": "&"})
 
 
+_SAID = {"Consequence": "intergenic_variant", "IMPACT": "MODIFIER", "ALLELE_NUM": "%d"}
+_INTERGENIC = "|".join(_SAID.get(name, "%s" if name in ("Allele", "VARIANT_CLASS", "HGVSg") else "") for name in NAMES)
+
+
 def escaped(text: str) -> str:
     """Returns a text without the characters that mean something in INFO; `=` is %3D, as in VEP's HGVS names."""
     return text.translate(_ESCAPES)
@@ -66,10 +70,7 @@ def entry(found: Consequence, allele: Allele, number: int, hgvsg: str) -> str:
 
 def intergenic(allele: Allele, number: int, hgvsg: str) -> str:
     """Returns the entry of an allele that no transcript is near."""
-    values = dict.fromkeys(FIELDS.split("|"), "")
-    values |= {"Allele": escaped(allele.text), "Consequence": "intergenic_variant", "IMPACT": "MODIFIER"}
-    values |= {"ALLELE_NUM": str(number), "VARIANT_CLASS": allele.variant_class, "HGVSg": hgvsg}
-    return "|".join(values.values())
+    return _INTERGENIC % (escaped(allele.text), number, allele.variant_class, hgvsg)
 
 
 def parsed(text: str) -> list[dict[str, str]]:
