@@ -25,7 +25,7 @@ from app.engine.bundles import build, manifest, sequence
 from app.engine.bundles.manifest import Bundle
 from app.engine.bundles.sources import opened
 from app.engine.bundles.transcripts import Transcripts
-from app.engine.consequence import csq
+from app.engine.consequence.csq_fields import NAMES
 from app.engine.pipeline.annotate import annotate
 
 WANTED_SHARE = 0.999
@@ -176,7 +176,7 @@ class Comparison:
         self.missing += len(vep.keys() - ours.keys())
         self.extra += len(ours.keys() - vep.keys() - {""})
         for feature in vep.keys() & ours.keys():
-            for field in [field for field in csq.NAMES if field in vep[feature] and field not in SKIPPED]:
+            for field in [field for field in NAMES if field in vep[feature] and field not in SKIPPED]:
                 self._value(field, columns, feature, plain(field, vep[feature][field]), plain(field, ours[feature][field]))
 
     def _value(self, field: str, columns: list[str], feature: str, vep: str, ours: str) -> None:

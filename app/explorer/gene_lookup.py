@@ -19,7 +19,7 @@ import structlog
 
 from app.aws.objects import Bucket, Gone
 from app.engine.bundles import manifest
-from app.engine.bundles.genes import TABLE
+from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle
 from app.engine.errors import EngineError
 from app.services.kept import Kept

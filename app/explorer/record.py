@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from app.engine.consequence import csq
+from app.engine.consequence.csq_fields import parsed
 from app.engine.reading.alleles import kind
 
 WHOLE = 1 << 29
@@ -103,7 +103,7 @@ class Variant:
 
     @cached_property
     def transcripts(self) -> list[Transcript]:
-        return [_transcript(entry) for entry in csq.parsed(self.info.get("CSQ", "")) if entry["Feature"]]
+        return [_transcript(entry) for entry in parsed(self.info.get("CSQ", "")) if entry["Feature"]]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from app.cli.main import engine
 from app.engine.bundles import download, manifest, stores
 from app.engine.bundles.build import build
-from app.engine.bundles.genes import TABLE
+from app.engine.bundles.layout import TABLE
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.errors import EngineError
 from app.engine.formats import bgzf

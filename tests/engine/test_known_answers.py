@@ -7,7 +7,7 @@ import pysam
 import pytest
 
 from app.engine.bundles import manifest
-from app.engine.consequence import csq
+from app.engine.consequence.csq_fields import parsed
 from app.engine.formats.fasta import Sequences
 from app.engine.pipeline.annotate import annotate
 from scripts import make_mito_bundle
@@ -147,7 +147,7 @@ def test_every_possible_substitution(run: Callable, rcrs: manifest.Bundle) -> No
     assert len(found.records) == len(sites) == 3 * 16568
     wrong = []
     for index, (position, _ref, alt) in enumerate(sites):
-        entries = csq.parsed(found.info(index)["CSQ"])
+        entries = parsed(found.info(index)["CSQ"])
         told = {entry["Feature"]: entry["Consequence"].split("&")[0] for entry in entries if entry["Feature"]}
         right = {
             transcript: expected(sequence, start, end, strand, position, alt)
@@ -169,7 +169,7 @@ def test_a_deletion_of_whole_genes(run: Callable, rcrs: manifest.Bundle) -> None
     ref = Sequences(rcrs.path(rcrs.fasta)).get("MT", 8468, 13447).decode()
     info = run(HEADER + f"MT\t8469\t.\t{ref}\t{ref[0]}\t.\t.\t.\n").info(0)
     assert info["GAS_CSQ"] == "transcript_ablation"
-    told = [[entry["Consequence"], entry["SYMBOL"]] for entry in csq.parsed(info["CSQ"])]
+    told = [[entry["Consequence"], entry["SYMBOL"]] for entry in parsed(info["CSQ"])]
     gone = ["MT-ATP6", "MT-CO3", "MT-TG", "MT-ND3", "MT-TR", "MT-ND4L", "MT-ND4", "MT-TH", "MT-TS2", "MT-TL2"]
     parts = [
         ["coding_sequence_variant&3_prime_UTR_variant", "MT-ATP8"],

@@ -12,7 +12,7 @@ import pytest
 from app.aws.bundle_store import S3Store
 from app.domain.jobs import Job
 from app.engine.bundles.build import build
-from app.engine.bundles.genes import TABLE
+from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle, file_table, find, load
 from app.engine.bundles.stores import FolderStore, push
 from app.engine.pipeline.annotate import annotate

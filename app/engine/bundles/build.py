@@ -25,7 +25,7 @@ import pysam
 from app.engine.bundles import layout, manifest, recipes, sequence
 from app.engine.bundles.compiling import Compiled, compile_models
 from app.engine.bundles.download import CHUNK, Progress, digest, fetch
-from app.engine.bundles.genes import TABLE
+from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, MITOCHONDRIAL, Bundle
 from app.engine.bundles.sequence import Sequence
 from app.engine.bundles.transcripts import Transcripts

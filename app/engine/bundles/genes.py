@@ -14,9 +14,6 @@ from app.engine.bundles.texts import Texts
 NEAR = 5
 """Names that are offered for one that nothing has."""
 
-TABLE = "genes.tsv"
-"""File of a bundle that `Genes.table` is written into, for readers that have no need of the rest."""
-
 
 @dataclass(frozen=True, slots=True)
 class Gene:

@@ -10,6 +10,9 @@ from enum import IntFlag
 FILE = "transcripts.bin"
 """Name of the file in a bundle."""
 
+TABLE = "genes.tsv"
+"""File of a bundle that `Genes.table` is written into, for readers that have no need of the rest."""
+
 KIND, VERSION = "transcripts", 2
 
 BIN_SHIFT = 13

@@ -1,7 +1,7 @@
 """Every INFO tag that the engine itself adds; the tracks of a bundle declare theirs in its manifest."""
 
 from app.engine.bundles.manifest import Bundle, Column
-from app.engine.consequence.csq import FIELDS
+from app.engine.consequence.csq_fields import FIELDS
 
 TAGS: tuple[Column, ...] = (
     Column("GAS_CSQ", "1", "String", "Most severe consequence of the allele in GAS_TRANSCRIPT, a Sequence Ontology term"),

@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from app.engine.consequence import csq, terms
+from app.engine.consequence import terms
+from app.engine.consequence.csq_fields import NAMES, parsed
 from app.engine.reading.alleles import kind
 from app.engine.report.html import html
 
@@ -113,11 +114,11 @@ def tsv(vcf: Iterable[str], tags: Iterable[str] = (), provenance: str = "") -> I
         values = dict(item.partition("=")[::2] for item in info.split(";"))
         site = [contig, position, identifier, ref, alt, kind(ref.encode(), alt.encode()), quality, filters]
         known = [values.get(tag, "") for tag in extra]
-        for entry in csq.parsed(values.get("CSQ", "")) or [_FLAT]:
+        for entry in parsed(values.get("CSQ", "")) or [_FLAT]:
             yield _row([*site, *_cells(entry, values), *known, *origin])
 
 
-_FLAT = dict.fromkeys(csq.NAMES, "")
+_FLAT = dict.fromkeys(NAMES, "")
 _STRANDS = {"1": "+", "-1": "-"}
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.engine.bundles import manifest
-from app.engine.consequence import csq
 from app.engine.consequence.answers import Answers
+from app.engine.consequence.csq_fields import parsed
 from app.engine.consequence.substitutions import Substitutions
 from app.engine.reading.records import Key
 from tests.engine.conftest import Annotated, vcf
@@ -64,7 +64,7 @@ def test_an_edge_within_the_run_of_places_is_flagged(nuclear: manifest.Bundle) -
 def test_names_have_the_accession_in_the_flat_tag_and_the_contig_in_csq(run: Callable[..., Annotated]) -> None:
     info = run(vcf("MT 3243 . A G . . .")).info(0)
     assert info["GAS_HGVSG"] == "NC_012920.1:m.3243A>G" and info["GAS_HGVSC"] == "n.14A>G"
-    [entry] = csq.parsed(info["CSQ"])
+    [entry] = parsed(info["CSQ"])
     assert entry["HGVSg"] == "MT:m.3243A>G" and entry["HGVSc"] == "MT-TL1-201:n.14A>G"
 
 
