@@ -18,8 +18,8 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 
-from app.aws.clients import code
 from app.aws.adaptive_rate import AdaptiveRate
+from app.aws.clients import code
 from app.domain.addresses import on_the_wire
 
 THROTTLES = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
