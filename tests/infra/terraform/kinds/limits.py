@@ -168,6 +168,9 @@ BESIDE_THE_API = frozenset(
         "ssmmessages:OpenDataChannel",
     }
 )
+NAMED_OTHERWISE = frozenset({"s3"})
+"""Services whose actions are hardly ever called as their operations."""
+
 MODELS = {"ses": "sesv2"}
 """Prefixes of actions whose model botocore has under another name."""
 
@@ -186,7 +189,8 @@ def _operations(service: str) -> frozenset[str]:
 def is_action(action: str) -> bool:
     """Whether a service knows the action; all of a service's is one."""
     service, _, operation = action.partition(":")
-    return action in BESIDE_THE_API or operation in _operations(service) or (operation == "*" and bool(_operations(service)))
+    known_here = () if service in NAMED_OTHERWISE else _operations(service)
+    return action in BESIDE_THE_API or operation in known_here or (operation == "*" and bool(_operations(service)))
 
 
 def _actions(policy: str) -> Iterator[str]:

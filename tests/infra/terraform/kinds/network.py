@@ -62,7 +62,8 @@ def make_vpc(aws: Any, values: Values) -> Values:
 
 def change_vpc(aws: Any, values: Values) -> None:
     for name, parameter in DNS.items():
-        aws("ec2").modify_vpc_attribute(VpcId=values["id"], **{parameter: {"Value": values[name]}})
+        if values[name] is not None:
+            aws("ec2").modify_vpc_attribute(VpcId=values["id"], **{parameter: {"Value": values[name]}})
 
 
 def read_vpc(aws: Any, values: Values) -> Any:

@@ -33,17 +33,23 @@ def key(keys: dict[str, str]) -> list[dict[str, str]]:
 
 def make_table(aws: Any, values: Values) -> Values:
     said = to_aws(TABLE, values)
-    aws("dynamodb").create_table(
-        TableName=values["name"],
-        BillingMode=values["billing_mode"],
-        KeySchema=key(said),
-        AttributeDefinitions=said["AttributeDefinitions"],
-        GlobalSecondaryIndexes=[
+    if source := values.get("restore_source_name"):
+        aws("dynamodb").restore_table_to_point_in_time(
+            SourceTableName=source, TargetTableName=values["name"], UseLatestRestorableTime=True
+        )
+    else:
+        indexes = [
             {"IndexName": index["IndexName"], "KeySchema": key(index), "Projection": index["Projection"]}
-            for index in said["GlobalSecondaryIndexes"]
-        ],
-        SSESpecification={"Enabled": values["server_side_encryption"][0]["enabled"]},
-    )
+            for index in said.get("GlobalSecondaryIndexes", [])
+        ]
+        aws("dynamodb").create_table(
+            TableName=values["name"],
+            BillingMode=values["billing_mode"],
+            KeySchema=key(said),
+            AttributeDefinitions=said["AttributeDefinitions"],
+            **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+            **({"SSESpecification": said["SSE"]} if "SSE" in said else {}),
+        )
     change_table(aws, values)
     return {"id": values["name"]}
 
@@ -51,9 +57,10 @@ def make_table(aws: Any, values: Values) -> Values:
 def change_table(aws: Any, values: Values) -> None:
     """What may change in place; a table is made without protection, and protected after the rest."""
     said, name = to_aws(TABLE, values), {"TableName": values["name"]}
-    if said.get("Expiry"):
+    if "Expiry" in said:
         aws("dynamodb").update_time_to_live(**name, TimeToLiveSpecification=said["Expiry"])
-    aws("dynamodb").update_continuous_backups(**name, PointInTimeRecoverySpecification=said["Recovery"])
+    if "Recovery" in said:
+        aws("dynamodb").update_continuous_backups(**name, PointInTimeRecoverySpecification=said["Recovery"])
     aws("dynamodb").update_table(**name, DeletionProtectionEnabled=bool(values["deletion_protection_enabled"]))
 
 
