@@ -24,7 +24,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.terraform.life import Life, live
+from tests.infra.terraform.inventory import inventory
+from tests.infra.terraform.life import Life, clients, live
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent.parent.parent / "terraform"
@@ -72,6 +73,7 @@ class Deployment:
     endpoint: str
     plan: dict[str, Any]
     state: dict[str, Any]
+    inventory: dict[str, Any]
     seconds: float
 
     def planned(self, kind: str) -> dict[str, dict[str, Any]]:
@@ -219,6 +221,7 @@ def deploy(
             "endpoint": endpoint,
             "plan": plan,
             "state": state,
+            "inventory": inventory(clients(endpoint), state["values"]["outputs"]["settings"]["value"]) if endpoint else {},
             "seconds": time.monotonic() - began,
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ def clients(endpoint: str, region: str = "us-east-1") -> Callable[[str], Any]:
     return cache(lambda service: boto3.client(service, endpoint_url=endpoint, **keys))
 
 
+def kind_of(address: str) -> str:
+    """The resource type in an address, whose keys may have dots in them."""
+    return re.sub(r"\[[^\]]*\]", "", address).split(".")[-2]
+
+
 def read_back(aws: Callable[[str], Any], planned: dict[str, Any], applied: dict[str, Any]) -> tuple[dict, dict]:
     """Compares what AWS has of each thing that was made with what the plan said of it.
 
@@ -61,7 +67,7 @@ def read_back(aws: Callable[[str], Any], planned: dict[str, Any], applied: dict[
     compared: dict[str, int] = {}
     different: dict[str, list[str]] = {}
     for address, values in applied.items():
-        kind = KINDS.get(address.partition("[")[0].split(".")[-2])
+        kind = KINDS.get(kind_of(address))
         if kind is None:
             continue
         found = kind.attributes(aws, values)
@@ -78,7 +84,7 @@ def remaining(aws: Callable[[str], Any], applied: dict[str, Any]) -> list[str]:
     """Addresses of things that AWS still has."""
     found = []
     for address, values in applied.items():
-        kind = address.partition("[")[0].split(".")[-2]
+        kind = kind_of(address)
         # a group that came with the VPC goes with it; a flow log and a NAT gateway stay in the answers for a while
         if kind in KINDS:
             try:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.infra.terraform.kinds import KINDS, RECORDED
+from tests.infra.terraform.life import kind_of
 
 TIERS = ("annotate", "utility", "web")
 UPDATED = {tier: ["update"] for tier in TIERS}
@@ -33,7 +34,7 @@ def kinds(actions: dict[str, list[str]]) -> Counter[str]:
 
 def test_what_was_made_is_what_was_planned(life: Any, record_property: Any) -> None:
     applied = life.deployment.applied("")
-    really = {address for address in applied if address.partition("[")[0].split(".")[-2] in KINDS}
+    really = {address for address in applied if kind_of(address) in KINDS}
     assert set(life.compared) == really
     assert life.different == {}
     assert sum(life.compared.values()) > 4 * len(really)
@@ -53,7 +54,7 @@ def test_what_was_made_is_what_was_planned(life: Any, record_property: Any) -> N
 
 
 def test_every_type_is_made_or_recorded_for_a_reason(deployment: Any, record_property: Any) -> None:
-    used = {address.partition("[")[0].split(".")[-2] for address in deployment.planned("")}
+    used = {kind_of(address) for address in deployment.planned("")}
     assert used <= KINDS.keys() | RECORDED.keys()
     assert not KINDS.keys() & RECORDED.keys()
     record_property("types", {"made": sorted(KINDS), "recorded": RECORDED})

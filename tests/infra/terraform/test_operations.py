@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from app.topology import load
+from tests.infra.terraform.topology import load
 
 PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "operations.md"
 

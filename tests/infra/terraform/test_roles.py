@@ -18,7 +18,7 @@ import pytest
 from botocore import xform_name
 from botocore.loaders import Loader
 
-from app.topology import load
+from tests.infra.terraform.topology import load
 
 ROOT = Path(__file__).parent.parent.parent.parent
 CONSUMERS = {queue["consumer"]: name for name, queue in load()["queues"].items()}

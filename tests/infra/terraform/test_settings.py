@@ -7,7 +7,7 @@ import json
 import pytest
 
 from app.settings import Settings
-from app.topology import load
+from tests.infra.terraform.topology import load
 
 SECRETS = {"GAS_GLOBUS_CLIENT_SECRET": "a", "GAS_STRIPE_SECRET_KEY": "b", "GAS_STRIPE_WEBHOOK_SECRET": "c"}
 
