@@ -1,8 +1,17 @@
-"""What the tests of the infrastructure made, told at the end of the run."""
+"""What the tests of the infrastructure made, told at the end of the run; slow ones run when they are asked for, by `-m`."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import pytest
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.option.markexpr:
+        slow = [item for item in items if "tests/infra" in item.nodeid and item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,31 @@ VCF = (
     b"MT\t3243\t.\tA\tG\t.\t.\t.\nMT\t11778\t.\tG\tA\t.\t.\t.\n"
 )
 
-# what a journey without an accident does not need, and why a daemon has it; the code's calls are compared in test_roles
-UNSEEN: dict[tuple[str, str], str] = {}
+# daemon/statement/action of what a journey without an accident may do without, and when it is needed; that the code has a
+# use for it is shown by test_roles
+EXCUSED = {
+    "*/Bury/*": "a message can never succeed",
+    "*/LookAgain/*": "another holds the lease, or a retrieval is slow",
+    "*/Consume/sqs:ChangeMessageVisibility": "a message is put back, or takes long",
+    "*/s3:AbortMultipartUpload": "a copy of several parts fails",
+    "*/ListResults/*": "a message came before, so that what it left is looked for; or an object is missing",
+    "*/ListInputs/*": "an object is missing",
+    "annotate/Jobs/dynamodb:GetItem": "a race for a job is lost",
+    "annotate/WriteResults/s3:DeleteObject": "an attempt before this one left something",
+    "annotate/DeleteArchives/*": "an attempt before this one left something",
+    "archive/DeleteArchives/*": "the plan changes while a result is archived",
+    "notify/Accounts/dynamodb:UpdateItem": "a mail bounces",
+    "notify/SeeIdentity/*": "`gas check` asks before the daemon starts",
+    "notify/SeeStanding/*": "`gas check` asks before the daemon starts",
+    "restore/*/sqs:SendMessage": "one statement is for three queues",
+    "thaw/DeleteResults/*": "an attempt before this one left something",
+    "thaw/StartRetrievals/*": "a retrieval fails",
+    "doctor/*": "something is wrong",
+    "web/Inputs/s3:PutObject": "a browser uploads: it asks S3 itself, by what the portal has signed",
+    "web/Results/s3:GetObject": "a browser downloads: it asks S3 itself, by what the portal has signed",
+    "web/Open*/*": "a page says how many jobs wait",
+    "web/ReadSecrets/*": "the portal starts on an instance",
+}
 
 
 @pytest.fixture
@@ -167,11 +191,11 @@ async def test_whole_stack_runs_on_what_was_applied(
         for asked in recorder.asked.get(verb, ())
         if not allowed([policies[verb]], Call(*asked))
     }
-    assert {"not granted": refused, "never used": unseen(policies, recorder.asked) - UNSEEN.keys()} == {
-        "not granted": set(),
-        "never used": set(),
-    }
-    assert UNSEEN.keys() <= unseen(policies, recorder.asked)
+    unused = unseen(policies, recorder.asked)
+    useless = sorted(grant for grant in unused if not any(fnmatchcase(grant, excused) for excused in EXCUSED))
+    assert {"not granted": sorted(refused), "never used": useless} == {"not granted": [], "never used": []}
+    granted = unseen(policies, {})
+    assert [excused for excused in EXCUSED if not any(fnmatchcase(grant, excused) for grant in granted)] == []
 
 
 async def journey(portal: str, outbox: str) -> None:
@@ -219,12 +243,12 @@ def policy_of(aws: Callable[[str], Any], verb: str) -> str:
     return json.dumps(aws("iam").get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
 
 
-def unseen(policies: dict[str, str], asked: dict[str, set[tuple[str, str]]]) -> set[tuple[str, str]]:
-    """Daemon and action of every grant that nothing used."""
+def unseen(policies: dict[str, str], asked: dict[str, set[tuple[str, str]]]) -> set[str]:
+    """`daemon/statement/action` of every grant that nothing used."""
     return {
-        (verb, action)
+        f"{verb}/{statement['Sid']}/{action}"
         for verb, policy in policies.items()
         for statement in statements([policy])
         for action in listed(statement["Action"])
-        if not any(covers({**statement, "Action": action, "Condition": {}}, Call(*one)) for one in asked.get(verb, ()))
+        if not any(covers({**statement, "Action": action}, Call(*one)) for one in asked.get(verb, ()))
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from .shape import Shape, Values, from_aws, known
 
-GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "ResourceNotFoundException")
+GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "ResourceNotFoundException", "(404)")
 """Parts of the error codes by which AWS says that a thing is not there."""
 
 
