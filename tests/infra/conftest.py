@@ -20,7 +20,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         (name, value)
         for reports in terminalreporter.stats.values()
         for report in reports
-        for name, value in getattr(report, "user_properties", ())
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
     ]
     lines = sorted((value for name, value in told if name == "infrastructure"), key=lambda value: value["deployment"])
     types = next((value for name, value in told if name == "types"), None)

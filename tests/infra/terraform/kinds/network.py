@@ -214,6 +214,11 @@ def make_flow_log(aws: Any, values: Values) -> Values:
     return {"id": only(made["FlowLogIds"])}
 
 
+def alive(found: list[Any]) -> list[Any]:
+    """EC2 still describes for a while what was deleted."""
+    return [one for one in found if one["State"].lower() not in ("deleted", "deleting")]
+
+
 def delete_nat(aws: Any, values: Values) -> None:
     aws("ec2").delete_nat_gateway(NatGatewayId=values["id"])
 
@@ -288,14 +293,14 @@ KINDS = {
                 "NatGatewayId"
             ]
         },
-        lambda aws, values: only(aws("ec2").describe_nat_gateways(NatGatewayIds=[values["id"]])["NatGateways"]),
+        lambda aws, values: only(alive(aws("ec2").describe_nat_gateways(NatGatewayIds=[values["id"]])["NatGateways"])),
         delete_nat,
         tags=EC2_TAGS,
     ),
     "aws_vpc_endpoint": Kind(
         ENDPOINT,
         make_endpoint,
-        lambda aws, values: only(aws("ec2").describe_vpc_endpoints(VpcEndpointIds=[values["id"]])["VpcEndpoints"]),
+        lambda aws, values: only(alive(aws("ec2").describe_vpc_endpoints(VpcEndpointIds=[values["id"]])["VpcEndpoints"])),
         lambda aws, values: aws("ec2").delete_vpc_endpoints(VpcEndpointIds=[values["id"]]),
         tags=EC2_TAGS,
     ),
