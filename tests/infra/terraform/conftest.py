@@ -45,7 +45,7 @@ class Core:
     def try_run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         found = shutil.which("terraform")
         command = [*([found] if found else [sys.executable, str(HERE / "core.py")]), f"-chdir={folder}", *arguments]
-        return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=300)
+        return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=1500)
 
     def run(self, folder: Path, *arguments: str) -> str:
         done = self.try_run(folder, *arguments)
