@@ -154,7 +154,15 @@ def derived(verb: str, backend: str) -> set[Permission]:
         queue = ("app/aws/queues.py", "Queue")
         found |= called(ADAPTERS["queues"], "open", CONSUMERS[verb])
         found |= {found for method in CONSUME for found in called(queue, method, CONSUMERS[verb])}
+        if any(looks_again(node) for _, node in reached(STARTS[verb])):
+            found |= called(ADAPTERS["queues"], "send", CONSUMERS[verb])
     return found
+
+
+def looks_again(node: ast.AST) -> bool:
+    """Whether a function asks the runtime to send its message afresh."""
+    raised = (inner.exc for inner in ast.walk(node) if isinstance(inner, ast.Raise))
+    return any(isinstance(error, ast.Call) and attribute(error.func) == "LookAgain" for error in raised)
 
 
 def queue_names(path: str) -> list[str]:
