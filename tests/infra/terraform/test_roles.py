@@ -40,7 +40,7 @@ ARCHIVES = {"s3": ("app/aws/archive_s3.py", "S3Archive"), "glacier": ("app/aws/a
 CLIENTS = {"dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs", "sns": "sns", "glacier": "glacier", "ses": "sesv2"}
 
 # what the runtime does with a consumer's own queue
-CONSUME = {"receive", "hide", "delete", "bury", "put_off"}
+CONSUME = {"receive", "change_visibility", "delete", "dead_letter", "put_off"}
 
 # operations of S3 whose IAM action has another name, or that need more than one; * are the objects in the bucket.
 # HEAD and GET of a missing object answer 403 to who may not list the bucket, and the code waits for 404.
@@ -118,7 +118,7 @@ def reached(starts: tuple[str, ...]) -> set[tuple[str, ast.AST]]:
     seen: set[tuple[str, ast.AST]] = set()
     while todo:
         path, node = todo.pop()
-        if (path, node) in seen or not path.startswith(("app/services/", "app/web/", "workers/")):
+        if (path, node) in seen or not path.startswith(("app/explorer/", "app/services/", "app/web/", "workers/")):
             continue
         seen.add((path, node))
         known = {local: (file, name) for local, file, name in imports(path)}
