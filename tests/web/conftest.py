@@ -28,7 +28,7 @@ SECRET = "portal's secret"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # aiohttp-session and aiohttp-jinja2 keep their things under plain names
+    # aiohttp-jinja2 keeps its things under plain names
     for item in items:
         item.add_marker(pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning"))
 
