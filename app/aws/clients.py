@@ -11,8 +11,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError
 
-from app.aws.answers import Answers
-from app.aws.botocore_tuning import loader
+from app.aws.botocore_tuning import Answers, loader
 from app.settings import Settings
 
 LONGEST_POLL = 20

@@ -19,6 +19,9 @@ from typing import Annotated, Any
 import aiohttp
 import typer
 
+from app.domain.file_names import derived
+from app.domain.keys import Output
+
 remote = typer.Typer(no_args_is_help=True, help="Annotate files on another GAS. Exit codes: 0 done, 3 not yet, 1 failed.")
 
 DONE, FAILED, PENDING = 0, 1, 3
@@ -210,10 +213,9 @@ def fetch(
         if job["status"] != "COMPLETED" or job["tier"] not in ("AVAILABLE", "ARCHIVING"):
             return _said(job) or PENDING
         out.mkdir(parents=True, exist_ok=True)
-        stem = Path(job["file_name"]).name.removesuffix(".gz").removesuffix(".vcf").removesuffix(".bcf") or "annotation"
-        for path, suffix in (("index", ".annot.vcf.gz.tbi"), ("result", ".annot.vcf.gz")):
-            await gas.download(f"/jobs/{job['job_id']}/{path}", out / f"{stem}{suffix}")
-        typer.echo(out / f"{stem}.annot.vcf.gz")
+        for path, output in (("index", Output.INDEX), ("result", Output.RESULT)):
+            await gas.download(f"/jobs/{job['job_id']}/{path}", out / derived(job["file_name"], output))
+        typer.echo(out / derived(job["file_name"], Output.RESULT))
         return DONE
 
     _run(work)

@@ -17,9 +17,8 @@ from app.services.identity import Secrets
 from app.services.kept import Kept
 from app.settings import Settings
 from app.web.assets import Assets
-from app.web.estimates import DurationEstimator
+from app.web.estimates import DurationEstimator, QueueView
 from app.web.live import Live
-from app.web.queue_view import QueueView
 
 if TYPE_CHECKING:
     from app.services.globus import Globus

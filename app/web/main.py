@@ -24,7 +24,7 @@ from app.services.kept import Kept
 from app.settings import Settings
 from app.web import app_keys, routes
 from app.web.assets import Assets
-from app.web.estimates import DurationEstimator
+from app.web.estimates import DurationEstimator, QueueView
 from app.web.live import polling
 from app.web.middlewares.access import control_access
 from app.web.middlewares.errors import show_errors
@@ -33,7 +33,6 @@ from app.web.middlewares.limits import RateLimit, add_allowance, limit_rate
 from app.web.middlewares.log import log_requests
 from app.web.middlewares.malformed import answer_plainly
 from app.web.pages import set_up
-from app.web.queue_view import QueueView
 
 log = structlog.get_logger()
 

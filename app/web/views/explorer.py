@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from app.aws.objects import content_disposition
+from app.domain.file_names import derived
 from app.domain.jobs import Job
 from app.engine.report import render
 from app.explorer.query import Unknown
@@ -22,7 +23,6 @@ from app.web.api.models import VariantFilter, VariantQuery
 from app.web.app_keys import BACKEND, CONCURRENCY, EXPLORER, account
 from app.web.pages import page, see_other
 from app.web.states import IMPACTS, badge
-from app.web.views.downloads import stem
 from app.web.views.job_page import counts
 
 log = structlog.get_logger()
@@ -87,7 +87,7 @@ async def _download(request: web.Request, job: Job, form: str) -> web.StreamResp
         return see_other(request.path.removesuffix("variants.vcf") + "result")
     header, batches = await request.app[EXPLORER].open(job, asked.filter())
     pieces = _vcf(header, batches) if form == "vcf" else _tsv(await counts(request, job), batches)
-    name = f"{stem(job.file_name)}.{'variants' if asked.asked() else 'annot'}.{form}"
+    name = derived(job.file_name, f"{'variants' if asked.asked() else 'annot'}.{form}")
     answer = web.StreamResponse(headers={"Content-Disposition": content_disposition(name)})
     answer.content_type = FORMS[form]
     await answer.prepare(request)
