@@ -18,8 +18,8 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 
+from app.aws.adaptive_rate import AdaptiveRate
 from app.aws.clients import code
-from app.aws.pace import DurationEstimator
 from app.domain.addresses import on_the_wire
 
 THROTTLES = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
@@ -81,7 +81,7 @@ class Mail:
     ses: Any  # the sesv2 client
     sender: str
     configuration_set: str = ""
-    pace: DurationEstimator = field(default_factory=DurationEstimator, compare=False)
+    pace: AdaptiveRate = field(default_factory=AdaptiveRate, compare=False)
 
     async def send(
         self,
