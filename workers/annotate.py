@@ -16,9 +16,8 @@ import aiohttp
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.aws.objects import Gone
 from app.domain.jobs import Fault, Job, Status, Trigger
-from app.domain.keys import Output, input_key, output_key
+from app.domain.keys import Gone, Output, input_key, output_key
 from app.domain.messages import JobRequested
 from app.services.backend import Backend
 from app.settings import Settings

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from app.aws.archives import Damaged, RetrievalState, Started
 from app.aws.clients import code, tolerated
-from app.aws.objects import CHECKSUM, MISSING, Bucket, Gone, Stored, plan_parts
+from app.aws.objects import CHECKSUM, MISSING, Bucket, Stored, plan_parts
 from app.domain.jobs import Job, Speed
-from app.domain.keys import Owner, archive_key, archive_prefix
+from app.domain.keys import Gone, Owner, archive_key, archive_prefix
 
 COPY_LIMIT = 5 << 30
 """S3 copies up to 5 GiB in one call."""

@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 
 from app.aws.archives import Damaged, RetrievalState, Started
 from app.aws.clients import code, tolerated
-from app.aws.objects import CHUNK, Bucket, Gone
+from app.aws.objects import CHUNK, Bucket
 from app.domain.jobs import Job, Speed
-from app.domain.keys import Owner, archive_label, labelled
+from app.domain.keys import Gone, Owner, archive_label, labelled
 
 MIB = 1 << 20
 PART = 16 * MIB

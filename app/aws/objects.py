@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
 from app.aws.clients import code, ungrouped
+from app.domain.file_names import content_disposition
+from app.domain.keys import Gone
 
 CHECKSUM = "CRC64NVME"
 CHUNK = 1 << 20
@@ -28,10 +29,6 @@ Span = tuple[int, int]
 
 SendPart = Callable[[dict[str, Any], int, int], Awaitable[dict[str, Any]]]
 """Sends the bytes from the first to the last to the part of an upload that the arguments name; returns its ETag and checksum."""
-
-
-class Gone(LookupError):
-    """The object is not there, or is not the one that was asked for."""
 
 
 class OutOfRange(LookupError):
@@ -213,9 +210,3 @@ def plan_parts(size: int, part_bytes: int) -> list[Span]:
     """First and last byte of each part; parts grow where `part_bytes` would make more than S3 takes."""
     part_bytes = max(part_bytes, -(-size // MOST_PARTS))
     return [(first, min(first + part_bytes, size) - 1) for first in range(0, size, part_bytes)]
-
-
-def content_disposition(name: str) -> str:
-    """The header that makes a browser save under `name`, whatever characters it has (RFC 6266)."""
-    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%;' else "_" for c in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

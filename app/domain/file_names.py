@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 LONGEST_STEM_BYTES = 150
 """Of a name without its suffix: file systems take 255 for all of it, and a link of S3 must stay short."""
@@ -27,3 +28,9 @@ def suffix(file_name: str) -> str:
 def derived(file_name: str, what: str) -> str:
     """Returns the name of something made of an upload: `sample.vcf.gz` and `annot.vcf.gz` give `sample.annot.vcf.gz`."""
     return f"{stem(file_name)}.{what}"
+
+
+def content_disposition(name: str) -> str:
+    """Returns the header that makes a browser save under `name`, whatever characters it has (RFC 6266)."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%;' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -21,6 +21,10 @@ class Output(StrEnum):
     SUMMARY = "summary.json"
 
 
+class Gone(LookupError):
+    """Nothing is stored under a key, or not what was asked for."""
+
+
 def input_key(user_id: str, job_id: str) -> str:
     return f"{user_id}/{job_id}/input"
 

@@ -29,10 +29,11 @@ from app.web.live import polling
 from app.web.middlewares.access import control_access
 from app.web.middlewares.errors import show_errors
 from app.web.middlewares.headers import add_headers, headers, origin
-from app.web.middlewares.limits import RateLimit, add_allowance, limit_rate
+from app.web.middlewares.limits import add_allowance, limit_rate
 from app.web.middlewares.log import log_requests
 from app.web.middlewares.malformed import answer_plainly
 from app.web.pages import set_up
+from app.web.rate_limit import RateLimit
 
 log = structlog.get_logger()
 

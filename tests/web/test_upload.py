@@ -15,8 +15,7 @@ from aiohttp import ClientSession, FormData
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.aws.objects import content_disposition
-from app.domain.file_names import stem, suffix
+from app.domain.file_names import content_disposition, stem, suffix
 from app.domain.jobs import Fault, Status, Trigger
 from app.domain.keys import input_key
 from app.domain.messages import JobRequested, parse

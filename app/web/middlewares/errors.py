@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 from stripe import StripeError
 
-from app.aws.objects import Gone
+from app.domain.keys import Gone
 from app.services.billing import BadSignature
 from app.services.concurrency import TooManyRequests
 from app.services.identity import LoginFailed, ProviderDown

@@ -6,10 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from app.aws.objects import Gone, content_disposition
-from app.domain.file_names import derived, stem, suffix
+from app.domain.file_names import content_disposition, derived, stem, suffix
 from app.domain.jobs import Job
-from app.domain.keys import Output, input_key
+from app.domain.keys import Gone, Output, input_key
 from app.engine.report import render
 from app.services.submissions import Refused, find
 from app.web.app_keys import BACKEND, EXPLORER, account

@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 import structlog
 from aiohttp import web
 
-from app.aws.objects import content_disposition
-from app.domain.file_names import derived
+from app.domain.file_names import content_disposition, derived
 from app.domain.jobs import Job
 from app.engine.report import render
 from app.explorer.query import Unknown
