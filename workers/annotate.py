@@ -32,6 +32,9 @@ LARGE_JOBS = LargeJobLimit()
 OUTAGE = (ClientError, BotoCoreError, aiohttp.ClientError)
 """How it looks when AWS does not answer as it should."""
 
+MOST_TRIES = 3
+"""Attempts after which an engine that fails makes the job fail."""
+
 MOST_CLAIMS = 12
 """Claims after which a job is given up even if no attempt lived long enough to say what is wrong."""
 
@@ -87,7 +90,7 @@ async def _attempt(backend: Backend, job: Job) -> Job | None:
         await backend.jobs.update(job, outage_attempts=job.outage_attempts + 1)
         raise
     except EngineFailed as error:
-        if job.tries < backend.settings.max_attempts:
+        if job.tries < MOST_TRIES:
             raise
         log.error("engine failed for good", error=str(error), attempts=job.attempts)
         return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)

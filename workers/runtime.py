@@ -181,7 +181,6 @@ class Consumer:
         else:
             await self.queue.delete(received)
             self.metrics.add(Metric.HANDLED)
-            self.metrics.add(Metric.AGE, max(0, self.backend.now() - received.sent_at) / 1000)
 
     def _seconds_put_off(self, received: Received) -> float:
         return max(0, self.backend.now() - received.since) / 1000 if received.since else 0

@@ -17,6 +17,9 @@ from app.domain.keys import Gone, Owner, archive_key, archive_prefix
 COPY_LIMIT = 5 << 30
 """S3 copies up to 5 GiB in one call."""
 
+COPY_PART = 512 << 20
+"""Bytes of each part of a copy that is larger."""
+
 COPIES_AT_ONCE = 8
 """Parts of one copy: S3 moves the bytes, so they cost no memory here."""
 
@@ -31,7 +34,7 @@ class S3Archive:
     bucket: Bucket
     storage_class: str
     restored_days: int
-    part_bytes: int
+    part_bytes: int = COPY_PART
     copy_limit: int = COPY_LIMIT
 
     async def store(self, job: Job, rev: int) -> str | None:

@@ -21,7 +21,6 @@ class Metric(StrEnum):
     FAILED = "failed"
     BURIED = "buried"
     SECONDS = "seconds"
-    AGE = "age"
     VIOLATIONS = "violations"
     REPAIRS = "repairs"
 
@@ -31,7 +30,6 @@ DECLARED: dict[Metric, tuple[str, str]] = {
     Metric.FAILED: ("Count", "Deliveries that raised and are tried again."),
     Metric.BURIED: ("Count", "Messages moved to the dead-letter queue by us."),
     Metric.SECONDS: ("Seconds", "Time in the handler."),
-    Metric.AGE: ("Seconds", "Time between sending a message and its handling, the queue's delay included."),
     Metric.VIOLATIONS: ("Count", "What the doctor found wrong."),
     Metric.REPAIRS: ("Count", "What the doctor mended."),
 }
