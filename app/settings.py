@@ -20,6 +20,8 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class Settings(BaseSettings):
+    """All settings of one process. Raises ValueError where they cannot work together."""
+
     model_config = SettingsConfigDict(env_prefix="GAS_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Literal["local", "dev", "prod"] = Field(

@@ -82,6 +82,8 @@ class Spec:
 
 @dataclass
 class Consumer:
+    """One daemon in a process: receives from its queue, handles up to `concurrency` messages at once, and settles each."""
+
     spec: Spec
     queue: Queue
     backend: Backend

@@ -38,11 +38,13 @@ class S3Archive:
     copy_limit: int = COPY_LIMIT
 
     async def store(self, job: Job, rev: int) -> str | None:
+        """Copies the job's result into the archive, under `rev`; None if the result is gone. Raises Damaged."""
         key = archive_key(job.user_id, job.job_id, rev)
         source = await self.bucket.head(job.result) if job.result else None
         return key if source and await self._copy(source, key, self.storage_class) else None
 
     async def start(self, job: Job, speed: Speed) -> Started:
+        """Asks S3 for a temporary copy, at Standard speed where Expedited has no capacity. Raises Gone."""
         try:
             await self._restore(job, speed)
         except ClientError as error:
@@ -56,24 +58,29 @@ class S3Archive:
         return Started(speed)
 
     async def retrieval_state(self, job: Job, retrieval: str | None = None) -> RetrievalState:
+        """Returns how far the retrieval of the job's archive is, by what S3 says of the object."""
         stored = await self.bucket.head(str(job.archive))
         if stored is None:
             return RetrievalState.NONE
         return _s3_state(stored)
 
     async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
+        """Copies a retrieved archive to `key`; False if it is not, or not any more, readable. Raises Damaged."""
         stored = await self.bucket.head(str(job.archive))
         if not stored or _s3_state(stored) is not RetrievalState.READY:
             return False
         return await self._copy(stored, key, "STANDARD")
 
     async def delete(self, archive: str) -> None:
+        """Deletes one archive; one that is not there is no error."""
         await self.bucket.delete([archive])
 
     def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
+        """Yields the archives of one job, whether its record knows them or not."""
         return self.bucket.list(archive_prefix(user_id, job_id))
 
     async def inventory(self) -> AsyncIterator[tuple[str, Owner]]:
+        """Yields nothing: an archive whose job is gone is found by listing the bucket."""
         return
         yield
 

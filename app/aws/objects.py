@@ -49,6 +49,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class Bucket:
+    """One bucket of S3."""
+
     s3: Any
     name: str
 
@@ -81,6 +83,7 @@ class Bucket:
         )
 
     async def head(self, key: str) -> Stored | None:
+        """Returns what S3 says of an object; None if there is none."""
         try:
             said = await self.s3.head_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:

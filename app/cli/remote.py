@@ -48,16 +48,19 @@ class Known:
 
     @staticmethod
     def path() -> Path:
+        """The file where it is kept."""
         return Path(typer.get_app_dir("gas")) / "remote.json"
 
     @classmethod
     def read(cls) -> Known:
+        """Returns what is kept; nothing if there is no file yet."""
         try:
             return cls(**json.loads(cls.path().read_text()))
         except FileNotFoundError:
             return cls()
 
     def write(self) -> None:
+        """Keeps it in a file that only its owner can read."""
         path = self.path()
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
@@ -103,6 +106,7 @@ class Gas:
         return said
 
     async def job(self, job_id: str) -> dict[str, Any]:
+        """Returns a job by its id. Raises Stop if there is none."""
         if found := await self.ask("GET", f"/jobs/{job_id}"):
             return found
         raise Stop(f"There is no job {job_id}.")
@@ -129,6 +133,7 @@ class Gas:
         return await self.ask("POST", f"/jobs/{job['job_id']}/submit") or job
 
     async def upload(self, file: Path, url: str, fields: dict[str, str]) -> None:
+        """Posts the file to storage by the form that the API gave. Raises Stop if storage refuses it."""
         form = aiohttp.FormData(fields)
         with file.open("rb") as body:
             form.add_field("file", body, filename="input")

@@ -87,6 +87,8 @@ class GeneTable:
 
 @dataclass(frozen=True)
 class Reference:
+    """A bundle, as far as the portal reads it."""
+
     bundle: Bundle
     genes: GeneTable | None  # an older bundle may have no table of them
 

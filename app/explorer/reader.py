@@ -263,6 +263,7 @@ class Rest(NamedTuple):
 
     @property
     def bytes(self) -> int:
+        """Bytes of the parts."""
         return sum(map(len, self.parts))
 
 

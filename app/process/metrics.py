@@ -17,6 +17,8 @@ FLUSH_SECONDS = 60
 
 
 class Metric(StrEnum):
+    """What is measured, by its name in CloudWatch."""
+
     HANDLED = "handled"
     FAILED = "failed"
     BURIED = "buried"
@@ -44,6 +46,7 @@ class Metrics:
         self.values: dict[Metric, list[float]] = defaultdict(list)
 
     def add(self, metric: Metric, value: float = 1) -> None:
+        """Adds a value, in the metric's unit."""
         self.values[metric].append(value)
 
     def flush(self) -> None:
@@ -69,6 +72,7 @@ class Metrics:
         print(json.dumps(line), file=sys.stdout, flush=True)
 
     async def flush_regularly(self) -> None:
+        """Flushes every FLUSH_SECONDS, for ever."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             self.flush()

@@ -43,6 +43,7 @@ class Backend:
     mail: Mail | None
 
     def now(self) -> int:
+        """Milliseconds since 1970."""
         return self.jobs.now()
 
 

@@ -53,6 +53,7 @@ class Finding:
     repaired: str = ""
 
     def as_dict(self) -> dict[str, str]:
+        """The finding as JSON takes it."""
         return asdict(self)
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli.main import remote
+from app.cli import remote
 from app.domain.jobs import Fault, Tier, Trigger
 from app.services.concurrency import TooManyRequests
 from app.web import app_keys
@@ -80,6 +80,7 @@ async def test_from_login_to_the_annotated_file(portal: Portal, tmp_path: Path, 
         ("x" * 245 + ".vcf", "x" * 150),
         ("../../up:and away.VCF.BGZ", "_.._up_and away"),
     ],
+    ids=["two bytes a letter", "one byte a letter", "folders and signs"],
 )
 async def test_a_result_is_saved_under_a_name_that_any_folder_takes(
     portal: Portal, tmp_path: Path, name: str, saved: str

@@ -14,10 +14,12 @@ from app.web.route import Route
 
 
 async def document(request: web.Request) -> web.Response:
+    """The OpenAPI document."""
     return web.json_response(_document(request.app[ROUTES], request.app[SETTINGS].public_url))
 
 
 async def readable(request: web.Request) -> web.Response:
+    """The page that describes the API."""
     return page(request, "api.html", document=_document(request.app[ROUTES], request.app[SETTINGS].public_url))
 
 

@@ -17,16 +17,19 @@ from app.web.pages import see_other
 
 
 async def result(request: web.Request) -> web.Response:
+    """Leads to the annotated file. Raises Refused, NotFound."""
     job = await _job(request)
     return await _link(request, job.result, derived(job.file_name, Output.RESULT), "application/gzip")
 
 
 async def index(request: web.Request) -> web.Response:
+    """Leads to the annotated file's index. Raises Refused, NotFound."""
     job = await _job(request)
     return await _link(request, job.index, derived(job.file_name, Output.INDEX), "application/octet-stream")
 
 
 async def input_file(request: web.Request) -> web.Response:
+    """Leads to the uploaded file. Raises Refused, NotFound."""
     job, inputs = await _job(request), request.app[BACKEND].inputs
     if not await inputs.head(key := input_key(job.user_id, job.job_id)):
         raise Refused("The uploaded file is not kept any more.")

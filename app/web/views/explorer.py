@@ -36,6 +36,7 @@ MITOCHONDRIAL = {"M", "MT", "chrM", "chrMT", "NC_012920.1"}
 
 
 async def listing(request: web.Request) -> web.Response:
+    """A page of the table of variants."""
     # a form sends its empty fields too
     given = {name: value for name, value in request.query.items() if value and name in VariantQuery.model_fields}
     asked = VariantQuery.model_validate(given)
@@ -60,6 +61,7 @@ async def listing(request: web.Request) -> web.Response:
 
 
 async def variant(request: web.Request) -> web.Response:
+    """The page of one variant. Raises Refused, NotFound."""
     found, legend, job = await one(request)
     return page(
         request,

@@ -31,6 +31,7 @@ ATTEMPT_COOKIE, ATTEMPT_SECONDS = "gas-login", 600
 
 
 async def login(request: web.Request) -> web.Response:
+    """Sends the browser to Globus, with what proves afterwards that it was sent."""
     back, settings = local_path(request.query.get("next", "/annotations")), request.app[SETTINGS]
     if request.host != urlsplit(settings.public_url).netloc and "here" not in request.query:
         # cookies would stay at the name that was typed, such as localhost, and Globus leads back to the public one
@@ -46,6 +47,7 @@ async def login(request: web.Request) -> web.Response:
 
 
 async def callback(request: web.Request) -> web.Response:
+    """Signs in who comes back from Globus. Raises LoginFailed, ProviderDown."""
     attempt = _attempt(request)
     if problem := request.query.get("error"):
         raise LoginFailed(f"Globus says {problem[:100]!r}")
@@ -60,10 +62,12 @@ async def callback(request: web.Request) -> web.Response:
 
 
 async def logout_page(request: web.Request) -> web.Response:
+    """The page that asks whether to sign out."""
     return page(request, "logout.html") if request[ACCOUNT] else see_other("/")
 
 
 async def logout(request: web.Request) -> web.Response:
+    """Ends the session."""
     response = see_other("/")
     await sessions.end(request, response)
     return response

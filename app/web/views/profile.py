@@ -22,10 +22,12 @@ WORDS = "delete my account"
 
 
 async def profile(request: web.Request) -> web.Response:
+    """The page of the account."""
     return await _profile(request)
 
 
 async def revoke_sessions(request: web.Request) -> web.Response:
+    """Signs the user out everywhere."""
     await request.app[SESSIONS].revoke_all(account(request).user_id)
     response = see_other("/")
     await sessions.end(request, response)
@@ -43,6 +45,7 @@ async def create_token(request: web.Request) -> web.Response:
 
 
 async def revoke_token(request: web.Request) -> web.Response:
+    """Revokes a token by its digest."""
     await request.app[TOKENS].revoke_digest(account(request).user_id, request.match_info["digest"])
     return see_other("/profile")
 
@@ -61,6 +64,7 @@ async def export(request: web.Request) -> web.StreamResponse:
 
 
 async def delete_page(request: web.Request) -> web.Response:
+    """The page that asks whether to delete the account."""
     return page(request, "delete_account.html", words=WORDS, unfinished=False)
 
 
