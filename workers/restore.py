@@ -37,6 +37,7 @@ class Walk:
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
+    """Walks one page of the user's jobs, and sends itself on. Raises RetryLater if jobs changed meanwhile."""
     message = delivery.message
     assert isinstance(message, PlanChanged)
     account = await backend.accounts.get(message.user_id)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 
 from app.aws.archives import RetrievalState
-from app.aws.objects import Gone
 from app.domain.jobs import Job, Speed, Trigger
+from app.domain.keys import Gone
 from app.services.backend import Backend
 
 log = structlog.get_logger()

@@ -37,6 +37,7 @@ class Accounts:
     deadline_seconds: int = SETTLE_SECONDS
 
     async def get(self, user_id: str) -> Account | None:
+        """Returns the account of a user; None if there is none."""
         values = await self._read(user_id, PROFILE)
         return record(Account, values) if values else None
 
@@ -191,6 +192,7 @@ class Accounts:
                     yield values
 
     async def delete_item(self, user_id: str, item: str) -> None:
+        """Deletes one item of an account; one that is not there is no error."""
         await self.dynamodb.delete_item(TableName=self.table, Key=self._key(user_id, item))
 
     @cached_property

@@ -37,6 +37,8 @@ class Started:
 
 
 class Archive(Protocol):
+    """Where results are archived: what both backends guarantee."""
+
     async def store(self, job: Job, rev: int) -> str | None:
         """Copies the job's result under `rev` and replies the archive id; None if the result is not there."""
 
@@ -49,7 +51,8 @@ class Archive(Protocol):
     async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
         """Copies a retrieved archive to `key` in the results bucket, verified; False if it is not readable (any more)."""
 
-    async def delete(self, archive: str) -> None: ...
+    async def delete(self, archive: str) -> None:
+        """Deletes one archive; one that is not there is no error."""
 
     def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
         """Archive ids of one job, where the backend can list them (a vault can't)."""

@@ -11,11 +11,13 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError
 
-from app.aws.answers import Answers
-from app.aws.botocore_tuning import loader
+from app.aws.botocore_tuning import Answers, loader
 from app.settings import Settings
 
 LONGEST_POLL = 20
+CONNECTIONS = 64
+"""Of one process to one AWS service."""
+
 ONCE: dict[str, Any] = {"sesv2": {"retries": {"mode": "standard", "total_max_attempts": 1}}}
 """Services whose calls must not be made again on their own: SES knows no idempotency, and a lost answer may be a sent mail."""
 
@@ -63,7 +65,7 @@ async def clients(settings: Settings, *services: str) -> AsyncIterator[dict[str,
         s3={"addressing_style": "path"}
         if settings.environment == "local"
         else {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
-        max_pool_connections=settings.aws_connections,
+        max_pool_connections=CONNECTIONS,
         connect_timeout=5,
         read_timeout=LONGEST_POLL + 25,
         retries={"mode": "standard", "total_max_attempts": 5},

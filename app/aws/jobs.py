@@ -46,6 +46,7 @@ class Jobs:
         return job
 
     async def get(self, user_id: str, job_id: str) -> Job | None:
+        """Returns the job as it is now, read consistently; None if there is none."""
         answer = await self.dynamodb.get_item(TableName=self.table, Key=self._key(user_id, job_id), ConsistentRead=True)
         return record(Job, answer["Item"]) if "Item" in answer else None
 
@@ -243,6 +244,7 @@ class Jobs:
                 yield record(Job, item)
 
     def is_overdue(self, job: Job) -> bool:
+        """Whether the job's deadline has passed."""
         return job.deadline is not None and job.deadline < self.now()
 
     def _key(self, user_id: str, job_id: str) -> dict[str, Any]:

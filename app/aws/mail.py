@@ -78,6 +78,8 @@ class Standing:
 
 @dataclass(frozen=True)
 class Mail:
+    """Mail through SES, from one verified sender."""
+
     ses: Any  # the sesv2 client
     sender: str
     configuration_set: str = ""

@@ -57,6 +57,7 @@ class Queue:
     """Receipts of messages whose delete is not answered yet, and who waits for it."""
 
     async def receive(self, most: int, wait: int, visibility: int) -> list[Received]:
+        """Receives up to `most` messages, hidden from others for `visibility` seconds; polls for up to `wait` seconds."""
         answer = await self.sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=min(most, BATCH),
@@ -153,6 +154,8 @@ _NOT_OURS = {"MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", 
 
 @dataclass(frozen=True)
 class Queues:
+    """The queues of the topology, by name."""
+
     sqs: Any
     urls: Mapping[str, str]
 
@@ -180,6 +183,8 @@ class Queues:
 
 @dataclass(frozen=True)
 class Topics:
+    """The topics of the topology, by name."""
+
     sns: Any
     arns: Mapping[str, str]
 

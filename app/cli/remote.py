@@ -19,6 +19,9 @@ from typing import Annotated, Any
 import aiohttp
 import typer
 
+from app.domain.file_names import derived
+from app.domain.keys import Output
+
 remote = typer.Typer(no_args_is_help=True, help="Annotate files on another GAS. Exit codes: 0 done, 3 not yet, 1 failed.")
 
 DONE, FAILED, PENDING = 0, 1, 3
@@ -45,16 +48,19 @@ class Known:
 
     @staticmethod
     def path() -> Path:
+        """The file where it is kept."""
         return Path(typer.get_app_dir("gas")) / "remote.json"
 
     @classmethod
     def read(cls) -> Known:
+        """Returns what is kept; nothing if there is no file yet."""
         try:
             return cls(**json.loads(cls.path().read_text()))
         except FileNotFoundError:
             return cls()
 
     def write(self) -> None:
+        """Keeps it in a file that only its owner can read."""
         path = self.path()
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
@@ -100,6 +106,7 @@ class Gas:
         return said
 
     async def job(self, job_id: str) -> dict[str, Any]:
+        """Returns a job by its id. Raises Stop if there is none."""
         if found := await self.ask("GET", f"/jobs/{job_id}"):
             return found
         raise Stop(f"There is no job {job_id}.")
@@ -126,6 +133,7 @@ class Gas:
         return await self.ask("POST", f"/jobs/{job['job_id']}/submit") or job
 
     async def upload(self, file: Path, url: str, fields: dict[str, str]) -> None:
+        """Posts the file to storage by the form that the API gave. Raises Stop if storage refuses it."""
         form = aiohttp.FormData(fields)
         with file.open("rb") as body:
             form.add_field("file", body, filename="input")
@@ -210,10 +218,9 @@ def fetch(
         if job["status"] != "COMPLETED" or job["tier"] not in ("AVAILABLE", "ARCHIVING"):
             return _said(job) or PENDING
         out.mkdir(parents=True, exist_ok=True)
-        stem = Path(job["file_name"]).name.removesuffix(".gz").removesuffix(".vcf").removesuffix(".bcf") or "annotation"
-        for path, suffix in (("index", ".annot.vcf.gz.tbi"), ("result", ".annot.vcf.gz")):
-            await gas.download(f"/jobs/{job['job_id']}/{path}", out / f"{stem}{suffix}")
-        typer.echo(out / f"{stem}.annot.vcf.gz")
+        for path, output in (("index", Output.INDEX), ("result", Output.RESULT)):
+            await gas.download(f"/jobs/{job['job_id']}/{path}", out / derived(job["file_name"], output))
+        typer.echo(out / derived(job["file_name"], Output.RESULT))
         return DONE
 
     _run(work)

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 
 class Status(StrEnum):
+    """How far the annotation of a job is."""
+
     UPLOADING = "UPLOADING"
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -34,6 +36,8 @@ class Tier(StrEnum):
 
 
 class Trigger(StrEnum):
+    """What moves a job from one state to another."""
+
     SUBMIT = "submit"
     CLAIM = "claim"
     COMPLETE = "complete"

@@ -21,15 +21,22 @@ class Output(StrEnum):
     SUMMARY = "summary.json"
 
 
+class Gone(LookupError):
+    """Nothing is stored under a key, or not what was asked for."""
+
+
 def input_key(user_id: str, job_id: str) -> str:
+    """Returns the key of the uploaded file, in the inputs bucket."""
     return f"{user_id}/{job_id}/input"
 
 
 def results_prefix(user_id: str, job_id: str) -> str:
+    """Returns the prefix of all that a job has in the results bucket, but for archives."""
     return f"results/{user_id}/{job_id}/"
 
 
 def archive_prefix(user_id: str, job_id: str) -> str:
+    """Returns the prefix of all archives of a job, in the results bucket."""
     return f"archive/{user_id}/{job_id}/"
 
 
@@ -39,6 +46,7 @@ def output_key(user_id: str, job_id: str, rev: int, output: Output) -> str:
 
 
 def archive_key(user_id: str, job_id: str, rev: int) -> str:
+    """Returns the key of an archive; it carries the rev of the claim that writes it."""
     return f"{archive_prefix(user_id, job_id)}{rev}/{Output.RESULT}"
 
 
@@ -49,6 +57,8 @@ def archive_label(user_id: str, job_id: str, rev: int) -> str:
 
 @dataclass(frozen=True)
 class Owner:
+    """Whose copy something is, and under which rev it was written."""
+
     user_id: str
     job_id: str
     rev: int

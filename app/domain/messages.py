@@ -46,10 +46,13 @@ class Message(BaseModel):
     again: bool = False  # stands in for a message that was seen before, so an earlier attempt may have died anywhere
 
     def body(self) -> str:
+        """The message as JSON."""
         return self.model_dump_json()
 
 
 class JobMessage(Message):
+    """A message about one job."""
+
     job_id: Id
 
 
@@ -93,6 +96,8 @@ class RetrievalLook(JobMessage):
 
 
 class ResultRestored(JobMessage):
+    """A result is back from the archive."""
+
     type: Literal["result_restored"] = "result_restored"
     mark: str
 

@@ -47,11 +47,14 @@ class Options:
 
     @property
     def logs(self) -> Path:
+        """Folder of the logs."""
         return self.folder / "logs"
 
 
 @dataclass
 class Addresses:
+    """Where each part of the stack answers."""
+
     portal: str
     outbox: str
     environment: dict[str, str] = field(default_factory=dict)

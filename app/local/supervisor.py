@@ -34,6 +34,7 @@ class Child:
 
     @property
     def state(self) -> str:
+        """What the process does, in a word."""
         return "up" if self.process and self.process.returncode is None else "down"
 
 
@@ -46,6 +47,7 @@ class Supervisor:
         self.stopping = False
 
     async def start(self, child: Child) -> None:
+        """Starts a child, its output in a log of its own."""
         self.children.append(child)
         await self._spawn(child)
         child.tasks.append(asyncio.create_task(self._keep(child)))

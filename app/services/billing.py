@@ -55,6 +55,8 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Billing:
+    """Stripe for one deployment. What needs it raises StripeError while it does not answer."""
+
     backend: Backend
     client: StripeClient
 

@@ -39,6 +39,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
+    """What was found about one part of the deployment, and what to do about it."""
+
     name: str
     state: State
     says: str

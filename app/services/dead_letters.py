@@ -28,6 +28,7 @@ class DeadLetter:
     messages: tuple[AnyMessage, ...]
 
     def as_dict(self) -> dict[str, object]:
+        """The letter as JSON takes it."""
         sent = datetime.fromtimestamp(self.received.sent_at / 1000, UTC).isoformat(timespec="seconds")
         return {
             "message_id": self.received.message_id,
@@ -38,6 +39,7 @@ class DeadLetter:
         }
 
     def concerns(self, job_id: str) -> bool:
+        """Whether the message, as far as it can be read, is about this job."""
         return any(getattr(message, "job_id", None) == job_id for message in self.messages)
 
 

@@ -30,6 +30,9 @@ from app.services.sweep import sweep
 from app.settings import Settings
 
 log = structlog.get_logger()
+FULL_LOOK_SECONDS = 86_400
+"""Between two looks that scan the table and list the buckets."""
+
 GRACE = 3
 """Seconds after which what looked wrong in a scan is looked at again before it is told."""
 
@@ -50,6 +53,7 @@ class Finding:
     repaired: str = ""
 
     def as_dict(self) -> dict[str, str]:
+        """The finding as JSON takes it."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -92,7 +96,7 @@ async def examine_regularly(settings: Settings, every: int) -> None:
         looks = [
             asyncio.create_task(systemd.feed_watchdog()),
             asyncio.create_task(_regularly(opened, metrics, every)),
-            asyncio.create_task(_regularly(opened, metrics, settings.doctor_full_seconds, full=True)),
+            asyncio.create_task(_regularly(opened, metrics, FULL_LOOK_SECONDS, full=True)),
         ]
         freeze_gc()
         systemd.ready()

@@ -40,10 +40,12 @@ class Globus:
 
     @classmethod
     def at(cls, settings: Settings) -> Globus:
+        """Globus Auth at the address in the settings; its keys are fetched at the first login, and kept for an hour."""
         return cls(settings, jwt.PyJWKClient(f"{settings.globus_url}/jwk.json", lifespan=3600, timeout=ANSWER_SECONDS))
 
     @property
     def redirect_uri(self) -> str:
+        """Where Globus leads the browser back to."""
         return f"{self.settings.public_url}/authcallback"
 
     def authorize_url(self, attempt: Attempt) -> str:

@@ -51,6 +51,7 @@ async def choose(backend: Backend, user_id: str, wanted: Collection[str]) -> Non
 
 
 async def stop(backend: Backend, account: Account, notice: Notice) -> None:
+    """Sends the account no more mail of this kind."""
     await backend.accounts.update(account.user_id, muted={*account.muted, notice})
 
 

@@ -166,7 +166,7 @@ async def _idle(run: Run) -> None:
 
 @asynccontextmanager
 async def _portal(settings: Settings) -> AsyncIterator[tuple[str, web.Application]]:
-    # aiohttp-session and aiohttp-jinja2 keep their things under plain names
+    # aiohttp-jinja2 keeps its things under plain names
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", web.NotAppKeyWarning)
         app = create_app(settings)

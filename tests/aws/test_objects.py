@@ -8,7 +8,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from app.aws.objects import PART, Gone, content_disposition
+from app.aws.objects import PART
+from app.domain.file_names import content_disposition
+from app.domain.keys import Gone
 from app.services.backend import Backend
 
 

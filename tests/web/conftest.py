@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -12,13 +11,14 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
-from aiohttp import ClientResponse, ClientSession, CookieJar, DummyCookieJar, FormData, web
+from aiohttp import ClientSession, CookieJar, DummyCookieJar, web
 from cryptography.hazmat.primitives.asymmetric import rsa
 from yarl import URL
 
 from app.domain.accounts import Account
 from app.domain.jobs import Job, Trigger, job_id
-from app.local import globus, stripe
+from app.local import browser, globus, stripe
+from app.local.browser import Page
 from app.services.backend import Backend
 from app.settings import Settings
 from app.web import app_keys
@@ -28,7 +28,7 @@ SECRET = "portal's secret"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # aiohttp-session and aiohttp-jinja2 keep their things under plain names
+    # aiohttp-jinja2 keeps its things under plain names
     for item in items:
         item.add_marker(pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning"))
 
@@ -39,33 +39,18 @@ def provider_keys() -> tuple[rsa.RSAPrivateKey, rsa.RSAPrivateKey]:
 
 
 @dataclass
-class Page:
-    status: int
-    url: str
-    text: str
-    headers: Any
+class Browser(browser.Browser):
+    """A browser at one portal: it remembers the CSRF token of the pages after the login."""
 
-    @property
-    def csrf(self) -> str:
-        found = re.search(r'<meta name="csrf" content="([^"]+)"', self.text)
-        return found[1] if found else ""
-
-
-@dataclass
-class Browser:
-    """Cookies, redirects, forms with their hidden fields, and the Origin header: a browser without scripts."""
-
-    home: str
-    http: ClientSession
+    home: str = ""
     csrf: str = ""
 
-    async def get(self, path: str, *, follow: bool = True, **options: Any) -> Page:
-        return await self._read(await self.http.get(urljoin(self.home, path), allow_redirects=follow, **options))
+    async def get(self, url: str, *, follow: bool = True, **options: Any) -> Page:
+        return await super().get(urljoin(self.home, url), follow=follow, **options)
 
-    async def post(self, path: str, form: dict[str, str] | None = None, *, follow: bool = True, **options: Any) -> Page:
-        options.setdefault("headers", {"Origin": self.home})
-        body = {"csrf": self.csrf, **(form or {})}
-        return await self._read(await self.http.post(urljoin(self.home, path), data=body, allow_redirects=follow, **options))
+    async def post(self, url: str, fields: dict[str, str] | None = None, *, follow: bool = True, **options: Any) -> Page:
+        body = {"csrf": self.csrf, **(fields or {})}
+        return await super().post(urljoin(self.home, url), body, follow=follow, **{"headers": {"Origin": self.home}, **options})
 
     async def api(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
         headers = {"Origin": self.home, "X-CSRF-Token": self.csrf} | options.pop("headers", {})
@@ -81,27 +66,11 @@ class Browser:
 
     async def submit(self, page: Page, file: bytes | None = None, **fields: str) -> Page:
         """Sends the page's last form with its hidden fields."""
-        form = re.findall(r'<form[^>]*action="([^"]*)"[^>]*>(.*?)</form>', page.text, re.DOTALL)[-1]
-        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[1]))
-        body = FormData({name: _unescape(value) for name, value in {**hidden, **fields}.items()})
-        if file is not None:
-            body.add_field("file", file, filename="chosen.vcf")
-        address = urljoin(page.url, _unescape(form[0]))
-        return await self._read(await self.http.post(address, data=body, headers={"Origin": self.home}))
+        return await self.send(page, page.forms[-1], file=file, **fields)
 
     def keep(self, name: str, value: str) -> None:
         """Puts a cookie into the jar, as if the portal had set it."""
         self.http.cookie_jar.update_cookies({name: value}, URL(self.home))
-
-    async def _read(self, answer: ClientResponse) -> Page:
-        async with answer:
-            return Page(answer.status, str(answer.url), await answer.text(), answer.headers)
-
-
-def _unescape(text: str) -> str:
-    for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&#34;", '"'), ("&#39;", "'"), ("&amp;", "&")):
-        text = text.replace(entity, sign)
-    return text
 
 
 @dataclass
@@ -119,7 +88,7 @@ class Portal:
 
     async def browser(self, *, cookies: bool = True) -> Browser:
         jar = CookieJar(unsafe=True) if cookies else DummyCookieJar()
-        return Browser(self.url, await self.stack.enter_async_context(ClientSession(cookie_jar=jar)))
+        return Browser(await self.stack.enter_async_context(ClientSession(cookie_jar=jar)), self.url)
 
     async def signed_in(self, email: str = "") -> Browser:
         browser = await self.browser()

@@ -13,7 +13,7 @@ from app.domain.jobs import Trigger
 from app.domain.keys import input_key
 from app.web import app_keys
 from app.web.api.openapi import document
-from app.web.middlewares.limits import RateLimit
+from app.web.rate_limit import RateLimit
 from app.web.routes import ROUTES
 from tests.web.test_explorer import HEADER, KNOWN, explored
 from tests.web.test_jobs import CLAIM, ME, SUBMIT

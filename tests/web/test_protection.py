@@ -15,7 +15,8 @@ from app.domain.jobs import Trigger
 from app.local.globus import subject
 from app.services import submissions
 from app.web import app_keys
-from app.web.routes import ANONYMOUS, ROUTES, SIGNED_IN, Route
+from app.web.route import ANONYMOUS, SIGNED_IN, Route
+from app.web.routes import ROUTES
 
 if TYPE_CHECKING:
     from tests.web.conftest import Portal

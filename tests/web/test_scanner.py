@@ -13,7 +13,8 @@ import pytest
 
 from app.web import app_keys
 from app.web.api.models import VariantQuery
-from app.web.routes import ROUTES, Route
+from app.web.route import Route
+from app.web.routes import ROUTES
 from tests.web.test_explorer import HEADER, KNOWN, explored
 from tests.web.test_jobs import ME
 from tests.web.test_protection import DEMANDED, filled

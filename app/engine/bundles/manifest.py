@@ -16,6 +16,8 @@ MANIFEST = "manifest.toml"
 
 @dataclass(frozen=True)
 class Contig:
+    """A sequence of a reference: its name and its length in bases."""
+
     name: str
     length: int
     aliases: tuple[str, ...] = ()
@@ -54,6 +56,8 @@ class Track:
 
 @dataclass(frozen=True)
 class BundleFile:
+    """A file of a bundle: its path in it, and what it must be to be believed."""
+
     path: str
     bytes: int
     sha256: str
@@ -76,6 +80,7 @@ class Bundle:
     sources: tuple[Mapping[str, Any], ...] = ()
 
     def path(self, name: str) -> Path:
+        """Returns where a file of the bundle lies."""
         return self.folder / name
 
     @cached_property
@@ -127,6 +132,7 @@ def installed(*folders: Path) -> list[Bundle]:
 
 
 def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal, in constant memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

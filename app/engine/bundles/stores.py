@@ -18,9 +18,11 @@ Step = Callable[[str, int], None]
 class Store(Protocol):
     """What a bundle needs of an object store; both calls move whole files and raise on failure."""
 
-    def put(self, source: Path, key: str) -> None: ...
+    def put(self, source: Path, key: str) -> None:
+        """Stores a file under a key."""
 
-    def get(self, key: str, target: Path) -> None: ...
+    def get(self, key: str, target: Path) -> None:
+        """Writes what is stored under a key into a file."""
 
 
 class FolderStore:
@@ -30,10 +32,12 @@ class FolderStore:
         self._root = root
 
     def put(self, source: Path, key: str) -> None:
+        """Copies a file into the folder."""
         (self._root / key).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, self._root / key)
 
     def get(self, key: str, target: Path) -> None:
+        """Copies a file out of the folder."""
         shutil.copyfile(self._root / key, target)
 
 

@@ -33,6 +33,7 @@ class Field:
     description: bytes = b'""'
 
     def line(self, kind: str, name: bytes) -> bytes:
+        """Returns the header line of a declared tag, as it is written."""
         return b"##%b=<ID=%b,Number=%b,Type=%b,Description=%b>" % (kind.encode(), name, self.number, self.type, self.description)
 
 
@@ -50,6 +51,7 @@ class Header:
     lines: int = 0
 
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
+        """Declares a tag that the header does not have, or not so."""
         self.fields[kind][name] = declared
 
     def text(self, contigs: dict[bytes, int | None], *, added: tuple[bytes, ...] = ()) -> bytes:

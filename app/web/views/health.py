@@ -15,10 +15,12 @@ PROBE_SECONDS = 3
 
 
 async def alive(request: web.Request) -> web.Response:
+    """Says that the process runs."""
     return web.Response(text=f"ok {RELEASE}\n")
 
 
 async def ready(request: web.Request) -> web.Response:
+    """Says whether the process can do its work."""
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             await request.app[BACKEND].accounts.get(NOBODY)

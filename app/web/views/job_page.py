@@ -7,9 +7,9 @@ from typing import Any
 from aiohttp import web
 from markupsafe import Markup
 
-from app.aws.objects import Gone
 from app.domain.accounts import PLANS, Plan
 from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Status, Tier
+from app.domain.keys import Gone
 from app.web.app_keys import BACKEND, DURATIONS, EXPLORER, QUEUE_VIEW, RESULT_CACHE, SETTINGS, account
 from app.web.pages import kept_part
 from app.web.states import RETRIEVAL_TIMES, badge, may_change, state
