@@ -18,6 +18,7 @@ from app.local.vault import Vault, create_app, publish
 from app.services.backend import Backend, backend
 from app.settings import Settings
 from tests.support import deployment
+from tests.support.service import Service
 
 # as daemons log; the default would draw every traceback with all local variables, which takes longer than most tests
 structlog.configure(
@@ -114,3 +115,9 @@ async def gas(settings: Settings) -> AsyncIterator[Backend]:
     """The adapters, on a deployment of their own."""
     async with backend(settings, mail=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def service(gas: Backend, aws: dict[str, Any]) -> Service:
+    """What a test does to the deployment, and sees of it."""
+    return Service(gas, aws)

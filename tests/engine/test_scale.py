@@ -21,7 +21,7 @@ from app.engine.pipeline import annotate as pipeline
 from app.engine.pipeline import pool, presort
 from app.engine.pipeline.annotate import INDEX, SUMMARY, VCF, annotate
 from app.engine.reading import input_file
-from tests.engine.test_splitting import META, record
+from tests.support.records import META, record
 
 SMALL = 1 << 12  # bytes of a block
 ROWS = 1500

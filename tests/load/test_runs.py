@@ -13,9 +13,8 @@ import urllib.request
 from pathlib import Path
 
 from scripts.load.ledger import Ledger
-from tests.system.conftest import Stack, stack
+from tests.support.stack import Stack
 
-__all__ = ["stack"]
 ROOT = Path(__file__).parents[2]
 LOAD = [sys.executable, "-m", "scripts.load"]
 

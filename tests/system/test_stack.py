@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from aiohttp import ClientSession, CookieJar
 
 from tests.support.proxy import Fault, Proxy, Rule, serving
-from tests.system.conftest import GAS, Person, Stack, insist, patience, sign_in, started
+from tests.support.stack import GAS, Person, Stack, insist, patience, sign_in, started
 
 T = TypeVar("T")
 JOBS = int(os.environ.get("GAS_SYSTEM_JOBS", "10"))

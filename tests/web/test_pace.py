@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Speed, Status, Trigger
 from app.web import app_keys
 from app.web.estimates import DurationEstimator
-from tests.web.test_jobs import ARCHIVED, CLAIM, ME, SUBMIT
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+from tests.support.portal import Portal
+from tests.support.steps import ARCHIVED, CLAIM, ME, SUBMIT
 
 
 def completed(n: int, size: int, took: int, waited: int = 2000, **values: Any) -> Job:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,12 +13,10 @@ import pytest
 from app.web import app_keys
 from app.web.api.models import VariantQuery
 from app.web.routes import ROUTES, Route
-from tests.web.test_explorer import HEADER, KNOWN, explored
-from tests.web.test_jobs import ME
-from tests.web.test_protection import DEMANDED, filled
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+from tests.support.explored import HEADER, KNOWN, explored
+from tests.support.portal import Portal
+from tests.support.routes import DEMANDED, filled
+from tests.support.steps import ME
 
 ODD = (
     "..%2f..%2fetc%2fpasswd",
