@@ -29,6 +29,8 @@ from tests.support.proxy import Call, Fault, Proxy, Rule, serving
 from tests.support.scenarios import at_rest, problems
 from tests.support.service import VCF, Service
 
+pytestmark = pytest.mark.slow
+
 ENDS = {Plan.FREE: Tier.ARCHIVED, Plan.PREMIUM: Tier.AVAILABLE}
 Subject = tuple[Account, Job]
 

@@ -27,6 +27,8 @@ from tests.support.scenarios import at_rest, problems
 from tests.support.service import VCF
 from workers import VERBS
 
+pytestmark = pytest.mark.slow
+
 JOBS = 200 if ALL else 14
 SHARES = {
     Fault.KILL_BEFORE: 0.01,

@@ -12,8 +12,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from scripts.load.ledger import Ledger
 from tests.support.stack import Stack
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 LOAD = [sys.executable, "-m", "scripts.load"]

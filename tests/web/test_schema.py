@@ -8,6 +8,8 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from app.domain.accounts import Plan
 from app.services.subscriptions import change_plan
 from app.web import app_keys
@@ -15,6 +17,8 @@ from app.web.routes import ROUTES
 from tests.support.explored import HEADER, KNOWN, explored
 from tests.support.portal import Portal, token
 from tests.support.steps import ME
+
+pytestmark = pytest.mark.slow
 
 SEED = os.environ.get("GAS_TEST_SEED", "1")
 EXAMPLES = os.environ.get("GAS_TEST_EXAMPLES", "5")
