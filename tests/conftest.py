@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from aiohttp import web
@@ -30,6 +31,8 @@ structlog.configure(
         structlog.processors.JSONRenderer(),
     ]
 )
+hypothesis.settings.register_profile("gas", deadline=None)  # how busy the machine is proves nothing
+hypothesis.settings.load_profile("gas")
 SERVICES = ("dynamodb", "s3", "sqs", "sns", "glacier", "sesv2")
 
 

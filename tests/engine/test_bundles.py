@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +27,18 @@ def site(rcrs: manifest.Bundle) -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="session")
+def built(rcrs: manifest.Bundle, tmp_path_factory: pytest.TempPathFactory) -> manifest.Bundle:
+    folder = tmp_path_factory.mktemp("built")
+    with Site(files(rcrs, "GRCh38")) as site:
+        return build(recipe("GRCh38", site, folder), folder / "grch38", folder / "cache")
+
+
 @pytest.fixture
-def small(site: Site, tmp_path: Path) -> manifest.Bundle:
-    return build(recipe("GRCh38", site, tmp_path), tmp_path / "bundles" / "grch38", tmp_path / "cache")
+def small(built: manifest.Bundle, tmp_path: Path) -> manifest.Bundle:
+    """A bundle that the test may damage."""
+    shutil.copytree(built.folder, tmp_path / "bundles" / "grch38")
+    return manifest.load(tmp_path / "bundles" / "grch38")
 
 
 def annotated(bundle: manifest.Bundle, folder: Path, *sites: str) -> list[tuple[str, dict[str, str]]]:
@@ -61,7 +71,7 @@ def test_two_genetic_codes_in_one_stream(small: manifest.Bundle, tmp_path: Path)
 @pytest.mark.parametrize("assembly", ["GRCh38", "GRCh37"])
 def test_the_recipes_build_what_they_promise(assembly: str, rcrs: manifest.Bundle, tmp_path: Path) -> None:
     with Site(files(rcrs, assembly)) as site:
-        bundle = build(recipe(assembly, site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+        bundle = build(recipe(assembly, site, tmp_path, whole=True), tmp_path / "bundle", tmp_path / "cache")
     assert (bundle.id, bundle.assembly, manifest.verify(bundle)) == (assembly.lower(), assembly, [])
     (_, info), (_, mitochondrial) = annotated(bundle, tmp_path, "1 505 . C T", "MT 3460 . G A")
     expected = {

@@ -91,9 +91,12 @@ def files(rcrs: manifest.Bundle, assembly: str) -> dict[str, bytes]:
     return found | {name: bgzf.compress(text.encode()) + BGZF_END for name, text in frequencies.items()}
 
 
-def recipe(assembly: str, site: Site, folder: Path) -> Path:
-    """The project's own recipe, with every address moved to the site on loopback."""
+def recipe(assembly: str, site: Site, folder: Path, *, whole: bool = False) -> Path:
+    """The project's own recipe, with every address moved to the site on loopback; unless it is `whole`, of the files that
+    gnomAD has for each chromosome only the first, which is most of the time of a build."""
     text = (RECIPES / f"{assembly.lower()}.toml").read_text()
+    if not whole:
+        text = re.sub(r'(?m)^ *"[^"]*\.chr(?!1\.)\w+\.vcf\.bgz",\n', "", text)
     path = folder / "recipe.toml"
     path.write_text(re.sub(r'"https://[^"]*/([^/"]+)"', rf'"{site.url}/\1"', text))
     return path
