@@ -7,6 +7,8 @@ LOCAL   := $(VENV)/local
 CHECKOV := .venv-checkov
 ANSIBLE := .venv-ansible
 OPTIONS ?=
+# Python compiles a module when it is first imported, which is a fraction of what is installed
+PIP     := --quiet --disable-pip-version-check --no-compile
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 
@@ -20,12 +22,12 @@ help:  ## Show this list
 $(LOCAL): setup.cfg pyproject.toml
 	@echo "Installing GAS and its local stand-ins into $(VENV): about a minute, once."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@$(BIN)/pip install $(PIP) --editable '.[local]'
 	@touch $@
 
 $(STAMP): $(LOCAL)
 	@echo "Installing what tests need into $(VENV): about a minute, once."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/pip install $(PIP) --editable '.[test]'
 	@touch $@
 
 run: $(LOCAL)  ## Run the whole service on this machine, until Ctrl-C (OPTIONS='--retention 20s --retrieval 10s')
@@ -62,12 +64,12 @@ test-infra: $(STAMP) $(CHECKOV)/installed $(ANSIBLE)/installed  ## Plan the infr
 # apart from the rest: it pins versions of what we use in others
 $(CHECKOV)/installed:
 	$(PYTHON) -m venv $(CHECKOV)
-	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check 'checkov>=3.2,<4'
+	$(CHECKOV)/bin/pip install $(PIP) 'checkov>=3.2,<4'
 	@touch $@
 
 $(ANSIBLE)/installed:
 	$(PYTHON) -m venv $(ANSIBLE)
-	$(ANSIBLE)/bin/pip install --quiet --disable-pip-version-check 'ansible>=12,<13' 'ansible-lint>=25' 'awscli>=1.40,<2' boto3
+	$(ANSIBLE)/bin/pip install $(PIP) 'ansible>=12,<13' 'ansible-lint>=25' 'awscli>=1.40,<2' boto3
 	@touch $@
 
 chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: an hour or more

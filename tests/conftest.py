@@ -76,6 +76,7 @@ def vault(served_vault: Vault) -> Vault:
     """An empty vault that retrieves at once, checks what it is given, and sends notices; moto's does neither."""
     for task in served_vault.tasks:
         task.cancel()
+    vars(served_vault).clear()
     vars(served_vault).update(vars(Vault(0, publish)))
     return served_vault
 
