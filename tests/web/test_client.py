@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli.main import remote
+from app.cli import remote
 from app.domain.jobs import Fault, Tier, Trigger
 from app.services.concurrency import TooManyRequests
 from app.web import app_keys

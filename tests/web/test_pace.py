@@ -74,10 +74,10 @@ async def test_a_running_job_says_what_is_left_and_when_its_worker_was_heard_of(
 async def test_a_result_on_its_way_back_says_between_when(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     patience = RETRIEVAL_DEADLINE_SECONDS[Speed.EXPEDITED]
-    job = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "patience": patience}))
+    job = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "deadline_seconds": patience}))
     page = (await browser.get(f"/annotations/{job.job_id}")).text
     assert job.deadline and f'data-countdown="{job.deadline - 1000 * patience + 300_000}"' in page
-    late = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "patience": 1}))
+    late = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "deadline_seconds": 1}))
     assert "It takes longer than AWS states" in (await browser.get(f"/annotations/{late.job_id}")).text
 
 
