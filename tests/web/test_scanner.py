@@ -165,6 +165,7 @@ ENDS = ("/logout", "/profile/sessions/revoke", "/profile/delete")
 """Ends of the session that all of this is sent with."""
 
 
+@pytest.mark.slow
 async def test_odd_values_in_addresses_and_forms(portal: Portal, tmp_path: Path, scanner: Scanner) -> None:
     job = await explored(portal, tmp_path, HEADER + KNOWN)
     for route, method in _requests():
@@ -194,6 +195,7 @@ async def test_odd_values_in_addresses_and_forms(portal: Portal, tmp_path: Path,
     assert not scanner.wrong, "\n".join(scanner.wrong)
 
 
+@pytest.mark.slow
 async def test_odd_bodies_methods_and_headers(portal: Portal, scanner: Scanner) -> None:
     for number, (route, method) in enumerate(_requests()):
         path = filled(route)
