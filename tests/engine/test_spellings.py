@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.engine.bundles import manifest
 from app.engine.pipeline.annotate import annotate
-from tests.engine.conftest import Annotated, vcf
+from tests.support.annotated import Annotated, vcf
 
 dice = random.Random(3)
 SEQUENCE = "GATC" + "".join(

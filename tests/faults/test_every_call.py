@@ -19,6 +19,8 @@ from tests.support.proxy import Call, Fault, Rule
 from tests.support.scenarios import SCENARIOS, Scenario, at_rest, problems
 from workers import VERBS
 
+pytestmark = pytest.mark.slow
+
 LEASES = (2, 6)
 """Seconds, of the lanes beside the first: those of a dead daemon run out before its message comes back, or after."""
 

@@ -27,7 +27,9 @@ from app.services.doctor import examine
 from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
 from tests.support.proxy import Call, Fault, Proxy, Rule, serving
 from tests.support.scenarios import at_rest, problems
-from tests.workers.conftest import VCF, Service
+from tests.support.service import VCF, Service
+
+pytestmark = pytest.mark.slow
 
 ENDS = {Plan.FREE: Tier.ARCHIVED, Plan.PREMIUM: Tier.AVAILABLE}
 Subject = tuple[Account, Job]

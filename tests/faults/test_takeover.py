@@ -9,7 +9,7 @@ from app.aws.queues import Queue
 from app.domain.jobs import Job, Tier, Trigger
 from app.domain.keys import Output, output_key
 from app.domain.messages import ArchiveDue
-from tests.workers.conftest import Service, spec, working
+from tests.support.service import Service, spec, working
 
 
 async def received_by_one_that_died(queue: Queue) -> None:

@@ -15,7 +15,7 @@ from app.domain.jobs import Job, Speed, Status, Tier, Trigger
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.services.doctor import examine
 from tests.support.lanes import Lane
-from tests.workers.conftest import Service
+from tests.support.service import Service
 
 STEP_TIMEOUT_SECONDS = 300
 """Seconds in which a lane has to come to rest."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,11 +13,8 @@ from app.cli import remote
 from app.domain.jobs import Fault, Tier, Trigger
 from app.services.concurrency import TooManyRequests
 from app.web import app_keys
-from tests.web.test_api import token
-from tests.web.test_jobs import ME
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+from tests.support.portal import Portal, token
+from tests.support.steps import ME
 
 VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nMT\t3243\t.\tA\tG\t.\t.\t.\n"
 

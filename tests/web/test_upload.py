@@ -7,7 +7,7 @@ import html
 import json
 import unicodedata
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -19,9 +19,7 @@ from app.domain.file_names import content_disposition, stem, suffix
 from app.domain.jobs import Fault, Status, Trigger
 from app.domain.keys import input_key
 from app.domain.messages import JobRequested, parse
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Browser, Portal
+from tests.support.portal import Browser, Portal
 
 VCF = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nMT\t3243\t.\tA\tG\t.\t.\t.\n"
 

@@ -26,7 +26,7 @@ from app.domain.messages import (
 )
 from app.engine.bundles.manifest import EMBEDDED
 from app.services import mail_preferences, submissions
-from tests.workers.conftest import Service
+from tests.support.service import Service
 from workers.runtime import Reschedule, RetryLater
 
 

@@ -1,18 +1,17 @@
 """The mitochondrion under its own code, judged by the definition of the code and by what the literature says."""
 
 from itertools import product
-from pathlib import Path
 
 import pytest
 
-import app
+from app.engine.bundles.manifest import EMBEDDED
 from app.engine.consequence import terms
 from app.engine.consequence.allele import allele
 from app.engine.consequence.caller import consequence
 from app.engine.consequence.transcript import Transcript
 from tests.support.ensembl_gff3 import transcripts
 
-BUNDLE = next(Path(app.__path__[0]).rglob("bundles/rcrs"))
+BUNDLE = EMBEDDED / "rcrs"
 CONTIG = b"".join(line.strip() for line in (BUNDLE / "rcrs.fa").read_bytes().splitlines()[1:])
 MODELS = transcripts(BUNDLE / "genes.gff3", {"MT": CONTIG}, {"MT": 2})
 BY_SYMBOL = {model.symbol: model for model in MODELS}
