@@ -86,7 +86,7 @@ load-annotators: $(STAMP)  ## Publish requests straight to the topic, to measure
 simulate: $(STAMP)  ## Replay a day of jobs through the autoscaling that Terraform has (OPTIONS='--rate 10 --search')
 	$(BIN)/python -m scripts.simulate_fleet $(OPTIONS)
 
-cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/cost.md
+cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/measurements/cost.md
 	$(BIN)/python -m scripts.cost
 	$(BIN)/python scripts/generate_docs.py
 

@@ -82,7 +82,7 @@ async def _publish(backend: Backend, job: Job) -> None:
 
 
 async def _attempt(backend: Backend, job: Job) -> Job | None:
-    """Runs the engine under the claim's rev and replies the ended job, or None if the claim was lost on the way."""
+    """Runs the engine under the claim's rev and returns the ended job, or None if the claim was lost on the way."""
     if job.tries > MOST_CLAIMS:
         return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)
     engine = Engine()
@@ -178,7 +178,7 @@ async def _child(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def _tail(stream: asyncio.StreamReader, most: int = 4000) -> str:
-    """Reads all and replies the end of it."""
+    """Reads all and returns the end of it."""
     kept = b""
     while chunk := await stream.read(1 << 16):
         kept = (kept + chunk)[-most:]

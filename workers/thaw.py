@@ -1,4 +1,4 @@
-"""Brings a retrieved result back: on Glacier's own notice, and by a slow look of ours as the backstop."""
+"""Brings a retrieved result back: on Glacier's own notice, and by a slow look as the backstop."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
                 return  # given up; or a notice of a retrieval that failed: our own look goes on
             raise Reschedule(look_seconds(backend, job.speed), "the retrieval is under way")
         restored = await _bring_back(backend, job, retrieval)
-    told = restored or (job if delivery.redelivered and job and job.tier is Tier.AVAILABLE else None)
-    if told:
-        await _pass_on(backend, told)
-    old = told.superseded if told else None
+    settled = restored or (job if delivery.redelivered and job and job.tier is Tier.AVAILABLE else None)
+    if settled:
+        await _pass_on(backend, settled)
+    old = settled.superseded if settled else None
     await sweep(backend, message.user_id, message.job_id, message.archive, old, listing=delivery.redelivered)
 
 

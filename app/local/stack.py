@@ -58,7 +58,7 @@ class Addresses:
 
 
 def main(options: Options, *, demo: bool) -> int:
-    """Runs the stack until Ctrl-C, or with `demo` until a user's journey has been played; replies the exit code."""
+    """Runs the stack until Ctrl-C, or with `demo` until a user's journey has been played; returns the exit code."""
     return asyncio.run(_main(options, demo))
 
 
@@ -99,9 +99,9 @@ async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Add
         "stripe": ["--port", str(ports[4]), "--webhook-url", f"{portal}/webhooks/stripe"],
         "vault": ["--port", str(ports[5]), "--retrieval", str(options.retrieval)],
     }
-    ours = {"web": ["web"], "doctor": ["doctor", "--every", "10"]}
-    ours |= {verb: ["worker", verb] for verb in DAEMONS}
-    ours |= {f"annotate-{n}" if n else "annotate": ["worker", "annotate"] for n in range(options.annotators)}
+    services = {"web": ["web"], "doctor": ["doctor", "--every", "10"]}
+    services |= {verb: ["worker", verb] for verb in DAEMONS}
+    services |= {f"annotate-{n}" if n else "annotate": ["worker", "annotate"] for n in range(options.annotators)}
     try:
         for name, arguments in stand_ins.items():
             command = ["-m", f"app.local.{name}", *arguments]
@@ -109,7 +109,7 @@ async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Add
         await _listening(supervisor, options.logs, *ports[1:])
         addresses.environment |= await _create(options, addresses)
         _write_environment(options.folder / "environment", addresses.environment)
-        for name, arguments in ours.items():
+        for name, arguments in services.items():
             command = ["-m", "app.cli.main", *arguments]
             await supervisor.start(Child(name, command, addresses.environment, options.logs / f"{name}.log"))
         await _listening(supervisor, options.logs, ports[0])
@@ -123,7 +123,7 @@ def _environment(options: Options, web: int, aws: int, outbox: int, globus: int,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
-        # of another emulator, mail and vault stay ours: each shows mail in its own way, and none has a whole vault
+        # of another emulator, mail and vault stay the stand-ins: each shows mail in its own way, and none has a whole vault
         **({"AWS_ENDPOINT_URL_SESV2": f"http://127.0.0.1:{aws}"} if options.aws else {}),
         "AWS_ENDPOINT_URL_GLACIER": f"http://127.0.0.1:{vault}",
         **(os.environ if options.aws else {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}),

@@ -37,7 +37,7 @@ BILLING: web.AppKey[Billing | None] = web.AppKey("billing")
 LIVE = web.AppKey("live", Live)
 QUEUE_VIEW = web.AppKey("queue_view", QueueView)
 DURATIONS = web.AppKey("pace", DurationEstimator)
-RESULT_CACHE: web.AppKey[Kept[Markup]] = web.AppKey("told")
+RESULT_CACHE: web.AppKey[Kept[Markup]] = web.AppKey("result_cache")
 LIMITS: web.AppKey[RateLimit] = web.AppKey("limits")
 HEADERS: web.AppKey[Mapping[str, str]] = web.AppKey("headers")
 
@@ -48,7 +48,7 @@ REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")
 
 
 def account(request: web.Request) -> Account:
-    """Whoever is signed in; only for routes that demand it."""
+    """The account that is signed in; only for routes that demand it."""
     signed_in = request[ACCOUNT]
     assert signed_in is not None
     return signed_in

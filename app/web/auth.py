@@ -29,7 +29,7 @@ async def by_token(request: web.Request, token: str) -> Account | None:
 
 
 async def by_session(request: web.Request) -> Account | None:
-    """Whoever is signed in; the request knows the session's CSRF token then."""
+    """The account that is signed in; the request knows the session's CSRF token then."""
     session = await get_session(request)
     if session.new:
         return None
@@ -38,7 +38,7 @@ async def by_session(request: web.Request) -> Account | None:
 
 
 async def still_signed_in(request: web.Request) -> Account | None:
-    """Whoever sent the request, if what it showed is good even now: for answers that last."""
+    """The account that sent the request, if what it showed is good even now: for answers that last."""
     if token := bearer(request):
         return await by_token(request, token)
     found = await request.app[SESSIONS].find((await get_session(request)).identity or "")

@@ -1,4 +1,4 @@
-"""How long jobs wait and take, measured on those that this process saw end: what is told beforehand is an estimate."""
+"""How long jobs wait and take, measured on those that this process saw end: what is said beforehand is an estimate."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class Person:
             return await (answer.json() if "json" in answer.content_type else answer.read())
 
     async def upload(self, name: str, body: bytes) -> str:
-        """Uploads as the portal's script does; replies the job id. The same name, given again, goes on with the same job."""
+        """Uploads as the portal's script does; returns the job id. The same name, given again, goes on with the same job."""
         upload = await self.call("POST", "/api/v1/jobs", json={"file_name": name}, headers={"Idempotency-Key": name})
         form = FormData(upload["fields"])
         form.add_field("file", body, filename=name)

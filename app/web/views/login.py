@@ -52,7 +52,7 @@ async def callback(request: web.Request) -> web.Response:
     globus = await _globus(request)
     person = await globus.person(attempt, request.query.get("state", ""), request.query.get("code", ""))
     await request.app[BACKEND].accounts.login(person.user_id, **person.profile)
-    # a session of before, whoever planted it, ends here
+    # an earlier session, possibly planted by an attacker, ends here
     await request.app[SESSIONS].revoke((await get_session(request)).identity or "")
     session = await new_session(request)
     session["user_id"], session["csrf"] = person.user_id, secrets.token_urlsafe()

@@ -29,7 +29,7 @@ DEPLOYMENTS = [(environment, backend) for environment in ("dev", "prod") for bac
 
 @dataclass(frozen=True)
 class Core:
-    """Terraform core with one provider: `run` replies what a command printed, and fails the test if the command fails."""
+    """Terraform core with one provider: `run` returns what a command printed, and fails the test if the command fails."""
 
     environment: dict[str, str]
     init: list[str] = field(default_factory=list)

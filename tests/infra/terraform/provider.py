@@ -25,7 +25,7 @@ UNKNOWN = msgpack.ExtType(0, b"\0")
 NESTING = {"single": 1, "list": 2, "set": 3, "map": 4}
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
-# what AWS replies to a data source, by attribute; any other computed attribute is made up
+# what AWS answers to a data source, by attribute; any other computed attribute is made up
 FACTS: dict[str, dict[str, Any]] = {
     "aws_caller_identity": {"account_id": ACCOUNT, "id": ACCOUNT},
     "aws_partition": {"partition": "aws", "dns_suffix": "amazonaws.com", "id": "aws"},
