@@ -20,6 +20,7 @@ help:  ## Show this list
 
 # what `make run` needs, and what tests, linters and load tests need besides
 $(LOCAL): setup.cfg pyproject.toml
+	@$(RIGHT_PYTHON)
 	@echo "Installing GAS and its local stand-ins into $(VENV): about a minute, once."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install $(PIP) --editable '.[local]'
@@ -110,7 +111,7 @@ load-annotators: $(STAMP)  ## Publish requests straight to the topic, to measure
 simulate: $(STAMP)  ## Replay a day of jobs through the autoscaling that Terraform has (OPTIONS='--rate 10 --search')
 	$(BIN)/python -m scripts.simulate_fleet $(OPTIONS)
 
-cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/cost.md
+cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/measurements/cost.md
 	$(BIN)/python -m scripts.cost
 	$(BIN)/python scripts/generate_docs.py
 

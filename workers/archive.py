@@ -39,7 +39,7 @@ async def _follow_plan(backend: Backend, job: Job, again: bool) -> Job | None:
     if account.plan is Plan.PREMIUM:
         if job.tier is Tier.ARCHIVING:
             await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
-            raise RetryLater(1, "the account is premium: whoever archives this has to stop")
+            raise RetryLater(1, "the account is premium: an archiver under way has to stop")
         await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
         if not await backend.jobs.clear_deadline_while(job, Plan.PREMIUM):
             raise RetryLater(1, "the plan or the job changed")
@@ -65,9 +65,9 @@ async def _archive(backend: Backend, job: Job) -> Job:
         pass
     if archived:
         return archived
-    # the plan changed under us, or the job did: what is still ours is given back, and the new copy goes
-    ours = await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
-    if ours and not copy:
+    # the plan changed under us, or the job did: what this claim still holds is given back, and the new copy goes
+    aborted = await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
+    if aborted and not copy:
         log.critical("result is gone", result=job.result)
     await sweep(backend, job.user_id, job.job_id, copy, rev=job.rev)
     raise RetryLater(1, "the plan or the job changed while it was archived")

@@ -53,7 +53,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     if walk.raced:
         raise RetryLater(2, f"{len(walk.raced)} jobs changed meanwhile")
     if len(page) == backend.settings.page_jobs:
-        # nobody else has to begin a walk while this one goes on
+        # the doctor begins no second walk while this one goes on
         await backend.accounts.postpone(account)
         onwards = {"before": page[-1].job_id, "expedited_left": walk.expedited_left}
         await backend.queues.send("restore_requests", [message.model_copy(update=onwards)])

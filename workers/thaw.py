@@ -1,4 +1,4 @@
-"""Brings a retrieved result back: on Glacier's own notice, and by a slow look of ours as the backstop."""
+"""Brings a retrieved result back: on Glacier's own notice, and by a slow look as the backstop."""
 
 from __future__ import annotations
 

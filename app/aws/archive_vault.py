@@ -1,4 +1,4 @@
-"""The archive in a classic Glacier vault: bytes go through a file of ours, verified by their tree hash both ways."""
+"""The archive in a classic Glacier vault: bytes go through a temporary file, verified by their tree hash both ways."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class VaultArchive:
         request = {
             "Type": "archive-retrieval",
             "ArchiveId": job.archive,
-            "Description": f"{job.user_id}/{job.job_id}",  # a notice carries nothing else of ours
+            "Description": f"{job.user_id}/{job.job_id}",  # a notice carries no other text of GAS
             "Tier": speed,
             "SNSTopic": self.notices,
         }
@@ -104,12 +104,12 @@ class VaultArchive:
 
     async def inventory(self) -> AsyncIterator[tuple[str, Owner]]:
         """Yields each archive of the newest count of the vault with its owner, and has the vault counted again."""
-        told = await self._newest_inventory()
+        inventory = await self._newest_inventory()
         with tolerated("ResourceNotFoundException"):  # a new vault has not been counted yet
             await self.glacier.initiate_job(**self._where, jobParameters={"Type": "inventory-retrieval", "Format": "CSV"})
-        if told is None:
+        if inventory is None:
             return
-        answer = await self.glacier.get_job_output(**self._where, jobId=told)
+        answer = await self.glacier.get_job_output(**self._where, jobId=inventory)
         async for line in answer["body"].iter_lines():
             for archive, label, *_ in csv.reader([line.decode()]):
                 if owner := labelled(label):
@@ -127,7 +127,7 @@ class VaultArchive:
         return None
 
     async def _newest_inventory(self) -> str | None:
-        """Id of the job that told the newest count; jobs are forgotten after a day."""
+        """Id of the inventory job that is the newest; jobs are forgotten after a day."""
         found: list[tuple[str, str]] = []
         at: dict[str, str] = {}
         while True:
@@ -190,7 +190,7 @@ async def _staged() -> AsyncIterator[Path]:
 
 
 async def _receive(body: Any, path: Path) -> str:
-    """Writes a streaming body to `path` and replies its tree hash."""
+    """Writes a streaming body to `path` and returns its tree hash."""
     hashes: list[bytes] = []
     buffer = bytearray()
 

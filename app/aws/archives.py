@@ -1,6 +1,6 @@
 """The archive of results: one Protocol, and two backends that keep its promises.
 
-What `store` replies exists and is whole; `start` may be repeated; `bring_back` verifies what it wrote; `delete` of what is
+What `store` returns exists and is whole; `start` may be repeated; `bring_back` verifies what it wrote; `delete` of what is
 gone is no error. `archive_s3` has S3's Glacier storage classes, `archive_vault` the classic vault, which takes no new AWS
 customers since December 2025.
 """
@@ -40,7 +40,7 @@ class Archive(Protocol):
     """Where results are archived: what both backends guarantee."""
 
     async def store(self, job: Job, rev: int) -> str | None:
-        """Copies the job's result under `rev` and replies the archive id; None if the result is not there."""
+        """Copies the job's result under `rev` and returns the archive id; None if the result is not there."""
 
     async def start(self, job: Job, speed: Speed) -> Started:
         """Starts the retrieval of the job's archive. One already under way is success. Raises Gone."""

@@ -59,7 +59,7 @@ def _session() -> AioSession:
 async def clients(settings: Settings, *services: str) -> AsyncIterator[dict[str, Any]]:
     """Clients by the name of their service. `AWS_ENDPOINT_URL` and the other `AWS_*` variables say where they go."""
     config = AioConfig(
-        # aiobotocore presigns with SigV2 in us-east-1 unless told
+        # aiobotocore presigns with SigV2 in us-east-1 by default
         signature_version="s3v4",
         # a name with the region in it: at the global one a new bucket redirects, and the regions since 2019 are not known there
         s3={"addressing_style": "path"}

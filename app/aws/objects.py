@@ -100,7 +100,7 @@ class Bucket:
         )
 
     async def download(self, key: str, path: Path, *, etag: str = "") -> int:
-        """Streams the object into a file and replies its bytes. Raises Gone if it is missing or its ETag is another."""
+        """Streams the object into a file and returns its bytes. Raises Gone if it is missing or its ETag is another."""
         body = (await self._get(key, etag))["Body"]
         size = 0
         with path.open("wb") as file:
@@ -134,7 +134,7 @@ class Bucket:
             yield chunk
 
     async def upload(self, path: Path, key: str, media_type: str) -> int:
-        """Stores a file with its full-object checksum and replies its bytes; in parts above 8 MiB."""
+        """Stores a file with its full-object checksum and returns its bytes; in parts above 8 MiB."""
         size = path.stat().st_size
         with path.open("rb") as file:
             if size <= PART:

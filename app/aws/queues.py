@@ -81,7 +81,7 @@ class Queue:
         ]
 
     async def change_visibility(self, received: Received, seconds: int) -> bool:
-        """Hides the message for `seconds` from now; False if it is not ours any more."""
+        """Hides the message for `seconds` from now; False if this receipt has expired."""
         try:
             await self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=received.receipt, VisibilityTimeout=seconds)
             return True
@@ -95,7 +95,7 @@ class Queue:
         gone = asyncio.get_running_loop().create_future()
         self.ended.append((received.receipt, gone))
         if len(self.ended) == 1:
-            # a task of its own: whoever gives up waiting leaves the others theirs
+            # a task of its own: a caller that gives up waiting leaves the others theirs
             deleting = asyncio.create_task(self._delete_ended())
             gone.add_done_callback(lambda _: deleting)
         await gone

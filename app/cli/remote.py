@@ -79,7 +79,7 @@ class Gas:
     async def ask(self, method: str, path: str, **options: Any) -> dict[str, Any] | None:
         """The answer; None if there is no such thing. Raises Stop with the problem's words.
 
-        Waits where it is told to, and asks again where no answer came or the server failed: every request may be repeated.
+        Waits where the server asks for it, and repeats what had no answer or failed at the server: every request may be repeated.
         """
         headers = {"Authorization": f"Bearer {self.known.token}"} | options.pop("headers", {})
         waits = iter(RETRY_SECONDS)
@@ -227,7 +227,7 @@ def fetch(
 
 
 def _said(job: dict[str, Any]) -> int:
-    """Prints the job's state and replies the exit code that means it."""
+    """Prints the job's state and returns the exit code that means it."""
     state = job["tier"] if job["status"] == "COMPLETED" else job["status"]
     words = job["message"] or (f"{job['records']:,} records" if job["records"] else "")
     typer.echo("\t".join(filter(None, (job["job_id"], job["file_name"], state.lower(), words))))

@@ -14,7 +14,7 @@ class Plan(StrEnum):
 
 
 class Notice(StrEnum):
-    """Kinds of mail about jobs: each can be turned off by whoever gets it."""
+    """Kinds of mail about jobs: each can be turned off by its recipient."""
 
     FINISHED = "finished"
     ARCHIVED = "archived"

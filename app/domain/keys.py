@@ -51,7 +51,7 @@ def archive_key(user_id: str, job_id: str, rev: int) -> str:
 
 
 def archive_label(user_id: str, job_id: str, rev: int) -> str:
-    """What a vault, which makes its own ids, is told about an archive."""
+    """The description of an archive for a vault, which makes its own ids."""
     return f"{user_id}/{job_id}/{rev}"
 
 
@@ -71,12 +71,12 @@ def owner(key: str) -> Owner | None:
 
 
 def labelled(label: str) -> Owner | None:
-    """Whose archive this is, read from what the vault was told about it; None for what GAS did not put there."""
+    """Whose archive this is, read from its description in the vault; None for what GAS did not put there."""
     match = _LABEL.fullmatch(label)
     return Owner(match[1], match[2], int(match[3])) if match else None
 
 
 def user_of(secret: str) -> str:
-    """The user id that a session, a token or a link of ours begins with; empty if it is none of ours."""
+    """The user id that a session, a token or a link of GAS begins with; empty if it is none."""
     user_id = secret.partition(".")[0]
     return user_id if USER_ID.fullmatch(user_id) else ""

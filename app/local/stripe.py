@@ -1,7 +1,7 @@
 """A stand-in for Stripe on this machine: customers, checkout, subscriptions and their signed webhooks, in memory.
 
 It has the endpoints that GAS uses, in Stripe's own forms, so that Stripe's real client runs against it. Its front page lists
-the subscriptions and can end a period or let a payment fail, which nobody wants to wait a month for.
+the subscriptions and can end a period or let a payment fail, which otherwise takes a month.
 """
 
 from __future__ import annotations

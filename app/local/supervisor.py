@@ -116,9 +116,9 @@ def summary(line: str) -> str:
 
 
 def _groups(children: list[Child]) -> list[list[Child]]:
-    """Ours before the stand-ins that they talk to."""
-    ours = [child for child in children if child.command[1] == "app.cli.main"]
-    return [ours, [child for child in children if child not in ours]]
+    """The service before the stand-ins that it talks to."""
+    service = [child for child in children if child.command[1] == "app.cli.main"]
+    return [service, [child for child in children if child not in service]]
 
 
 def _signal(child: Child, number: signal.Signals) -> None:

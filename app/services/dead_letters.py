@@ -22,7 +22,7 @@ LOOK_SECONDS = 2
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One dead letter; `messages` is empty if nobody can read it."""
+    """One dead letter; `messages` is empty if it is unreadable."""
 
     received: Received
     messages: tuple[AnyMessage, ...]
@@ -61,9 +61,9 @@ async def peek(backend: Backend, name: str, most: int) -> list[DeadLetter]:
 
 
 async def redrive(backend: Backend, name: str, job_id: str = "") -> tuple[int, int]:
-    """Sends the dead letters of a queue, or of one job, to their queue again. Replies how many went and how many stay.
+    """Sends the dead letters of a queue, or of one job, to their queue again. Returns how many went and how many stay.
 
-    What nobody can read stays: it would only come back.
+    What is unreadable stays: it would only come back.
     """
     dead, sent, stay = await _dead(backend, name), 0, []
     async for letter in _each(dead):

@@ -71,7 +71,7 @@ async def erase(backend: Backend, account: Account, billing: Billing | None) -> 
     for prefix in ("SESSION#", "DAY#", "MARK#", "AUDIT#"):
         await _forget(backend, user_id, prefix)
     await backend.accounts.delete_item(user_id, PROFILE)
-    # what was submitted in another tab meanwhile; now nobody can
+    # what was submitted in another tab meanwhile; from here on it is refused
     await _delete_jobs(backend, user_id, until=float("inf"))
     return True
 

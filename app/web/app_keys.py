@@ -51,7 +51,7 @@ REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")
 
 
 def account(request: web.Request) -> Account:
-    """Whoever is signed in; only for routes that demand it."""
+    """The account that is signed in; only for routes that demand it."""
     signed_in = request[ACCOUNT]
     assert signed_in is not None
     return signed_in

@@ -38,7 +38,7 @@ async def by_session(request: web.Request) -> Account | None:
 
 
 async def still_signed_in(request: web.Request) -> Account | None:
-    """Whoever sent the request, if what it showed is good even now: for answers that last."""
+    """The account that sent the request, if what it showed is good even now: for answers that last."""
     if token := bearer(request):
         return await by_token(request, token)
     session = await sessions.find(request)

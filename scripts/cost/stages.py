@@ -1,4 +1,4 @@
-"""Takes one small job of a free user through every stage, on an emulator, and replies what each stage asked of AWS."""
+"""Takes one small job of a free user through every stage, on an emulator, and returns what each stage asked of AWS."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ TIMED = {"sqs.ChangeMessageVisibility", "sqs.GetQueueAttributes", "sqs.GetQueueU
 
 
 async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list[Call]:
-    """One message of `scenario` under `rule`; replies the calls that its daemon made until all was quiet."""
+    """One message of `scenario` under `rule`; returns the calls that its daemon made until all was quiet."""
     proxy = lane.daemons[scenario.verb].proxy
     proxy.forget()
     proxy.rules = [rule] if rule else []

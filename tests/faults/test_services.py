@@ -131,7 +131,7 @@ class Mortal:
         self.doing.cancel()
 
     async def does(self, act: Awaitable[None], rule: Rule | None = None) -> list[Call]:
-        """Replies the calls that it made before it was through or died."""
+        """Returns the calls that it made before it was through or died."""
         self.proxy.forget()
         self.proxy.rules = [rule] if rule else []
         self.doing = asyncio.ensure_future(act)

@@ -125,7 +125,7 @@ SCENARIOS = (
 
 
 async def at_rest(lane: Lane, jobs: list[Job], seconds: float = STEP_TIMEOUT_SECONDS) -> list[Job]:
-    """Waits until nobody waits for anything, with the doctor's help every two seconds, and replies the jobs as they are."""
+    """Waits until nobody waits for anything, with the doctor's help every two seconds, and returns the jobs as they are."""
     gas, loop = lane.service.gas, asyncio.get_running_loop()
     ends, repair_at = loop.time() + seconds, loop.time() + 2
     while loop.time() < ends:

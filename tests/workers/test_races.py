@@ -39,7 +39,7 @@ def look(job: Job, **values: Any) -> RetrievalLook:
 
 
 async def change(service: Service, job: Job, plan: Plan) -> PlanChanged:
-    """The user changes the plan; replies the message that it sent."""
+    """The user changes the plan; returns the message that it sent."""
     account = await service.gas.accounts.change_plan(job.user_id, plan)
     assert account
     return PlanChanged(user_id=job.user_id, plan_version=account.version)

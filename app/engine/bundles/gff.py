@@ -16,25 +16,25 @@ def ensembl(line: bytes, genes: dict[bytes, bytes]) -> bytes:
         return line
     given = dict(item.strip().partition(b"=")[::2] for item in fields[8].split(b";") if item.strip())
     own, parent = given.pop(b"ID", b""), given.pop(b"Parent", b"")
-    told: dict[bytes, bytes] = {}
+    renamed: dict[bytes, bytes] = {}
     if own and not parent and fields[2].endswith(b"gene"):
         name, biotype = own.removeprefix(b"gene-"), given.get(b"gene_biotype", b"protein_coding")
         of_all = b"ID=transcript:%b;Parent=gene:%b;biotype=%b" % (name, name, biotype)
         genes[own] = b"\t".join((*fields[:2], b"transcript", *fields[3:8], of_all)) + b"\n"
-        kind, told[b"ID"] = b"gene", b"gene:" + name
+        kind, renamed[b"ID"] = b"gene", b"gene:" + name
     elif parent in genes and fields[2] == b"CDS":  # RefSeq's mitochondrion
         before, genes[parent] = genes[parent], b""
         attributes = b"Parent=transcript:" + parent.removeprefix(b"gene-")
         return before + b"\t".join((*fields[:8], attributes)) + b"\n"
     elif own and parent in genes and fields[2] != b"exon":
-        kind, told[b"ID"], told[b"Parent"] = b"transcript", _transcript(own), b"gene:" + parent.removeprefix(b"gene-")
+        kind, renamed[b"ID"], renamed[b"Parent"] = b"transcript", _transcript(own), b"gene:" + parent.removeprefix(b"gene-")
     elif parent and parent not in genes:
-        kind, told[b"ID"], told[b"Parent"] = b"", own, b",".join(map(_transcript, parent.split(b",")))
+        kind, renamed[b"ID"], renamed[b"Parent"] = b"", own, b",".join(map(_transcript, parent.split(b",")))
     else:
         return line
     for name, names in _NAMES.get(kind, {}).items():
-        told[name] = next((given[name] for name in names if name in given), b"")
-    attributes = b";".join(b"%b=%b" % item for item in told.items() if item[1])
+        renamed[name] = next((given[name] for name in names if name in given), b"")
+    attributes = b";".join(b"%b=%b" % item for item in renamed.items() if item[1])
     return b"\t".join((*fields[:8], attributes)) + b"\n"
 
 

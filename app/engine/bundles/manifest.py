@@ -65,7 +65,7 @@ class BundleFile:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified description of a bundle; its files are opened by whoever needs them."""
+    """A verified description of a bundle; its files are opened where they are needed."""
 
     folder: Path
     id: str

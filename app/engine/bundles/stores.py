@@ -42,7 +42,7 @@ class FolderStore:
 
 
 def _nothing(name: str, size: int) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not reported."""
 
 
 def push(bundle: Bundle, store: Store, step: Step = _nothing) -> None:
@@ -64,7 +64,7 @@ def pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step = 
 
 
 def _installed(bundle_id: str, version: str, folder: Path) -> Bundle | None:
-    """The bundle, if it is there in this version and whole; its files are not read again while nobody touched them."""
+    """The bundle, if it is there in this version and whole; its files are not read again while they are unchanged."""
     target, stamp = folder / bundle_id, folder / f".{bundle_id}.verified"
     if not (target / MANIFEST).is_file() or (here := manifest.load(target)).version != version:
         return None

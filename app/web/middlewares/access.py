@@ -54,7 +54,7 @@ def _please_sign_in(request: web.Request) -> web.HTTPException:
 
 
 async def _demand_own_form(request: web.Request) -> None:
-    """Raises HTTPForbidden unless the request comes from a page of ours. Every browser sends Origin with a POST."""
+    """Raises HTTPForbidden unless the request comes from a page of this portal. Every browser sends Origin with a POST."""
     came_from = request.headers.get("Origin")
     if came_from is not None and came_from != origin(request.app[SETTINGS].public_url):
         raise web.HTTPForbidden

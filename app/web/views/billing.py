@@ -15,7 +15,7 @@ from app.web.pages import page, see_other
 
 
 async def subscribe_page(request: web.Request) -> web.Response:
-    """The offer. Whoever comes back from Stripe is looked up there: the query says nothing that counts."""
+    """The offer. A customer who comes back from Stripe is looked up there: the query says nothing that counts."""
     user, billing = account(request), request.app[BILLING]
     if billing:
         with suppress(StripeError):  # the offer is there without Stripe

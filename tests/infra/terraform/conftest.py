@@ -37,7 +37,7 @@ MADE = [("dev", "s3"), ("prod", "glacier")]
 
 @dataclass(frozen=True)
 class Core:
-    """Terraform core with one provider: `run` replies what a command printed, and fails the test if the command fails."""
+    """Terraform core with one provider: `run` returns what a command printed, and fails the test if the command fails."""
 
     environment: dict[str, str]
     init: list[str] = field(default_factory=list)
