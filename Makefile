@@ -3,31 +3,56 @@ PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/installed
+LOCAL   := $(VENV)/local
 CHECKOV := .venv-checkov
 ANSIBLE := .venv-ansible
 OPTIONS ?=
+# Python compiles a module when it is first imported, which is a fraction of what is installed
+PIP     := --quiet --disable-pip-version-check --no-compile
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
+TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-browser test-infra chaos bench bench-compare bench-engine bench-streaming fuzz truth load load-annotators simulate cost lint format docs clean
+.PHONY: help run demo check test test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz truth load load-annotators simulate cost lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): setup.cfg pyproject.toml
-	@echo "Installing GAS into $(VENV): about a minute, once."
+# what `make run` needs, and what tests, linters and load tests need besides
+$(LOCAL): setup.cfg pyproject.toml
+	@$(RIGHT_PYTHON)
+	@echo "Installing GAS and its local stand-ins into $(VENV): about a minute, once."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/pip install $(PIP) --editable '.[local]'
 	@touch $@
 
-run: $(STAMP)  ## Run the whole service on this machine, until Ctrl-C (OPTIONS='--retention 20s --retrieval 10s')
+$(STAMP): $(LOCAL)
+	@echo "Installing what tests need into $(VENV): about a minute, once."
+	@$(BIN)/pip install $(PIP) --editable '.[test]'
+	@touch $@
+
+run: $(LOCAL)  ## Run the whole service on this machine, until Ctrl-C (OPTIONS='--retention 20s --retrieval 10s')
 	@$(BIN)/gas stack $(OPTIONS)
 
-demo: $(STAMP)  ## Play a user's whole journey on a stack of its own and print the timeline
+demo: $(LOCAL)  ## Play a user's whole journey on a stack of its own and print the timeline
 	@$(BIN)/gas stack --demo --folder .local/demo --port 0 --retention 5s --retrieval 5s $(OPTIONS)
 
-test: $(STAMP) lint  ## Run the tests: rules, adapters, daemons, portal, engine, and the whole stack
-	$(PYTEST) --ignore tests/web/browser --ignore tests/infra
+check: $(STAMP) lint  ## Lint, types, import rules and unit tests: less than a minute
+	$(PYTEST) tests/unit -m 'not slow'
+
+test: $(STAMP) lint  ## The same, and every test that is quick: adapters, daemons, portal, engine
+	$(PYTEST) $(TESTS) -m 'not slow'
+
+test-slow: $(STAMP)  ## Run a sample of what is long: faults, storms, kills, load runs, API fuzz, the whole stack
+	$(PYTEST) $(TESTS) -m slow
+
+test-night: $(STAMP) chaos fuzz  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs
+	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed $(PYTEST) tests/faults/test_storm.py || exit 1; done
+	GAS_TEST_EXAMPLES=100 $(PYTEST) tests/web/test_schema.py
+	GAS_SYSTEM_JOBS=100 $(PYTEST) tests/system
+
+test-times: $(STAMP)  ## Show the twenty slowest of the quick tests and the sum by folder (OPTIONS='-m slow' of the others)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -p tests.support.times $(TESTS) -m 'not slow' $(OPTIONS)
 
 test-browser: $(STAMP)  ## Run the tests that drive a browser (needs Debian's chromium)
 	$(PYTEST) tests/web/browser
@@ -40,12 +65,12 @@ test-infra: $(STAMP) $(CHECKOV)/installed $(ANSIBLE)/installed  ## Plan the infr
 # apart from the rest: it pins versions of what we use in others
 $(CHECKOV)/installed:
 	$(PYTHON) -m venv $(CHECKOV)
-	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check 'checkov>=3.2,<4'
+	$(CHECKOV)/bin/pip install $(PIP) 'checkov>=3.2,<4'
 	@touch $@
 
 $(ANSIBLE)/installed:
 	$(PYTHON) -m venv $(ANSIBLE)
-	$(ANSIBLE)/bin/pip install --quiet --disable-pip-version-check 'ansible>=12,<13' 'ansible-lint>=25' 'awscli>=1.40,<2' boto3
+	$(ANSIBLE)/bin/pip install $(PIP) 'ansible>=12,<13' 'ansible-lint>=25' 'awscli>=1.40,<2' boto3
 	@touch $@
 
 chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: an hour or more
@@ -90,7 +115,7 @@ load-annotators: $(STAMP)  ## Publish requests straight to the topic, to measure
 simulate: $(STAMP)  ## Replay a day of jobs through the autoscaling that Terraform has (OPTIONS='--rate 10 --search')
 	$(BIN)/python -m scripts.simulate_fleet $(OPTIONS)
 
-cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/cost.md
+cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/measurements/cost.md
 	$(BIN)/python -m scripts.cost
 	$(BIN)/python scripts/generate_docs.py
 

@@ -20,6 +20,8 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class Settings(BaseSettings):
+    """All settings of one process. Raises ValueError where they cannot work together."""
+
     model_config = SettingsConfigDict(env_prefix="GAS_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Literal["local", "dev", "prod"] = Field(
@@ -47,7 +49,6 @@ class Settings(BaseSettings):
     table_names: dict[str, str] = Field({}, description="Name of each table of the topology, as JSON.")
     bucket_names: dict[str, str] = Field({}, description="Name of each bucket of the topology, as JSON.")
     overdue_shards: int = Field(4, description="Partitions of the overdue index; as in the topology.")
-    aws_connections: int = Field(64, description="Connections that one process keeps to one AWS service.")
 
     archive_backend: Literal["s3", "glacier"] = Field(
         "s3", description="Where results are archived: S3 storage classes or a classic vault."
@@ -55,7 +56,6 @@ class Settings(BaseSettings):
     archive_storage_class: str = Field("GLACIER", description="Storage class of archived results (s3 backend).")
     archive_restored_days: int = Field(2, description="Days that S3 keeps the temporary copy of a restored result (s3 backend).")
     vault: str = Field("", description="Name of the vault (glacier backend).")
-    copy_part_bytes: int = Field(512 * 2**20, description="Part size of copies above 5 GiB and of vault uploads.")
 
     references: dict[str, str] = Field(
         {"rCRS": "rcrs"},
@@ -85,7 +85,6 @@ class Settings(BaseSettings):
     )
     drain_seconds: int = Field(90, description="How long a stopping daemon may finish what it holds.")
     lease_seconds: int = Field(60, description="How long a claim on a job holds without being renewed; it is renewed at a third.")
-    max_attempts: int = Field(3, description="Attempts after which an engine that fails makes the job fail, by our fault.")
     progress_seconds: float = Field(5, description="Least time between two writes of a job's progress.")
     expedited_look_seconds: int = Field(60, description="Time between two looks at an Expedited retrieval.")
     standard_look_seconds: int = Field(900, le=900, description="Time between two looks at a Standard retrieval.")
@@ -93,7 +92,6 @@ class Settings(BaseSettings):
         {}, description="Seconds until a waiting job (or ACCOUNT) is overdue, as JSON by state, instead of the defaults."
     )
     doctor_seconds: int = Field(120, description="Time between two runs of the doctor.")
-    doctor_full_seconds: int = Field(86_400, description="Time between two of its full looks, which scan and list everything.")
     page_jobs: int = Field(100, description="Jobs that one message of a change of plan walks.")
 
     mail_from: str = Field("gas@localhost", description="Sender of all mail, an identity verified in SES.")

@@ -160,7 +160,7 @@ def xml(text: str, status: int = 200) -> web.Response:
 
 @asynccontextmanager
 async def daemon(verb: str, environment: dict[str, str], log: Path) -> AsyncIterator[Callable[[], int]]:
-    """The daemon as a process; yields what replies the most memory that it had, in bytes."""
+    """The daemon as a process; yields what returns the most memory that it had, in bytes."""
     command = [sys.executable, "-m", "app.cli.main", "worker", verb]
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment}, stderr=file, stdout=file)

@@ -108,11 +108,11 @@ def pack(release: Path, archive: Path) -> Path:
     # wheels are compressed already
     with tarfile.open(partial, "w:gz", compresslevel=1) as tar:
         for path in sorted(release.rglob("*")):
-            tar.add(path, path.relative_to(release), recursive=False, filter=nobody)
+            tar.add(path, path.relative_to(release), recursive=False, filter=without_owner)
     return partial.rename(archive)
 
 
-def nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def without_owner(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = entry.mtime = 0
     entry.uname = entry.gname = "root"
     return entry

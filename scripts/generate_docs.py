@@ -60,7 +60,12 @@ def cost() -> str:
     return page(NOTICE)
 
 
-PAGES = {"states.md": states, "settings.md": settings, "metrics.md": metrics, "cost.md": cost}
+PAGES = {
+    "generated/states.md": states,
+    "generated/settings.md": settings,
+    "generated/metrics.md": metrics,
+    "measurements/cost.md": cost,
+}
 
 
 def main() -> int:

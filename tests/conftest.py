@@ -1,4 +1,4 @@
-"""One moto server and one deployment a test run (a worker process of it), emptied before each test; a vault for each test."""
+"""One moto server and one deployment a test run (a worker process of it), emptied before each test, as is its vault."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import json
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from aiohttp import web
 
-from app.aws.clients import clients
 from app.local import emulator, topology
 from app.local.vault import Vault, create_app, publish
 from app.services.backend import Backend, backend
 from app.settings import Settings
 from tests.support import deployment
+from tests.support.pool import Pool
+from tests.support.service import Service
 
 # as daemons log; the default would draw every traceback with all local variables, which takes longer than most tests
 structlog.configure(
@@ -28,6 +31,8 @@ structlog.configure(
         structlog.processors.JSONRenderer(),
     ]
 )
+hypothesis.settings.register_profile("gas", deadline=None)  # how busy the machine is proves nothing
+hypothesis.settings.load_profile("gas")
 SERVICES = ("dynamodb", "s3", "sqs", "sns", "glacier", "sesv2")
 
 
@@ -52,23 +57,44 @@ def own_emulator() -> bool:
     return "AWS_ENDPOINT_URL" not in os.environ
 
 
-@pytest.fixture
-async def vault(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Vault]:
-    """A vault that retrieves at once, checks what it is given, and sends notices; moto's does neither."""
+@pytest.fixture(scope="session")
+async def served_vault(aws_endpoint: str) -> AsyncIterator[Vault]:
+    """The one vault of this process."""
     vault = Vault(0, publish)
     runner = web.AppRunner(create_app(vault))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_GLACIER", f"http://127.0.0.1:{runner.addresses[0][1]}")
+    os.environ["AWS_ENDPOINT_URL_GLACIER"] = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield vault
+    del os.environ["AWS_ENDPOINT_URL_GLACIER"]
     await runner.cleanup()
 
 
 @pytest.fixture
-async def aws(aws_endpoint: str, vault: Vault) -> AsyncIterator[dict[str, Any]]:
+def vault(served_vault: Vault) -> Vault:
+    """An empty vault that retrieves at once, checks what it is given, and sends notices; moto's does neither."""
+    for task in served_vault.tasks:
+        task.cancel()
+    vars(served_vault).clear()
+    vars(served_vault).update(vars(Vault(0, publish)))
+    return served_vault
+
+
+@pytest.fixture(scope="session")
+async def pool(served_vault: Vault) -> AsyncIterator[Pool]:
+    """The clients that all adapters of this process share."""
+    async with AsyncExitStack() as stack:
+        pool = Pool(stack)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("app.services.backend.clients", pool.clients)
+            yield pool
+
+
+@pytest.fixture
+async def aws(pool: Pool, vault: Vault) -> AsyncIterator[dict[str, Any]]:
     """Raw clients by service, to look at what the adapters did."""
-    async with clients(Settings(), *SERVICES) as opened:
+    async with pool.clients(Settings(), *SERVICES) as opened:
         yield opened
 
 
@@ -114,3 +140,9 @@ async def gas(settings: Settings) -> AsyncIterator[Backend]:
     """The adapters, on a deployment of their own."""
     async with backend(settings, mail=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def service(gas: Backend, aws: dict[str, Any]) -> Service:
+    """What a test does to the deployment, and sees of it."""
+    return Service(gas, aws)

@@ -23,7 +23,7 @@ class LargeJobLimit:
 
     @contextmanager
     def slot(self, message: JobRequested, now: int, slots: int, settings: Settings) -> Iterator[None]:
-        """For the time that the job is worked on. Raises LookAgain for a giant where only the last of several slots is left."""
+        """For the time that the job is worked on. Raises Reschedule for a giant where only the last of several slots is left."""
         if message.size < settings.giant_bytes:
             yield
             return

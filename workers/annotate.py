@@ -16,15 +16,14 @@ import aiohttp
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.aws.objects import Gone
 from app.domain.jobs import Fault, Job, Status, Trigger
-from app.domain.keys import Output, input_key, output_key
-from app.domain.messages import JobFinished, JobRequested
+from app.domain.keys import Gone, Output, input_key, output_key
+from app.domain.messages import JobRequested
 from app.services.backend import Backend
-from app.services.sweep import sweep
 from app.settings import Settings
 from workers.admission import LargeJobLimit
 from workers.bundles import install
+from workers.finish import finish
 from workers.lease import LeaseLost, lease
 from workers.runtime import Delivery, Reschedule, Spec
 
@@ -32,6 +31,9 @@ log = structlog.get_logger()
 LARGE_JOBS = LargeJobLimit()
 OUTAGE = (ClientError, BotoCoreError, aiohttp.ClientError)
 """How it looks when AWS does not answer as it should."""
+
+MOST_TRIES = 3
+"""Attempts after which an engine that fails makes the job fail."""
 
 MOST_CLAIMS = 12
 """Claims after which a job is given up even if no attempt lived long enough to say what is wrong."""
@@ -54,6 +56,7 @@ class Engine:
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
+    """Annotates the job, or does the last steps of one that has ended. Raises Reschedule while another daemon has it."""
     message = delivery.message
     assert isinstance(message, JobRequested)
     user_id, job_id = message.user_id, message.job_id
@@ -65,24 +68,12 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     if job and job.status is Status.RUNNING:
         left = max(0, (job.deadline or 0) - backend.now()) / 1000
         raise Reschedule(left + 1, "another annotator holds the lease, or this one's answer was lost")
-    if job and job.status in (Status.COMPLETED, Status.FAILED):
-        await _publish(backend, job)
-    if delivery.redelivered or not ended or ended.attempts > 1:
-        await sweep(backend, user_id, job_id, listing=True)
-    if job and job.status in (Status.FAILED, Status.CANCELLED):
-        await backend.jobs.clear_deadline(job)
-
-
-async def _publish(backend: Backend, job: Job) -> None:
-    outcome = "completed" if job.status is Status.COMPLETED else "failed"
-    message = JobFinished(
-        user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), outcome=outcome, mark=job.mark(outcome)
-    )
-    await backend.topics.publish("job_results", message, outcome=outcome)
+    unsure = delivery.redelivered or not ended or ended.attempts > 1
+    await finish(backend, message, job, job.status if job else None, listing=unsure)
 
 
 async def _attempt(backend: Backend, job: Job) -> Job | None:
-    """Runs the engine under the claim's rev and replies the ended job, or None if the claim was lost on the way."""
+    """Runs the engine under the claim's rev. Returns the ended job, or None if the claim was lost on the way."""
     if job.tries > MOST_CLAIMS:
         return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)
     engine = Engine()
@@ -99,7 +90,7 @@ async def _attempt(backend: Backend, job: Job) -> Job | None:
         await backend.jobs.update(job, outage_attempts=job.outage_attempts + 1)
         raise
     except EngineFailed as error:
-        if job.tries < backend.settings.max_attempts:
+        if job.tries < MOST_TRIES:
             raise
         log.error("engine failed for good", error=str(error), attempts=job.attempts)
         return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)
@@ -178,7 +169,7 @@ async def _child(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def _tail(stream: asyncio.StreamReader, most: int = 4000) -> str:
-    """Reads all and replies the end of it."""
+    """Reads all. Returns the last `most` bytes."""
     kept = b""
     while chunk := await stream.read(1 << 16):
         kept = (kept + chunk)[-most:]

@@ -11,6 +11,7 @@ from app.domain.jobs import Job, Tier, Trigger
 from app.domain.messages import ArchiveDue, JobFinished
 from app.services.backend import Backend
 from app.services.sweep import sweep
+from workers.finish import finish
 from workers.lease import LeaseLost, lease
 from workers.runtime import Delivery, Reschedule, RetryLater, Spec
 
@@ -18,22 +19,18 @@ log = structlog.get_logger()
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
+    """Archives the job's result if it is due and its account is free. Raises Reschedule or RetryLater while it can't yet."""
     message = delivery.message
     assert isinstance(message, (ArchiveDue, JobFinished))
     job = await backend.jobs.get(message.user_id, message.job_id)
     waits = job and (job.tier is Tier.ARCHIVING or (job.tier is Tier.AVAILABLE and job.deadline))
     archived = await _follow_plan(backend, job, delivery.redelivered) if job and waits else None
-    told = archived or (job if delivery.redelivered and job and job.tier is Tier.ARCHIVED else None)
-    if told:
-        await _publish(backend, told)
-    old = told.superseded if told else None
-    await sweep(backend, message.user_id, message.job_id, old, listing=delivery.redelivered and not waits)
-    if told:
-        await backend.jobs.clear_deadline(told)
+    ended = archived or (job if delivery.redelivered and job and job.tier is Tier.ARCHIVED else None)
+    await finish(backend, message, ended, Tier.ARCHIVED, listing=delivery.redelivered and not waits)
 
 
 async def _follow_plan(backend: Backend, job: Job, again: bool) -> Job | None:
-    """Replies the archived job; None where the account is premium and keeps its result."""
+    """Returns the archived job; None where the account is premium and keeps its result."""
     # earlier attempts of whichever daemon may have left something, and after us nobody looks
     unsure = again or job.attempts > 1 or job.superseded is not None or job.tier is Tier.ARCHIVING
     account = await backend.accounts.get(job.user_id)
@@ -42,7 +39,7 @@ async def _follow_plan(backend: Backend, job: Job, again: bool) -> Job | None:
     if account.plan is Plan.PREMIUM:
         if job.tier is Tier.ARCHIVING:
             await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
-            raise RetryLater(1, "the account is premium: whoever archives this has to stop")
+            raise RetryLater(1, "the account is premium: an archiver under way has to stop")
         await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
         if not await backend.jobs.clear_deadline_while(job, Plan.PREMIUM):
             raise RetryLater(1, "the plan or the job changed")
@@ -68,19 +65,12 @@ async def _archive(backend: Backend, job: Job) -> Job:
         pass
     if archived:
         return archived
-    # the plan changed under us, or the job did: what is still ours is given back, and the new copy goes
-    ours = await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
-    if ours and not copy:
+    # the plan changed under us, or the job did: what this claim still holds is given back, and the new copy goes
+    aborted = await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
+    if aborted and not copy:
         log.critical("result is gone", result=job.result)
     await sweep(backend, job.user_id, job.job_id, copy, rev=job.rev)
     raise RetryLater(1, "the plan or the job changed while it was archived")
-
-
-async def _publish(backend: Backend, job: Job) -> None:
-    message = JobFinished(
-        user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), outcome="archived", mark=job.mark("archived")
-    )
-    await backend.topics.publish("job_results", message, outcome="archived")
 
 
 SPEC = Spec("archive", "archive_requests", (ArchiveDue, JobFinished), concurrency=20, handle=handle)

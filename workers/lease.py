@@ -22,7 +22,7 @@ class LeaseLost(Exception):
 
 @asynccontextmanager
 async def lease(backend: Backend, job: Job, state: State, progress: Callable[[], dict[str, Any]] = dict) -> AsyncIterator[None]:
-    """Renews the deadline of `state` at a third of its length, in one write with what `progress` replies.
+    """Renews the deadline of `state` at a third of its length, in one write with what `progress` returns.
 
     Progress that changed is written sooner. Raises LeaseLost out of the body, which is cancelled. Whatever else ends the
     body early gives the lease up at once, so that the next attempt does not wait for it to run out.

@@ -37,6 +37,7 @@ class Walk:
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
+    """Walks one page of the user's jobs, and sends itself on. Raises RetryLater if jobs changed meanwhile."""
     message = delivery.message
     assert isinstance(message, PlanChanged)
     account = await backend.accounts.get(message.user_id)
@@ -52,7 +53,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     if walk.raced:
         raise RetryLater(2, f"{len(walk.raced)} jobs changed meanwhile")
     if len(page) == backend.settings.page_jobs:
-        # nobody else has to begin a walk while this one goes on
+        # the doctor begins no second walk while this one goes on
         await backend.accounts.postpone(account)
         onwards = {"before": page[-1].job_id, "expedited_left": walk.expedited_left}
         await backend.queues.send("restore_requests", [message.model_copy(update=onwards)])

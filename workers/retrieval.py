@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 
 from app.aws.archives import RetrievalState
-from app.aws.objects import Gone
 from app.domain.jobs import Job, Speed, Trigger
+from app.domain.keys import Gone
 from app.services.backend import Backend
 
 log = structlog.get_logger()
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 async def begin(backend: Backend, job: Job, speed: Speed) -> Job | None:
     """Starts the retrieval of a RESTORING job unless it is under way, and records what it was started with.
 
-    Replies the job; None if the archive is gone. That is data lost: the job is given up, and stays ARCHIVED for the doctor
+    Returns the job; None if the archive is gone. That is data lost: the job is given up, and stays ARCHIVED for the doctor
     to report.
     """
     if await backend.archive.retrieval_state(job) is not RetrievalState.NONE:
@@ -28,7 +28,7 @@ async def begin(backend: Backend, job: Job, speed: Speed) -> Job | None:
             job.user_id, job.job_id, Trigger.RETRIEVAL_LOST, at=job.rev, speed=None, retrieval=None
         )
         if given_up:
-            # nobody is told of it but the doctor, who reports what is at rest
+            # only the doctor learns of it, which reports what is at rest
             await backend.jobs.clear_deadline(given_up)
         return None
     if (started.speed, started.retrieval) == (job.speed, job.retrieval):

@@ -82,6 +82,8 @@ class Spec:
 
 @dataclass
 class Consumer:
+    """One daemon in a process: receives from its queue, handles up to `concurrency` messages at once, and settles each."""
+
     spec: Spec
     queue: Queue
     backend: Backend
@@ -181,7 +183,6 @@ class Consumer:
         else:
             await self.queue.delete(received)
             self.metrics.add(Metric.HANDLED)
-            self.metrics.add(Metric.AGE, max(0, self.backend.now() - received.sent_at) / 1000)
 
     def _seconds_put_off(self, received: Received) -> float:
         return max(0, self.backend.now() - received.since) / 1000 if received.since else 0

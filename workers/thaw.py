@@ -1,4 +1,4 @@
-"""Brings a retrieved result back: on Glacier's own notice, and by a slow look of ours as the backstop."""
+"""Brings a retrieved result back: on Glacier's own notice, and by a slow look as the backstop."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 from app.aws.archives import RetrievalState
 from app.domain.jobs import Job, Speed, Tier, Trigger
 from app.domain.keys import Output, output_key
-from app.domain.messages import ArchiveDue, ResultRestored, RetrievalLook
+from app.domain.messages import RetrievalLook
 from app.services.backend import Backend
 from app.services.sweep import sweep
+from workers.finish import finish
 from workers.retrieval import begin, look_seconds
 from workers.runtime import Delivery, Reschedule, RetryLater, Spec
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
+    """Copies the result back if its retrieval is ready. Raises Reschedule while it is not, RetryLater if the job changed."""
     message = delivery.message
     assert isinstance(message, RetrievalLook)
     job = await backend.jobs.get(message.user_id, message.job_id)
@@ -27,11 +29,8 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
                 return  # given up; or a notice of a retrieval that failed: our own look goes on
             raise Reschedule(look_seconds(backend, job.speed), "the retrieval is under way")
         restored = await _bring_back(backend, job, retrieval)
-    told = restored or (job if delivery.redelivered and job and job.tier is Tier.AVAILABLE else None)
-    if told:
-        await _pass_on(backend, told)
-    old = told.superseded if told else None
-    await sweep(backend, message.user_id, message.job_id, message.archive, old, listing=delivery.redelivered)
+    ended = restored or (job if delivery.redelivered and job and job.tier is Tier.AVAILABLE else None)
+    await finish(backend, message, ended, Tier.AVAILABLE, message.archive, listing=delivery.redelivered)
 
 
 async def _bring_back(backend: Backend, job: Job, retrieval: str | None) -> Job:
@@ -43,14 +42,6 @@ async def _bring_back(backend: Backend, job: Job, retrieval: str | None) -> Job:
         if restored:
             return restored
     raise RetryLater(2, "the restored copy expired, or the job changed")
-
-
-async def _pass_on(backend: Backend, job: Job) -> None:
-    # the plan may have changed again meanwhile: the archive daemon looks at it after the retention
-    due = ArchiveDue(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now())
-    await backend.queues.send("archive_requests", [due])
-    news = ResultRestored(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), mark=job.mark("restored"))
-    await backend.topics.publish("results_restored", news)
 
 
 SPEC = Spec("thaw", "restore_pendings", (RetrievalLook,), concurrency=20, handle=handle)

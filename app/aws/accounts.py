@@ -28,7 +28,7 @@ SETTLE_SECONDS = 300
 
 @dataclass(frozen=True)
 class Accounts:
-    """`now` replies milliseconds since 1970."""
+    """`now` returns milliseconds since 1970."""
 
     dynamodb: Any
     table: str
@@ -37,6 +37,7 @@ class Accounts:
     deadline_seconds: int = SETTLE_SECONDS
 
     async def get(self, user_id: str) -> Account | None:
+        """Returns the account of a user; None if there is none."""
         values = await self._read(user_id, PROFILE)
         return record(Account, values) if values else None
 
@@ -70,7 +71,7 @@ class Accounts:
         )
 
     async def clear_deadline(self, user_id: str, version: int) -> bool:
-        """Every job follows the plan of this `version`: nobody waits any more. False if the plan changed again."""
+        """Every job follows the plan of this `version`: nothing is left to do. False if the plan changed again."""
         gone = {"overdue_shard": None, "deadline": None}
         return bool(await self._update(user_id, update(gone, "#version = :at", at=version)))
 
@@ -121,7 +122,7 @@ class Accounts:
     async def mark(self, user_id: str, event: str, token: str | None = None, *, expires_at: int) -> bool:
         """Marks that the mail for `event` is about to be sent; False if it was marked before.
 
-        `token` names the attempt: whoever has it may ask again, as a client does that missed the answer.
+        `token` names the attempt: a caller with it may ask again, as a client does that missed the answer.
         """
         free = "attribute_not_exists(#expires_at) OR #expires_at <= :now OR (#token = :token AND attribute_not_exists(#sent))"
         token = token or secrets.token_hex(4)
@@ -191,6 +192,7 @@ class Accounts:
                     yield values
 
     async def delete_item(self, user_id: str, item: str) -> None:
+        """Deletes one item of an account; one that is not there is no error."""
         await self.dynamodb.delete_item(TableName=self.table, Key=self._key(user_id, item))
 
     @cached_property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,19 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from app.aws.archives import Damaged, RetrievalState, Started
-from app.aws.clients import code, tolerated, ungrouped
-from app.aws.objects import CHECKSUM, MISSING, Bucket, Gone, Stored
+from app.aws.clients import code, tolerated
+from app.aws.objects import CHECKSUM, MISSING, Bucket, Stored, plan_parts
 from app.domain.jobs import Job, Speed
-from app.domain.keys import Owner, archive_key, archive_prefix
+from app.domain.keys import Gone, Owner, archive_key, archive_prefix
 
 COPY_LIMIT = 5 << 30
 """S3 copies up to 5 GiB in one call."""
+
+COPY_PART = 512 << 20
+"""Bytes of each part of a copy that is larger."""
+
+COPIES_AT_ONCE = 8
+"""Parts of one copy: S3 moves the bytes, so they cost no memory here."""
 
 UNREADABLE = MISSING | {"PreconditionFailed", "InvalidObjectState", "ObjectNotInActiveTierError"}
 """The source went away, is another by now, or its temporary copy has expired."""
@@ -29,15 +34,17 @@ class S3Archive:
     bucket: Bucket
     storage_class: str
     restored_days: int
-    part_bytes: int
+    part_bytes: int = COPY_PART
     copy_limit: int = COPY_LIMIT
 
     async def store(self, job: Job, rev: int) -> str | None:
+        """Copies the job's result into the archive, under `rev`; None if the result is gone. Raises Damaged."""
         key = archive_key(job.user_id, job.job_id, rev)
         source = await self.bucket.head(job.result) if job.result else None
         return key if source and await self._copy(source, key, self.storage_class) else None
 
     async def start(self, job: Job, speed: Speed) -> Started:
+        """Asks S3 for a temporary copy, at Standard speed where Expedited has no capacity. Raises Gone."""
         try:
             await self._restore(job, speed)
         except ClientError as error:
@@ -51,24 +58,29 @@ class S3Archive:
         return Started(speed)
 
     async def retrieval_state(self, job: Job, retrieval: str | None = None) -> RetrievalState:
+        """Returns how far the retrieval of the job's archive is, by what S3 says of the object."""
         stored = await self.bucket.head(str(job.archive))
         if stored is None:
             return RetrievalState.NONE
         return _s3_state(stored)
 
     async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
+        """Copies a retrieved archive to `key`; False if it is not, or not any more, readable. Raises Damaged."""
         stored = await self.bucket.head(str(job.archive))
         if not stored or _s3_state(stored) is not RetrievalState.READY:
             return False
         return await self._copy(stored, key, "STANDARD")
 
     async def delete(self, archive: str) -> None:
+        """Deletes one archive; one that is not there is no error."""
         await self.bucket.delete([archive])
 
     def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
+        """Yields the archives of one job, whether its record knows them or not."""
         return self.bucket.list(archive_prefix(user_id, job_id))
 
     async def inventory(self) -> AsyncIterator[tuple[str, Owner]]:
+        """Yields nothing: an archive whose job is gone is found by listing the bucket."""
         return
         yield
 
@@ -105,42 +117,18 @@ class S3Archive:
         return True
 
     async def _copy_parts(self, source: Stored, key: str, storage_class: str) -> str:
-        s3, target = self.bucket.s3, {"Bucket": self.bucket.name, "Key": key}
-        started = await s3.create_multipart_upload(
-            **target, StorageClass=storage_class, ChecksumAlgorithm=CHECKSUM, ChecksumType="FULL_OBJECT"
-        )
-        target["UploadId"] = started["UploadId"]
-        slots = asyncio.Semaphore(8)
+        async def copy(target: dict[str, Any], first: int, last: int) -> dict[str, Any]:
+            answer = await self.bucket.s3.upload_part_copy(
+                **target,
+                CopySource={"Bucket": self.bucket.name, "Key": source.key},
+                CopySourceIfMatch=source.etag,
+                CopySourceRange=f"bytes={first}-{last}",
+            )
+            return {"ETag": answer["CopyPartResult"]["ETag"]}
 
-        async def copy(number: int, first: int, last: int) -> dict[str, Any]:
-            async with slots:
-                answer = await s3.upload_part_copy(
-                    **target,
-                    PartNumber=number,
-                    CopySource={"Bucket": self.bucket.name, "Key": source.key},
-                    CopySourceIfMatch=source.etag,
-                    CopySourceRange=f"bytes={first}-{last}",
-                )
-            return {"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]}
-
-        try:
-            with ungrouped():
-                async with asyncio.TaskGroup() as parts:
-                    tasks = [
-                        parts.create_task(copy(number, *span))
-                        for number, span in enumerate(plan_parts(source.size, self.part_bytes), 1)
-                    ]
-            done = await s3.complete_multipart_upload(**target, MultipartUpload={"Parts": [task.result() for task in tasks]})
-        except BaseException:
-            await s3.abort_multipart_upload(**target)
-            raise
+        spans = plan_parts(source.size, self.part_bytes)
+        done = await self.bucket.multipart(key, spans, copy, at_once=COPIES_AT_ONCE, StorageClass=storage_class)
         return done.get(f"Checksum{CHECKSUM}", "")
-
-
-def plan_parts(size: int, part_bytes: int, most_parts: int = 10_000) -> list[tuple[int, int]]:
-    """First and last byte of each part; parts grow where `part_bytes` would make more than `most_parts`."""
-    part_bytes = max(part_bytes, -(-size // most_parts))
-    return [(first, min(first + part_bytes, size) - 1) for first in range(0, size, part_bytes)]
 
 
 def _s3_state(stored: Stored) -> RetrievalState:

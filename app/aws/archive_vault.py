@@ -1,4 +1,4 @@
-"""The archive in a classic Glacier vault: bytes go through a file of ours, verified by their tree hash both ways."""
+"""The archive in a classic Glacier vault: bytes go through a temporary file, verified by their tree hash both ways."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 
 from app.aws.archives import Damaged, RetrievalState, Started
 from app.aws.clients import code, tolerated
-from app.aws.objects import CHUNK, Bucket, Gone
+from app.aws.objects import CHUNK, Bucket
 from app.domain.jobs import Job, Speed
-from app.domain.keys import Owner, archive_label, labelled
+from app.domain.keys import Gone, Owner, archive_label, labelled
 
 MIB = 1 << 20
 PART = 16 * MIB
@@ -33,6 +33,8 @@ STATES = {"InProgress": RetrievalState.RUNNING, "Succeeded": RetrievalState.READ
 
 @dataclass(frozen=True)
 class VaultArchive:
+    """Archives of one vault, which names them itself. At most AT_ONCE results are moved at a time."""
+
     glacier: Any
     vault: str
     bucket: Bucket
@@ -41,6 +43,7 @@ class VaultArchive:
     moving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), compare=False)
 
     async def store(self, job: Job, rev: int) -> str | None:
+        """Uploads the job's result, labelled with its owner and `rev`; None if the result is gone."""
         async with self.moving, _staged() as path:
             try:
                 size = await self.bucket.download(str(job.result), path)
@@ -51,10 +54,11 @@ class VaultArchive:
                 return await send(file, archive_label(job.user_id, job.job_id, rev))
 
     async def start(self, job: Job, speed: Speed) -> Started:
+        """Starts a retrieval job, at Standard speed where Expedited has no capacity. Raises Gone."""
         request = {
             "Type": "archive-retrieval",
             "ArchiveId": job.archive,
-            "Description": f"{job.user_id}/{job.job_id}",  # a notice carries nothing else of ours
+            "Description": f"{job.user_id}/{job.job_id}",  # a notice carries no other text of GAS
             "Tier": speed,
             "SNSTopic": self.notices,
         }
@@ -70,10 +74,12 @@ class VaultArchive:
         return Started(speed, answer["jobId"])
 
     async def retrieval_state(self, job: Job, retrieval: str | None = None) -> RetrievalState:
+        """Returns how far a retrieval job is; NONE for one that failed or that the vault has forgotten."""
         said = await self._describe(retrieval or job.retrieval)
         return STATES[said["StatusCode"]] if said else RetrievalState.NONE
 
     async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
+        """Stores what a retrieval brought under `key`; False if it is not, or not any more, there. Raises Damaged."""
         said = await self._describe(retrieval or job.retrieval)
         if not said or STATES[said["StatusCode"]] is not RetrievalState.READY:
             return False
@@ -87,20 +93,23 @@ class VaultArchive:
         return True
 
     async def delete(self, archive: str) -> None:
+        """Deletes one archive; one that is not there is no error."""
         with tolerated("ResourceNotFoundException"):
             await self.glacier.delete_archive(**self._where, archiveId=archive)
 
     async def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
+        """Yields nothing: a vault cannot be listed, only counted once a day."""
         return
         yield
 
     async def inventory(self) -> AsyncIterator[tuple[str, Owner]]:
-        told = await self._newest_inventory()
+        """Yields each archive of the newest count of the vault with its owner, and has the vault counted again."""
+        inventory = await self._newest_inventory()
         with tolerated("ResourceNotFoundException"):  # a new vault has not been counted yet
             await self.glacier.initiate_job(**self._where, jobParameters={"Type": "inventory-retrieval", "Format": "CSV"})
-        if told is None:
+        if inventory is None:
             return
-        answer = await self.glacier.get_job_output(**self._where, jobId=told)
+        answer = await self.glacier.get_job_output(**self._where, jobId=inventory)
         async for line in answer["body"].iter_lines():
             for archive, label, *_ in csv.reader([line.decode()]):
                 if owner := labelled(label):
@@ -118,7 +127,7 @@ class VaultArchive:
         return None
 
     async def _newest_inventory(self) -> str | None:
-        """Id of the job that told the newest count; jobs are forgotten after a day."""
+        """Id of the inventory job that is the newest; jobs are forgotten after a day."""
         found: list[tuple[str, str]] = []
         at: dict[str, str] = {}
         while True:
@@ -181,7 +190,7 @@ async def _staged() -> AsyncIterator[Path]:
 
 
 async def _receive(body: Any, path: Path) -> str:
-    """Writes a streaming body to `path` and replies its tree hash."""
+    """Writes a streaming body to `path` and returns its tree hash."""
     hashes: list[bytes] = []
     buffer = bytearray()
 

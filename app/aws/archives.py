@@ -1,6 +1,6 @@
 """The archive of results: one Protocol, and two backends that keep its promises.
 
-What `store` replies exists and is whole; `start` may be repeated; `bring_back` verifies what it wrote; `delete` of what is
+What `store` returns exists and is whole; `start` may be repeated; `bring_back` verifies what it wrote; `delete` of what is
 gone is no error. `archive_s3` has S3's Glacier storage classes, `archive_vault` the classic vault, which takes no new AWS
 customers since December 2025.
 """
@@ -37,8 +37,10 @@ class Started:
 
 
 class Archive(Protocol):
+    """Where results are archived: what both backends guarantee."""
+
     async def store(self, job: Job, rev: int) -> str | None:
-        """Copies the job's result under `rev` and replies the archive id; None if the result is not there."""
+        """Copies the job's result under `rev` and returns the archive id; None if the result is not there."""
 
     async def start(self, job: Job, speed: Speed) -> Started:
         """Starts the retrieval of the job's archive. One already under way is success. Raises Gone."""
@@ -49,7 +51,8 @@ class Archive(Protocol):
     async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
         """Copies a retrieved archive to `key` in the results bucket, verified; False if it is not readable (any more)."""
 
-    async def delete(self, archive: str) -> None: ...
+    async def delete(self, archive: str) -> None:
+        """Deletes one archive; one that is not there is no error."""
 
     def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
         """Archive ids of one job, where the backend can list them (a vault can't)."""

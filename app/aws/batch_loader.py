@@ -28,7 +28,7 @@ class BatchLoader(Generic[K, V]):
         """What is there under the key, or None. Raises what `read` raised."""
         if not self._asked:
             asyncio.get_running_loop().call_soon(self._send)
-        # whoever gives up waiting must not end it for others who asked for the same
+        # a caller that gives up waiting must not end it for others who asked for the same
         return await asyncio.shield(self._asked.setdefault(key, asyncio.get_running_loop().create_future()))
 
     def _send(self) -> None:
@@ -44,7 +44,7 @@ class BatchLoader(Generic[K, V]):
         except Exception as error:
             for future in asked.values():
                 future.set_exception(error)
-                future.exception()  # there may be nobody left who fetches it
+                future.exception()  # every caller may have given up
             return
         for key, future in asked.items():
             future.set_result(found.get(key))

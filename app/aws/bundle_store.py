@@ -25,9 +25,11 @@ class S3Store:
         return cls(boto3.client("s3"), parts.netloc, parts.path.strip("/"))
 
     def put(self, source: Path, key: str) -> None:
+        """Uploads a file under a key."""
         self.s3.upload_file(str(source), self.bucket, self._key(key))
 
     def get(self, key: str, target: Path) -> None:
+        """Downloads a key into a file."""
         self.s3.download_file(self.bucket, self._key(key), str(target))
 
     def _key(self, key: str) -> str:

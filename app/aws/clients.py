@@ -11,11 +11,13 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError
 
-from app.aws.answers import Answers
-from app.aws.botocore_tuning import loader
+from app.aws.botocore_tuning import Answers, loader
 from app.settings import Settings
 
 LONGEST_POLL = 20
+CONNECTIONS = 64
+"""Of one process to one AWS service."""
+
 ONCE: dict[str, Any] = {"sesv2": {"retries": {"mode": "standard", "total_max_attempts": 1}}}
 """Services whose calls must not be made again on their own: SES knows no idempotency, and a lost answer may be a sent mail."""
 
@@ -57,13 +59,13 @@ def _session() -> AioSession:
 async def clients(settings: Settings, *services: str) -> AsyncIterator[dict[str, Any]]:
     """Clients by the name of their service. `AWS_ENDPOINT_URL` and the other `AWS_*` variables say where they go."""
     config = AioConfig(
-        # aiobotocore presigns with SigV2 in us-east-1 unless told
+        # aiobotocore presigns with SigV2 in us-east-1 by default
         signature_version="s3v4",
         # a name with the region in it: at the global one a new bucket redirects, and the regions since 2019 are not known there
         s3={"addressing_style": "path"}
         if settings.environment == "local"
         else {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
-        max_pool_connections=settings.aws_connections,
+        max_pool_connections=CONNECTIONS,
         connect_timeout=5,
         read_timeout=LONGEST_POLL + 25,
         retries={"mode": "standard", "total_max_attempts": 5},

@@ -29,7 +29,7 @@ CONFLICTS = 6
 
 @dataclass(frozen=True)
 class Jobs:
-    """`deadline_seconds` is seconds by waiting state; `now` replies milliseconds since 1970."""
+    """`deadline_seconds` is seconds by waiting state; `now` returns milliseconds since 1970."""
 
     dynamodb: Any
     table: str
@@ -46,6 +46,7 @@ class Jobs:
         return job
 
     async def get(self, user_id: str, job_id: str) -> Job | None:
+        """Returns the job as it is now, read consistently; None if there is none."""
         answer = await self.dynamodb.get_item(TableName=self.table, Key=self._key(user_id, job_id), ConsistentRead=True)
         return record(Job, answer["Item"]) if "Item" in answer else None
 
@@ -80,7 +81,7 @@ class Jobs:
         deadline_seconds: int | None = None,
         **values: Any,
     ) -> Job | None:
-        """Makes the transition and replies the job as it is now, or None where the record does not allow it.
+        """Makes the transition and returns the job as it is now, or None where the record does not allow it.
 
         Conditions: the state is one that `trigger` starts from; its rev is `at`, where given; a lease that is taken
         over has run out. `deadline_seconds` (seconds) replaces that of the new state. `values` are written with it.
@@ -122,7 +123,7 @@ class Jobs:
         return await self._transact(job, plan, self._rests(job))
 
     async def clear_deadline(self, job: Job) -> None:
-        """Nobody has to look after this job any more, if it is still at its rev: all is told, and what was superseded is gone."""
+        """The job comes to rest, if it is still at its rev: every message is sent, and what was superseded is deleted."""
         if job.deadline is not None:
             await self._update(job.user_id, job.job_id, update(self._rests(job), "#rev = :at", at=job.rev))
 
@@ -143,7 +144,7 @@ class Jobs:
     async def mark(self, user_id: str, job_id: str, event: str, token: str | None = None) -> Job | None:
         """Marks that the mail for `event` is about to be sent; None if it was marked before, or there is no such end.
 
-        `token` names the attempt: whoever has it may ask again, as a client does that missed the answer.
+        `token` names the attempt: a caller with it may ask again, as a client does that missed the answer.
         """
         token = token or secrets.token_hex(4)
         write = {
@@ -243,6 +244,7 @@ class Jobs:
                 yield record(Job, item)
 
     def is_overdue(self, job: Job) -> bool:
+        """Whether the job's deadline has passed."""
         return job.deadline is not None and job.deadline < self.now()
 
     def _key(self, user_id: str, job_id: str) -> dict[str, Any]:

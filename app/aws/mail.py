@@ -18,8 +18,8 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 
+from app.aws.adaptive_rate import AdaptiveRate
 from app.aws.clients import code
-from app.aws.pace import DurationEstimator
 from app.domain.addresses import on_the_wire
 
 THROTTLES = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
@@ -78,10 +78,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class Mail:
+    """Mail through SES, from one verified sender."""
+
     ses: Any  # the sesv2 client
     sender: str
     configuration_set: str = ""
-    pace: DurationEstimator = field(default_factory=DurationEstimator, compare=False)
+    pace: AdaptiveRate = field(default_factory=AdaptiveRate, compare=False)
 
     async def send(
         self,
@@ -96,9 +98,9 @@ class Mail:
     ) -> str:
         """Hands one mail to SES, at most once: only where SES certainly took nothing is it handed over again.
 
-        `mark` is taken when it is this mail's turn, and given back where SES refuses, so that whoever is stopped while it waits
+        `mark` is taken when it is this mail's turn, and given back where SES refuses, so that a sender stopped while it waits
         has marked nothing. What SES tells of the mail later names `user_id`. Returns the token of the attempt that sent it, or
-        "" where the mark was taken before. Raises Refused; after any other error nobody knows whether the mail is on its way,
+        "" where the mark was taken before. Raises Refused; after any other error it is unknown whether the mail is on its way,
         and the mark stays.
         """
         reported = {"ConfigurationSetName": self.configuration_set} if self.configuration_set else {}

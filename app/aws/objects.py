@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
-from urllib.parse import quote
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from app.aws.clients import code, ungrouped
+from app.domain.file_names import content_disposition
+from app.domain.keys import Gone
 
 CHECKSUM = "CRC64NVME"
 CHUNK = 1 << 20
 PART = 8 << 20
 PARTS_AT_ONCE = 2
+MOST_PARTS = 10_000
+FULL_OBJECT = {"ChecksumType": "FULL_OBJECT"}
 LINK_SECONDS = 600
 MISSING = {"404", "NoSuchKey", "NotFound"}
 
+Span = tuple[int, int]
+"""First and last byte of a part."""
 
-class Gone(LookupError):
-    """The object is not there, or is not the one that was asked for."""
+SendPart = Callable[[dict[str, Any], int, int], Awaitable[dict[str, Any]]]
+"""Sends the bytes from the first to the last to the part of an upload that the arguments name; returns its ETag and checksum."""
 
 
 class OutOfRange(LookupError):
@@ -43,6 +49,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class Bucket:
+    """One bucket of S3."""
+
     s3: Any
     name: str
 
@@ -75,6 +83,7 @@ class Bucket:
         )
 
     async def head(self, key: str) -> Stored | None:
+        """Returns what S3 says of an object; None if there is none."""
         try:
             said = await self.s3.head_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
@@ -91,7 +100,7 @@ class Bucket:
         )
 
     async def download(self, key: str, path: Path, *, etag: str = "") -> int:
-        """Streams the object into a file and replies its bytes. Raises Gone if it is missing or its ETag is another."""
+        """Streams the object into a file and returns its bytes. Raises Gone if it is missing or its ETag is another."""
         body = (await self._get(key, etag))["Body"]
         size = 0
         with path.open("wb") as file:
@@ -125,15 +134,24 @@ class Bucket:
             yield chunk
 
     async def upload(self, path: Path, key: str, media_type: str) -> int:
-        """Stores a file with its full-object checksum and replies its bytes; in parts above 8 MiB."""
+        """Stores a file with its full-object checksum and returns its bytes; in parts above 8 MiB."""
         size = path.stat().st_size
         with path.open("rb") as file:
             if size <= PART:
                 body = await asyncio.to_thread(file.read)
                 await self.s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType=media_type, ChecksumAlgorithm=CHECKSUM)
             else:
-                await self._upload_parts(file, size, key, media_type)
+                send = self._from_file(file.fileno())
+                await self.multipart(key, plan_parts(size, PART), send, at_once=PARTS_AT_ONCE, ContentType=media_type)
         return size
+
+    def _from_file(self, file: int) -> SendPart:
+        async def send(target: dict[str, Any], first: int, last: int) -> dict[str, Any]:
+            body = await asyncio.to_thread(os.pread, file, last + 1 - first, first)
+            answer = await self.s3.upload_part(**target, Body=body, ChecksumAlgorithm=CHECKSUM)
+            return {"ETag": answer["ETag"], f"Checksum{CHECKSUM}": answer[f"Checksum{CHECKSUM}"]}
+
+        return send
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Deletes objects, a thousand a request; what is gone already is no error."""
@@ -165,38 +183,33 @@ class Bucket:
                 raise Gone(key) from error
             raise
 
-    async def _upload_parts(self, file: BinaryIO, size: int, key: str, media_type: str) -> None:
-        target = {"Bucket": self.name, "Key": key}
-        started = await self.s3.create_multipart_upload(
-            **target, ContentType=media_type, ChecksumAlgorithm=CHECKSUM, ChecksumType="FULL_OBJECT"
-        )
-        target["UploadId"] = started["UploadId"]
-        part_bytes = max(PART, -(-size // 10_000))  # S3 takes 10,000 parts
-        slots = asyncio.Semaphore(PARTS_AT_ONCE)
+    async def multipart(self, key: str, spans: Sequence[Span], send: SendPart, *, at_once: int, **begun: str) -> dict[str, Any]:
+        """Makes an object of parts, at most `at_once` on their way, and returns what S3 says at the end. `begun` says more
+        about the object.
 
-        async def send(number: int, body: bytes) -> dict[str, Any]:
-            try:
-                answer = await self.s3.upload_part(**target, PartNumber=number, Body=body, ChecksumAlgorithm=CHECKSUM)
-            finally:
-                slots.release()
-            return {"PartNumber": number, "ETag": answer["ETag"], f"Checksum{CHECKSUM}": answer[f"Checksum{CHECKSUM}"]}
+        Raises what the first part that fails raises; then nothing is left of the others.
+        """
+        target: dict[str, Any] = {"Bucket": self.name, "Key": key}
+        started = await self.s3.create_multipart_upload(**target, **FULL_OBJECT, ChecksumAlgorithm=CHECKSUM, **begun)
+        target["UploadId"] = started["UploadId"]
+        slots = asyncio.Semaphore(at_once)
+
+        async def one(number: int, span: Span) -> dict[str, Any]:
+            async with slots:
+                return {"PartNumber": number, **await send({**target, "PartNumber": number}, *span)}
 
         try:
             with ungrouped():
                 async with asyncio.TaskGroup() as parts:
-                    tasks = []
-                    for number in range(1, -(-size // part_bytes) + 1):
-                        await slots.acquire()
-                        body = await asyncio.to_thread(file.read, part_bytes)
-                        tasks.append(parts.create_task(send(number, body)))
+                    tasks = [parts.create_task(one(number, span)) for number, span in enumerate(spans, 1)]
             done = [task.result() for task in tasks]
-            await self.s3.complete_multipart_upload(**target, MultipartUpload={"Parts": done}, ChecksumType="FULL_OBJECT")
+            return await self.s3.complete_multipart_upload(**target, **FULL_OBJECT, MultipartUpload={"Parts": done})
         except BaseException:
             await self.s3.abort_multipart_upload(**target)
             raise
 
 
-def content_disposition(name: str) -> str:
-    """The header that makes a browser save under `name`, whatever characters it has (RFC 6266)."""
-    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%;' else "_" for c in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+def plan_parts(size: int, part_bytes: int) -> list[Span]:
+    """First and last byte of each part; parts grow where `part_bytes` would make more than S3 takes."""
+    part_bytes = max(part_bytes, -(-size // MOST_PARTS))
+    return [(first, min(first + part_bytes, size) - 1) for first in range(0, size, part_bytes)]

@@ -57,6 +57,7 @@ class Queue:
     """Receipts of messages whose delete is not answered yet, and who waits for it."""
 
     async def receive(self, most: int, wait: int, visibility: int) -> list[Received]:
+        """Receives up to `most` messages, hidden from others for `visibility` seconds; polls for up to `wait` seconds."""
         answer = await self.sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=min(most, BATCH),
@@ -80,7 +81,7 @@ class Queue:
         ]
 
     async def change_visibility(self, received: Received, seconds: int) -> bool:
-        """Hides the message for `seconds` from now; False if it is not ours any more."""
+        """Hides the message for `seconds` from now; False if this receipt has expired."""
         try:
             await self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=received.receipt, VisibilityTimeout=seconds)
             return True
@@ -94,7 +95,7 @@ class Queue:
         gone = asyncio.get_running_loop().create_future()
         self.ended.append((received.receipt, gone))
         if len(self.ended) == 1:
-            # a task of its own: whoever gives up waiting leaves the others theirs
+            # a task of its own: a caller that gives up waiting leaves the others theirs
             deleting = asyncio.create_task(self._delete_ended())
             gone.add_done_callback(lambda _: deleting)
         await gone
@@ -153,6 +154,8 @@ _NOT_OURS = {"MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", 
 
 @dataclass(frozen=True)
 class Queues:
+    """The queues of the topology, by name."""
+
     sqs: Any
     urls: Mapping[str, str]
 
@@ -180,6 +183,8 @@ class Queues:
 
 @dataclass(frozen=True)
 class Topics:
+    """The topics of the topology, by name."""
+
     sns: Any
     arns: Mapping[str, str]
 

@@ -38,7 +38,7 @@ def drain(
 ) -> None:
     """Wait until this EC2 instance is taken away, stop the daemons, and let the autoscaling group go on.
 
-    Ends with 0 when the group was told, or on SIGTERM.
+    Ends with 0 when the group was informed, or on SIGTERM.
     """
     logs.configure("json", service="drain")
     asyncio.run(_main(Metadata(metadata), units, group, hook, every, stop))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.domain.file_names import derived
 from app.engine import limits
 from app.engine.bundles import manifest as bundles
 from app.engine.bundles.stores import FolderStore, Store
@@ -127,22 +128,18 @@ def _publish(result: "Result", out: Path, name: str) -> list[Path]:
     from app.engine.pipeline import annotate
     from app.engine.report import render
 
-    stem = name
-    for suffix in (".gz", ".bgz", ".vcf", ".bcf"):
-        stem = stem.removesuffix(suffix)
-    stem = stem.encode()[:200].decode(errors="ignore") or "annotation"
     summary = result.summary
     with gzip.open(result.vcf, "rt") as lines, (result.folder / "table").open("w", newline="") as table:
         table.writelines(render.tsv(lines, summary["tags"], render.provenance(summary)))
     (result.folder / "page").write_text(render.html(summary, name))
     (result.folder / "log").write_text(render.count_log(summary, name))
     files = {
-        annotate.VCF: f"{stem}.annot.vcf.gz",
-        annotate.INDEX: f"{stem}.annot.vcf.gz.tbi",
-        annotate.SUMMARY: f"{stem}.summary.json",
-        "table": f"{stem}.annot.tsv",
-        "page": f"{stem}.summary.html",
-        "log": f"{stem}.vcf.count.log",
+        annotate.VCF: derived(name, "annot.vcf.gz"),
+        annotate.INDEX: derived(name, "annot.vcf.gz.tbi"),
+        annotate.SUMMARY: derived(name, "summary.json"),
+        "table": derived(name, "annot.tsv"),
+        "page": derived(name, "summary.html"),
+        "log": derived(name, "vcf.count.log"),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)

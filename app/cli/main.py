@@ -205,6 +205,7 @@ def stack(
 
 
 def main() -> None:
+    """Runs the command line; ends the process with the command's exit code."""
     app()
 
 

@@ -19,6 +19,9 @@ from typing import Annotated, Any
 import aiohttp
 import typer
 
+from app.domain.file_names import derived
+from app.domain.keys import Output
+
 remote = typer.Typer(no_args_is_help=True, help="Annotate files on another GAS. Exit codes: 0 done, 3 not yet, 1 failed.")
 
 DONE, FAILED, PENDING = 0, 1, 3
@@ -45,16 +48,19 @@ class Known:
 
     @staticmethod
     def path() -> Path:
+        """The file where it is kept."""
         return Path(typer.get_app_dir("gas")) / "remote.json"
 
     @classmethod
     def read(cls) -> Known:
+        """Returns what is kept; nothing if there is no file yet."""
         try:
             return cls(**json.loads(cls.path().read_text()))
         except FileNotFoundError:
             return cls()
 
     def write(self) -> None:
+        """Keeps it in a file that only its owner can read."""
         path = self.path()
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
@@ -73,7 +79,7 @@ class Gas:
     async def ask(self, method: str, path: str, **options: Any) -> dict[str, Any] | None:
         """The answer; None if there is no such thing. Raises Stop with the problem's words.
 
-        Waits where it is told to, and asks again where no answer came or the server failed: every request may be repeated.
+        Waits where the server asks for it, and repeats what had no answer or failed at the server: every request may be repeated.
         """
         headers = {"Authorization": f"Bearer {self.known.token}"} | options.pop("headers", {})
         waits = iter(RETRY_SECONDS)
@@ -100,6 +106,7 @@ class Gas:
         return said
 
     async def job(self, job_id: str) -> dict[str, Any]:
+        """Returns a job by its id. Raises Stop if there is none."""
         if found := await self.ask("GET", f"/jobs/{job_id}"):
             return found
         raise Stop(f"There is no job {job_id}.")
@@ -126,6 +133,7 @@ class Gas:
         return await self.ask("POST", f"/jobs/{job['job_id']}/submit") or job
 
     async def upload(self, file: Path, url: str, fields: dict[str, str]) -> None:
+        """Posts the file to storage by the form that the API gave. Raises Stop if storage refuses it."""
         form = aiohttp.FormData(fields)
         with file.open("rb") as body:
             form.add_field("file", body, filename="input")
@@ -210,17 +218,16 @@ def fetch(
         if job["status"] != "COMPLETED" or job["tier"] not in ("AVAILABLE", "ARCHIVING"):
             return _said(job) or PENDING
         out.mkdir(parents=True, exist_ok=True)
-        stem = Path(job["file_name"]).name.removesuffix(".gz").removesuffix(".vcf").removesuffix(".bcf") or "annotation"
-        for path, suffix in (("index", ".annot.vcf.gz.tbi"), ("result", ".annot.vcf.gz")):
-            await gas.download(f"/jobs/{job['job_id']}/{path}", out / f"{stem}{suffix}")
-        typer.echo(out / f"{stem}.annot.vcf.gz")
+        for path, output in (("index", Output.INDEX), ("result", Output.RESULT)):
+            await gas.download(f"/jobs/{job['job_id']}/{path}", out / derived(job["file_name"], output))
+        typer.echo(out / derived(job["file_name"], Output.RESULT))
         return DONE
 
     _run(work)
 
 
 def _said(job: dict[str, Any]) -> int:
-    """Prints the job's state and replies the exit code that means it."""
+    """Prints the job's state and returns the exit code that means it."""
     state = job["tier"] if job["status"] == "COMPLETED" else job["status"]
     words = job["message"] or (f"{job['records']:,} records" if job["records"] else "")
     typer.echo("\t".join(filter(None, (job["job_id"], job["file_name"], state.lower(), words))))

@@ -7,12 +7,14 @@ from enum import StrEnum
 
 
 class Plan(StrEnum):
+    """What an account has."""
+
     FREE = "free"
     PREMIUM = "premium"
 
 
 class Notice(StrEnum):
-    """Kinds of mail about jobs: each can be turned off by whoever gets it."""
+    """Kinds of mail about jobs: each can be turned off by its recipient."""
 
     FINISHED = "finished"
     ARCHIVED = "archived"
@@ -21,6 +23,8 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True)
 class PlanLimits:
+    """What a plan allows; sizes are bytes."""
+
     max_upload_bytes: int
     unfinished_jobs: int  # at once
     daily_submissions: int  # a day, UTC
@@ -79,4 +83,5 @@ class Account:
 
     @property
     def limits(self) -> PlanLimits:
+        """What the account's plan allows."""
         return PLANS[self.plan]

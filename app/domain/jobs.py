@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 
 class Status(StrEnum):
+    """How far the annotation of a job is."""
+
     UPLOADING = "UPLOADING"
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -34,6 +36,8 @@ class Tier(StrEnum):
 
 
 class Trigger(StrEnum):
+    """What moves a job from one state to another."""
+
     SUBMIT = "submit"
     CLAIM = "claim"
     COMPLETE = "complete"
@@ -90,7 +94,7 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
 }
 
 RESTING: frozenset[State] = frozenset({Status.FAILED, Status.CANCELLED, Tier.AVAILABLE, Tier.ARCHIVED})
-"""States in which a job may stay: it is entered with a deadline, which goes when the news has been told and what the
+"""States in which a job may stay: it is entered with a deadline, which goes when the news has been sent and what the
 transition made superfluous has been deleted (of AVAILABLE: when the account is premium)."""
 
 WAITING: frozenset[State] = RESTING | {
@@ -137,7 +141,7 @@ class Step:
 
     @property
     def waiting(self) -> State | None:
-        """The state whose deadline the job carries after this step; None where nobody has to do anything."""
+        """The state whose deadline the job carries after this step; None where nothing has to be done."""
         return next((state for state in (self.status, self.tier) if state in WAITING), None)
 
     @property
@@ -223,7 +227,7 @@ class Job:
         return self.attempts - self.outage_attempts
 
     def mark(self, outcome: str) -> str:
-        """Names what happened to this job, the same however often it is told, in few bytes: records are billed by the kB."""
+        """Names what happened to this job, the same however often it is published, in few bytes: records are billed by the kB."""
         if outcome in ("completed", "failed"):
             return f"finished:{self.submitted_at}"
         copy = self.archive if outcome == "archived" else self.result

@@ -21,15 +21,22 @@ class Output(StrEnum):
     SUMMARY = "summary.json"
 
 
+class Gone(LookupError):
+    """Nothing is stored under a key, or not what was asked for."""
+
+
 def input_key(user_id: str, job_id: str) -> str:
+    """Returns the key of the uploaded file, in the inputs bucket."""
     return f"{user_id}/{job_id}/input"
 
 
 def results_prefix(user_id: str, job_id: str) -> str:
+    """Returns the prefix of all that a job has in the results bucket, but for archives."""
     return f"results/{user_id}/{job_id}/"
 
 
 def archive_prefix(user_id: str, job_id: str) -> str:
+    """Returns the prefix of all archives of a job, in the results bucket."""
     return f"archive/{user_id}/{job_id}/"
 
 
@@ -39,16 +46,19 @@ def output_key(user_id: str, job_id: str, rev: int, output: Output) -> str:
 
 
 def archive_key(user_id: str, job_id: str, rev: int) -> str:
+    """Returns the key of an archive; it carries the rev of the claim that writes it."""
     return f"{archive_prefix(user_id, job_id)}{rev}/{Output.RESULT}"
 
 
 def archive_label(user_id: str, job_id: str, rev: int) -> str:
-    """What a vault, which makes its own ids, is told about an archive."""
+    """The description of an archive for a vault, which makes its own ids."""
     return f"{user_id}/{job_id}/{rev}"
 
 
 @dataclass(frozen=True)
 class Owner:
+    """Whose copy something is, and under which rev it was written."""
+
     user_id: str
     job_id: str
     rev: int
@@ -61,12 +71,12 @@ def owner(key: str) -> Owner | None:
 
 
 def labelled(label: str) -> Owner | None:
-    """Whose archive this is, read from what the vault was told about it; None for what GAS did not put there."""
+    """Whose archive this is, read from its description in the vault; None for what GAS did not put there."""
     match = _LABEL.fullmatch(label)
     return Owner(match[1], match[2], int(match[3])) if match else None
 
 
 def user_of(secret: str) -> str:
-    """The user id that a session, a token or a link of ours begins with; empty if it is none of ours."""
+    """The user id that a session, a token or a link of GAS begins with; empty if it is none."""
     user_id = secret.partition(".")[0]
     return user_id if USER_ID.fullmatch(user_id) else ""

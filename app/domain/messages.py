@@ -46,10 +46,13 @@ class Message(BaseModel):
     again: bool = False  # stands in for a message that was seen before, so an earlier attempt may have died anywhere
 
     def body(self) -> str:
+        """The message as JSON."""
         return self.model_dump_json()
 
 
 class JobMessage(Message):
+    """A message about one job."""
+
     job_id: Id
 
 
@@ -89,10 +92,12 @@ class RetrievalLook(JobMessage):
     type: Literal["retrieval_look"] = "retrieval_look"
     archive: str | None = None
     retrieval: str | None = None
-    notice: bool = False  # from AWS: nobody polls on because of it
+    notice: bool = False  # from AWS: it starts no further polling
 
 
 class ResultRestored(JobMessage):
+    """A result is back from the archive."""
+
     type: Literal["result_restored"] = "result_restored"
     mark: str
 
@@ -128,7 +133,7 @@ _NAMES = frozenset(kind.model_fields["type"].default for kind in TYPES)
 
 
 def parse(body: str) -> list[AnyMessage]:
-    """The messages in one queue body: ours, bare or in an SNS envelope, events of S3 and SES, or a vault's notice.
+    """The messages in one queue body: of GAS, bare or in an SNS envelope, events of S3 and SES, or a vault's notice.
 
     An event may hold several records, and what S3 and SES send once, to try, holds none. Raises Newer for a message of a newer
     release, and Unreadable for anything else.

@@ -33,6 +33,7 @@ class Reporter:
         threading.Thread(target=self._tick, name="progress", daemon=True).start()
 
     def __call__(self, phase: str, records: int, percent: float) -> None:
+        """Says how far a phase is, as one line of JSON; no more often than the reader needs."""
         self._state = phase, records, percent
 
     def _tick(self) -> None:
@@ -45,6 +46,7 @@ class Reporter:
             self._stop.wait(TICK)
 
     def end(self, event: str, **facts: Any) -> int:
+        """Says how it ended. Returns the exit code that means it."""
         with self._lock:
             self._stop.set()
             self._say({"event": event, **facts})
@@ -56,6 +58,7 @@ class Reporter:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Annotates one file as a child process. Returns the exit code: 0 done, 1 rejected, others mean that the engine failed."""
     parser = argparse.ArgumentParser(prog="python -m app.engine", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("input", type=Path)
     parser.add_argument("out_dir", type=Path)

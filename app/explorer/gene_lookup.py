@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from app.aws.objects import Bucket, Gone
+from app.aws.objects import Bucket
+from app.domain.keys import Gone
 from app.engine.bundles import manifest
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle
@@ -86,6 +87,8 @@ class GeneTable:
 
 @dataclass(frozen=True)
 class Reference:
+    """A bundle, as far as the portal reads it."""
+
     bundle: Bundle
     genes: GeneTable | None  # an older bundle may have no table of them
 

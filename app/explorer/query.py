@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.engine.bundles.manifest import Bundle
-from app.engine.formats.tabix_index import Index
+from app.engine.formats.tabix import StoredIndex
 from app.explorer.gene_lookup import Gene, Reference
 from app.explorer.record import WHOLE, Filter, Region
 from app.services.submissions import Refused
@@ -15,7 +15,7 @@ class Unknown(Refused):
     """There is no such contig or gene; the text names some that are there."""
 
 
-def resolve_filter(wanted: Filter, reference: Reference | None, index: Index) -> Filter:
+def resolve_filter(wanted: Filter, reference: Reference | None, index: StoredIndex) -> Filter:
     """The question with the names that this result uses, and with the gene's region where its place is known. Raises Unknown."""
     bundle = reference.bundle if reference else None
     region = wanted.region
@@ -44,7 +44,7 @@ def _gene(name: str, reference: Reference) -> Gene:
     raise Unknown(f"The reference {reference.bundle.assembly} knows no gene {name[:50]}. {hint}")
 
 
-def _name(contig: str, bundle: Bundle | None, index: Index) -> str:
+def _name(contig: str, bundle: Bundle | None, index: StoredIndex) -> str:
     """What this result calls a contig; empty if it has none of it."""
     if contig in index.contigs:
         return contig

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from app.aws.objects import Bucket, OutOfRange
 from app.domain.jobs import Job
-from app.engine.formats.tabix_index import END, BadBlock, Index, Span, blocks, read
+from app.engine.formats import bgzf
+from app.engine.formats.bgzf import BEHIND_ALL, BadBlock
+from app.engine.formats.tabix import Places, StoredIndex, read
 from app.engine.formats.vcf import extent
 from app.explorer.gene_lookup import References
 from app.explorer.memory_budget import MemoryBudget, Reservation
@@ -93,7 +95,7 @@ class Explorer:
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "explorer"))
     _kept: dict[str, Kept[Any]] = field(default_factory=lambda: {what: Kept(most) for what, most in KEPT.items()})
 
-    async def index(self, job: Job) -> Index:
+    async def index(self, job: Job) -> StoredIndex:
         """The result's index. Raises Gone."""
         return await self._once("index", job.index, lambda key: self._understood(key, read))
 
@@ -122,7 +124,7 @@ class Explorer:
                 return {name: (length, index.along(name, length, BINS)) for name, length in far.items()}
             counted = {name: (lengths[name], [0.0] * BINS) for name in index.contigs if lengths.get(name)}
             looked = 0
-            async for lines, _following, inflated in self._read(job, [(index.first, END)], None):
+            async for lines, _following, inflated in self._read(job, [(index.first, BEHIND_ALL)], None):
                 if (looked := looked + inflated) > INFLATED:
                     return {}
                 for name, first, _last in (extent(line) for _at, line in lines):
@@ -145,7 +147,7 @@ class Explorer:
         found: T = await self._kept[what].once(key, lambda: make(key))
         return found
 
-    async def _resolve_filter(self, job: Job, wanted: Filter, index: Index) -> Filter:
+    async def _resolve_filter(self, job: Job, wanted: Filter, index: StoredIndex) -> Filter:
         asks = wanted.gene or wanted.region
         reference = await self.references.reference_of(await self.summary(job)) if asks and job.summary else None
         return await self._in_executor(resolve_filter, wanted, reference, index)
@@ -178,7 +180,7 @@ class Explorer:
 
     async def variant(self, job: Job, at: int) -> Variant:
         """The variant at a virtual offset. Raises Gone, BadCursor."""
-        async with aclosing(self._read(job, [(at, END)], None)) as reading:
+        async with aclosing(self._read(job, [(at, BEHIND_ALL)], None)) as reading:
             async for lines, _, _ in reading:
                 if lines:
                     return _variants(lines[:1])[0]
@@ -201,7 +203,7 @@ class Explorer:
         first = (await self.index(job)).first
         texts: list[bytes] = []
         with self.memory.reserve() as reserved:
-            async with aclosing(self._read(job, [(0, min(first, END))], None, header=True)) as reading:
+            async with aclosing(self._read(job, [(0, min(first, BEHIND_ALL))], None, header=True)) as reading:
                 async for lines, _, _ in reading:
                     texts.append(b"".join(line + b"\n" for _, line in lines if line.startswith(b"#")))
                     reserved.resize(sum(map(len, texts)))
@@ -210,7 +212,7 @@ class Explorer:
         return b"".join(texts)
 
     async def _read(
-        self, job: Job, spans: list[Span], region: Region | None, *, header: bool = False
+        self, job: Job, spans: list[Places], region: Region | None, *, header: bool = False
     ) -> AsyncGenerator[Batch, None]:
         """The spans, batch by batch. Raises Gone, BadCursor, Busy."""
         with self.memory.reserve() as reserved:
@@ -227,11 +229,11 @@ class Explorer:
 
     async def _span(self, job: Job, start: int, stop: int, reserved: Reservation) -> AsyncGenerator[Batch, None]:
         """All lines that begin in a span."""
-        offset, skip, piece, total = start >> 16, start & 0xFFFF, FIRST_PIECE, END
+        offset, skip, piece, total = start >> 16, start & 0xFFFF, FIRST_PIECE, BEHIND_ALL
         held, rest = b"", Rest([], start)
         while offset << 16 < stop:
             try:
-                texts, used = await self._in_executor(blocks, held, offset, BATCH)
+                texts, used = await self._in_executor(bgzf.inflated, held, offset, BATCH)
                 if not texts and offset + len(held) < total:
                     size = min(piece, (stop >> 16) - offset + (1 << 16))  # not beyond the span's last block
                     fresh, total = await self.results.range(job.result or "", offset + len(held), size)
@@ -261,21 +263,22 @@ class Rest(NamedTuple):
 
     @property
     def bytes(self) -> int:
+        """Bytes of the parts."""
         return sum(map(len, self.parts))
 
 
-def _spans(index: Index, region: Region | None) -> list[Span]:
-    return index.spans(region.contig, region.begin, region.end) if region else [(index.first, END)]
+def _spans(index: StoredIndex, region: Region | None) -> list[Places]:
+    return index.spans(region.contig, region.begin, region.end) if region else [(index.first, BEHIND_ALL)]
 
 
-def _from(spans: list[Span], cursor: int | None) -> list[Span]:
+def _from(spans: list[Places], cursor: int | None) -> list[Places]:
     """What of the spans is still to be read; never empty if they are not, so that reading has a start."""
     if cursor is None:
         return spans
     return [(max(start, cursor), stop) for start, stop in spans if stop > cursor]
 
 
-def _share(spans: list[Span], place: int, size: int) -> float:
+def _share(spans: list[Places], place: int, size: int) -> float:
     """How much of the spans, in compressed bytes, is before a place; `size` is the whole file's."""
     closed = [(start, min(stop, max(start, size << 16))) for start, stop in spans]
     whole = sum(stop - start for start, stop in closed)

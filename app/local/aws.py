@@ -17,6 +17,7 @@ from app.local.outbox import serve
 
 
 def main() -> None:
+    """Runs the emulator until it is stopped."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--outbox-port", type=int, required=True)

@@ -32,6 +32,8 @@ class NotSeen(RuntimeError):
 
 @dataclass
 class Journey:
+    """A user's way through the service, and what was seen on it."""
+
     portal: str
     outbox: str
     browser: Browser
@@ -41,12 +43,14 @@ class Journey:
     steps: list[tuple[str, float, str]] = field(default_factory=list)
 
     async def step(self, name: str, happen: Awaitable[str]) -> None:
+        """Waits until a step has happened, and prints what was seen and how long it took."""
         began = time.monotonic()
         console.print(f"  … {name}")
         seen = await happen
         self.steps.append((name, time.monotonic() - began, seen))
 
     async def job_now(self) -> dict[str, Any]:
+        """Returns the job as the API shows it."""
         async with self.browser.http.get(f"{self.portal}/api/v1/jobs/{self.job}") as answer:
             return await answer.json()
 
@@ -60,6 +64,7 @@ class Journey:
         raise NotSeen(f"{what} was not seen within {STEP_TIMEOUT_SECONDS} s; the job says {await self.job_now()}")
 
     async def mails(self) -> list[dict[str, Any]]:
+        """Returns the mails that were sent to the journey's user."""
         async with self.browser.http.get(f"{self.outbox}/mails.json") as answer:
             return [mail for mail in await answer.json() if self.email in mail["to"]]
 

@@ -50,6 +50,8 @@ class Grant:
 
 @dataclass
 class Provider:
+    """The identity provider and all that it remembers."""
+
     issuer: str
     client_id: str
     client_secret: str
@@ -60,6 +62,7 @@ class Provider:
     stray_key: rsa.RSAPrivateKey = field(default_factory=lambda: _new_key())
 
     async def configuration(self, request: web.Request) -> web.Response:
+        """Where everything is (OpenID Connect Discovery)."""
         return web.json_response(
             {
                 "issuer": self.issuer,
@@ -76,10 +79,12 @@ class Provider:
         )
 
     async def keys(self, request: web.Request) -> web.Response:
+        """The public keys, as a JSON Web Key Set."""
         public = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
         return web.json_response({"keys": [public | self.key_id | {"alg": "RS512", "use": "sig"}]})
 
     async def authorize(self, request: web.Request) -> web.Response:
+        """The sign-in page."""
         query = dict(request.query)
         if problem := self._request_problem(query):
             return web.Response(text=problem, status=400)
@@ -89,6 +94,7 @@ class Provider:
         return web.Response(text=page.render(query=query), content_type="text/html")
 
     async def sign_in(self, request: web.Request) -> web.Response:
+        """Takes the sign-in page's form, and leads back with a code."""
         form = {name: str(value) for name, value in (await request.post()).items()}
         person = {name: form.pop(name, "").strip() for name in ("name", "email", "organization")}
         if problem := self._request_problem(form) or ("" if "@" in person["email"] else "An e-mail address is needed."):
@@ -96,6 +102,7 @@ class Provider:
         return self._redirect(form, person)
 
     async def token(self, request: web.Request) -> web.Response:
+        """Gives an id token for a code, once, to the client that it was made for."""
         form = await request.post()
         grant = self.grants.pop(str(form.get("code")), None)
         if not self._is_client(request):
@@ -117,6 +124,7 @@ class Provider:
         )
 
     async def userinfo(self, request: web.Request) -> web.Response:
+        """Who the bearer of an access token is."""
         person = self.people.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
         return web.json_response(_claims_of(person)) if person else web.json_response({"error": "invalid_token"}, status=401)
 
@@ -180,6 +188,7 @@ def _redeems(form: Any, query: dict[str, str]) -> bool:
 
 
 def create_app(provider: Provider) -> web.Application:
+    """The provider as an application."""
     app = web.Application()
     app.add_routes(
         [
@@ -195,6 +204,7 @@ def create_app(provider: Provider) -> web.Application:
 
 
 def main() -> None:
+    """Runs the provider until it is stopped."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--client-id", required=True, help="the secret comes from GAS_GLOBUS_CLIENT_SECRET")

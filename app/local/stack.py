@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -47,18 +48,21 @@ class Options:
 
     @property
     def logs(self) -> Path:
+        """Folder of the logs."""
         return self.folder / "logs"
 
 
 @dataclass
 class Addresses:
+    """Where each part of the stack answers."""
+
     portal: str
     outbox: str
     environment: dict[str, str] = field(default_factory=dict)
 
 
 def main(options: Options, *, demo: bool) -> int:
-    """Runs the stack until Ctrl-C, or with `demo` until a user's journey has been played; replies the exit code."""
+    """Runs the stack until Ctrl-C, or with `demo` until a user's journey has been played; returns the exit code."""
     return asyncio.run(_main(options, demo))
 
 
@@ -99,23 +103,31 @@ async def running(options: Options, supervisor: Supervisor) -> AsyncIterator[Add
         "stripe": ["--port", str(ports[4]), "--webhook-url", f"{portal}/webhooks/stripe"],
         "vault": ["--port", str(ports[5]), "--retrieval", str(options.retrieval)],
     }
-    ours = {"web": ["web"], "doctor": ["doctor", "--every", "10"]}
-    ours |= {verb: ["worker", verb] for verb in DAEMONS}
-    ours |= {f"annotate-{n}" if n else "annotate": ["worker", "annotate"] for n in range(options.annotators)}
+    services = {"web": ["web"], "doctor": ["doctor", "--every", "10"]}
+    services |= {verb: ["worker", verb] for verb in DAEMONS}
+    services |= {f"annotate-{n}" if n else "annotate": ["worker", "annotate"] for n in range(options.annotators)}
     try:
         for name, arguments in stand_ins.items():
-            command = ["-m", f"app.local.{name}", *arguments]
-            await supervisor.start(Child(name, command, addresses.environment, options.logs / f"{name}.log"))
+            await _start(supervisor, name, [f"app.local.{name}", *arguments], addresses, options.logs)
         await _listening(supervisor, options.logs, *ports[1:])
         addresses.environment |= await _create(options, addresses)
         _write_environment(options.folder / "environment", addresses.environment)
-        for name, arguments in ours.items():
-            command = ["-m", "app.cli.main", *arguments]
-            await supervisor.start(Child(name, command, addresses.environment, options.logs / f"{name}.log"))
+        for name, arguments in services.items():
+            await _start(supervisor, name, ["app.cli.main", *arguments], addresses, options.logs)
         await _listening(supervisor, options.logs, ports[0])
         yield addresses
     finally:
         await supervisor.stop()
+
+
+async def _start(supervisor: Supervisor, name: str, module: list[str], addresses: Addresses, logs: Path) -> None:
+    """Starts a module as a child, and says so in a line."""
+    child = Child(name, ["-m", *module], addresses.environment, logs / f"{name}.log")
+    await supervisor.start(child)
+    assert child.process
+    port = addresses.environment["GAS_WEB_PORT"] if name == "web" else dict(pairwise(module)).get("--port")
+    where = f", port {port}" if port else ""
+    console.print(f"started {name:<10} pid {child.process.pid}{where}, log {child.log_file}")
 
 
 def _environment(options: Options, web: int, aws: int, outbox: int, globus: int, stripe: int, vault: int) -> dict[str, str]:
@@ -123,7 +135,7 @@ def _environment(options: Options, web: int, aws: int, outbox: int, globus: int,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
-        # of another emulator, mail and vault stay ours: each shows mail in its own way, and none has a whole vault
+        # of another emulator, mail and vault stay the stand-ins: each shows mail in its own way, and none has a whole vault
         **({"AWS_ENDPOINT_URL_SESV2": f"http://127.0.0.1:{aws}"} if options.aws else {}),
         "AWS_ENDPOINT_URL_GLACIER": f"http://127.0.0.1:{vault}",
         **(os.environ if options.aws else {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}),
@@ -182,8 +194,8 @@ def _ports(wanted: int, count: int) -> list[int]:
             try:
                 probe.bind(("127.0.0.1", number))
             except OSError:
-                console.print(f"! port {number} is taken, so the portal gets another one")
                 probe.bind(("127.0.0.1", 0))
+                console.print(f"! port {number} is taken: the portal gets port {probe.getsockname()[1]}")
             taken.append(probe.getsockname()[1])
         return taken
 

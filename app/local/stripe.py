@@ -1,7 +1,7 @@
 """A stand-in for Stripe on this machine: customers, checkout, subscriptions and their signed webhooks, in memory.
 
 It has the endpoints that GAS uses, in Stripe's own forms, so that Stripe's real client runs against it. Its front page lists
-the subscriptions and can end a period or let a payment fail, which nobody wants to wait a month for.
+the subscriptions and can end a period or let a payment fail, which otherwise takes a month.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ Values = dict[str, Any]
 
 @dataclass
 class Stripe:
+    """The shop and all that it remembers; it sends its webhooks to one address."""
+
     url: str
     secret_key: str
     webhook_url: str
@@ -44,6 +46,7 @@ class Stripe:
     # the API
 
     async def create_customer(self, request: web.Request) -> web.Response:
+        """POST /v1/customers, idempotent by its key."""
         key = request.headers.get("Idempotency-Key", "")
         if key not in self.answers:
             form = await _form(request)
@@ -53,9 +56,11 @@ class Stripe:
         return web.json_response(self.answers[key])
 
     async def customer(self, request: web.Request) -> web.Response:
+        """GET /v1/customers/{id}."""
         return web.json_response(_known(self.customers, request))
 
     async def delete_customer(self, request: web.Request) -> web.Response:
+        """DELETE /v1/customers/{id}: its subscriptions end at once."""
         customer = _known(self.customers, request)
         if "deleted" in customer:
             raise _problem(404, "No such customer")
@@ -66,6 +71,7 @@ class Stripe:
         return web.json_response(self.customers[customer["id"]])
 
     async def create_session(self, request: web.Request) -> web.Response:
+        """POST /v1/checkout/sessions."""
         form = await _form(request)
         if "deleted" in self.customers.get(str(form.get("customer")), {"deleted": True}):
             raise _problem(400, "No such customer")
@@ -75,14 +81,17 @@ class Stripe:
         return web.json_response(self.sessions[name])
 
     async def session(self, request: web.Request) -> web.Response:
+        """GET /v1/checkout/sessions/{id}."""
         return web.json_response(_known(self.sessions, request))
 
     async def list_sessions(self, request: web.Request) -> web.Response:
+        """GET /v1/checkout/sessions, by customer and status."""
         wanted = {name: request.query[name] for name in ("customer", "status") if name in request.query}
         found = [one for one in self.sessions.values() if wanted.items() <= one.items()]
         return web.json_response({"object": "list", "url": "/v1/checkout/sessions", "has_more": False, "data": found[::-1]})
 
     async def expire_session(self, request: web.Request) -> web.Response:
+        """POST /v1/checkout/sessions/{id}/expire."""
         session = _known(self.sessions, request)
         if session["status"] != "open":
             raise _problem(400, "This session is not open")
@@ -90,6 +99,7 @@ class Stripe:
         return web.json_response(session)
 
     async def list_subscriptions(self, request: web.Request) -> web.Response:
+        """GET /v1/subscriptions, by customer."""
         customer, status = request.query.get("customer"), request.query.get("status")
         found = [
             one
@@ -99,9 +109,11 @@ class Stripe:
         return web.json_response({"object": "list", "url": "/v1/subscriptions", "has_more": False, "data": found[::-1]})
 
     async def subscription(self, request: web.Request) -> web.Response:
+        """GET /v1/subscriptions/{id}."""
         return web.json_response(_known(self.subscriptions, request))
 
     async def update_subscription(self, request: web.Request) -> web.Response:
+        """POST /v1/subscriptions/{id}: cancels at the end of the period, or not."""
         subscription, form = _known(self.subscriptions, request), await _form(request)
         subscription["cancel_at_period_end"] = ends = form.get("cancel_at_period_end") == "true"
         subscription["cancel_at"] = subscription["items"]["data"][0]["current_period_end"] if ends else None
@@ -109,24 +121,29 @@ class Stripe:
         return web.json_response(subscription)
 
     async def delete_subscription(self, request: web.Request) -> web.Response:
+        """DELETE /v1/subscriptions/{id}: ends at once."""
         subscription = _known(self.subscriptions, request)
         self._cancel(subscription)
         return web.json_response(subscription)
 
     async def create_portal(self, request: web.Request) -> web.Response:
+        """POST /v1/billing_portal/sessions."""
         form = await _form(request)
         return web.json_response({"id": _id("bps"), "object": "billing_portal.session", "url": f"{self.url}/", **form})
 
     # the pages
 
     async def front(self, request: web.Request) -> web.Response:
+        """A page of all subscriptions, with buttons that let time pass."""
         return _page("front", customers=self.customers, subscriptions=self.subscriptions.values())
 
     async def pay_page(self, request: web.Request) -> web.Response:
+        """The page of a checkout."""
         session = _known(self.sessions, request)
         return _page("pay", session=session, customer=self.customers[session["customer"]])
 
     async def pay(self, request: web.Request) -> web.Response:
+        """Takes the page's form: the checkout is complete, and its subscription begins."""
         session = _known(self.sessions, request)
         if session["status"] == "open":
             subscription = self._subscribe(session["customer"])
@@ -148,6 +165,7 @@ class Stripe:
         return web.Response(status=303, headers={"Location": "/"})
 
     async def fail_payment(self, request: web.Request) -> web.Response:
+        """Lets the payment of the next period fail."""
         subscription = _known(self.subscriptions, request)
         if subscription["status"] == "active":
             subscription["status"] = "past_due"
@@ -194,6 +212,7 @@ class Stripe:
                 await asyncio.sleep(0.25 * 2**attempt)
 
     async def until_stop(self, app: web.Application) -> AsyncIterator[None]:
+        """Sends webhooks while the application runs."""
         yield
         for task in self.deliveries:
             task.cancel()
@@ -242,6 +261,8 @@ def _page(name: str, **values: Any) -> web.Response:
 
 
 def create_app(stripe: Stripe) -> web.Application:
+    """The shop as an application."""
+
     @web.middleware
     async def key(request: web.Request, handler: Any) -> web.StreamResponse:
         if request.path.startswith("/v1/") and request.headers.get("Authorization") != f"Bearer {stripe.secret_key}":
@@ -275,6 +296,7 @@ def create_app(stripe: Stripe) -> web.Application:
 
 
 def main() -> None:
+    """Runs the shop until it is stopped."""
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").partition("\n")[0],
         epilog="GAS_STRIPE_SECRET_KEY and GAS_STRIPE_WEBHOOK_SECRET come from the environment.",

@@ -34,6 +34,7 @@ class Child:
 
     @property
     def state(self) -> str:
+        """What the process does, in a word."""
         return "up" if self.process and self.process.returncode is None else "down"
 
 
@@ -46,6 +47,7 @@ class Supervisor:
         self.stopping = False
 
     async def start(self, child: Child) -> None:
+        """Starts a child, its output in a log of its own."""
         self.children.append(child)
         await self._spawn(child)
         child.tasks.append(asyncio.create_task(self._keep(child)))
@@ -114,9 +116,9 @@ def summary(line: str) -> str:
 
 
 def _groups(children: list[Child]) -> list[list[Child]]:
-    """Ours before the stand-ins that they talk to."""
-    ours = [child for child in children if child.command[1] == "app.cli.main"]
-    return [ours, [child for child in children if child not in ours]]
+    """The service before the stand-ins that it talks to."""
+    service = [child for child in children if child.command[1] == "app.cli.main"]
+    return [service, [child for child in children if child not in service]]
 
 
 def _signal(child: Child, number: signal.Signals) -> None:

@@ -15,10 +15,12 @@ TOPOLOGY = Path(__file__).parents[2] / "terraform" / "topology.json"
 
 
 def load() -> dict[str, Any]:
+    """Returns the topology that Terraform makes too: its queues, topics, tables and buckets."""
     return json.loads(TOPOLOGY.read_text())
 
 
 def dead_letter_name(topology: dict[str, Any], queue: str) -> str:
+    """Returns the name of a queue's dead-letter queue."""
     return queue + topology["dead_letter"]["suffix"]
 
 

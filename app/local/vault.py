@@ -69,27 +69,33 @@ class Vault:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def create(self, request: web.Request) -> web.Response:
+        """Creates a vault."""
         return web.Response(status=201)
 
     async def store(self, request: web.Request) -> web.Response:
+        """Takes an archive whole."""
         return self._keep(_checked(request, await request.read()), _label(request))
 
     async def delete(self, request: web.Request) -> web.Response:
+        """Deletes an archive."""
         if self.archives.pop(request.match_info["archive"], None) is None:
             raise Refused(404, "ResourceNotFoundException")
         return web.Response(status=204)
 
     async def begin(self, request: web.Request) -> web.Response:
+        """Begins an upload in parts."""
         upload = secrets.token_urlsafe(32)
         self.uploads[upload], self.uploading[upload] = {}, _label(request)
         return web.Response(status=201, headers={"x-amz-multipart-upload-id": upload})
 
     async def part(self, request: web.Request) -> web.Response:
+        """Takes a part, after comparing its tree hash."""
         first = int(request.headers["Content-Range"].removeprefix("bytes ").partition("-")[0])
         self._upload(request)[first] = _checked(request, await request.read())
         return web.Response(status=204)
 
     async def complete(self, request: web.Request) -> web.Response:
+        """Makes an archive of the parts, after comparing the tree hash of all."""
         parts = self._upload(request)
         body = b"".join(parts[first] for first in sorted(parts))
         if len(body) != int(request.headers["x-amz-archive-size"]):
@@ -98,10 +104,12 @@ class Vault:
         return self._keep(_checked(request, body), self.uploading.pop(request.match_info["upload"]))
 
     async def abort(self, request: web.Request) -> web.Response:
+        """Forgets an upload."""
         self.uploads.pop(request.match_info["upload"], None)
         return web.Response(status=204)
 
     async def initiate(self, request: web.Request) -> web.Response:
+        """Starts a retrieval or an inventory."""
         wanted = json.loads(await request.read())
         archive, tier = wanted.get("ArchiveId", ""), wanted.get("Tier", "Standard")
         if wanted["Type"] == "archive-retrieval" and archive not in self.archives:
@@ -118,6 +126,7 @@ class Vault:
         return web.Response(status=202, headers={"x-amz-job-id": number})
 
     async def jobs(self, request: web.Request) -> web.Response:
+        """Lists jobs."""
         vault, status = request.match_info["vault"], request.query.get("statuscode")
         found = [
             self._described(number)
@@ -127,9 +136,11 @@ class Vault:
         return web.json_response({"JobList": found, "Marker": None})
 
     async def describe(self, request: web.Request) -> web.Response:
+        """How far a job is."""
         return web.json_response(self._described(request.match_info["retrieval"]))
 
     async def output(self, request: web.Request) -> web.Response:
+        """What a job brought."""
         found = self._retrieval(request.match_info["retrieval"])
         body = self.archives.get(found.archive) if found.archive else self._inventory(found.vault)
         if found.status != "Succeeded" or body is None:
@@ -201,6 +212,7 @@ async def _errors(request: web.Request, handler: Callable[[web.Request], Awaitab
 
 
 def create_app(vault: Vault) -> web.Application:
+    """The vault as an application."""
     app = web.Application(middlewares=[_errors], client_max_size=LARGEST_BODY)
     root = "/-/vaults/{vault}"
     app.add_routes(
@@ -228,6 +240,7 @@ async def publish(topic: str, notice: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    """Runs the vault until it is stopped."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--retrieval", type=int, default=0, help="seconds that a retrieval takes")

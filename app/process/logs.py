@@ -7,19 +7,19 @@ import sys
 from typing import Literal
 
 if "rich" not in sys.modules:
-    # where structlog finds rich, it takes it up: 3 MB more a process, for none of our lines
+    # where structlog finds rich, it takes it up: 3 MB more a process, for no line of GAS
     sys.modules["rich"] = None  # type: ignore[assignment]
     import structlog
 
     del sys.modules["rich"]
 import structlog
 
-# without the values of local variables: they may hold what nobody should read
+# without the values of local variables: they may hold secrets
 _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
 def configure(form: Literal["json", "console"], **always: str) -> None:
-    """Sends every log line, ours and the libraries', to standard error, with `always` in each."""
+    """Sends every log line, of GAS and of the libraries, to standard error, with `always` in each."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

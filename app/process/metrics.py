@@ -17,11 +17,12 @@ FLUSH_SECONDS = 60
 
 
 class Metric(StrEnum):
+    """What is measured, by its name in CloudWatch."""
+
     HANDLED = "handled"
     FAILED = "failed"
     BURIED = "buried"
     SECONDS = "seconds"
-    AGE = "age"
     VIOLATIONS = "violations"
     REPAIRS = "repairs"
 
@@ -31,7 +32,6 @@ DECLARED: dict[Metric, tuple[str, str]] = {
     Metric.FAILED: ("Count", "Deliveries that raised and are tried again."),
     Metric.BURIED: ("Count", "Messages moved to the dead-letter queue by us."),
     Metric.SECONDS: ("Seconds", "Time in the handler."),
-    Metric.AGE: ("Seconds", "Time between sending a message and its handling, the queue's delay included."),
     Metric.VIOLATIONS: ("Count", "What the doctor found wrong."),
     Metric.REPAIRS: ("Count", "What the doctor mended."),
 }
@@ -46,6 +46,7 @@ class Metrics:
         self.values: dict[Metric, list[float]] = defaultdict(list)
 
     def add(self, metric: Metric, value: float = 1) -> None:
+        """Adds a value, in the metric's unit."""
         self.values[metric].append(value)
 
     def flush(self) -> None:
@@ -71,6 +72,7 @@ class Metrics:
         print(json.dumps(line), file=sys.stdout, flush=True)
 
     async def flush_regularly(self) -> None:
+        """Flushes every FLUSH_SECONDS, for ever."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             self.flush()

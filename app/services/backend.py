@@ -43,6 +43,7 @@ class Backend:
     mail: Mail | None
 
     def now(self) -> int:
+        """Milliseconds since 1970."""
         return self.jobs.now()
 
 
@@ -75,7 +76,7 @@ async def backend(settings: Settings, *, mail: bool = False) -> AsyncIterator[Ba
             results=results,
             archive=VaultArchive(aws["glacier"], settings.vault, results, settings.topic_arns["retrievals"])
             if vault
-            else S3Archive(results, settings.archive_storage_class, settings.archive_restored_days, settings.copy_part_bytes),
+            else S3Archive(results, settings.archive_storage_class, settings.archive_restored_days),
             queues=Queues(aws["sqs"], settings.queue_urls),
             topics=Topics(aws["sns"], settings.topic_arns),
             mail=Mail(aws["sesv2"], settings.mail_from, settings.mail_configuration_set) if mail else None,

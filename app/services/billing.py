@@ -39,7 +39,7 @@ class Subscription:
     past_due: bool = False
 
     def ending(self, user_id: str, now: int) -> PlanEnding | None:
-        """What the user has to be told while there is time to do something about it; None if the plan goes on."""
+        """What the user has to hear while there is time to do something about it; None if the plan goes on."""
         if self.ends_at is None and not self.past_due:
             return None
         reason = "cancelled" if self.ends_at else "unpaid"
@@ -55,6 +55,8 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Billing:
+    """Stripe for one deployment. What needs it raises StripeError while it does not answer."""
+
     backend: Backend
     client: StripeClient
 
@@ -116,7 +118,7 @@ class Billing:
     async def sync_plan(self, user_id: str, customer: str) -> Plan:
         """Makes the account's plan what Stripe says now, and looks again after each change: the last writer has read last.
 
-        Replies the plan that the account has then: premium that an operator granted stays.
+        Returns the plan that the account has then: premium that an operator granted stays.
         """
         for _ in range(LOOKS):
             plan = Plan.PREMIUM if await self._paid(customer) else Plan.FREE
@@ -151,7 +153,7 @@ class Billing:
         return customer.id
 
     async def _owner(self, customer: str) -> str | None:
-        """The user whose customer this is, by both records: Stripe's metadata and ours."""
+        """The user whose customer this is, by both records: Stripe's metadata and the account."""
         found = await self.client.v1.customers.retrieve_async(customer)
         user_id = (found.to_dict().get("metadata") or {}).get("user_id")
         account = await self.backend.accounts.get(user_id) if user_id else None

@@ -23,14 +23,14 @@ from app.engine.errors import EngineError
 from app.services.backend import Backend, backend
 from app.settings import Settings
 
-NOBODY = "00000000-0000-7000-8000-000000000000"
+ABSENT = "00000000-0000-7000-8000-000000000000"
 """The user and the job that never exist."""
 
 ANSWER_SECONDS = 10
 
 
 class State(StrEnum):
-    """`BEYOND` is not ours to mend at once: somebody else's service, or what these credentials may not see."""
+    """`BEYOND` cannot be mended from here: somebody else's service, or what these credentials may not see."""
 
     WELL = "well"
     BEYOND = "beyond"
@@ -39,6 +39,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
+    """What was found about one part of the deployment, and what to do about it."""
+
     name: str
     state: State
     says: str
@@ -53,15 +55,15 @@ Probe = Callable[[Backend], Awaitable[object]]
 
 
 async def _read_job(backend: Backend) -> None:
-    await backend.jobs.get(NOBODY, NOBODY)
+    await backend.jobs.get(ABSENT, ABSENT)
 
 
 async def _write_job(backend: Backend) -> None:
-    await backend.jobs.advance(NOBODY, NOBODY, Trigger.CLAIM)
+    await backend.jobs.advance(ABSENT, ABSENT, Trigger.CLAIM)
 
 
 async def _list_jobs(backend: Backend) -> None:
-    await backend.jobs.page(NOBODY, limit=1)
+    await backend.jobs.page(ABSENT, limit=1)
 
 
 async def _list_overdue(backend: Backend) -> None:
@@ -70,19 +72,19 @@ async def _list_overdue(backend: Backend) -> None:
 
 
 async def _read_account(backend: Backend) -> None:
-    await backend.accounts.get(NOBODY)
+    await backend.accounts.get(ABSENT)
 
 
 async def _write_account(backend: Backend) -> None:
-    await backend.accounts.clear_deadline(NOBODY, -1)
+    await backend.accounts.clear_deadline(ABSENT, -1)
 
 
 async def _read_input(backend: Backend) -> None:
-    await backend.inputs.head(input_key(NOBODY, NOBODY))
+    await backend.inputs.head(input_key(ABSENT, ABSENT))
 
 
 async def _list_results(backend: Backend) -> None:
-    async for _ in backend.results.list(f"results/{NOBODY}/"):
+    async for _ in backend.results.list(f"results/{ABSENT}/"):
         pass
 
 
@@ -172,7 +174,7 @@ async def check(settings: Settings, daemons: Collection[str]) -> AsyncIterator[F
 
 
 def verdict(findings: Collection[Finding]) -> int:
-    """The exit code: 0 well, 1 something of ours is wrong, 3 only what is beyond us."""
+    """The exit code: 0 well, 1 something of this deployment is wrong, 3 only what is beyond it."""
     states = {finding.state for finding in findings}
     return 1 if State.WRONG in states else 3 if State.BEYOND in states else 0
 

@@ -14,7 +14,7 @@ class TooManyRequests(Exception):
 
 @dataclass
 class ConcurrencyLimit:
-    """`each` requests of one user at once, and `everybody` of all. Who comes too much is told to come again."""
+    """`each` requests of one user at once, and `everybody` of all. Further ones are refused and asked to come again."""
 
     each: int = 4
     everybody: int = 32

@@ -22,12 +22,13 @@ LOOK_SECONDS = 2
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One dead letter; `messages` is empty if nobody can read it."""
+    """One dead letter; `messages` is empty if it is unreadable."""
 
     received: Received
     messages: tuple[AnyMessage, ...]
 
     def as_dict(self) -> dict[str, object]:
+        """The letter as JSON takes it."""
         sent = datetime.fromtimestamp(self.received.sent_at / 1000, UTC).isoformat(timespec="seconds")
         return {
             "message_id": self.received.message_id,
@@ -38,6 +39,7 @@ class DeadLetter:
         }
 
     def concerns(self, job_id: str) -> bool:
+        """Whether the message, as far as it can be read, is about this job."""
         return any(getattr(message, "job_id", None) == job_id for message in self.messages)
 
 
@@ -59,9 +61,9 @@ async def peek(backend: Backend, name: str, most: int) -> list[DeadLetter]:
 
 
 async def redrive(backend: Backend, name: str, job_id: str = "") -> tuple[int, int]:
-    """Sends the dead letters of a queue, or of one job, to their queue again. Replies how many went and how many stay.
+    """Sends the dead letters of a queue, or of one job, to their queue again. Returns how many went and how many stay.
 
-    What nobody can read stays: it would only come back.
+    What is unreadable stays: it would only come back.
     """
     dead, sent, stay = await _dead(backend, name), 0, []
     async for letter in _each(dead):

@@ -1,4 +1,4 @@
-"""Finds what nobody moves on, and sends again the message that moves it: outbox, lease reaper and reconciler in one.
+"""Finds what is stuck, and sends again the message that moves it: outbox, lease reaper and reconciler in one.
 
 The overdue index says where to look; each record is read strongly before anything is said or done. With `full`, the table
 is scanned and the buckets are listed as well.
@@ -30,8 +30,11 @@ from app.services.sweep import sweep
 from app.settings import Settings
 
 log = structlog.get_logger()
+FULL_LOOK_SECONDS = 86_400
+"""Between two looks that scan the table and list the buckets."""
+
 GRACE = 3
-"""Seconds after which what looked wrong in a scan is looked at again before it is told."""
+"""Seconds after which what looked wrong in a scan is looked at again before it is reported."""
 
 UNSENT = "mail marked, and not sent"
 WAITS, KEPT, NOT_RETRIEVED = "waits without a deadline", "free, and its result is kept", "being restored without a retrieval"
@@ -50,6 +53,7 @@ class Finding:
     repaired: str = ""
 
     def as_dict(self) -> dict[str, str]:
+        """The finding as JSON takes it."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -92,7 +96,7 @@ async def examine_regularly(settings: Settings, every: int) -> None:
         looks = [
             asyncio.create_task(systemd.feed_watchdog()),
             asyncio.create_task(_regularly(opened, metrics, every)),
-            asyncio.create_task(_regularly(opened, metrics, settings.doctor_full_seconds, full=True)),
+            asyncio.create_task(_regularly(opened, metrics, FULL_LOOK_SECONDS, full=True)),
         ]
         freeze_gc()
         systemd.ready()
@@ -124,7 +128,7 @@ async def _repair(backend: Backend, job: Job) -> str:
     try:
         return await REPAIRS[_state(job)](backend, job)
     except (submissions.Refused, submissions.NotFound, ClientError, NotSent) as error:
-        # one job that can't be moved now keeps nobody else waiting: the next look tries again
+        # one job that can't be moved now keeps no other job waiting: the next look tries again
         log.error("repair failed", user_id=job.user_id, job_id=job.job_id, error=repr(error))
         return ""
 
@@ -157,7 +161,7 @@ async def _take_over(backend: Backend, job: Job) -> str:
 
 async def _finish(backend: Backend, job: Job) -> str:
     if job.superseded:
-        # back from the archive, and its thawer may have told nobody: another one does the last steps again
+        # back from the archive, and its thaw daemon may have sent no news: another one does the last steps again
         await backend.queues.send("restore_pendings", [RetrievalLook(**_about(backend, job), archive=job.superseded)])
     else:
         finished = JobFinished(**_about(backend, job), outcome="completed", mark=job.mark("completed"))

@@ -23,7 +23,7 @@ from app.settings import Settings
 SCOPES = "openid profile email"
 ALGORITHMS = ["RS256", "RS512"]
 LEEWAY = 30
-"""Seconds that Globus's clock may be off ours."""
+"""Seconds that Globus's clock may differ from this host's."""
 
 ANSWER_SECONDS = 10
 """How long Globus may take for one answer."""
@@ -40,10 +40,12 @@ class Globus:
 
     @classmethod
     def at(cls, settings: Settings) -> Globus:
+        """Globus Auth at the address in the settings; its keys are fetched at the first login, and kept for an hour."""
         return cls(settings, jwt.PyJWKClient(f"{settings.globus_url}/jwk.json", lifespan=3600, timeout=ANSWER_SECONDS))
 
     @property
     def redirect_uri(self) -> str:
+        """Where Globus leads the browser back to."""
         return f"{self.settings.public_url}/authcallback"
 
     def authorize_url(self, attempt: Attempt) -> str:
@@ -54,7 +56,7 @@ class Globus:
             return flow.get_authorize_url(query_params={"nonce": attempt.nonce, **pkce})
 
     async def person(self, attempt: Attempt, state: str, code: str) -> Person:
-        """Whoever came back with `code`. Raises LoginFailed, ProviderDown."""
+        """The person who came back with `code`. Raises LoginFailed, ProviderDown."""
         if not secrets.compare_digest(state.encode(), attempt.state.encode()):
             raise LoginFailed("the state is not the one that this browser was sent away with")
         token = await _in_thread(self._exchange, code, attempt.verifier)
@@ -64,7 +66,7 @@ class Globus:
         if not USER_ID.fullmatch(str(claims["sub"])):
             raise LoginFailed("the subject is no UUID")
         names = {"name": "name", "email": "email", "preferred_username": "username", "organization": "organization"}
-        return Person(claims["sub"], {ours: str(claims[theirs]) for theirs, ours in names.items() if claims.get(theirs)})
+        return Person(claims["sub"], {field: str(claims[claim]) for claim, field in names.items() if claims.get(claim)})
 
     def _exchange(self, code: str, verifier: str) -> str:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri, "code_verifier": verifier}

@@ -46,6 +46,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Person:
+    """Somebody who signed in, and what Globus says of them."""
+
     user_id: str
     profile: dict[str, str]
 
@@ -70,6 +72,7 @@ class Secrets:
         return await self.accounts.get_with(user_id, self._item(secret)) if user_id else None
 
     async def revoke(self, secret: str) -> None:
+        """Deletes a secret; one that is none is no error."""
         if user_id := user_of(secret):
             await self.accounts.delete_item(user_id, self._item(secret))
 
@@ -83,6 +86,7 @@ class Secrets:
             await self.accounts.delete_item(user_id, values["item"])
 
     def list(self, user_id: str) -> AsyncIterator[dict[str, Any]]:
+        """Yields what is kept with each of a user's secrets."""
         return self.accounts.items(user_id, f"{self.kind}#")
 
     def _item(self, secret: str) -> str:

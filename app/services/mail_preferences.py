@@ -25,7 +25,7 @@ NOTICES: dict[Notice, str] = {
 
 
 def link(account: Account, notice: Notice, settings: Settings) -> str:
-    """The address that turns `notice` off for whoever has the mail."""
+    """The address that turns `notice` off for the recipient of the mail."""
     token = f"{account.user_id}.{notice}.{_signature(account, notice)}"
     return f"{settings.public_url}/mail/unsubscribe?{urlencode({'token': token})}"
 
@@ -51,6 +51,7 @@ async def choose(backend: Backend, user_id: str, wanted: Collection[str]) -> Non
 
 
 async def stop(backend: Backend, account: Account, notice: Notice) -> None:
+    """Sends the account no more mail of this kind."""
     await backend.accounts.update(account.user_id, muted={*account.muted, notice})
 
 

@@ -34,6 +34,7 @@ class Usage:
 
 
 async def usage(backend: Backend, account: Account) -> Usage:
+    """Counts what the account has; reads all its jobs."""
     newest = await backend.jobs.page(account.user_id, limit=2 * account.limits.unfinished_jobs)
     counted = await backend.accounts.item(account.user_id, f"DAY#{backend.now() // DAY}")
     return Usage(sum(job.status in UNFINISHED for job in newest), (counted or {}).get("seen", 0))
@@ -70,7 +71,7 @@ async def erase(backend: Backend, account: Account, billing: Billing | None) -> 
     for prefix in ("SESSION#", "DAY#", "MARK#", "AUDIT#"):
         await _forget(backend, user_id, prefix)
     await backend.accounts.delete_item(user_id, PROFILE)
-    # what was submitted in another tab meanwhile; now nobody can
+    # what was submitted in another tab meanwhile; from here on it is refused
     await _delete_jobs(backend, user_id, until=float("inf"))
     return True
 

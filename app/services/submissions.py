@@ -50,7 +50,7 @@ async def prepare(
     """Records an UPLOADING job and makes its upload form. Raises Refused at a limit of the plan.
 
     `assembly` is one of those that are offered, by any of its names; empty: the file decides.
-    The same `key` within a day is the same job: whoever repeats a request whose answer got lost makes no second one.
+    The same `key` within a day is the same job: a client that repeats a request whose answer got lost makes no second one.
     """
     name, assembly = _clean(file_name) or "upload.vcf", _offered(backend, assembly)
     found = await _id_for(backend, account.user_id, key, name, assembly) if key else job_id(backend.now(), os.urandom(10))
@@ -87,7 +87,7 @@ async def submit(backend: Backend, account: Account, job_id: str) -> Job:
         values: dict[str, Any] = {"fault": Fault.USER, "message": problem, "finished_at": backend.now()}
         failed = await backend.jobs.advance(job.user_id, job_id, Trigger.FAIL, at=job.rev, size=stored.size, **values)
         if failed:
-            await backend.jobs.clear_deadline(failed)  # who submits it is told at once
+            await backend.jobs.clear_deadline(failed)  # the submitter learns it from the response
         return failed or await find(backend, account.user_id, job_id)
     submitted = await backend.jobs.advance(
         job.user_id,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from markupsafe import Markup
 
 from app.domain.accounts import Account
@@ -17,13 +18,13 @@ from app.services.identity import Secrets
 from app.services.kept import Kept
 from app.settings import Settings
 from app.web.assets import Assets
-from app.web.estimates import DurationEstimator
+from app.web.estimates import DurationEstimator, QueueView
 from app.web.live import Live
-from app.web.queue_view import QueueView
+from app.web.rate_limit import RateLimit
+from app.web.route import Access, Route
 
 if TYPE_CHECKING:
     from app.services.globus import Globus
-    from app.web.middlewares.limits import RateLimit
 
 SETTINGS = web.AppKey("settings", Settings)
 ASSETS = web.AppKey("assets", Assets)
@@ -38,7 +39,9 @@ LIVE = web.AppKey("live", Live)
 QUEUE_VIEW = web.AppKey("queue_view", QueueView)
 DURATIONS = web.AppKey("pace", DurationEstimator)
 RESULT_CACHE: web.AppKey[Kept[Markup]] = web.AppKey("told")
-LIMITS: web.AppKey[RateLimit] = web.AppKey("limits")
+LIMITS = web.AppKey("limits", RateLimit)
+ROUTES: web.AppKey[tuple[Route, ...]] = web.AppKey("routes")
+ACCESS: web.AppKey[Mapping[Handler, Access]] = web.AppKey("access")
 HEADERS: web.AppKey[Mapping[str, str]] = web.AppKey("headers")
 
 ACCOUNT: web.RequestKey[Account | None] = web.RequestKey("account")
@@ -48,7 +51,7 @@ REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")
 
 
 def account(request: web.Request) -> Account:
-    """Whoever is signed in; only for routes that demand it."""
+    """The account that is signed in; only for routes that demand it."""
     signed_in = request[ACCOUNT]
     assert signed_in is not None
     return signed_in

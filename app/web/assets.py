@@ -23,6 +23,8 @@ PREFIX = "/static/"
 
 @dataclass(frozen=True)
 class Asset:
+    """A static file as it is sent, plain and compressed."""
+
     body: bytes
     compressed: bytes
     media_type: str
@@ -31,17 +33,22 @@ class Asset:
 
 @dataclass(frozen=True)
 class Assets:
+    """All static files, by name."""
+
     files: dict[str, Asset]
 
     @classmethod
     def read(cls) -> Assets:
+        """Reads and compresses all of them."""
         return cls(dict(_read(path) for path in _paths()))
 
     def url(self, name: str) -> str:
+        """Returns the address of a file, which changes with its content."""
         return f"{PREFIX}{self.files[name].digest}/{name}"
 
 
 def response(asset: Asset, *, compressed: bool) -> web.Response:
+    """Answers with a file that browsers keep for ever."""
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
     if compressed:
         headers["Content-Encoding"] = "gzip"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from aiohttp import web
-from aiohttp_session import get_session
 
 from app.domain.accounts import Account
 from app.services.identity import READ
-from app.web.app_keys import ACCOUNT, CSRF, SESSIONS, TOKENS
+from app.web import sessions
+from app.web.app_keys import CSRF, TOKENS
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -30,16 +30,16 @@ async def by_token(request: web.Request, token: str) -> Account | None:
 
 async def by_session(request: web.Request) -> Account | None:
     """Whoever is signed in; the request knows the session's CSRF token then."""
-    session = await get_session(request)
-    if session.new:
+    session = await sessions.find(request)
+    if session is None:
         return None
-    request[CSRF] = session["csrf"]
-    return request[ACCOUNT]  # which came with the session
+    request[CSRF] = session.csrf
+    return session.account
 
 
 async def still_signed_in(request: web.Request) -> Account | None:
-    """Whoever sent the request, if what it showed is good even now: for answers that last."""
+    """The account that sent the request, if what it showed is good even now: for answers that last."""
     if token := bearer(request):
         return await by_token(request, token)
-    found = await request.app[SESSIONS].find((await get_session(request)).identity or "")
-    return found[0] if found else None
+    session = await sessions.find(request)
+    return session.account if session else None

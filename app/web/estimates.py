@@ -1,13 +1,19 @@
-"""How long jobs wait and take, measured on those that this process saw end: what is told beforehand is an estimate."""
+"""How long jobs wait and take: the line as SQS knows it, and an estimate from the jobs that this process saw end."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import fmean, linear_regression, median
 
+from app.aws.queues import Queue, Queues
 from app.domain.jobs import Job, Status
+
+FRESH_SECONDS = 5
+"""Seconds that the length of the line is shown before SQS is asked again."""
 
 REMEMBERED = 200
 LATELY = 10
@@ -31,6 +37,8 @@ class Measured:
 
 @dataclass
 class DurationEstimator:
+    """What the last REMEMBERED jobs that completed say about the next."""
+
     _seen: OrderedDict[str, Measured] = field(default_factory=OrderedDict)
 
     def observe(self, jobs: Iterable[Job]) -> None:
@@ -61,3 +69,31 @@ class DurationEstimator:
 
 def _kind(job: Job) -> tuple[str, bool]:
     return job.bundle, job.file_name.lower().endswith(PACKED)
+
+
+@dataclass
+class QueueView:
+    """How long the line is: answers of SQS, kept for a few seconds so that viewers cost nothing."""
+
+    queues: Queues
+    _open: dict[str, Queue] = field(default_factory=dict)
+    _waiting: int = 0
+    _seen: float = float("-inf")
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def waiting(self) -> int:
+        """About how many jobs wait for an annotator, at most a few seconds old."""
+        async with self._one_at_a_time:
+            if time.monotonic() - self._seen > FRESH_SECONDS:
+                self._waiting = await (await self._queue("job_requests")).depth()
+                self._seen = time.monotonic()
+        return self._waiting
+
+    async def retention(self) -> int:
+        """Seconds that a free user's results stay before they are archived: the delay of the archive's own queue."""
+        return (await self._queue("archive_requests")).delay
+
+    async def _queue(self, name: str) -> Queue:
+        if name not in self._open:
+            self._open[name] = await self.queues.open(name)
+        return self._open[name]

@@ -31,6 +31,7 @@ class Watch:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def show(self, job: Job | None) -> None:
+        """Wakes the viewer with a job that changed; with None at the end."""
         if job is None or job != self.job:
             self.job, self.woken = job, time.monotonic()
             self.wake.set()
@@ -44,6 +45,8 @@ class Watch:
 
 @dataclass
 class Live:
+    """The watched jobs of one process, and who watches them."""
+
     jobs: Jobs
     poll_seconds: float = POLL_SECONDS
     ping_seconds: float = PING_SECONDS
@@ -69,6 +72,7 @@ class Live:
 
     @property
     def viewers(self) -> int:
+        """How many watch."""
         return sum(map(len, self._watches.values()))
 
     def close(self) -> None:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 import structlog
 import uvloop
 from aiohttp import web
-from aiohttp_session import session_middleware
 
 from app.explorer.gene_lookup import References
 from app.explorer.reader import Explorer
@@ -25,17 +24,16 @@ from app.services.kept import Kept
 from app.settings import Settings
 from app.web import app_keys, routes
 from app.web.assets import Assets
-from app.web.estimates import DurationEstimator
+from app.web.estimates import DurationEstimator, QueueView
 from app.web.live import polling
 from app.web.middlewares.access import control_access
 from app.web.middlewares.errors import show_errors
 from app.web.middlewares.headers import add_headers, headers, origin
-from app.web.middlewares.limits import RateLimit, add_allowance, limit_rate
+from app.web.middlewares.limits import add_allowance, limit_rate
 from app.web.middlewares.log import log_requests
 from app.web.middlewares.malformed import answer_plainly
 from app.web.pages import set_up
-from app.web.queue_view import QueueView
-from app.web.sessions import AccountSessions
+from app.web.rate_limit import RateLimit
 
 log = structlog.get_logger()
 
@@ -49,8 +47,7 @@ PAGES_KEPT = 256
 def create_app(settings: Settings) -> web.Application:
     """The portal as an application; opens its connections at startup and closes them at the end."""
     answer_plainly()
-    sessions = session_middleware(AccountSessions(settings))
-    app = web.Application(middlewares=[log_requests, show_errors, sessions, control_access, limit_rate])
+    app = web.Application(middlewares=[log_requests, show_errors, control_access, limit_rate])
     app[app_keys.SETTINGS] = settings
     app[app_keys.LIMITS] = RateLimit()
     app[app_keys.DURATIONS] = DurationEstimator()
@@ -68,7 +65,7 @@ def create_app(settings: Settings) -> web.Application:
 def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then drains."""
     logs.configure(settings.log_format, process="web")
-    # aiohttp-session and aiohttp-jinja2 keep their things under plain names
+    # aiohttp-jinja2 keeps its things under plain names
     warnings.filterwarnings("ignore", category=web.NotAppKeyWarning)
     log.info("portal starts", address=settings.public_url, port=settings.web_port)
     uvloop.run(_serve(settings))

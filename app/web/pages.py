@@ -45,6 +45,7 @@ def kept_part(app: web.Application, template: str, **values: Any) -> Markup:
 
 
 def set_up(app: web.Application, assets: Assets) -> None:
+    """Prepares the template engine; an operator's own pages come before those of GAS."""
     own = app[SETTINGS].operator_pages
     operators = [jinja2.PrefixLoader({"operator": jinja2.FileSystemLoader(own)})] if own else []
     env = aiohttp_jinja2.setup(
@@ -67,14 +68,17 @@ def time(milliseconds: int) -> Markup:
 
 
 def size(number: int) -> str:
+    """A number of bytes in words."""
     return humanize.naturalsize(number, format="%.3g")
 
 
 def duration(milliseconds: int) -> str:
+    """A time in words, at least a second."""
     return humanize.precisedelta(max(milliseconds, 1000) // 1000, minimum_unit="seconds", format="%d")
 
 
 def see_other(address: str) -> web.Response:
+    """Leads the browser elsewhere, by GET."""
     return web.Response(status=303, headers={"Location": address})
 
 

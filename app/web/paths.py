@@ -14,7 +14,7 @@ _UPLOADED = re.compile(rf"{UUID}/({UUID})/input")
 
 
 def local_path(wanted: str) -> str:
-    """`wanted` if it is a path of this portal, else `/`: nobody is sent elsewhere."""
+    """`wanted` if it is a path of this portal, else `/`: no redirect leads elsewhere."""
     return wanted if len(wanted) <= LONGEST and _LOCAL.fullmatch(wanted) else "/"
 
 

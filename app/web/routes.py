@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from app.web import app_keys
 from app.web.api import v1
 from app.web.api.models import (
     AccountOut,
@@ -21,32 +20,10 @@ from app.web.api.models import (
     VariantQuery,
     VariantsOut,
 )
-from app.web.api.openapi import JSON, Operation
+from app.web.api.openapi import JSON
 from app.web.assets import PREFIX
+from app.web.route import ANONYMOUS, PUBLIC, Operation, Route
 from app.web.views import annotate, api_docs, billing, downloads, explorer, health, home, jobs, login, mail_preferences, profile
-
-
-@dataclass(frozen=True)
-class Access:
-    """`public`: seen without a login. `anonymous`: no session is even looked for, and no CSRF token demanded."""
-
-    public: bool = False
-    anonymous: bool = False
-
-
-SIGNED_IN = Access()
-PUBLIC = Access(public=True)
-ANONYMOUS = Access(public=True, anonymous=True)
-
-
-@dataclass(frozen=True)
-class Route:
-    method: str
-    path: str
-    handler: Handler
-    access: Access = SIGNED_IN
-    api: Operation | None = None
-
 
 ID = "{id:[0-9a-f-]{36}}"
 AT = "{at:[0-9a-f]{1,15}}"
@@ -135,19 +112,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/robots.txt", home.robots, ANONYMOUS),
 )
 
-_ACCESS = {route.handler: route.access for route in ROUTES}
-
 
 def add(app: web.Application) -> None:
+    """Has the application answer every route, and know who may see it."""
+    app[app_keys.ROUTES] = ROUTES
+    app[app_keys.ACCESS] = {route.handler: route.access for route in ROUTES}
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
         # a stream of events has no head: it would begin, and never end
         if route.method == "GET" and not route.path.endswith("/events"):
             app.router.add_route("HEAD", route.path, route.handler)
-
-
-def access_of(request: web.Request) -> Access:
-    """The access of the route that was found; an address that leads nowhere is public."""
-    if request.match_info.http_exception:
-        return PUBLIC if request.method == "GET" else ANONYMOUS
-    return _ACCESS[request.match_info.handler]

@@ -5,46 +5,54 @@ A session is written once, at login, and afterwards only read or revoked: a late
 
 from __future__ import annotations
 
+import secrets
 import time
+from dataclasses import dataclass
 
 from aiohttp import web
-from aiohttp_session import AbstractStorage, Session
 
+from app.domain.accounts import Account
 from app.settings import Settings
-from app.web.app_keys import ACCOUNT, SESSIONS
+from app.web.app_keys import SESSIONS, SETTINGS
 
 
-class AccountSessions(AbstractStorage):
-    """Sessions as items of their account. They end after `session_days`, at logout, and when the account revokes them."""
+@dataclass(frozen=True)
+class Session:
+    """A session that is good: whose it is, and the token that its forms carry."""
 
-    def __init__(self, settings: Settings) -> None:
-        secure = settings.public_url.startswith("https:")
-        super().__init__(
-            cookie_name="__Host-gas" if secure else "gas",
-            max_age=settings.session_days * 86_400,
-            secure=secure,
-            httponly=True,
-            samesite="Lax",
-        )
+    account: Account
+    csrf: str
 
-    async def load_session(self, request: web.Request) -> Session:
-        secret = self.load_cookie(request) or ""
-        found = await request.app[SESSIONS].find(secret)
-        if found is None:
-            return await self.new_session()
-        request[ACCOUNT], kept = found
-        return Session(secret, data={"created": kept["created"], "session": kept}, new=False)
 
-    async def save_session(self, request: web.Request, response: web.StreamResponse, session: Session) -> None:
-        if session.empty:
-            await request.app[SESSIONS].revoke(session.identity or "")
-            # browsers ignore a `__Host-` cookie that is not Secure, its deletion included
-            response.del_cookie(self.cookie_name, secure=self.cookie_params["secure"], httponly=True, samesite="Lax")
-        elif session.new:
-            now = int(time.time())
-            assert self.max_age is not None
-            values = {"created": now, "csrf": session["csrf"]}
-            secret = await request.app[SESSIONS].issue(session["user_id"], now + self.max_age, **values)
-            self.save_cookie(response, secret, max_age=self.max_age)
-        else:
-            raise RuntimeError("a session never changes after login")
+def cookie(settings: Settings, name: str) -> tuple[str, bool]:
+    """The name of a cookie, and whether it is Secure: a `__Host-` cookie is bound to the host, but browsers ignore one that
+    is not Secure, its deletion included."""
+    secure = settings.public_url.startswith("https:")
+    return f"__Host-{name}" if secure else name, secure
+
+
+async def find(request: web.Request) -> Session | None:
+    """The session whose cookie the browser showed, as it is now; None if it ended, was revoked or never was."""
+    found = await request.app[SESSIONS].find(_shown(request))
+    return Session(found[0], found[1]["csrf"]) if found else None
+
+
+async def start(request: web.Request, response: web.StreamResponse, user_id: str) -> None:
+    """Gives the browser a new session, for `session_days`. The one that it showed, whoever planted it, ends."""
+    await request.app[SESSIONS].revoke(_shown(request))
+    settings, now = request.app[SETTINGS], int(time.time())
+    seconds = settings.session_days * 86_400
+    secret = await request.app[SESSIONS].issue(user_id, now + seconds, created=now, csrf=secrets.token_urlsafe())
+    name, secure = cookie(settings, "gas")
+    response.set_cookie(name, secret, max_age=seconds, secure=secure, httponly=True, samesite="Lax")
+
+
+async def end(request: web.Request, response: web.StreamResponse) -> None:
+    """Revokes the session that the browser showed, and has the browser forget it."""
+    await request.app[SESSIONS].revoke(_shown(request))
+    name, secure = cookie(request.app[SETTINGS], "gas")
+    response.del_cookie(name, secure=secure, httponly=True, samesite="Lax")
+
+
+def _shown(request: web.Request) -> str:
+    return request.cookies.get(cookie(request.app[SETTINGS], "gas")[0], "")

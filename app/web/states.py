@@ -54,6 +54,7 @@ def state(job: Job) -> State:
 
 
 def badge(job: Job) -> Badge:
+    """Returns what a job's state is called, looks like and means."""
     return BADGES[state(job)]
 
 

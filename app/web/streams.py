@@ -20,6 +20,7 @@ class EventStream(web.StreamResponse):
         super().__init__(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
 
     async def send(self, event: str, data: str) -> None:
+        """Sends one event. Raises ConnectionResetError once the viewer has left."""
         lines = "".join(f"data: {line}\n" for line in _LINE.split(data))
         await self.write(f"event: {event}\n{lines}\n".encode())
 

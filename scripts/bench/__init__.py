@@ -1,1 +1,4 @@
-"""What GAS itself costs, apart from AWS: its processes against an answerer that does next to nothing. See docs/benchmarks.md."""
+"""What GAS itself costs, apart from AWS: its processes against an answerer that does next to nothing.
+
+See docs/measurements/benchmarks.md.
+"""

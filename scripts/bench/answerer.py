@@ -213,7 +213,7 @@ def _query(aws: Answerer, asked: dict[str, Any]) -> list[Item]:
 
 
 def _update(aws: Answerer, asked: dict[str, Any]) -> Item:
-    """Does what an update expression of ours says: SET with a value, REMOVE, and ADD of numbers and sets."""
+    """Does what an update expression of GAS says: SET with a value, REMOVE, and ADD of numbers and sets."""
     item = dict(_find(aws, asked["TableName"], asked["Key"]) or asked["Key"])
     names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
     parts = re.split(r"\s*\b(SET|REMOVE|ADD)\b\s*", asked["UpdateExpression"])[1:]

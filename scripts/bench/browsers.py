@@ -28,7 +28,7 @@ class Visits:
 
 
 class Browser(asyncio.Protocol):
-    """One connection. It asks when told to, and tells `done` of each whole answer."""
+    """One connection. It sends when asked to, and reports each whole answer to `done`."""
 
     def __init__(self, request: bytes, visits: Visits, done: Callable[[Browser], None]) -> None:
         self.request = request

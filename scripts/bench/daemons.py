@@ -52,7 +52,7 @@ async def measure(aws: Answerer, case: str, seconds: float) -> list[Row]:
             Row("daemons", case, f"boto3 loop, messages/s {at}", loop[0]),
             Row("daemons", case, f"times the boto3 loop {at}", rate / loop[0], "", **target),
             Row("daemons", case, f"CPU of aiobotocore alone {at}", 1000 * bare[1], "ms"),
-            Row("daemons", case, f"CPU of ours {at}", 1000 * (cpu - bare[1]), "ms", "<= 6"),
+            Row("daemons", case, f"CPU of GAS {at}", 1000 * (cpu - bare[1]), "ms", "<= 6"),
         ]
     aws.latency = 0
     return rows

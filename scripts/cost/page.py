@@ -1,4 +1,4 @@
-"""What requests to AWS cost: the measured calls of `calls.json` times the prices of `prices.toml`, as docs/cost.md."""
+"""What requests to AWS cost, for docs/measurements/cost.md: the calls of `calls.json` times the prices of `prices.toml`."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _idle(found: dict[str, Any]) -> str:
     ]
     lines = ["| | requests | dollars |\n|---|---:|---:|\n"]
     lines += [f"| {words} | {calls:,} | {usd:.4f} |\n" for words, calls, usd in rows]
-    lines.append("| The portal: nobody watches, nothing is asked | 0 | 0 |\n")
+    lines.append("| The portal: no viewers, no calls | 0 | 0 |\n")
     return "".join(lines)
 
 

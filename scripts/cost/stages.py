@@ -1,4 +1,4 @@
-"""Takes one small job of a free user through every stage, on an emulator, and replies what each stage asked of AWS."""
+"""Takes one small job of a free user through every stage, on an emulator, and returns what each stage asked of AWS."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ async def _idle(run: Run) -> None:
 
 @asynccontextmanager
 async def _portal(settings: Settings) -> AsyncIterator[tuple[str, web.Application]]:
-    # aiohttp-session and aiohttp-jinja2 keep their things under plain names
+    # aiohttp-jinja2 keeps its things under plain names
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", web.NotAppKeyWarning)
         app = create_app(settings)

@@ -58,16 +58,16 @@ def local_stack(folder: Path, options: list[str]) -> Iterator[Target]:
 
 
 def crowd(run: dict[str, Any], folder: Path, environment: Mapping[str, str]) -> int:
-    """Locust, in a process of its own; replies its exit code. Ctrl-C stops it, and what follows still happens."""
+    """Locust, in a process of its own; returns its exit code. Ctrl-C stops it, and what follows still happens."""
     path = folder / "run.json"
     path.touch(mode=0o600)  # it holds tokens
     path.write_text(json.dumps(run))
     command = [sys.executable, "-m", "locust", "-f", str(ROOT / "scripts/load/locustfile.py"), "--headless", "--only-summary"]
     command += ["--stop-timeout", str(run["patience"]), "--csv", str(folder / "requests")]
-    told = {**environment, "LOAD_RUN": str(path), "PYTHONPATH": str(ROOT)}
+    run_environment = {**environment, "LOAD_RUN": str(path), "PYTHONPATH": str(ROOT)}
     try:
         with (folder / "locust.log").open("w") as log:
-            process = subprocess.Popen(command, env=told, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
+            process = subprocess.Popen(command, env=run_environment, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
             try:
                 return process.wait()
             except BaseException:

@@ -33,7 +33,7 @@ AT_ONCE = 20
 
 
 async def prepared(gas: Backend, name: str, count: int, body: bytes, plan: Plan) -> list[Job]:
-    """Jobs that are PENDING, with their inputs stored, and that nobody was asked for yet."""
+    """Jobs that are PENDING, with their inputs stored, and that no message asks for yet."""
     account, _ = await account_admin.create_load_test_account(gas, name, plan, days=1)
     slots = asyncio.Semaphore(AT_ONCE)
 
@@ -155,8 +155,8 @@ def main() -> int:
     if real and (not chosen.spend_usd or (chosen.jobs + chosen.giants) * budget(0, "s3").job_usd > chosen.spend_usd):
         print(f"{Refused.__name__}: these jobs cost more than --spend-usd, or it was not given.", file=sys.stderr)
         return 2
-    ours = bool(os.environ.get("GAS_QUEUE_URLS"))
-    target = nullcontext() if ours else local_stack(folder / "stack", shlex.split(chosen.stack_options))
+    deployed = bool(os.environ.get("GAS_QUEUE_URLS"))
+    target = nullcontext() if deployed else local_stack(folder / "stack", shlex.split(chosen.stack_options))
     with target as stack:
         environment: dict[str, Any] = dict(os.environ if stack is None else stack.environment)
         return asyncio.run(measure(chosen, folder, settings_of(environment)))

@@ -1,4 +1,4 @@
-"""What a run saw, a JSON object a line, written as it happens: whoever dies, the rest can clean up and report."""
+"""What a run saw, a JSON object a line, written as it happens: whatever dies, the rest can clean up and report."""
 
 from __future__ import annotations
 

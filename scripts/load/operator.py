@@ -18,7 +18,7 @@ GAS = str(Path(sys.executable).with_name("gas"))
 
 
 def accounts(names: list[str], environment: Mapping[str, str]) -> list[dict[str, str]]:
-    """Accounts without quotas, whose mail SES delivers to nobody, each with a token that is good for a day."""
+    """Accounts without quotas, whose mail SES does not deliver, each with a token that is good for a day."""
     made = subprocess.run([GAS, "account", "token", *names], env=environment, capture_output=True, text=True)
     if made.returncode:
         raise RuntimeError(f"no accounts: {made.stderr[-1000:]}")
@@ -46,10 +46,10 @@ def clean_up(host: str, tokens: list[dict[str, str]], ledger: Ledger, environmen
 
 def doctor(environment: Mapping[str, str]) -> list[dict[str, str]]:
     """Findings of a full look."""
-    told = subprocess.run([GAS, "doctor", "--full", "--json"], env=environment, capture_output=True, text=True)
-    if told.returncode not in (0, 1):
-        return [{"kind": "the doctor failed", "detail": told.stderr[-1000:]}]
-    return [line for text in told.stdout.splitlines() if text.startswith("{") and "kind" in (line := json.loads(text))]
+    examined = subprocess.run([GAS, "doctor", "--full", "--json"], env=environment, capture_output=True, text=True)
+    if examined.returncode not in (0, 1):
+        return [{"kind": "the doctor failed", "detail": examined.stderr[-1000:]}]
+    return [line for text in examined.stdout.splitlines() if text.startswith("{") and "kind" in (line := json.loads(text))]
 
 
 def _jobs(host: str, token: str) -> Iterator[dict[str, Any]]:

@@ -46,8 +46,8 @@ def write(folder: Path, run: dict[str, Any], ledger: Ledger, findings: list[dict
     ]
     target = folder / "report.html"
     target.write_text(page("GAS load test", *parts))
-    told = {"run": shown, "stages": summary(stages), "problems": problems, "findings": findings, "notes": notes}
-    (folder / "report.json").write_text(json.dumps(told, indent=1) + "\n")
+    facts = {"run": shown, "stages": summary(stages), "problems": problems, "findings": findings, "notes": notes}
+    (folder / "report.json").write_text(json.dumps(facts, indent=1) + "\n")
     with (folder / "jobs.csv").open("w", newline="") as file:
         names = ("job_id", "user", "bytes", "submitted_at", "started_at", "finished_at")
         rows = csv.DictWriter(file, names, extrasaction="ignore")
@@ -60,7 +60,7 @@ def _verdict(problems: bool, findings: bool) -> str:
     if not problems and not findings:
         return "Passed: every answer was right, nothing was lost or came twice."
     return (
-        "Failed: " + " and ".join(["people met problems"] * problems + ["the doctor found what nobody mended"] * findings) + "."
+        "Failed: " + " and ".join(["people met problems"] * problems + ["the doctor found what was not mended"] * findings) + "."
     )
 
 

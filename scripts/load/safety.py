@@ -37,7 +37,7 @@ class Budget:
 
 
 def budget(spend_usd: float | None, backend: str) -> Budget:
-    """Prices are those of docs/cost.md, and something for the instances."""
+    """Prices are those of docs/measurements/cost.md, and something for the instances."""
     stages = measured()[backend]
     job, back = (sum(dollars(stages[stage]["billed"]) for stage in (*stages_of, "notify")) / 1e6 for stages_of in (JOB, BACK))
     return Budget(spend_usd, job + COMPUTE_USD, back)
@@ -60,9 +60,9 @@ def check(host: str, spend_usd: float | None, environment: Mapping[str, str]) ->
         raise Refused(f"{host} is neither on this machine nor https.")
     if not spend_usd or spend_usd <= 0:
         raise Refused("A load test of a real deployment needs a cap on what it may spend: --spend-usd 5")
-    ours = environment.get("GAS_PUBLIC_URL", "").rstrip("/")
-    if ours != host.rstrip("/"):
+    public_url = environment.get("GAS_PUBLIC_URL", "").rstrip("/")
+    if public_url != host.rstrip("/"):
         raise Refused(
-            f"The environment is that of {ours or 'no deployment'}, and the load would go to {host}. "
+            f"The environment is that of {public_url or 'no deployment'}, and the load would go to {host}. "
             "Set the GAS_* and AWS_* variables of the deployment that is meant: accounts and clean-up need them."
         )

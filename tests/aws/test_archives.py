@@ -14,9 +14,8 @@ from botocore.exceptions import ClientError
 from app.aws.archive_s3 import S3Archive
 from app.aws.archive_vault import MIB, VaultArchive
 from app.aws.archives import Damaged, RetrievalState
-from app.aws.objects import Gone
 from app.domain.jobs import Job, Speed
-from app.domain.keys import Output, Owner, archive_key, output_key
+from app.domain.keys import Gone, Output, Owner, archive_key, output_key
 from app.local.vault import Label, Vault
 from app.services.backend import Backend
 

@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.settings import Settings
 
 GAS = str(Path(sys.executable).with_name("gas"))
 
 
+@pytest.mark.slow
 async def test_a_bundle_is_pushed_pulled_and_refused_when_it_does_not_match(
     aws: dict[str, Any], settings: Settings, tmp_path: Path
 ) -> None:

@@ -8,7 +8,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from app.aws.objects import PART, Gone, content_disposition
+from app.aws.objects import PART
+from app.domain.file_names import content_disposition
+from app.domain.keys import Gone
 from app.services.backend import Backend
 
 
@@ -37,6 +39,7 @@ async def test_an_input_that_was_overwritten_is_gone(gas: Backend, tmp_path: Pat
     assert await gas.inputs.head("missing") is None
 
 
+@pytest.mark.slow
 async def test_a_listing_has_every_key_and_a_deletion_takes_thousands(gas: Backend) -> None:
     keys = [f"results/{n:04}" for n in range(1003)]
     for key in keys:

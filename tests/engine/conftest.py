@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,7 @@ import pytest
 from app.engine.bundles import manifest
 from app.engine.pipeline.annotate import annotate
 from tests.support import genome
-
-HEADER = (
-    "##fileformat=VCFv4.2\n"
-    "##contig=<ID=MT,length=16569>\n"
-    '##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">\n'
-    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-)
-
-
-def vcf(*records: str, header: str = HEADER) -> str:
-    """A VCF of records written with blanks between the columns."""
-    return header + "".join(record.replace(" ", "\t") + "\n" for record in records)
-
-
-@dataclass
-class Annotated:
-    header: list[str]
-    records: list[list[str]]
-    summary: dict[str, Any]
-    folder: Path
-
-    def info(self, index: int) -> dict[str, str]:
-        return dict(item.partition("=")[::2] for item in self.records[index][7].split(";"))
-
-    def notes(self) -> dict[str, int]:
-        return {note["code"]: note["count"] for note in self.summary["notes"]}
+from tests.support.annotated import Annotated
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,100 +16,10 @@ from app.engine.bundles.build import build
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.errors import EngineError
-from app.engine.formats import bgzf
 from app.engine.pipeline.annotate import annotate
-from app.engine.reading.input_file import BGZF_END
-from scripts import make_mito_bundle
-from tests.support.genome import CHROMOSOME, GENE
+from tests.support.genome import CHROMOSOME
+from tests.support.recipes import files, recipe, table
 from tests.support.site import Site
-
-RECIPES = Path(__file__).parents[2] / "scripts" / "recipes"
-
-# Rows as they stand in the files that the recipes name.
-GFF3 = (
-    "##gff-version 3\n##sequence-region   1 1 2000\n#!genome-build GRCh38.p14\n"
-    "1\tGRCh38\tchromosome\t1\t2000\t.\t.\t.\tID=chromosome:1\n###\n"
-)
-CLINVAR = (
-    '##fileformat=VCFv4.1\n##ID=<Description="ClinVar Variation ID">\n'
-    '##INFO=<ID=CLNDN,Number=.,Type=String,Description="Disease names">\n'
-    '##INFO=<ID=CLNSIG,Number=.,Type=String,Description="Significance">\n'
-    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    "1\t505\t42\tC\tA\t.\t.\tALLELEID=9;CLNDN=Some_disease,_rare|not_provided;CLNSIG=Likely_benign\n"
-    "1\t505\t43\tC\tT\t.\t.\tCLNSIG=Pathogenic/Likely_pathogenic\n"
-    "MT\t3460\t9\tG\tA\t.\t.\tCLNDN=Leber;CLNSIG=Pathogenic\n"
-    "NW_009646201.1\t5\t9\tG\tA\t.\t.\tCLNSIG=Pathogenic\n"
-)
-DBSNP = (
-    "##fileformat=VCFv4.2\n##dbSNP_BUILD_ID=156\n##reference=GRCh38.p14\n"
-    '##INFO=<ID=RS,Number=1,Type=Integer,Description="dbSNP ID">\n'
-    '##INFO=<ID=COMMON,Number=0,Type=Flag,Description="Common">\n'
-    '##INFO=<ID=FREQ,Number=.,Type=String,Description="Frequencies">\n'
-    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    "{accession}\t505\trs7\tC\tA,T\t.\t.\tRS=7;dbSNPBuildID=1;SSR=0;VC=SNV;FREQ=1000Genomes:0.9,0.1,.|GnomAD:1,0,0;COMMON\n"
-    "NC_012920.1\t3460\trs199476118\tG\tA\t.\t.\tRS=199476118;VC=SNV\n"
-    "NT_187361.1\t5\trs5\tG\tA\t.\t.\tRS=5\n"
-)
-GNOMAD = (
-    '##fileformat=VCFv4.2\n##FILTER=<ID=AC0,Description="None">\n##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency">\n'
-    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-)
-FREQUENCY = "\t505\trs7\tC\tT\t.\tPASS\tAC=3;AN=1000;AF=3.0e-03;nhomalt=0\n"
-TABLES = {
-    "cytoBand": "chr1 600 2000 p2 gneg|chr1 0 600 p1 gpos50|chrM 0 16571  gneg",
-    "gwasCatalog": "585 chr1 504 505 rs7 123 Author_A 2020-01-02 Nature A_title Height,_adult 1,000 2,000 1p1"
-    " GENE1 rs7-T 0.3 5E-9  1.2 [1-2] Illumina N",
-    "genomicSuperDups": "585 chr1 500 520 chr9:77 0 + chr9 77 97 20 1 1000 N/A N/A N/A N/A align"
-    " 20 0 0 20 20 0 0 0 0.99 0.99 0.01 0.01",
-    "dgvMerged": "585 chr1 400 700 nsv1 0 + 400 700 8388608 gain+loss Author_2010 123 Array    3 1 2  GENE1 |"
-    "585 chr1 450 710 esv2 0 + 450 710 200 tandem_duplication Author_2011 124 Sequencing    3 1 2  GENE1 ",
-    "targetScanS": "585 chr1 500 507 GENE1:miR-124/506 85 +",
-    "tfbsConsSites": "585 chr1 495 510 V$ARP1_01 818 - 2.01|585 chrM 3450 3470 V$NRSF_01 749 - 2.19",
-}
-
-
-def table(text: str) -> str:
-    """A dump of a table of UCSC: tabs between columns, and blanks within."""
-    return text.replace(" ", "\t").replace("|", "\n").replace("_a", " a").replace("_d", " d") + "\n"
-
-
-def files(rcrs: manifest.Bundle, assembly: str) -> dict[str, bytes]:
-    """What the recipe of an assembly downloads, by file name."""
-    mitochondrion = "".join(rcrs.path(rcrs.fasta).read_text().splitlines()[1:])
-    sequence = {
-        "1": CHROMOSOME,
-        "MT": mitochondrion,
-        "KI270706.1": "ACGT" * 50,
-        "GL000191.1": "ACGT" * 50,
-        "KI270302.1": "ACGT" * 50,
-    }
-    fasta = "".join(
-        f">{name} dna:chromosome chromosome:{assembly}:{name}:1:{len(bases)}:1 REF\n{bases}\n" for name, bases in sequence.items()
-    )
-    genes = GFF3 + GENE + "###\n" + "".join(make_mito_bundle.gff3().splitlines(keepends=True)[2:])
-    dbsnp = DBSNP.format(accession="NC_000001.11" if assembly == "GRCh38" else "NC_000001.10")
-    texts = {
-        f"Homo_sapiens.{assembly}.dna.primary_assembly.fa.gz": fasta,
-        f"Homo_sapiens.{assembly}.{113 if assembly == 'GRCh38' else 87}.gff3.gz": genes,
-        "clinvar.vcf.gz": CLINVAR,
-        f"GCF_000001405.{40 if assembly == 'GRCh38' else 25}.gz": dbsnp,
-        **{f"{name}.txt.gz": table(rows) for name, rows in TABLES.items()},
-    }
-    found = {name: gzip.compress(text.encode(), mtime=0) for name, text in texts.items()}
-    found |= {f"{name}.md5": f"{hashlib.md5(body).hexdigest()}  {name}\n".encode() for name, body in found.items()}
-    frequencies = {"gnomad.exomes.r2.1.1.sites.vcf.bgz": GNOMAD + "1" + FREQUENCY}
-    for chromosome in (*map(str, range(1, 23)), "X", "Y"):
-        rows = f"chr1{FREQUENCY}" if chromosome == "1" else ""
-        frequencies[f"gnomad.exomes.v4.1.sites.chr{chromosome}.vcf.bgz"] = GNOMAD + rows
-    return found | {name: bgzf.compress(text.encode()) + BGZF_END for name, text in frequencies.items()}
-
-
-def recipe(assembly: str, site: Site, folder: Path) -> Path:
-    """The project's own recipe, with every address moved to the site on loopback."""
-    text = (RECIPES / f"{assembly.lower()}.toml").read_text()
-    path = folder / "recipe.toml"
-    path.write_text(re.sub(r'"https://[^"]*/([^/"]+)"', rf'"{site.url}/\1"', text))
-    return path
 
 
 @pytest.fixture
@@ -117,9 +28,18 @@ def site(rcrs: manifest.Bundle) -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="session")
+def built(rcrs: manifest.Bundle, tmp_path_factory: pytest.TempPathFactory) -> manifest.Bundle:
+    folder = tmp_path_factory.mktemp("built")
+    with Site(files(rcrs, "GRCh38")) as site:
+        return build(recipe("GRCh38", site, folder), folder / "grch38", folder / "cache")
+
+
 @pytest.fixture
-def small(site: Site, tmp_path: Path) -> manifest.Bundle:
-    return build(recipe("GRCh38", site, tmp_path), tmp_path / "bundles" / "grch38", tmp_path / "cache")
+def small(built: manifest.Bundle, tmp_path: Path) -> manifest.Bundle:
+    """A bundle that the test may damage."""
+    shutil.copytree(built.folder, tmp_path / "bundles" / "grch38")
+    return manifest.load(tmp_path / "bundles" / "grch38")
 
 
 def annotated(bundle: manifest.Bundle, folder: Path, *sites: str) -> list[tuple[str, dict[str, str]]]:
@@ -153,7 +73,7 @@ def test_two_genetic_codes_in_one_stream(small: manifest.Bundle, tmp_path: Path)
 @pytest.mark.parametrize("assembly", ["GRCh38", "GRCh37"])
 def test_the_recipes_build_what_they_promise(assembly: str, rcrs: manifest.Bundle, tmp_path: Path) -> None:
     with Site(files(rcrs, assembly)) as site:
-        bundle = build(recipe(assembly, site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
+        bundle = build(recipe(assembly, site, tmp_path, whole=True), tmp_path / "bundle", tmp_path / "cache")
     assert (bundle.id, bundle.assembly, manifest.verify(bundle)) == (assembly.lower(), assembly, [])
     (_, info), (_, mitochondrial) = annotated(bundle, tmp_path, "1 505 . C T", "MT 3460 . G A")
     expected = {

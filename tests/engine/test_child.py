@@ -45,6 +45,7 @@ def test_usage(child: Callable, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.slow
 def test_its_children_die_with_it(how: signal.Signals, tmp_path: Path) -> None:
     records = "".join(f"MT\t{position}\t.\tN\t<DEL>\t.\t.\t.\n" for position in [3107] * 400_000)
     (tmp_path / "in").write_text(HEADER + records)

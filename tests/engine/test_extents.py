@@ -6,7 +6,7 @@ from pathlib import Path
 import pysam
 
 from app.engine.formats.vcf import INDEXABLE, extent, reach
-from tests.engine.conftest import Annotated, vcf
+from tests.support.annotated import Annotated, vcf
 
 HEADER = """##fileformat=VCFv4.5
 ##contig=<ID=decoy,length=1000000>

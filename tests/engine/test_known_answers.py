@@ -131,6 +131,7 @@ def expected(sequence: str, start: int, end: int, strand: str, position: int, al
     return "stop_lost" if before == "*" else "stop_gained" if after == "*" else "missense_variant"
 
 
+@pytest.mark.slow
 def test_every_possible_substitution(run: Callable, rcrs: manifest.Bundle) -> None:
     """All 3 × 16,568 single-base changes against the genetic code itself, in each gene that they touch."""
     sequence = Sequences(rcrs.path(rcrs.fasta)).get("MT", 0, 20_000).decode()

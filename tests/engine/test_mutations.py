@@ -25,6 +25,7 @@ SURVEYED = range(1000)
 ANNOTATED = range(1_000_000, 1_000_100)
 
 
+@pytest.mark.slow
 def test_the_intake_loses_nothing(tmp_path: Path, rcrs: manifest.Bundle) -> None:
     path = tmp_path / "in"
     for seed in SURVEYED:
@@ -58,6 +59,7 @@ def test_narrow_pipes_hold_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert judge(nuclear_seed(), bundle, tmp_path) == ("annotated", "")
 
 
+@pytest.mark.slow
 def test_every_promise_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bcftools, "spawn", bcftools.spawn)  # the fuzzer puts others in their places
     monkeypatch.setattr(input_file, "RAW_CHUNK", input_file.RAW_CHUNK)

@@ -8,7 +8,7 @@ import pytest
 
 from app.engine.errors import InputError
 from app.engine.limits import DEFAULT
-from tests.engine.conftest import HEADER, Annotated, vcf
+from tests.support.annotated import HEADER, Annotated, vcf
 
 LONGEST = "Q" * DEFAULT.name_bytes
 LONG = LONGEST + "Q"

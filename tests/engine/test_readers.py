@@ -1,14 +1,15 @@
-"""What is written is read by others: bcftools, tabix, cyvcf2, pandas and a strict reader of ours; and inputs of any size."""
+"""What is written is read by others: bcftools, tabix, cyvcf2, a reader of tables and a strict one; and inputs of any size."""
 
+import csv
 import gzip
 import hashlib
+import itertools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cyvcf2
-import pandas
 import pysam
 import pytest
 import typer
@@ -27,6 +28,14 @@ SAMPLE = Path(__file__).parents[2] / "app" / "web" / "static" / "sample.vcf"
 HEADER = '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 INPUTS = {f"seed {number}": seed for number, seed in enumerate(mutations.SEEDS)} | {"sample": SAMPLE.read_bytes()}
+
+
+def table(path: Path, above: int = 0) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows as a reader of tables sees them that knows quotes, below the first `above` lines."""
+    csv.field_size_limit(1 << 24)
+    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as text:
+        columns, *rows = csv.reader(itertools.islice(text, above, None), delimiter="\t")
+    return columns, rows
 
 
 @dataclass
@@ -72,9 +81,9 @@ def check(written: Written) -> None:
         for r, info in zip(records, infos, strict=True)
     ]
     above = sum(line.startswith(b"##") for line in written.text.splitlines())
-    frame = pandas.read_csv(written.path, sep="\t", skiprows=above, dtype=str, keep_default_na=False)
-    assert list(frame.columns)[:8] == COLUMNS.split("\t")
-    assert frame.to_numpy().tolist() == records
+    columns, rows = table(written.path, above)
+    assert columns[:8] == COLUMNS.split("\t")
+    assert rows == records
 
 
 def test_cyvcf2_reads_the_consequences_by_their_header(write: Callable[..., Written], nuclear: manifest.Bundle) -> None:
@@ -160,11 +169,12 @@ def gas() -> Callable[..., tuple[int, str]]:
     return gas
 
 
-def test_the_table_is_read_by_pandas_and_says_where_each_row_is_from(gas: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+def test_the_table_is_read_by_others_and_says_where_each_row_is_from(gas: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     assert gas(SAMPLE, "-o", tmp_path)[0] == 0
-    frame = pandas.read_csv(tmp_path / "sample.annot.tsv", sep="\t", dtype=str, keep_default_na=False)
-    assert frame["provenance"].unique().size == 1 and frame["provenance"][0].startswith("rcrs/1 ")
-    assert set(frame["impact"]) <= {"HIGH", "MODERATE", "LOW", "MODIFIER", ""}
+    columns, rows = table(tmp_path / "sample.annot.tsv")
+    (provenance,), impacts = ({row[columns.index(name)] for row in rows} for name in ("provenance", "impact"))
+    assert provenance.startswith("rcrs/1 ")
+    assert impacts <= {"HIGH", "MODERATE", "LOW", "MODIFIER", ""}
 
 
 def test_provenance_is_in_every_output(gas: Callable[..., tuple[int, str]], tmp_path: Path, rcrs: manifest.Bundle) -> None:

@@ -21,10 +21,11 @@ from app.engine.pipeline import annotate as pipeline
 from app.engine.pipeline import pool, presort
 from app.engine.pipeline.annotate import INDEX, SUMMARY, VCF, annotate
 from app.engine.reading import input_file
-from tests.engine.test_splitting import META, record
+from tests.support.records import META, record
 
 SMALL = 1 << 12  # bytes of a block
 ROWS = 1500
+FINE = pytest.param(300, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +95,7 @@ def test_alleles_that_move_are_put_into_their_block(
     assert told == summary
 
 
-@pytest.mark.parametrize("block", [300, 1000, SMALL])
+@pytest.mark.parametrize("block", [FINE, pytest.param(1000, marks=pytest.mark.slow), SMALL])
 def test_blocks_leave_no_trace(block: int, records: list[str], outcome: Callable[..., Outcome]) -> None:
     """Alleles that move out of their block are put into the right one."""
     content = META + "".join(records)
@@ -106,7 +107,7 @@ def test_blocks_leave_no_trace(block: int, records: list[str], outcome: Callable
     assert told == summary
 
 
-@pytest.mark.parametrize("block", [300, 1 << 24])
+@pytest.mark.parametrize("block", [FINE, 1 << 24])
 def test_the_index_finds_what_a_search_finds(block: int, records: list[str], outcome: Callable[..., Outcome]) -> None:
     lines, _, folder = outcome(META + "".join(records), block)
     dice = random.Random(3)
@@ -130,7 +131,7 @@ LATE = {
 }
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 @pytest.mark.parametrize("case", LATE)
 def test_what_is_learned_late_holds_from_the_beginning(
     case: str, jobs: int, spread: list[str], outcome: Callable[..., Outcome]
@@ -142,7 +143,7 @@ def test_what_is_learned_late_holds_from_the_beginning(
     assert {note["code"]: note["count"] for note in told["notes"]} == {note["code"]: note["count"] for note in summary["notes"]}
 
 
-@pytest.mark.parametrize("chunk", [1000, 1 << 20])
+@pytest.mark.parametrize("chunk", [pytest.param(1000, marks=pytest.mark.slow), 1 << 20])
 def test_sorting_on_disk(
     chunk: int, records: list[str], outcome: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +190,7 @@ def test_no_more_workers_than_memory_holds(monkeypatch: pytest.MonkeyPatch) -> N
     assert pool.affordable() == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_our_fault(tmp_path: Path) -> None:
     rows = "".join(f"MT\t3107\t.\tN\t<DEL>\t.\t.\tDP={number}\n" for number in range(400_000))
     (tmp_path / "in").write_text(META.replace("\tFORMAT\tS1\tS2", "") + rows)

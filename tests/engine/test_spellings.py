@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.engine.bundles import build, manifest, sequence
 from app.engine.pipeline.annotate import annotate
-from tests.engine.conftest import Annotated, vcf
+from tests.support.annotated import Annotated, vcf
 from tests.support.gff3 import gff3
 
 dice = random.Random(3)

@@ -67,6 +67,7 @@ def test_most_are_another_assembly(run: Callable[..., Result]) -> None:
     assert refused.value.line == 6
 
 
+@pytest.mark.slow
 def test_a_genome_is_refused_before_its_end(run: Callable[..., Result], rcrs: manifest.Bundle) -> None:
     """What is broken at the end is not even seen."""
     many = "".join(f"scaffold_1\t{position}\t.\tA\tG\t.\t.\t.\n" for position in range(1, 60_000))

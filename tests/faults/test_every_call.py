@@ -19,6 +19,8 @@ from tests.support.proxy import Call, Fault, Rule
 from tests.support.scenarios import SCENARIOS, Scenario, at_rest, problems
 from workers import VERBS
 
+pytestmark = pytest.mark.slow
+
 LEASES = (2, 6)
 """Seconds, of the lanes beside the first: those of a dead daemon run out before its message comes back, or after."""
 
@@ -30,7 +32,7 @@ TIMED = {"sqs.ChangeMessageVisibility", "sqs.GetQueueAttributes", "sqs.GetQueueU
 
 
 async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list[Call]:
-    """One message of `scenario` under `rule`; replies the calls that its daemon made until all was quiet."""
+    """One message of `scenario` under `rule`; returns the calls that its daemon made until all was quiet."""
     proxy = lane.daemons[scenario.verb].proxy
     proxy.forget()
     proxy.rules = [rule] if rule else []

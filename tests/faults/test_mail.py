@@ -15,7 +15,7 @@ from tests.support.proxy import Fault, Proxy, Rule, serving
 
 
 async def send(settings: Settings, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Sends one mail through the proxy; replies the calls that this took."""
+    """Sends one mail through the proxy; returns the calls that this took."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
     async with clients(settings, "sesv2") as aws:
         with suppress(ClientError, BotoCoreError, OSError):

@@ -27,7 +27,9 @@ from app.services.doctor import examine
 from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
 from tests.support.proxy import Call, Fault, Proxy, Rule, serving
 from tests.support.scenarios import at_rest, problems
-from tests.workers.conftest import VCF, Service
+from tests.support.service import VCF, Service
+
+pytestmark = pytest.mark.slow
 
 ENDS = {Plan.FREE: Tier.ARCHIVED, Plan.PREMIUM: Tier.AVAILABLE}
 Subject = tuple[Account, Job]
@@ -129,7 +131,7 @@ class Mortal:
         self.doing.cancel()
 
     async def does(self, act: Awaitable[None], rule: Rule | None = None) -> list[Call]:
-        """Replies the calls that it made before it was through or died."""
+        """Returns the calls that it made before it was through or died."""
         self.proxy.forget()
         self.proxy.rules = [rule] if rule else []
         self.doing = asyncio.ensure_future(act)

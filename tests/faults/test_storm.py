@@ -24,8 +24,10 @@ from app.services.submissions import NotFound, Refused
 from tests.support.lanes import ALL, SEED, Lane, lane, seeded
 from tests.support.proxy import Fault, Rule
 from tests.support.scenarios import at_rest, problems
-from tests.workers.conftest import VCF
+from tests.support.service import VCF
 from workers import VERBS
+
+pytestmark = pytest.mark.slow
 
 JOBS = 200 if ALL else 14
 SHARES = {

@@ -9,7 +9,7 @@ from app.aws.queues import Queue
 from app.domain.jobs import Job, Tier, Trigger
 from app.domain.keys import Output, output_key
 from app.domain.messages import ArchiveDue
-from tests.workers.conftest import Service, spec, working
+from tests.support.service import Service, spec, working
 
 
 async def received_by_one_that_died(queue: Queue) -> None:
@@ -22,7 +22,7 @@ async def received_by_one_that_died(queue: Queue) -> None:
 
 
 async def taken_over(service: Service, verb: str, job: Job, holds: Any) -> list[str]:
-    """Lets the daemon work until `holds`; replies the copies that there are when all is quiet."""
+    """Lets the daemon work until `holds`; returns the copies that there are when all is quiet."""
     async with working(service.gas, spec(verb)):
         await service.until(job, holds)
         await asyncio.sleep(1)

@@ -12,10 +12,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from scripts.load.ledger import Ledger
-from tests.system.conftest import Stack, stack
+import pytest
 
-__all__ = ["stack"]
+from scripts.load.ledger import Ledger
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LOAD = [sys.executable, "-m", "scripts.load"]
 

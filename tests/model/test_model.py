@@ -182,7 +182,7 @@ BROKEN: dict[str, tuple[Scenario, dict[str, Any], dict[str, Any]]] = {
 def test_the_checker_notices_a_missing_rule(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario, functions, daemons = BROKEN[rule]
     for name, function in functions.items():
-        monkeypatch.setattr(f"tests.model.{name}", function)
+        monkeypatch.setattr(f"tests.support.model.{name}", function)
     for name, handler in daemons.items():
         monkeypatch.setitem(protocol.DAEMONS, name, handler)
     assert check(scenario).violation

@@ -25,7 +25,7 @@ from app.services.backend import backend
 from app.services.doctor import examine
 from app.settings import Settings
 from tests.support.proxy import Proxy, serving
-from tests.workers.conftest import Service, spec, working
+from tests.support.service import Service, spec, working
 from workers import VERBS
 
 ALL = os.environ.get("GAS_FAULTS") == "all"

@@ -141,7 +141,7 @@ class Proxy:
         return answer
 
     def _note(self, operation: str) -> Rule | None:
-        """Records a call, and replies the rule that fires for it."""
+        """Records a call, and returns the rule that fires for it."""
         self._counts[operation] += 1
         call = Call(operation, self._counts[operation])
         self.calls.append(call)

@@ -15,7 +15,7 @@ from app.domain.jobs import Job, Speed, Status, Tier, Trigger
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.services.doctor import examine
 from tests.support.lanes import Lane
-from tests.workers.conftest import Service
+from tests.support.service import Service
 
 STEP_TIMEOUT_SECONDS = 300
 """Seconds in which a lane has to come to rest."""
@@ -125,7 +125,7 @@ SCENARIOS = (
 
 
 async def at_rest(lane: Lane, jobs: list[Job], seconds: float = STEP_TIMEOUT_SECONDS) -> list[Job]:
-    """Waits until nobody waits for anything, with the doctor's help every two seconds, and replies the jobs as they are."""
+    """Waits until nobody waits for anything, with the doctor's help every two seconds, and returns the jobs as they are."""
     gas, loop = lane.service.gas, asyncio.get_running_loop()
     ends, repair_at = loop.time() + seconds, loop.time() + 2
     while loop.time() < ends:

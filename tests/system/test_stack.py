@@ -17,10 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from aiohttp import ClientSession, CookieJar
 
 from tests.support.proxy import Fault, Proxy, Rule, serving
-from tests.system.conftest import GAS, Person, Stack, insist, patience, sign_in, started
+from tests.support.stack import GAS, Person, Stack, insist, patience, sign_in, started
+
+pytestmark = pytest.mark.slow
 
 T = TypeVar("T")
 JOBS = int(os.environ.get("GAS_SYSTEM_JOBS", "10"))

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from botocore.utils import calculate_tree_hash
 
-from app.aws.archive_s3 import plan_parts
 from app.aws.archive_vault import MIB, tree_hash
+from app.aws.objects import plan_parts
 
 
 def test_parts_cover_every_byte_once() -> None:

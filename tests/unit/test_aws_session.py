@@ -5,8 +5,7 @@ from __future__ import annotations
 import botocore.loaders
 import botocore.model
 
-from app.aws.answers import Answers
-from app.aws.botocore_tuning import SERVICES, loader
+from app.aws.botocore_tuning import SERVICES, Answers, loader
 
 
 def test_descriptions_are_botocores_own_without_what_no_call_reads() -> None:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-from app import logs
+from app.process import logs
 import structlog
 logs.configure("json", service="test")
 def fails(password):

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from app.domain.messages import TYPES, Newer, parse, seen_before
-from tests.unit.test_messages import JOB, USER, example
+from tests.support.messages import JOB, USER, example
 
 RELEASES = {file.stem: json.loads(file.read_text()) for file in sorted((Path(__file__).parent / "wire").glob("*.json"))}
 KEPT = [pytest.param(kept, id=f"{release} {kept['body']['type']}") for release, found in RELEASES.items() for kept in found]

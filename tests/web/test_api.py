@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import ClientSession
 
@@ -13,20 +13,11 @@ from app.domain.jobs import Trigger
 from app.domain.keys import input_key
 from app.web import app_keys
 from app.web.api.openapi import document
-from app.web.middlewares.limits import RateLimit
+from app.web.rate_limit import RateLimit
 from app.web.routes import ROUTES
-from tests.web.test_explorer import HEADER, KNOWN, explored
-from tests.web.test_jobs import CLAIM, ME, SUBMIT
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Browser, Portal
-
-
-async def token(browser: Browser, scope: str = "write") -> str:
-    page = await browser.post("/profile/tokens", {"name": "program", "days": "30", "scope": scope})
-    found = re.search(r'<code class="said">([^<]+)</code>', page.text)
-    assert found
-    return found[1]
+from tests.support.explored import HEADER, KNOWN, explored
+from tests.support.portal import Portal, token
+from tests.support.steps import CLAIM, ME, SUBMIT
 
 
 def refs(value: Any) -> set[str]:

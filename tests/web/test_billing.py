@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,9 +16,7 @@ from app.domain.messages import PlanChanged, PlanEnding, parse
 from app.local.stripe import sign
 from app.services.billing import PAID
 from app.web import app_keys
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Browser, Page, Portal
+from tests.support.portal import Browser, Page, Portal
 
 ME = "a@example.org"
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli.main import remote
+from app.cli import remote
 from app.domain.jobs import Fault, Tier, Trigger
 from app.services.concurrency import TooManyRequests
 from app.web import app_keys
-from tests.web.test_api import token
-from tests.web.test_jobs import ME
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+from tests.support.portal import Portal, token
+from tests.support.steps import ME
 
 VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nMT\t3243\t.\tA\tG\t.\t.\t.\n"
 
@@ -71,6 +67,31 @@ async def test_from_login_to_the_annotated_file(portal: Portal, tmp_path: Path, 
     await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVED, result=None, archive="a")
     archived = await gas("fetch", job.job_id)
     assert archived.exit_code == 3 and Tier.ARCHIVED.lower() in archived.output
+
+
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("é" * 120 + ".vcf", "é" * 75),  # 244 bytes: file systems take 255, suffix and all
+        ("x" * 245 + ".vcf", "x" * 150),
+        ("../../up:and away.VCF.BGZ", "_.._up_and away"),
+    ],
+    ids=["two bytes a letter", "one byte a letter", "folders and signs"],
+)
+async def test_a_result_is_saved_under_a_name_that_any_folder_takes(
+    portal: Portal, tmp_path: Path, name: str, saved: str
+) -> None:
+    secret = await token(await portal.signed_in(ME))
+    results = portal.backend.results
+    for key in ("results/r", "results/i"):
+        await results.s3.put_object(Bucket=results.name, Key=key, Body=key.encode())
+    end = {"result": "results/r", "index": "results/i", "records": 1}
+    job = await portal.job(ME, (Trigger.SUBMIT, {}), (Trigger.CLAIM, {}), (Trigger.COMPLETE, end), file_name=name)
+    await gas("login", portal.url, "--token", secret)
+    fetched = await gas("fetch", job.job_id, "--out", tmp_path / "out")
+    assert fetched.exit_code == 0, fetched.output
+    made = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert made == {f"{saved}.annot.vcf.gz": b"results/r", f"{saved}.annot.vcf.gz.tbi": b"results/i"}
 
 
 async def test_what_failed_is_said_and_begins_anew(portal: Portal, tmp_path: Path) -> None:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import re
 import tracemalloc
 from contextlib import ExitStack
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pysam
 import pytest
 
 from app.domain.jobs import Job, Trigger
-from app.domain.keys import Output, output_key
-from app.engine.bundles.manifest import EMBEDDED, find
+from app.domain.keys import Output
 from app.engine.consequence import terms
-from app.engine.pipeline.annotate import Result, annotate
 from app.explorer import reader as explorer_reader
 from app.explorer.query import resolve_filter
 from app.explorer.reader import Explorer
@@ -29,57 +26,9 @@ from app.services.concurrency import TooManyRequests
 from app.services.submissions import Refused
 from app.web import app_keys
 from app.web.states import IMPACTS
-from tests.web.test_jobs import ARCHIVED, CLAIM, ME
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
-
-HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-KNOWN = "chrM\t3243\t=1+1\tA\tG\t50\tPASS\tAF=0.001\nchrM\t11778\t.\tG\tA\t.\t.\tAF=0.5;NOTE=<script>alert(1)</script>\n"
-
-
-def many(count: int) -> str:
-    """A file of `count` single-base changes in order, some with a deletion over the next."""
-    sequence = "".join((EMBEDDED / "rcrs" / "rcrs.fa").read_text().split("\n")[1:]).upper()
-    chance = random.Random(1)
-    rows = []
-    for position in sorted(chance.randrange(1, 16_000) for _ in range(count)):
-        ref = sequence[position - 1]
-        if ref == "N":
-            continue
-        length = chance.choice((1, 1, 1, 40))
-        alt = chance.choice([base for base in "ACGT" if base != ref]) if length == 1 else ref
-        rows.append(f"chrM\t{position}\t.\t{sequence[position - 1 : position - 1 + length]}\t{alt}\t.\tPASS\t.\n")
-    return HEADER + "".join(rows)
-
-
-async def explored(portal: Portal, folder: Path, text: str, email: str = ME, **values: Any) -> Job:
-    """A completed job with a real result of the engine in the bucket."""
-    source, values = folder / "in.vcf", {"file_name": "päti/ent.vcf", **values}
-    source.write_text(text)
-    result = annotate(source, folder / "out", name="in.vcf", bundle=find("rcrs"))
-    return await stored(portal, folder / "out", result, "rcrs", email, **values)
-
-
-async def stored(portal: Portal, folder: Path, result: Result, bundle: str, email: str = ME, **values: Any) -> Job:
-    """A completed job whose outputs are these of the engine, put where they belong."""
-    job = await portal.job(email, *CLAIM, bundle=bundle, **values)
-    stored = {name: output_key(job.user_id, job.job_id, job.rev, name) for name in Output}
-    results = portal.backend.results
-    for name, key in stored.items():
-        body = json.dumps(result.summary).encode() if name is Output.SUMMARY else (folder / name).read_bytes()
-        await results.s3.put_object(Bucket=results.name, Key=key, Body=body)
-    done = await portal.backend.jobs.advance(
-        job.user_id,
-        job.job_id,
-        Trigger.COMPLETE,
-        result=stored[Output.RESULT],
-        index=stored[Output.INDEX],
-        summary=stored[Output.SUMMARY],
-        result_size=result.vcf.stat().st_size,
-    )
-    assert done
-    return done
+from tests.support.explored import HEADER, KNOWN, SAMPLES, explored, many
+from tests.support.portal import Portal
+from tests.support.steps import ARCHIVED, CLAIM, ME
 
 
 async def everything(explorer: Explorer, job: Job, wanted: Filter, limit: int) -> list[tuple[int, str, str]]:
@@ -336,13 +285,6 @@ async def test_the_page_of_a_job_draws_what_was_counted(portal: Portal, tmp_path
     page = await browser.get(f"/annotations/{job.job_id}")
     assert page.text.count('<table class="bars">') >= 4 and "<caption>Impact</caption>" in page.text
     assert portal.app[app_keys.EXPLORER].results is portal.backend.results
-
-
-SAMPLES = (
-    "##fileformat=VCFv4.2\n"
-    '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Depth">\n'
-    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t<i>mother</i>\tchild"
-)
 
 
 async def test_the_page_of_a_variant_shows_its_samples(portal: Portal, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
@@ -20,15 +20,13 @@ from app.explorer.gene_lookup import Gene, GeneTable, References
 from app.explorer.record import Filter, Region
 from app.settings import Settings
 from app.web import app_keys
-from tests.engine.test_bundles import files, recipe
 from tests.support import genome
+from tests.support.explored import HEADER, stored
 from tests.support.genome import CHROMOSOME
+from tests.support.portal import Portal
+from tests.support.recipes import files, recipe
 from tests.support.site import Site
-from tests.web.test_explorer import HEADER, stored
-from tests.web.test_jobs import ME
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+from tests.support.steps import ME
 
 OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
 CHR1 = "".join(f"chr1\t{at}\t.\t{CHROMOSOME[at - 1]}\t{OTHER[CHROMOSOME[at - 1]]}\t.\t.\t.\n" for at in range(10, 1990, 10))

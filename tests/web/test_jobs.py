@@ -7,13 +7,13 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from aiohttp import ClientPayloadError
 
 from app.domain.accounts import Plan
-from app.domain.jobs import Fault, Job, Speed, State, Status, Tier, Trigger
+from app.domain.jobs import Fault, Job, State, Status, Tier, Trigger
 from app.engine.bundles.manifest import find
 from app.engine.pipeline.annotate import annotate
 from app.services.identity import Secrets
@@ -21,20 +21,8 @@ from app.services.subscriptions import change_plan
 from app.web import app_keys
 from app.web.assets import STATIC
 from app.web.states import BADGES, badge, may_change, state
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Browser, Portal
-
-ME = "a@example.org"
-RESULT = {"result": "results/x", "result_size": 1000}
-Steps = list[tuple[Trigger, dict[str, Any]]]
-
-SUBMIT: Steps = [(Trigger.SUBMIT, {"size": 10, "submitted_at": 1})]
-CLAIM: Steps = [*SUBMIT, (Trigger.CLAIM, {"started_at": 1})]
-COMPLETE: Steps = [*CLAIM, (Trigger.COMPLETE, {"finished_at": 2000, "records": 19, **RESULT})]
-ARCHIVE: Steps = [*COMPLETE, (Trigger.ARCHIVE, {})]
-ARCHIVED: Steps = [*ARCHIVE, (Trigger.ARCHIVED, {"result": None, "archive": "archive/x"})]
-RESTORE: Steps = [*ARCHIVED, (Trigger.RESTORE, {"speed": Speed.STANDARD})]
+from tests.support.portal import Browser, Portal
+from tests.support.steps import ARCHIVE, ARCHIVED, CLAIM, COMPLETE, ME, RESTORE, RESULT, SUBMIT, Steps
 
 WAYS: dict[State, tuple[Steps, str]] = {
     Status.UPLOADING: ([], "We wait for the file"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
@@ -13,9 +12,7 @@ from hypothesis import strategies as st
 from app.local.globus import subject
 from app.web import app_keys
 from app.web.paths import local_path
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Browser, Page, Portal
+from tests.support.portal import Browser, Page, Portal
 
 
 async def to_provider(browser: Browser, **more: str) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import ClientSession
 
 from app.domain.accounts import Notice
 from app.services import mail_preferences
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+from tests.support.portal import Portal
 
 ME = "a@example.org"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,11 +18,8 @@ from app.settings import Settings
 from app.web import app_keys
 from app.web.pages import duration
 from app.web.views.profile import WORDS
-from tests.web.test_api import token
-from tests.web.test_jobs import ARCHIVED, COMPLETE, ME, SUBMIT
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+from tests.support.portal import Portal, token
+from tests.support.steps import ARCHIVED, COMPLETE, ME, SUBMIT
 
 
 async def test_the_list_is_searched_and_narrowed(portal: Portal) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Speed, Status, Trigger
 from app.web import app_keys
 from app.web.estimates import DurationEstimator
-from tests.web.test_jobs import ARCHIVED, CLAIM, ME, SUBMIT
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+from tests.support.portal import Portal
+from tests.support.steps import ARCHIVED, CLAIM, ME, SUBMIT
 
 
 def completed(n: int, size: int, took: int, waited: int = 2000, **values: Any) -> Job:
@@ -76,10 +74,10 @@ async def test_a_running_job_says_what_is_left_and_when_its_worker_was_heard_of(
 async def test_a_result_on_its_way_back_says_between_when(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     patience = RETRIEVAL_DEADLINE_SECONDS[Speed.EXPEDITED]
-    job = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "patience": patience}))
+    job = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "deadline_seconds": patience}))
     page = (await browser.get(f"/annotations/{job.job_id}")).text
     assert job.deadline and f'data-countdown="{job.deadline - 1000 * patience + 300_000}"' in page
-    late = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "patience": 1}))
+    late = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "deadline_seconds": 1}))
     assert "It takes longer than AWS states" in (await browser.get(f"/annotations/{late.job_id}")).text
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,22 +14,12 @@ from app.domain.jobs import Trigger
 from app.local.globus import subject
 from app.services import submissions
 from app.web import app_keys
-from app.web.routes import ANONYMOUS, ROUTES, SIGNED_IN, Route
+from app.web.route import ANONYMOUS, SIGNED_IN, Route
+from app.web.routes import ROUTES
+from tests.support.portal import Portal
+from tests.support.routes import DEMANDED, NOBODY, filled
 
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
-
-NOBODY = "01900000-0000-7000-8000-000000000000"
-PARTS = {"digest": "0" * 64, "name": "none.css", "at": "10", "form": "tsv"}
 OWN = [route for route in ROUTES if "{id" in route.path]
-
-
-def filled(route: Route, job_id: str = NOBODY) -> str:
-    path = re.sub(r"\{id(:[^{}]*(\{\d+\})?[^{}]*)?\}", job_id, route.path)
-    for part, value in PARTS.items():
-        path = re.sub(rf"\{{{part}(:[^{{}}]*(\{{[\d,]+\}})?)?\}}", value, path)
-    assert "{" not in path, path
-    return path
 
 
 def named(route: Route) -> str:
@@ -135,15 +124,6 @@ async def test_a_bearer_token_needs_no_csrf_and_no_cookie(portal: Portal) -> Non
 async def test_a_bad_bearer_token_beside_a_good_cookie_is_refused(portal: Portal) -> None:
     browser = await portal.signed_in()
     assert (await browser.api("GET", "/jobs", headers={"Authorization": f"Bearer {secrets.token_hex()}"}))[0] == 401
-
-
-DEMANDED = {
-    "Content-Security-Policy": "frame-ancestors 'none'",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 
 
 async def test_security_headers_are_on_every_response(portal: Portal) -> None:

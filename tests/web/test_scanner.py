@@ -6,20 +6,18 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
 from app.web import app_keys
 from app.web.api.models import VariantQuery
-from app.web.routes import ROUTES, Route
-from tests.web.test_explorer import HEADER, KNOWN, explored
-from tests.web.test_jobs import ME
-from tests.web.test_protection import DEMANDED, filled
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+from app.web.route import Route
+from app.web.routes import ROUTES
+from tests.support.explored import HEADER, KNOWN, explored
+from tests.support.portal import Portal
+from tests.support.routes import DEMANDED, filled
+from tests.support.steps import ME
 
 ODD = (
     "..%2f..%2fetc%2fpasswd",
@@ -168,6 +166,7 @@ ENDS = ("/logout", "/profile/sessions/revoke", "/profile/delete")
 """Ends of the session that all of this is sent with."""
 
 
+@pytest.mark.slow
 async def test_odd_values_in_addresses_and_forms(portal: Portal, tmp_path: Path, scanner: Scanner) -> None:
     job = await explored(portal, tmp_path, HEADER + KNOWN)
     for route, method in _requests():
@@ -197,6 +196,7 @@ async def test_odd_values_in_addresses_and_forms(portal: Portal, tmp_path: Path,
     assert not scanner.wrong, "\n".join(scanner.wrong)
 
 
+@pytest.mark.slow
 async def test_odd_bodies_methods_and_headers(portal: Portal, scanner: Scanner) -> None:
     for number, (route, method) in enumerate(_requests()):
         path = filled(route)

@@ -7,18 +7,18 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from app.domain.accounts import Plan
 from app.services.subscriptions import change_plan
 from app.web import app_keys
 from app.web.routes import ROUTES
-from tests.web.test_api import token
-from tests.web.test_explorer import HEADER, KNOWN, explored
-from tests.web.test_jobs import ME
+from tests.support.explored import HEADER, KNOWN, explored
+from tests.support.portal import Portal, token
+from tests.support.steps import ME
 
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
+pytestmark = pytest.mark.slow
 
 SEED = os.environ.get("GAS_TEST_SEED", "1")
 EXAMPLES = os.environ.get("GAS_TEST_EXAMPLES", "5")

@@ -7,7 +7,7 @@ import html
 import json
 import unicodedata
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -15,14 +15,11 @@ from aiohttp import ClientSession, FormData
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.aws.objects import content_disposition
+from app.domain.file_names import content_disposition, stem, suffix
 from app.domain.jobs import Fault, Status, Trigger
 from app.domain.keys import input_key
 from app.domain.messages import JobRequested, parse
-from app.web.views.downloads import stem
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Browser, Portal
+from tests.support.portal import Browser, Portal
 
 VCF = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nMT\t3243\t.\tA\tG\t.\t.\t.\n"
 
@@ -248,6 +245,11 @@ def test_any_name_makes_a_download(name: str) -> None:
     assert kept and len(kept.encode()) <= 150 and not set(kept) & set('/\\:*?"<>|\0\r\n')
     header = content_disposition(f"{kept}.annot.vcf.gz")
     assert header.isascii() and header.isprintable()
+
+
+@pytest.mark.parametrize(("name", "expected"), [("a.vcf.gz", ".vcf.gz"), ("A.VCF.BGZ", ".VCF.BGZ"), ("a.txt", ""), ("", "")])
+def test_the_suffix_of_a_name(name: str, expected: str) -> None:
+    assert suffix(name) == expected
 
 
 def test_a_long_name_is_cut_between_characters() -> None:

@@ -19,7 +19,7 @@ from app.local.vault import Vault
 from app.services import submissions
 from app.services.backend import Backend
 from app.services.doctor import Finding, examine
-from tests.workers.conftest import Service, environment
+from tests.support.service import Service, environment
 
 
 async def examined(gas: Backend, *, full: bool = False) -> list[Finding]:

@@ -12,7 +12,7 @@ from app.domain.jobs import Status
 from app.domain.messages import JobRequested
 from app.settings import Settings
 from scripts.load.samples import vcf
-from tests.workers.conftest import VCF, Service, spec, working
+from tests.support.service import VCF, Service, spec, working
 from workers import admission
 from workers.admission import LargeJobLimit
 from workers.runtime import Reschedule

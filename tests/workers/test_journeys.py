@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.accounts import Plan
 from app.domain.jobs import Fault, Status, Tier
-from tests.workers.conftest import VCF, Service
+from tests.support.service import VCF, Service
 
 pytestmark = pytest.mark.usefixtures("daemons")
 

@@ -14,7 +14,7 @@ from app.domain.jobs import Fault, Job, Speed, Status, Tier, Trigger
 from app.domain.keys import Output, output_key
 from app.domain.messages import JobFinished
 from app.services.doctor import examine
-from tests.workers.conftest import Service, spec, working
+from tests.support.service import Service, spec, working
 from workers import VERBS
 
 

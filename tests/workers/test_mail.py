@@ -23,7 +23,7 @@ from app.domain.accounts import Account, Notice
 from app.domain.jobs import Job
 from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored, parse
 from app.services import account_admin, mail_preferences, unsent
-from tests.workers.conftest import Service, spec, working
+from tests.support.service import Service, spec, working
 from workers import runtime
 from workers.runtime import Delivery, Poison, Reschedule
 

@@ -17,7 +17,7 @@ from app.services import account_admin, submissions
 from app.services.account_admin import Unclear
 from app.services.identity import Secrets
 from app.services.subscriptions import change_plan
-from tests.workers.conftest import Service, environment
+from tests.support.service import Service, environment
 
 
 async def test_granted_premium_brings_results_back_and_stripe_does_not_end_it(service: Service) -> None:

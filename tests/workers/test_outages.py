@@ -16,7 +16,7 @@ from app.aws.objects import Bucket
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Speed, Status, Tier
 from app.domain.messages import ArchiveDue, JobRequested, PlanChanged, RetrievalLook
-from tests.workers.conftest import Service
+from tests.support.service import Service
 from workers.runtime import Reschedule, RetryLater
 
 

@@ -26,7 +26,7 @@ from app.domain.messages import (
 )
 from app.engine.bundles.manifest import EMBEDDED
 from app.services import mail_preferences, submissions
-from tests.workers.conftest import Service
+from tests.support.service import Service
 from workers.runtime import Reschedule, RetryLater
 
 
@@ -39,7 +39,7 @@ def look(job: Job, **values: Any) -> RetrievalLook:
 
 
 async def change(service: Service, job: Job, plan: Plan) -> PlanChanged:
-    """The user changes the plan; replies the message that it sent."""
+    """The user changes the plan; returns the message that it sent."""
     account = await service.gas.accounts.change_plan(job.user_id, plan)
     assert account
     return PlanChanged(user_id=job.user_id, plan_version=account.version)

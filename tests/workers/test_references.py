@@ -18,7 +18,7 @@ from app.engine.bundles import manifest, stores
 from app.services import submissions
 from app.settings import Settings
 from tests.support import genome
-from tests.workers.conftest import VCF, Service, spec, working
+from tests.support.service import VCF, Service, spec, working
 from workers.bundles import Unusable, install
 from workers.runtime import run
 

@@ -16,7 +16,7 @@ from app.domain.accounts import Plan
 from app.domain.jobs import Job, Speed, Status, Tier, job_id
 from app.domain.messages import PlanChanged, RetrievalLook
 from app.local.vault import Vault
-from tests.workers.conftest import Service
+from tests.support.service import Service
 from workers.runtime import Reschedule
 
 on_the_vault = pytest.mark.parametrize("archive_backend", ["glacier"], indirect=True)

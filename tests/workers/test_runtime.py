@@ -14,7 +14,7 @@ from app.aws.queues import Queue, Received
 from app.domain.messages import AnyMessage, JobRequested
 from app.process.metrics import Metrics
 from app.services.backend import Backend
-from tests.workers.conftest import Service, working
+from tests.support.service import Service, working
 from workers import runtime
 from workers.runtime import Consumer, Delivery, Poison, Reschedule, RetryLater, Spec
 

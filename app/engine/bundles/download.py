@@ -101,5 +101,6 @@ def _published(address: str) -> str:
 
 
 def digest(path: Path, kind: str) -> str:
+    """Returns the checksum of a file, in hexadecimal; `kind` is a name of hashlib."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, kind).hexdigest()

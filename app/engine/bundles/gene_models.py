@@ -33,6 +33,8 @@ class Contradiction(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
+    """A stretch of a transcript on its contig."""
+
     start: int
     end: int
     strand: int

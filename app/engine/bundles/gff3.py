@@ -104,6 +104,7 @@ class Contig:
     lines: array[int] = field(default_factory=lambda: array("i"))
 
     def index(self, name: bytes) -> int:
+        """Returns the number of a name; a new name gets the next."""
         return self.names.setdefault(name, len(self.names))
 
 

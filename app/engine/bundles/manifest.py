@@ -19,6 +19,8 @@ MITOCHONDRIAL = frozenset({"MT", "chrM", "M", "chrMT", "NC_012920.1"})
 
 @dataclass(frozen=True)
 class Contig:
+    """A sequence of a reference: its name and its length in bases."""
+
     name: str
     length: int
     aliases: tuple[str, ...] = ()
@@ -48,6 +50,8 @@ class Track:
 
 @dataclass(frozen=True)
 class BundleFile:
+    """A file of a bundle: its path in it, and what it must be to be believed."""
+
     path: str
     bytes: int
     sha256: str
@@ -55,7 +59,7 @@ class BundleFile:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified description of a bundle; its files are opened by whoever needs them."""
+    """A verified description of a bundle; its files are opened where they are needed."""
 
     folder: Path
     id: str
@@ -73,6 +77,7 @@ class Bundle:
     left_out: tuple[Mapping[str, Any], ...] = ()  # transcripts of the gene models that contradict themselves, and why
 
     def path(self, name: str) -> Path:
+        """Returns where a file of the bundle lies."""
         return self.folder / name
 
     @cached_property
@@ -125,6 +130,7 @@ def installed(*folders: Path) -> list[Bundle]:
 
 
 def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal, in constant memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

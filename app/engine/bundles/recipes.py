@@ -26,6 +26,8 @@ class _Part(BaseModel):
 
 
 class Source(_Part):
+    """A file that is downloaded, and how it is known to be the right one."""
+
     url: Annotated[str, Field(pattern=r"^https?://.+/[^/]+$")] = ""
     urls: list[Annotated[str, Field(pattern=r"^https?://.+/[^/]+$")]] = []
     sha256: str = ""
@@ -41,6 +43,8 @@ class Source(_Part):
 
 
 class Column(_Part):
+    """A column of a source that becomes a tag of results."""
+
     tag: Annotated[str, AfterValidator(_tag)]
     source: str | int = Field(alias="from")
     number: Annotated[str, Field(pattern=r"^([1-9]|\.)$")]
@@ -49,6 +53,8 @@ class Column(_Part):
 
 
 class Track(Source):
+    """A source of values by place or allele."""
+
     id: Name
     title: Words
     format: Literal["vcf", "bed", "ucsc"]
@@ -64,11 +70,15 @@ class Track(Source):
 
 
 class Scaffolds(_Part):
+    """Which of a reference's sequences besides its chromosomes are taken."""
+
     style: Literal["hg38", "hg19"]
     placed: dict[str, list[str]] = {}
 
 
 class Recipe(_Part):
+    """All that a bundle is built from."""
+
     id: Name
     version: Name
     title: Words

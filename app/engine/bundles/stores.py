@@ -18,9 +18,11 @@ Step = Callable[[str, int], None]
 class Store(Protocol):
     """What a bundle needs of an object store; both calls move whole files and raise on failure."""
 
-    def put(self, source: Path, key: str) -> None: ...
+    def put(self, source: Path, key: str) -> None:
+        """Stores a file under a key."""
 
-    def get(self, key: str, target: Path) -> None: ...
+    def get(self, key: str, target: Path) -> None:
+        """Writes what is stored under a key into a file."""
 
 
 class FolderStore:
@@ -30,15 +32,17 @@ class FolderStore:
         self._root = root
 
     def put(self, source: Path, key: str) -> None:
+        """Copies a file into the folder."""
         (self._root / key).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, self._root / key)
 
     def get(self, key: str, target: Path) -> None:
+        """Copies a file out of the folder."""
         shutil.copyfile(self._root / key, target)
 
 
 def _nothing(name: str, size: int) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not reported."""
 
 
 def push(bundle: Bundle, store: Store, step: Step = _nothing) -> None:
@@ -60,7 +64,7 @@ def pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step = 
 
 
 def _installed(bundle_id: str, version: str, folder: Path) -> Bundle | None:
-    """The bundle, if it is there in this version and whole; its files are not read again while nobody touched them."""
+    """The bundle, if it is there in this version and whole; its files are not read again while they are unchanged."""
     target, stamp = folder / bundle_id, folder / f".{bundle_id}.verified"
     if not (target / MANIFEST).is_file() or (here := manifest.load(target)).version != version:
         return None

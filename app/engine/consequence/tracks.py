@@ -187,8 +187,10 @@ def _tags(columns: tuple[Column, ...], rows: list[bytes]) -> bytes:
     """The tags of these rows' values, each value once."""
     text = []
     for column, values in zip(columns, zip(*(row.split(b"\t") for row in rows), strict=False), strict=False):
-        told = dict.fromkeys(part for value in values if value != b"." for part in value.split(b",")) if len(rows) > 1 else values
-        if said := b",".join(value for value in told if value != b"."):
+        distinct = (
+            dict.fromkeys(part for value in values if value != b"." for part in value.split(b",")) if len(rows) > 1 else values
+        )
+        if said := b",".join(value for value in distinct if value != b"."):
             text.append(b";%b" % column.tag.encode() + (b"" if column.type == "Flag" else b"=" + said))
     return b"".join(text)
 

@@ -32,6 +32,7 @@ def spawn(
 
 
 def main(argv: list[str]) -> int:
+    """Runs bcftools with these arguments. Returns its exit code."""
     die_with(int(argv[0]))
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     from pysam.libcutils import _pysam_dispatch

@@ -19,6 +19,7 @@ class Sequences:
         self._ahead = LEAST  # bases read at once: few while the places jump, more while they follow each other
 
     def lengths(self) -> dict[str, int]:
+        """Bases of each sequence, by its name."""
         return {name: entry[0] for name, entry in self._index.items()}
 
     def get(self, contig: str, start: int, end: int) -> bytes:
@@ -49,4 +50,5 @@ class Sequences:
         return os.pread(self._file, last - first, first).replace(b"\n", b"").replace(b"\r", b"").upper()
 
     def close(self) -> None:
+        """Closes the file."""
         os.close(self._file)

@@ -1,21 +1,31 @@
-"""The tabix index of a result, made while the result is written."""
+"""The tabix index (.tbi) of a VCF: where in the compressed file the records of a region are.
+
+`Index` is made while the result is written. `StoredIndex` is read where it is asked for and not turned into objects: that of
+a whole genome has forty thousand bins. Places are virtual offsets of BGZF.
+"""
 
 from __future__ import annotations
 
 import struct
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import sub
 from pathlib import Path
 
 from app.engine.formats import bgzf
-from app.engine.reading.input_file import BGZF_END
 
 WINDOW = 14  # the smallest bins and the windows of the linear index have 2^14 bases
-_PSEUDO = 37450  # the bin that holds counts
+MAGIC = b"TBI\1"
+_STATISTICS = 37450
+"""The bin that is none: the contig's first and last place, and how many records it has."""
+
+_LEVELS = ((0, 29), (1, 26), (9, 23), (73, 20), (585, 17), (4681, 14))
+"""First bin and width (bits) of each level of the binning scheme (SAM specification, 5.3)."""
+
+_U32, _U64, _CHUNK = struct.Struct("<I"), struct.Struct("<Q"), struct.Struct("<QQ")
 _VCF = (2, 1, 2, 0, ord("#"), 0)  # format, columns of contig, begin and end, comment character, lines to skip
 
 
@@ -66,21 +76,21 @@ def _crossing(starts: list[int], ends: list[int]) -> set[int]:
 
 
 def _bin(start: int, end: int) -> int:
-    """The smallest bin of the R-tree that holds the interval (SAM specification, 5.3)."""
-    for level, shift in ((4681, 14), (585, 17), (73, 20), (9, 23), (1, 26)):
-        if start >> shift == (end - 1) >> shift:
-            return level + (start >> shift)
+    """The smallest bin of the R-tree that holds the interval."""
+    for first, bits in reversed(_LEVELS):
+        if start >> bits == (end - 1) >> bits:
+            return first + (start >> bits)
     return 0
 
 
 class Index:
-    """Gathers the spans of a file."""
+    """Gathers the spans of a file that is written."""
 
     def __init__(self) -> None:
         self._contigs: dict[bytes, _Contig] = {}
 
     def add(self, span: Span, blocks: list[int], base: int) -> None:
-        """Take in a span of a piece whose compressed blocks begin at these offsets from `base`."""
+        """Takes in a span of a piece whose compressed blocks begin at these offsets from `base`."""
 
         def virtual(offset: int) -> int:
             return (base + blocks[offset // bgzf.BLOCK]) << 16 | offset % bgzf.BLOCK
@@ -95,14 +105,15 @@ class Index:
 
     @property
     def records(self) -> int:
+        """How many records the index knows of."""
         return sum(contig.records for contig in self._contigs.values())
 
     def write(self, path: Path, shift: int) -> None:
-        """Write the index of a file that begins with `shift` bytes which were not there yet."""
+        """Writes the index of a file that begins with `shift` bytes which were not there yet."""
         names = b"".join(name + b"\0" for name in self._contigs)
-        parts = [struct.pack("<4si6ii", b"TBI\1", len(self._contigs), *_VCF, len(names)), names]
+        parts = [struct.pack("<4si6ii", MAGIC, len(self._contigs), *_VCF, len(names)), names]
         parts += [contig.bytes(shift << 16) for contig in self._contigs.values()]
-        path.write_bytes(bgzf.compress(b"".join([*parts, struct.pack("<Q", 0)])) + BGZF_END)
+        path.write_bytes(bgzf.compress(b"".join([*parts, struct.pack("<Q", 0)])) + bgzf.END_BLOCK)
 
 
 class _Contig:
@@ -129,7 +140,7 @@ class _Contig:
         bins: dict[int, list[tuple[int, int]]] = {}
         for bin_, begin, end in zip(*(iter(self._chunks),) * 3, strict=True):
             bins.setdefault(bin_, []).append((begin + shift, end + shift))
-        bins[_PSEUDO] = [(self.begin + shift, self.end + shift), (self.records, 0)]
+        bins[_STATISTICS] = [(self.begin + shift, self.end + shift), (self.records, 0)]
         parts = [struct.pack("<i", len(bins))]
         for bin_, chunks in bins.items():
             parts.append(struct.pack("<Ii", bin_, len(chunks)))
@@ -137,3 +148,114 @@ class _Contig:
         windows = [offset + shift for offset in self._windows]
         parts.append(struct.pack(f"<i{len(windows)}Q", len(windows), *windows))
         return b"".join(parts)
+
+
+Places = tuple[int, int]
+"""From one virtual offset up to another."""
+
+
+@dataclass(frozen=True)
+class StoredContig:
+    """One contig of a stored index: where it begins and ends in the file, and how many records it has."""
+
+    place: int  # of its bins in the index
+    span: Places
+    records: int
+
+
+@dataclass(frozen=True)
+class StoredIndex:
+    """What a .tbi file says: `data` is its text, `contigs` are those that have records, in the file's order."""
+
+    data: bytes
+    contigs: dict[str, StoredContig]
+
+    @property
+    def first(self) -> int:
+        """Where the first record starts; behind everything if there is none."""
+        return min((contig.span[0] for contig in self.contigs.values()), default=bgzf.BEHIND_ALL)
+
+    def spans(self, name: str, begin: int, end: int) -> list[Places]:
+        """The parts of the file, in its order, that have every record that overlaps 1-based `begin` to `end`."""
+        contig = self.contigs.get(name)
+        if contig is None:
+            return []
+        wanted = {n for first, bits in _LEVELS for n in range(first + (begin - 1 >> bits), first + (end - 1 >> bits) + 1)}
+        found: list[Places] = []
+        for number, place in _bins(self.data, contig.place):
+            if number in wanted:
+                (chunks,) = _U32.unpack_from(self.data, place - 4)
+                found += _CHUNK.iter_unpack(self.data[place : place + 16 * chunks])
+        least = self._least(contig, begin)
+        return _joined(sorted((max(start, least), stop) for start, stop in found if stop > least))
+
+    def along(self, name: str, length: int, bins: int) -> list[float]:
+        """Compressed bytes of the records in each of `bins` equal parts of a contig, as finely as windows of 16 kb tell."""
+        contig, along = self.contigs[name], [0.0] * bins
+        place = _after_bins(self.data, contig.place)
+        (windows,) = _U32.unpack_from(self.data, place)
+        starts = [start >> 16 for start in struct.unpack_from(f"<{windows}Q", self.data, place + 4)]
+        before = contig.span[0] >> 16
+        for window, start in enumerate([*starts[1:], contig.span[1] >> 16]):
+            # a window without records has no place, or the one of the window before
+            along[min(bins - 1, (window << 14) * bins // length)] += max(0, start - before)
+            before = max(before, start)
+        return along
+
+    def _least(self, contig: StoredContig, begin: int) -> int:
+        """No record that overlaps `begin` starts before this."""
+        place = _after_bins(self.data, contig.place)
+        (windows,) = _U32.unpack_from(self.data, place)
+        window = min(begin - 1 >> 14, windows - 1)
+        return _U64.unpack_from(self.data, place + 4 + 8 * window)[0] if windows else 0
+
+
+def read(compressed: bytes) -> StoredIndex:
+    """Returns the index in a .tbi file. Raises ValueError if it is none."""
+    data = b"".join(text for _, text in bgzf.inflated(compressed, 0)[0])
+    if not data.startswith(MAGIC):
+        raise ValueError("not a tabix index")
+    count, *_, name_bytes = struct.unpack_from("<8I", data, 4)
+    names = data[36 : 36 + name_bytes].split(b"\0")[:count]
+    contigs: dict[str, StoredContig] = {}
+    place = 36 + name_bytes
+    for name in names:
+        contigs[name.decode("utf-8", "replace")] = _stored_contig(data, place)
+        place = _after_bins(data, place)
+        place += 4 + 8 * _U32.unpack_from(data, place)[0]
+    return StoredIndex(data, {name: contig for name, contig in contigs.items() if contig.records})
+
+
+def _stored_contig(data: bytes, place: int) -> StoredContig:
+    for number, chunks in _bins(data, place):
+        if number == _STATISTICS:
+            begin, end, records, _ = struct.unpack_from("<4Q", data, chunks)
+            return StoredContig(place, (begin, end), records)
+    return StoredContig(place, (bgzf.BEHIND_ALL, bgzf.BEHIND_ALL), 0)
+
+
+def _bins(data: bytes, place: int) -> Iterator[tuple[int, int]]:
+    """Number of each bin, and the place of its chunks, before which their count is."""
+    (count,) = _U32.unpack_from(data, place)
+    place += 4
+    for _ in range(count):
+        number, chunks = struct.unpack_from("<II", data, place)
+        yield number, place + 8
+        place += 8 + 16 * chunks
+
+
+def _after_bins(data: bytes, place: int) -> int:
+    end = place + 4
+    for _, chunks in _bins(data, place):
+        end = chunks + 16 * _U32.unpack_from(data, chunks - 4)[0]
+    return end
+
+
+def _joined(spans: list[Places]) -> list[Places]:
+    joined: list[Places] = []
+    for start, stop in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(stop, joined[-1][1])
+        else:
+            joined.append((start, stop))
+    return joined

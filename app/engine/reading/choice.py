@@ -38,14 +38,17 @@ class Evidence:
 
     @property
     def acceptable(self) -> bool:
+        """Whether nothing speaks against this reference."""
         few = self.looked < FEW and self.placed == self.looked
         return not self.other and (few or self.fitting >= self.looked / 2)
 
     @property
     def convincing(self) -> bool:
+        """Whether the file must be on this reference."""
         return not self.other and (self.fitting >= 0.9 * self.looked if self.looked else self.same > 0)
 
     def against(self) -> str:
+        """Returns what speaks against this reference, in words for the file's owner."""
         if self.other:
             return f"{self.other[0]} has length {self.other[1]:,} in its header"
         return f"{self.fitting:,} of its first {self.looked:,} records agree with {self.bundle.assembly}"

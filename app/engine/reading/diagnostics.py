@@ -63,6 +63,8 @@ EXAMPLES = 5  # kept of each kind
 
 @dataclass
 class Note:
+    """What is said once about a kind of thing, however often it was found."""
+
     count: int = 0
     line: int | None = None
     examples: list[str] = field(default_factory=list)
@@ -76,6 +78,7 @@ class Diagnostics:
     silent: bool = False
 
     def add(self, code: str, line: int | None = None, example: str = "", count: int = 1) -> None:
+        """Counts `count` more of a kind of thing; keeps the first line and example."""
         if self.silent:
             return
         assert code in CODES, code
@@ -94,6 +97,7 @@ class Diagnostics:
             mine.examples += new[: EXAMPLES - len(mine.examples)]
 
     def summary(self) -> list[dict[str, Any]]:
+        """Returns all notes for the summary of a result, as JSON takes them."""
         return [
             {"code": code, "kind": kind, "message": text, "count": note.count, "line": note.line, "examples": note.examples}
             for code, (kind, text) in CODES.items()

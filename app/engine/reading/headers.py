@@ -37,6 +37,7 @@ class Field:
     description: bytes = b'""'
 
     def line(self, kind: str, name: bytes) -> bytes:
+        """Returns the header line of a declared tag, as it is written."""
         return b"##%b=<ID=%b,Number=%b,Type=%b,Description=%b>" % (kind.encode(), name, self.number, self.type, self.description)
 
 
@@ -55,6 +56,7 @@ class Header:
     replaced: set[bytes] = field(default_factory=set)  # tags of INFO that an earlier run has added, without the prefix
 
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
+        """Declares a tag that the header does not have, or not so."""
         self.fields[kind][name] = declared
 
     def text(self, contigs: dict[bytes, int | None], *, added: tuple[bytes, ...] = ()) -> bytes:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.engine.errors import InputError
-from app.engine.formats import bcftools
+from app.engine.formats import bcftools, bgzf
 from app.engine.limits import DEFAULT, Limits
 from app.engine.reading.file_type import AGAIN, check_text
 
 RAW_CHUNK = 1 << 20
-BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+BGZF_END = bgzf.END_BLOCK
 
 
 @dataclass

@@ -217,7 +217,7 @@ class Records:
                     getattr(run, column).append(value)
 
     def _altered(self, columns: AlleleBatch, index: int) -> tuple[str, bytes, int, list[Row]] | None:
-        """A clean record whose alleles have to be told apart or moved; None if its values are not one for each of them."""
+        """A clean record whose alleles have to be split or moved; None if its values are not one for each of them."""
         start, ref, alt = columns.starts[index], columns.refs[index], columns.alts[index]
         fields = columns.heads[index].split(b"\t")
         alts = alt.split(b",")

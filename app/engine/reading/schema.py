@@ -98,6 +98,7 @@ class TagSchema:
         return re.compile(rb"%b(?:\t%b){%d}" % (sample, sample, len(self.header.samples) - 1)).fullmatch
 
     def filters(self, fields: list[bytes], number: int) -> None:
+        """Checks and mends the FILTER of one record in place; `number` is its line."""
         names = [name for name in fields[6].replace(b",", b";").split(b";") if name] if fields[6] != b"." else []
         if b"0" in names:
             names = [name if name != b"0" else b"PASS" for name in names]
@@ -148,19 +149,19 @@ class TagSchema:
             declared = (
                 Field(b"0", b"Flag") if value is None and kind == "INFO" else Field(b"1" if name == b"GT" else b".", b"String")
             )
-        told = declared
-        if told.type == b"Flag" and value is not None:
-            told = Field(b".", b"String", told.description)
-        while value and told.type in VALID and not VALID[told.type](value):
-            told = Field(told.number, WIDER[told.type], told.description)
-        if value and not counts(told.number, value, alleles):
-            told = Field(b".", told.type, told.description)
+        wanted = declared
+        if wanted.type == b"Flag" and value is not None:
+            wanted = Field(b".", b"String", wanted.description)
+        while value and wanted.type in VALID and not VALID[wanted.type](value):
+            wanted = Field(wanted.number, WIDER[wanted.type], wanted.description)
+        if value and not counts(wanted.number, value, alleles):
+            wanted = Field(b".", wanted.type, wanted.description)
         known = self.header.fields[kind].get(name)
-        if told is not known:
-            self.reshaped += known is not None and not _alike(known, told)
-            self.header.declare(kind, name, told)
+        if wanted is not known:
+            self.reshaped += known is not None and not _alike(known, wanted)
+            self.header.declare(kind, name, wanted)
             self._learn(kind, name, number)
-        return told
+        return wanted
 
     def _learn(self, kind: str, name: bytes, number: int) -> None:
         self.learned[kind, name] = number
@@ -275,7 +276,7 @@ def apply_updates(header: Header, updates: list[HeaderUpdate], notes: Diagnostic
     """Widen the header so that it is true of more records, too; whether the earlier ones would be written otherwise now."""
     reshaped = False
     for update in updates:
-        kind, name, told, line = update.kind, update.name, update.field, update.line
+        kind, name, wanted, line = update.kind, update.name, update.field, update.line
         if kind == "VERSION":
             if header.version < "4.4":
                 header.version = "4.4"
@@ -284,14 +285,14 @@ def apply_updates(header: Header, updates: list[HeaderUpdate], notes: Diagnostic
             if name not in header.filters:
                 header.filters[name] = b'""'
                 notes.add("undeclared", line, f"FILTER/{text(name)}")
-        elif told and name not in header.fields[kind]:
-            header.declare(kind, name, told)
+        elif wanted and name not in header.fields[kind]:
+            header.declare(kind, name, wanted)
             notes.add("undeclared", line, f"{kind}/{text(name)}")
             if not _TAG_NAME.fullmatch(name):
                 notes.add("tag_name", line, f"{kind}/{text(name)}")
-        elif told:
+        elif wanted:
             old = header.fields[kind][name]
-            new = Field(old.number if old.number == told.number else b".", _wider(old.type, told.type), old.description)
+            new = Field(old.number if old.number == wanted.number else b".", _wider(old.type, wanted.type), old.description)
             if new.type != old.type:
                 notes.add("retyped", line, f"{kind}/{text(name)}: {text(old.type)} → {text(new.type)}")
             elif new.number != old.number:

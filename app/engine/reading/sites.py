@@ -1,4 +1,4 @@
-"""Where a record lies and which alleles it has: position and REF checked, every allele told what can be said of it."""
+"""Where a record lies and which alleles it has: position and REF checked, every allele with the problems that it has."""
 
 import re
 

@@ -43,6 +43,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def many(count: int, what: str) -> str:
+    """Returns a count with its noun, in the plural where it is one."""
     return f"{count} {what}{'s' if count != 1 else ''}"
 
 

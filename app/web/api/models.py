@@ -12,6 +12,8 @@ from app.explorer.record import WHOLE, Filter, Region
 
 
 class NewJob(BaseModel):
+    """A file to annotate."""
+
     model_config = ConfigDict(extra="forbid")
 
     file_name: str = Field(min_length=1, max_length=10_000)
@@ -102,6 +104,8 @@ class TokenOut(BaseModel):
 
 
 class TokensOut(BaseModel):
+    """All tokens of the account."""
+
     tokens: list[TokenOut]
 
 
@@ -114,6 +118,7 @@ class UploadOut(BaseModel):
 
 
 def job_out(job: Job) -> dict[str, Any]:
+    """Returns what the API says of a job, as JSON takes it."""
     return JobOut.model_validate(job).model_dump(mode="json")
 
 
@@ -152,6 +157,7 @@ class VariantFilter(BaseModel):
         return value
 
     def filter(self) -> Filter:
+        """What is looked for, as the explorer takes it."""
         return Filter(region=self._region(), **self.model_dump(include=ASKED - {"region"}))
 
     def _region(self) -> Region | None:
@@ -180,6 +186,7 @@ class VariantQuery(VariantFilter):
 
     @property
     def at(self) -> int | None:
+        """The cursor as a virtual offset; None for the first page."""
         return int(self.cursor, 16) if self.cursor else None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+
+from app.web.route import Operation, Route
 
 VERSION = "1"
 JSON = "application/json"
@@ -39,34 +40,7 @@ NAMES = {"id": "The job's id", "at": "The variant's `place`", "digest": "SHA-256
 _PARAMETER = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})*))?\}")
 
 
-@dataclass(frozen=True)
-class Operation:
-    """What an address of the API does.
-
-    `media` are of an answer that is no JSON; `leads` says that it may also lead elsewhere, `keyed` that it takes an
-    Idempotency-Key.
-    """
-
-    summary: str
-    answer: type[BaseModel] | None = None
-    status: int = 200
-    query: type[BaseModel] | None = None
-    body: type[BaseModel] | None = None
-    media: tuple[str, ...] = ()
-    leads: bool = False
-    keyed: bool = False
-
-
-class Routed(Protocol):
-    @property
-    def method(self) -> str: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def api(self) -> Operation | None: ...
-
-
-def document(routes: Iterable[Routed], server: str) -> dict[str, Any]:
+def document(routes: Iterable[Route], server: str) -> dict[str, Any]:
     """The document for a portal at the address `server`."""
     described = [(route, route.api) for route in routes if route.api]
     wanted = {model for _, one in described for model in (one.answer, one.query, one.body) if model}

@@ -32,6 +32,7 @@ MOST_SAMPLES = 1000
 
 
 async def create(request: web.Request) -> web.Response:
+    """Makes a job and the form that its file is uploaded with. Raises Refused."""
     wanted = NewJob.model_validate_json(await request.read())
     keyed = Keyed(idempotency_key=request.headers.get("Idempotency-Key", ""))
     # a redirect at the end of a script's upload would arrive here without cookies
@@ -45,11 +46,13 @@ async def create(request: web.Request) -> web.Response:
 
 
 async def submit(request: web.Request) -> web.Response:
+    """Submits a job whose file is uploaded. Raises Refused, NotFound."""
     job = await submissions.submit(request.app[BACKEND], account(request), request.match_info["id"])
     return web.json_response(job_out(job))
 
 
 async def get(request: web.Request) -> web.Response:
+    """Answers with one job. Raises NotFound."""
     job = await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     return web.json_response(job_out(job))
 
@@ -65,20 +68,24 @@ async def listing(request: web.Request) -> web.Response:
 
 
 async def cancel(request: web.Request) -> web.Response:
+    """Cancels a job. Raises Refused, NotFound."""
     job = await submissions.cancel(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     return web.json_response(job_out(job))
 
 
 async def retry(request: web.Request) -> web.Response:
+    """Runs a failed job again. Raises Refused, NotFound."""
     job = await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"])
     return web.json_response(job_out(job))
 
 
 async def summary(request: web.Request) -> web.Response:
+    """Answers with what was counted in the result. Raises Refused, NotFound."""
     return web.json_response(await summary_of(request))
 
 
 async def delete(request: web.Request) -> web.Response:
+    """Deletes a job with all its data. Raises Refused, NotFound."""
     await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     await submissions.delete(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     return web.Response(status=204)
@@ -96,6 +103,7 @@ async def variants(request: web.Request) -> web.Response:
 
 
 async def variant(request: web.Request) -> web.Response:
+    """Answers with one variant. Raises Refused, NotFound."""
     found, legend, _ = await explorer.one(request)
     genotypes = dict(found.genotypes(legend.samples, MOST_SAMPLES))
     out = VariantAloneOut(**VariantOut.model_validate(found).model_dump(), genotypes=genotypes)
@@ -103,6 +111,7 @@ async def variant(request: web.Request) -> web.Response:
 
 
 async def who(request: web.Request) -> web.Response:
+    """Answers with the account that the token stands for."""
     user = account(request)
     limits = LimitsOut.model_validate(request.app[SETTINGS].limits(user.plan))
     out = AccountOut(user_id=user.user_id, name=user.name, email=user.email, plan=user.plan, limits=limits)
@@ -110,11 +119,13 @@ async def who(request: web.Request) -> web.Response:
 
 
 async def tokens(request: web.Request) -> web.Response:
+    """Answers with what is kept of each token."""
     kept = [one async for one in request.app[TOKENS].list(account(request).user_id)]
     out = TokensOut(tokens=[TokenOut(**{"scope": "write", **one}, digest=one["item"].partition("#")[2]) for one in kept])
     return web.json_response(out.model_dump(mode="json"))
 
 
 async def revoke_token(request: web.Request) -> web.Response:
+    """Revokes a token by its digest; one that is none is no error."""
     await request.app[TOKENS].revoke_digest(account(request).user_id, request.match_info["digest"])
     return web.Response(status=204)

@@ -11,19 +11,20 @@ import secrets
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from app.web.app_keys import ACCOUNT, CSRF, SETTINGS
+from app.web.app_keys import ACCESS, ACCOUNT, CSRF, SETTINGS
 from app.web.auth import SAFE, bearer, by_session, by_token
 from app.web.middlewares.headers import origin
 from app.web.paths import with_next
-from app.web.routes import access_of
+from app.web.route import ANONYMOUS, PUBLIC, Access
 
 CSRF_HEADER = "X-CSRF-Token"
 
 
 @web.middleware
 async def control_access(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Finds out who asks. Raises an HTTPException where they may not, or not with such a form."""
     request[ACCOUNT], request[CSRF] = None, ""
-    access = access_of(request)
+    access = _access_of(request)
     if access.anonymous:
         return await handler(request)
     token = bearer(request)
@@ -33,6 +34,13 @@ async def control_access(request: web.Request, handler: Handler) -> web.StreamRe
     if request.method not in SAFE and not token:
         await _demand_own_form(request)
     return await handler(request)
+
+
+def _access_of(request: web.Request) -> Access:
+    """The access of the route that was found; an address that leads nowhere is public."""
+    if request.match_info.http_exception:
+        return PUBLIC if request.method == "GET" else ANONYMOUS
+    return request.app[ACCESS][request.match_info.handler]
 
 
 def _please_sign_in(request: web.Request) -> web.HTTPException:
@@ -46,7 +54,7 @@ def _please_sign_in(request: web.Request) -> web.HTTPException:
 
 
 async def _demand_own_form(request: web.Request) -> None:
-    """Raises HTTPForbidden unless the request comes from a page of ours. Every browser sends Origin with a POST."""
+    """Raises HTTPForbidden unless the request comes from a page of this portal. Every browser sends Origin with a POST."""
     came_from = request.headers.get("Origin")
     if came_from is not None and came_from != origin(request.app[SETTINGS].public_url):
         raise web.HTTPForbidden

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 from stripe import StripeError
 
-from app.aws.objects import Gone
+from app.domain.keys import Gone
 from app.services.billing import BadSignature
 from app.services.concurrency import TooManyRequests
 from app.services.identity import LoginFailed, ProviderDown
@@ -37,20 +37,25 @@ WORDS: dict[int, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Problem:
+    """An error as a visitor sees it."""
+
     status: int
     said: str = ""  # instead of the table's words
 
     @property
     def title(self) -> str:
+        """What happened, in a few words."""
         return WORDS[self.status][0]
 
     @property
     def detail(self) -> str:
+        """What to do about it."""
         return self.said or WORDS[self.status][1]
 
 
 @web.middleware
 async def show_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answers with a page or with problem details where a view raises. Raises HTTPExceptions that lead elsewhere."""
     try:
         return await handler(request)
     except web.HTTPException as answer:
@@ -92,6 +97,7 @@ def _problem(error: Exception) -> Problem:
 
 
 def render(request: web.Request, problem: Problem) -> web.Response:
+    """Answers with a problem, in the form of the address that was asked."""
     if request.path.startswith("/api/"):
         body = {"title": problem.title, "status": problem.status, "detail": problem.detail, "instance": request[REQUEST_ID]}
         shown = web.json_response(body, status=problem.status, content_type="application/problem+json")

@@ -19,6 +19,7 @@ QUIET = ("/healthz", "/readyz", PREFIX)
 
 @web.middleware
 async def log_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Logs a request once it is answered, with its milliseconds and never its query."""
     request[REQUEST_ID] = secrets.token_hex(8)
     started = time.monotonic()
     with structlog.contextvars.bound_contextvars(request=request[REQUEST_ID]):

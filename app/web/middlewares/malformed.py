@@ -1,4 +1,4 @@
-"""What is no HTTP never reaches a middleware: aiohttp's own answer would name its version, and have no header of ours."""
+"""What is no HTTP never reaches a middleware: aiohttp's own answer would name its version, and lack the security headers."""
 
 from __future__ import annotations
 

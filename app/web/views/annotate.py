@@ -17,6 +17,7 @@ ASSEMBLIES = {*LENGTHS.values(), *(name for _, name in WORDS), "rCRS"}
 
 
 async def upload_page(request: web.Request) -> web.Response:
+    """The page that a file is chosen on."""
     settings = request.app[SETTINGS]
     offered = list(settings.references)
     known = {name: found for name in ASSEMBLIES if (found := match_assembly(name.partition(" (")[0], offered))}

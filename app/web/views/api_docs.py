@@ -8,20 +8,21 @@ from typing import Any
 from aiohttp import web
 
 from app.web.api import openapi
-from app.web.app_keys import SETTINGS
+from app.web.app_keys import ROUTES, SETTINGS
 from app.web.pages import page
+from app.web.route import Route
 
 
 async def document(request: web.Request) -> web.Response:
-    return web.json_response(_document(request.app[SETTINGS].public_url))
+    """The OpenAPI document."""
+    return web.json_response(_document(request.app[ROUTES], request.app[SETTINGS].public_url))
 
 
 async def readable(request: web.Request) -> web.Response:
-    return page(request, "api.html", document=_document(request.app[SETTINGS].public_url))
+    """The page that describes the API."""
+    return page(request, "api.html", document=_document(request.app[ROUTES], request.app[SETTINGS].public_url))
 
 
 @cache
-def _document(server: str) -> dict[str, Any]:
-    from app.web.routes import ROUTES  # the table has this view, too
-
-    return openapi.document(ROUTES, server)
+def _document(routes: tuple[Route, ...], server: str) -> dict[str, Any]:
+    return openapi.document(routes, server)

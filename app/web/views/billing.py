@@ -15,7 +15,7 @@ from app.web.pages import page, see_other
 
 
 async def subscribe_page(request: web.Request) -> web.Response:
-    """The offer. Whoever comes back from Stripe is looked up there: the query says nothing that counts."""
+    """The offer. A customer who comes back from Stripe is looked up there: the query says nothing that counts."""
     user, billing = account(request), request.app[BILLING]
     if billing:
         with suppress(StripeError):  # the offer is there without Stripe
@@ -25,6 +25,7 @@ async def subscribe_page(request: web.Request) -> web.Response:
 
 
 async def subscribe(request: web.Request) -> web.Response:
+    """Leads to Stripe's checkout; without Stripe, gives premium at once."""
     user, billing = account(request), request.app[BILLING]
     if billing:
         return see_other(await billing.checkout(user) or "/subscribe?paid=1")
@@ -33,12 +34,14 @@ async def subscribe(request: web.Request) -> web.Response:
 
 
 async def unsubscribe_page(request: web.Request) -> web.Response:
+    """The page that asks whether premium shall end."""
     user, billing = account(request), request.app[BILLING]
     subscription = await billing.subscription(user) if billing else None
     return page(request, "unsubscribe.html", plan=user.plan, subscription=subscription)
 
 
 async def unsubscribe(request: web.Request) -> web.Response:
+    """Cancels the subscription at the end of its period; without Stripe, ends premium at once."""
     user, billing = account(request), request.app[BILLING]
     if billing and await billing.subscription(user):
         await billing.cancel(user)
@@ -48,6 +51,7 @@ async def unsubscribe(request: web.Request) -> web.Response:
 
 
 async def portal(request: web.Request) -> web.Response:
+    """Leads to Stripe's own pages about cards and invoices."""
     billing = request.app[BILLING]
     if billing is None:
         raise Refused("There is no billing here.")
@@ -55,6 +59,7 @@ async def portal(request: web.Request) -> web.Response:
 
 
 async def webhook(request: web.Request) -> web.Response:
+    """Takes a notice of Stripe, and asks Stripe again. Raises BadSignature."""
     billing = request.app[BILLING]
     if billing is None:
         raise web.HTTPNotFound

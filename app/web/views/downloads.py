@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from aiohttp import web
 
-from app.aws.objects import Gone, content_disposition
+from app.domain.file_names import content_disposition, derived, stem, suffix
 from app.domain.jobs import Job
-from app.domain.keys import Output, input_key
+from app.domain.keys import Gone, Output, input_key
 from app.engine.report import render
 from app.services.submissions import Refused, find
 from app.web.app_keys import BACKEND, EXPLORER, account
 from app.web.middlewares.headers import REPORT_POLICY
 from app.web.pages import see_other
 
-LONGEST_STEM = 150
-"""Bytes of a name in a download: file systems take 255 for all of it, and a link of S3 must stay short."""
-
 
 async def result(request: web.Request) -> web.Response:
+    """Leads to the annotated file. Raises Refused, NotFound."""
     job = await _job(request)
-    return await _link(request, job.result, stem(job.file_name) + "." + Output.RESULT, "application/gzip")
+    return await _link(request, job.result, derived(job.file_name, Output.RESULT), "application/gzip")
 
 
 async def index(request: web.Request) -> web.Response:
+    """Leads to the annotated file's index. Raises Refused, NotFound."""
     job = await _job(request)
-    return await _link(request, job.index, stem(job.file_name) + "." + Output.INDEX, "application/octet-stream")
+    return await _link(request, job.index, derived(job.file_name, Output.INDEX), "application/octet-stream")
 
 
 async def input_file(request: web.Request) -> web.Response:
+    """Leads to the uploaded file. Raises Refused, NotFound."""
     job, inputs = await _job(request), request.app[BACKEND].inputs
     if not await inputs.head(key := input_key(job.user_id, job.job_id)):
         raise Refused("The uploaded file is not kept any more.")
-    suffix = job.file_name.removeprefix(_bare(job.file_name))
-    return see_other(await inputs.link(key, download_as=stem(job.file_name) + suffix, media_type="application/octet-stream"))
+    name = stem(job.file_name) + suffix(job.file_name)
+    return see_other(await inputs.link(key, download_as=name, media_type="application/octet-stream"))
 
 
 async def log(request: web.Request) -> web.Response:
@@ -50,20 +49,10 @@ async def summary(request: web.Request) -> web.Response:
     job = await _job(request)
     headers = {"Content-Security-Policy": REPORT_POLICY}
     if "download" in request.query:
-        headers["Content-Disposition"] = content_disposition(f"{stem(job.file_name)}.summary.html")
+        headers["Content-Disposition"] = content_disposition(derived(job.file_name, "summary.html"))
     return web.Response(
         text=render.html(await summary_of(request, job), job.file_name), content_type="text/html", headers=headers
     )
-
-
-def stem(file_name: str) -> str:
-    """The user's name for a file, fit for a download: without its suffix, folders and signs that no file system takes."""
-    bare = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]+', "_", _bare(file_name)).strip(". ")
-    return bare.encode()[:LONGEST_STEM].decode(errors="ignore") or "annotation"
-
-
-def _bare(file_name: str) -> str:
-    return re.sub(r"(\.(vcf|bcf))?(\.b?gz)?$", "", file_name, flags=re.IGNORECASE)
 
 
 async def _job(request: web.Request) -> Job:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import structlog
 from aiohttp import web
 
-from app.aws.objects import content_disposition
+from app.domain.file_names import content_disposition, derived
 from app.domain.jobs import Job
 from app.engine.bundles.manifest import MITOCHONDRIAL
 from app.engine.report import render
@@ -23,7 +23,6 @@ from app.web.api.models import VariantFilter, VariantQuery
 from app.web.app_keys import BACKEND, CONCURRENCY, EXPLORER, account
 from app.web.pages import page, see_other
 from app.web.states import IMPACTS, badge
-from app.web.views.downloads import stem
 from app.web.views.job_page import counts
 
 log = structlog.get_logger()
@@ -36,6 +35,7 @@ NOTHING = Page([], None, 0, 1.0)
 
 
 async def listing(request: web.Request) -> web.Response:
+    """A page of the table of variants."""
     # a form sends its empty fields too
     given = {name: value for name, value in request.query.items() if value and name in VariantQuery.model_fields}
     asked = VariantQuery.model_validate(given)
@@ -60,6 +60,7 @@ async def listing(request: web.Request) -> web.Response:
 
 
 async def variant(request: web.Request) -> web.Response:
+    """The page of one variant. Raises Refused, NotFound."""
     found, legend, job = await one(request)
     return page(
         request,
@@ -86,7 +87,7 @@ async def _download(request: web.Request, job: Job, form: str) -> web.StreamResp
         return see_other(request.path.removesuffix("variants.vcf") + "result")
     header, batches = await request.app[EXPLORER].open(job, asked.filter())
     pieces = _vcf(header, batches) if form == "vcf" else _tsv(await counts(request, job), batches)
-    name = f"{stem(job.file_name)}.{'variants' if asked.asked() else 'annot'}.{form}"
+    name = derived(job.file_name, f"{'variants' if asked.asked() else 'annot'}.{form}")
     answer = web.StreamResponse(headers={"Content-Disposition": content_disposition(name)})
     answer.content_type = FORMS[form]
     await answer.prepare(request)

@@ -11,19 +11,23 @@ from app.web.pages import page
 
 
 async def home(request: web.Request) -> web.Response:
+    """The front page."""
     free = request.app[SETTINGS].limits(Plan.FREE)
     return page(request, "home.html", free=free, retention=1000 * await request.app[QUEUE_VIEW].retention())
 
 
 async def privacy(request: web.Request) -> web.Response:
+    """The page about privacy."""
     return page(request, "privacy.html")
 
 
 async def terms(request: web.Request) -> web.Response:
+    """The terms of use."""
     return page(request, "terms.html")
 
 
 async def retention(request: web.Request) -> web.Response:
+    """The page that says how long everything is kept."""
     settings = request.app[SETTINGS]
     plans = [(plan, settings.limits(plan)) for plan in Plan]
     delay = 1000 * await request.app[QUEUE_VIEW].retention()
@@ -32,6 +36,7 @@ async def retention(request: web.Request) -> web.Response:
 
 
 async def asset(request: web.Request) -> web.Response:
+    """A static file, compressed for those who take it."""
     found = request.app[ASSETS].files.get(request.match_info["name"])
     if found is None or request.match_info["digest"] != found.digest:
         raise web.HTTPNotFound
@@ -39,8 +44,10 @@ async def asset(request: web.Request) -> web.Response:
 
 
 async def favicon(request: web.Request) -> web.Response:
+    """The icon, at the address where browsers look for it."""
     return web.Response(status=308, headers={"Location": request.app[ASSETS].url("favicon.svg")})
 
 
 async def robots(request: web.Request) -> web.Response:
+    """Tells search engines to stay away."""
     return web.Response(text="User-agent: *\nAllow: /$\nDisallow: /\n")

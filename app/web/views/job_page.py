@@ -7,9 +7,9 @@ from typing import Any
 from aiohttp import web
 from markupsafe import Markup
 
-from app.aws.objects import Gone
 from app.domain.accounts import PLANS, Plan
 from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Status, Tier
+from app.domain.keys import Gone
 from app.web.app_keys import BACKEND, DURATIONS, EXPLORER, QUEUE_VIEW, RESULT_CACHE, SETTINGS, account
 from app.web.pages import kept_part
 from app.web.states import RETRIEVAL_TIMES, badge, may_change, state
@@ -41,7 +41,7 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
         "badge": badge(job),
         "assembly": _assembly(request, job),
         "may_change": may_change(job, account(request).plan),
-        "told": await _result_html(request, job),
+        "result_html": await _result_html(request, job),
         "now": request.app[BACKEND].now(),
         "archived_at": await _archived_at(request, job),
         "restored": _restored(request, job),
@@ -96,7 +96,7 @@ def _peak(length: int, bins: list[float]) -> str:
 
 
 async def _expected(request: web.Request, job: Job) -> dict[str, Any]:
-    """What to tell whoever waits: how many are in line, when it should start and be done, when the worker was heard of last."""
+    """What to say while a job waits: how many are in line, when it should start and be done, the last sign of the worker."""
     backend, pace = request.app[BACKEND], request.app[DURATIONS]
     if job.status is Status.PENDING:
         return {"waiting": await request.app[QUEUE_VIEW].waiting(), "wait": pace.wait(), "duration": pace.duration(job)}

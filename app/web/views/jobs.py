@@ -34,6 +34,7 @@ SHOWN: dict[str, frozenset[State]] = {
 
 
 async def listing(request: web.Request) -> web.Response:
+    """A page of the user's jobs, or of those that a search finds."""
     before, user_id = job_id(request.query.get("before")), account(request).user_id
     asked = {"text": request.query.get("text", "").strip()[:500], "state": request.query.get("state", "")}
     here = {name: value for name, value in asked.items() if value}
@@ -65,6 +66,7 @@ async def bulk(request: web.Request) -> web.Response:
 
 
 async def job(request: web.Request) -> web.Response:
+    """The page of one job. Raises NotFound."""
     backend, user_id = request.app[BACKEND], account(request).user_id
     found = await submissions.find(backend, user_id, request.match_info["id"])
     if found.status in UNFINISHED:
@@ -112,16 +114,19 @@ async def _send_changes(request: web.Request, stream: EventStream, found_id: str
 
 
 async def cancel(request: web.Request) -> web.Response:
+    """Cancels a job. Raises Refused, NotFound."""
     await submissions.cancel(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     return see_other(f"/annotations/{request.match_info['id']}")
 
 
 async def retry(request: web.Request) -> web.Response:
+    """Runs a failed job again. Raises Refused, NotFound."""
     await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"])
     return see_other(f"/annotations/{request.match_info['id']}")
 
 
 async def delete(request: web.Request) -> web.Response:
+    """Deletes a job with all its data. Raises Refused, NotFound."""
     await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     await submissions.delete(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     return see_other("/annotations")

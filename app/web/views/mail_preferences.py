@@ -10,12 +10,14 @@ from app.web.pages import page, see_other
 
 
 async def choose(request: web.Request) -> web.Response:
+    """Keeps which mail the user wants."""
     wanted = [str(value) for value in (await request.post()).getall("notice", [])]
     await mail_preferences.choose(request.app[BACKEND], account(request).user_id, wanted)
     return see_other("/profile#mail")
 
 
 async def again(request: web.Request) -> web.Response:
+    """Has mail sent again to an address from which it came back."""
     await mail_preferences.again(request.app[BACKEND], account(request).user_id)
     return see_other("/profile#mail")
 

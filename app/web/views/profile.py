@@ -6,13 +6,13 @@ import time
 from contextlib import suppress
 
 from aiohttp import web
-from aiohttp_session import get_session
 from stripe import StripeError
 
 from app.services import privacy
 from app.services.identity import READ, WRITE
 from app.services.mail_preferences import NOTICES
 from app.services.submissions import Refused
+from app.web import sessions
 from app.web.app_keys import ACCOUNT, BACKEND, BILLING, SESSIONS, SETTINGS, TOKENS, account
 from app.web.pages import page, see_other
 
@@ -22,13 +22,16 @@ WORDS = "delete my account"
 
 
 async def profile(request: web.Request) -> web.Response:
+    """The page of the account."""
     return await _profile(request)
 
 
 async def revoke_sessions(request: web.Request) -> web.Response:
+    """Signs the user out everywhere."""
     await request.app[SESSIONS].revoke_all(account(request).user_id)
-    (await get_session(request)).invalidate()
-    return see_other("/")
+    response = see_other("/")
+    await sessions.end(request, response)
+    return response
 
 
 async def create_token(request: web.Request) -> web.Response:
@@ -42,6 +45,7 @@ async def create_token(request: web.Request) -> web.Response:
 
 
 async def revoke_token(request: web.Request) -> web.Response:
+    """Revokes a token by its digest."""
     await request.app[TOKENS].revoke_digest(account(request).user_id, request.match_info["digest"])
     return see_other("/profile")
 
@@ -60,6 +64,7 @@ async def export(request: web.Request) -> web.StreamResponse:
 
 
 async def delete_page(request: web.Request) -> web.Response:
+    """The page that asks whether to delete the account."""
     return page(request, "delete_account.html", words=WORDS, unfinished=False)
 
 
@@ -73,8 +78,9 @@ async def delete(request: web.Request) -> web.Response:
         raise Refused("You have premium, and would go on paying. Please cancel it on your profile first.")
     if not await privacy.erase(request.app[BACKEND], user, billing):
         return page(request, "delete_account.html", words=WORDS, unfinished=True)
-    (await get_session(request)).invalidate()
-    return see_other("/")
+    response = see_other("/")
+    await sessions.end(request, response)
+    return response
 
 
 async def _profile(request: web.Request, token: str = "") -> web.Response:

@@ -34,7 +34,7 @@ fleets = {
 
   # One on demand, so that work goes on when spot is sold out. Each works on two jobs at once: at 1.5 messages an instance three
   # quarters of the slots are busy and hardly anybody waits. A target above 2, the slots, would have the fleet sleep until there
-  # is a backlog. 200 instances are enough for 100 jobs a second. By simulation: docs/scale.md.
+  # is a backlog. 200 instances are enough for 100 jobs a second. By simulation: docs/measurements/scale.md.
   annotate = {
     daemons        = ["annotate"]
     instance_types = ["c7a.large", "c6a.large", "c6i.large", "c5a.large", "m6a.large"]

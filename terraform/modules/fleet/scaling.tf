@@ -13,6 +13,11 @@ resource "aws_autoscaling_policy" "requests" {
       resource_label         = var.front.resource_label
     }
   }
+
+  lifecycle {
+    # a group that is replaced takes its policies along
+    replace_triggered_by = [aws_autoscaling_group.this.id]
+  }
 }
 
 resource "aws_autoscaling_policy" "cpu" {
@@ -28,6 +33,11 @@ resource "aws_autoscaling_policy" "cpu" {
     predefined_metric_specification {
       predefined_metric_type = "ASGAverageCPUUtilization"
     }
+  }
+
+  lifecycle {
+    # a group that is replaced takes its policies along
+    replace_triggered_by = [aws_autoscaling_group.this.id]
   }
 }
 
@@ -99,6 +109,11 @@ resource "aws_autoscaling_policy" "backlog" {
       }
     }
   }
+
+  lifecycle {
+    # a group that is replaced takes its policies along
+    replace_triggered_by = [aws_autoscaling_group.this.id]
+  }
 }
 
 # From zero instances, a backlog below the target must start one as well: one job alone would wait for ever.
@@ -113,6 +128,11 @@ resource "aws_autoscaling_policy" "wake" {
   step_adjustment {
     scaling_adjustment          = 1
     metric_interval_lower_bound = 0
+  }
+
+  lifecycle {
+    # a group that is replaced takes its policies along
+    replace_triggered_by = [aws_autoscaling_group.this.id]
   }
 }
 

@@ -27,6 +27,13 @@ locals {
   }
   consuming = { for consumer, statements in local.consume : consumer => merge(statements...) }
 
+  # who waits for long sends itself a fresh message, which eats no receive count
+  look_again = {
+    for name, queue in var.queues : queue.consumer => {
+      LookAgain = { actions = ["sqs:SendMessage"], resources = [queue.arn] }
+    }
+  }
+
   # what the archive's methods (store, look, start, bring_back, delete, inventory) call, by backend
   archive = {
     s3 = {
@@ -75,7 +82,7 @@ locals {
   vault = var.archive.vault_arn[*]
 
   grants = {
-    annotate = merge(local.consuming["annotate"], local.archive.delete, {
+    annotate = merge(local.consuming["annotate"], local.look_again["annotate"], local.archive.delete, {
       Jobs         = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
       ReadInputs   = { actions = ["s3:GetObject"], resources = local.inputs }
       ListInputs   = local.listing_inputs
@@ -84,7 +91,7 @@ locals {
       Publish      = { actions = ["sns:Publish"], resources = [var.topic_arns["job_results"]] }
     })
 
-    archive = merge(local.consuming["archive"], local.archive.store, local.archive.delete, {
+    archive = merge(local.consuming["archive"], local.look_again["archive"], local.archive.store, local.archive.delete, {
       Jobs          = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
       Accounts      = { actions = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem"], resources = local.accounts }
       DeleteResults = { actions = ["s3:DeleteObject"], resources = local.results }
@@ -101,7 +108,7 @@ locals {
       }
     })
 
-    thaw = merge(local.consuming["thaw"], local.archive.start, local.archive.bring_back, local.archive.delete, {
+    thaw = merge(local.consuming["thaw"], local.look_again["thaw"], local.archive.start, local.archive.bring_back, local.archive.delete, {
       Jobs          = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
       DeleteResults = { actions = ["s3:DeleteObject"], resources = local.results }
       ListResults   = local.listing_results

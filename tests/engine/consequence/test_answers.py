@@ -10,8 +10,8 @@ from app.engine.consequence.answers import Answers
 from app.engine.consequence.csq_fields import parsed
 from app.engine.consequence.substitutions import Substitutions
 from app.engine.reading.records import Key
-from tests.engine.conftest import Annotated, vcf
 from tests.support import genome
+from tests.support.annotated import Annotated, vcf
 
 
 def substitutions(bases: bytes, places: range) -> list[Key]:

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent.parent
-ANSIBLE = ROOT / "ansible"
-BIN = ROOT / ".venv-ansible" / "bin"
+from tests.support.ansible import ANSIBLE, BIN
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import boto3
 import pytest
 
-from tests.infra.ansible.conftest import BIN
+from tests.support.ansible import BIN
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from tests.infra.ansible.conftest import ANSIBLE
+from tests.support.ansible import ANSIBLE
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from app.local.topology import load
-from tests.infra.ansible.conftest import ANSIBLE, ROOT
+from tests.support.ansible import ANSIBLE, ROOT
 from workers import VERBS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

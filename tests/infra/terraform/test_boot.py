@@ -26,7 +26,7 @@ esac
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Any:
-    """Runs a boot script with its folders moved below `tmp_path`; replies its exit status and the calls that it made."""
+    """Runs a boot script with its folders moved below `tmp_path`; returns its exit status and the calls that it made."""
     programs, calls = tmp_path / "bin", tmp_path / "calls"
     programs.mkdir()
     for name in ("aws", "cloud-init", "apt-get", "ansible-playbook", "sleep"):

@@ -40,7 +40,7 @@ ARCHIVES = {"s3": ("app/aws/archive_s3.py", "S3Archive"), "glacier": ("app/aws/a
 CLIENTS = {"dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs", "sns": "sns", "glacier": "glacier", "ses": "sesv2"}
 
 # what the runtime does with a consumer's own queue
-CONSUME = {"receive", "hide", "delete", "bury", "put_off"}
+CONSUME = {"receive", "change_visibility", "delete", "dead_letter", "put_off"}
 
 # operations of S3 whose IAM action has another name, or that need more than one; * are the objects in the bucket.
 # HEAD and GET of a missing object answer 403 to who may not list the bucket, and the code waits for 404.
@@ -118,7 +118,7 @@ def reached(starts: tuple[str, ...]) -> set[tuple[str, ast.AST]]:
     seen: set[tuple[str, ast.AST]] = set()
     while todo:
         path, node = todo.pop()
-        if (path, node) in seen or not path.startswith(("app/services/", "app/web/", "workers/")):
+        if (path, node) in seen or not path.startswith(("app/explorer/", "app/services/", "app/web/", "workers/")):
             continue
         seen.add((path, node))
         known = {local: (file, name) for local, file, name in imports(path)}
@@ -154,7 +154,15 @@ def derived(verb: str, backend: str) -> set[Permission]:
         queue = ("app/aws/queues.py", "Queue")
         found |= called(ADAPTERS["queues"], "open", CONSUMERS[verb])
         found |= {found for method in CONSUME for found in called(queue, method, CONSUMERS[verb])}
+        if any(looks_again(node) for _, node in reached(STARTS[verb])):
+            found |= called(ADAPTERS["queues"], "send", CONSUMERS[verb])
     return found
+
+
+def looks_again(node: ast.AST) -> bool:
+    """Whether a function asks the runtime to send its message afresh."""
+    raised = (inner.exc for inner in ast.walk(node) if isinstance(inner, ast.Raise))
+    return any(isinstance(error, ast.Call) and attribute(error.func) == "LookAgain" for error in raised)
 
 
 def queue_names(path: str) -> list[str]:

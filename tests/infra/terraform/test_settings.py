@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -20,6 +21,9 @@ def test_every_output_is_a_setting(deployment) -> None:
 
 
 def test_daemons_start_with_the_outputs(deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    # another test's emulator may be named in the environment of this process
+    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+        monkeypatch.delenv(name)
     for name, value in {**deployment.output("settings"), **SECRETS}.items():
         monkeypatch.setenv(name, value)
     settings = Settings()

@@ -14,7 +14,9 @@ PACKAGE = "tfplugin6"
 # message → fields, each `name=number:type`; a type that ends in * is repeated
 MESSAGES = {
     "DynamicValue": "msgpack=1:bytes json=2:bytes",
-    "Diagnostic": "severity=1:int32 summary=2:string detail=3:string",
+    "Step": "attribute_name=1:string",
+    "AttributePath": "steps=1:Step*",
+    "Diagnostic": "severity=1:int32 summary=2:string detail=3:string attribute=4:AttributePath",
     "RawState": "json=1:bytes",
     "Attribute": "name=1:string type=2:bytes required=4:bool optional=5:bool computed=6:bool nested_type=10:Object",
     "Object": "attributes=1:Attribute* nesting=3:int32",
@@ -39,7 +41,9 @@ MESSAGES = {
         "type_name=1:string prior_state=2:DynamicValue proposed_new_state=3:DynamicValue "
         "config=4:DynamicValue prior_private=5:bytes"
     ),
-    "PlanResponse": "planned_state=1:DynamicValue planned_private=3:bytes diagnostics=4:Diagnostic*",
+    "PlanResponse": (
+        "planned_state=1:DynamicValue requires_replace=2:AttributePath* planned_private=3:bytes diagnostics=4:Diagnostic*"
+    ),
     "ApplyRequest": (
         "type_name=1:string prior_state=2:DynamicValue planned_state=3:DynamicValue config=4:DynamicValue planned_private=5:bytes"
     ),

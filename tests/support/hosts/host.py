@@ -133,7 +133,7 @@ class Host:
                 self.cgroups.append(cgroup)
 
     def boot(self) -> float:
-        """Boots, waits until systemd has settled, and replies the seconds that it took."""
+        """Boots, waits until systemd has settled, and returns the seconds that it took."""
         began = time.monotonic()
         joins = "".join(f"echo $$ > {cgroup}/cgroup.procs; " for cgroup in self.cgroups)
         command = ["systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine={self.name}", "--boot", "--register=no"]
@@ -180,7 +180,7 @@ class Host:
         self.boot()
 
     def layer(self) -> Path:
-        """Powers off, and replies what was written to the host, as a layer for others."""
+        """Powers off, and returns what was written to the host, as a layer for others."""
         self.run("systemctl", "poweroff", check=False)
         self._ended()
         (self.root / "etc/machine-id").write_text("")

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
 
-from app.domain.jobs import Job
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Portal
-
-ME = "ada@example.org"
+from tests.support.pages import OpenPage
 
 SWITCHES = [
     "--disable-background-networking",
@@ -27,7 +22,6 @@ SWITCHES = [
     "--no-sandbox",
 ]
 expect.set_options(timeout=20_000)
-OpenPage = Callable[..., Coroutine[Any, Any, Page]]
 
 
 @pytest.fixture
@@ -55,15 +49,3 @@ async def open_page() -> AsyncIterator[OpenPage]:
 
 def is_complaint(said: ConsoleMessage) -> bool:
     return said.type == "error" and "Failed to load resource" not in said.text
-
-
-async def sign_in(page: Page, portal: Portal, to: str = "/annotate") -> None:
-    await page.goto(f"{portal.url}/login?next={to}")
-    await page.get_by_label("Name").fill("Ada")
-    await page.get_by_label("E-mail").fill(ME)
-    await page.get_by_role("button", name="Sign in").click()
-    await page.wait_for_url(f"{portal.url}{to}")
-
-
-async def jobs(portal: Portal) -> list[Job]:
-    return await portal.backend.jobs.page((await portal.account(ME)).user_id)

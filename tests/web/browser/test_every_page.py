@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp_jinja2
 import pytest
@@ -22,13 +22,9 @@ from app.services.mail_preferences import link
 from app.services.subscriptions import change_plan
 from app.web import app_keys
 from app.web.pages import TEMPLATES
-from tests.web.browser.conftest import ME, sign_in
-from tests.web.browser.test_journeys import RECORD, choose, vcf
-from tests.web.test_explorer import SAMPLES, explored, many
-
-if TYPE_CHECKING:
-    from tests.web.browser.conftest import OpenPage
-    from tests.web.conftest import Portal
+from tests.support.explored import SAMPLES, explored, many
+from tests.support.pages import ME, RECORD, OpenPage, choose, sign_in, vcf
+from tests.support.portal import Portal
 
 SCREENSHOTS = os.environ.get("GAS_TEST_SCREENSHOTS", "")
 """A folder to leave pictures of all pages in."""

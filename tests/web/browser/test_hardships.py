@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from playwright.async_api import Page, Route, expect
 
 from app.domain.jobs import Trigger
-from tests.web.browser.conftest import ME, jobs, sign_in
-from tests.web.browser.test_journeys import RECORD, choose, vcf
-from tests.web.test_jobs import SUBMIT
-
-if TYPE_CHECKING:
-    from tests.web.browser.conftest import OpenPage
-    from tests.web.conftest import Portal
+from tests.support.pages import ME, RECORD, OpenPage, choose, jobs, sign_in, vcf
+from tests.support.portal import Portal
+from tests.support.steps import SUBMIT
 
 BODY = vcf(*[RECORD] * 5000)
 

@@ -6,7 +6,6 @@ import gzip
 import random
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pysam
 import pytest
@@ -18,12 +17,9 @@ from app.engine.reading.input_file import BGZF_END
 from app.explorer import reader
 from app.services import submissions
 from app.web import app_keys
-from tests.web.browser.conftest import ME, jobs, sign_in
-from tests.web.test_explorer import explored, many
-
-if TYPE_CHECKING:
-    from tests.web.browser.conftest import OpenPage
-    from tests.web.conftest import Portal
+from tests.support.explored import explored, many
+from tests.support.pages import ME, RECORD, OpenPage, choose, jobs, sign_in, vcf
+from tests.support.portal import Portal
 
 
 async def test_the_sample_is_one_click_away_and_its_page_is_live(portal: Portal, open_page: OpenPage) -> None:
@@ -45,24 +41,7 @@ async def test_the_sample_is_one_click_away_and_its_page_is_live(portal: Portal,
     await expect(page.locator("#announce")).to_have_text("Completed. The results are ready to download.")
 
 
-def vcf(*records: str, header: str = "", samples: str = "") -> bytes:
-    lines = [
-        "##fileformat=VCFv4.2",
-        *filter(None, [header]),
-        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO" + samples,
-        *records,
-        "",
-    ]
-    return "\n".join(lines).encode()
-
-
-RECORD = "MT\t3243\t.\tA\tG\t.\t.\t."
 HG38 = "##contig=<ID=chr1,length=248956422>"
-
-
-async def choose(page: Page, *files: tuple[str, bytes]) -> None:
-    chosen = [{"name": name, "mimeType": "text/vcf", "buffer": body} for name, body in files]
-    await page.locator("#file").set_input_files(chosen)  # type: ignore[arg-type]
 
 
 async def test_a_chosen_file_goes_straight_to_storage_under_a_name_of_choice(portal: Portal, open_page: OpenPage) -> None:

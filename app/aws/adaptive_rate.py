@@ -14,7 +14,7 @@ QUICKER = 0.97
 
 
 @dataclass
-class DurationEstimator:
+class AdaptiveRate:
     """Learns the rate by what is refused: twice as slow then, a little quicker at each call that is taken.
 
     `interval` is seconds between the beginnings of two calls; while nothing is refused there is none.

@@ -1,0 +1,78 @@
+"""What docs/tricks.md says of other people's code still holds: each of these fails when a new release of theirs changes it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from subprocess import PIPE
+
+import botocore.model
+import pytest
+from aiobotocore.parsers import AioResponseParserFactory
+
+from app.aws.answers import Answers
+from app.aws.botocore_tuning import loader
+from app.engine.formats import bcftools
+
+ROOT = Path(__file__).parents[2]
+
+ANSWERS = {
+    "dynamodb.Query": {
+        "Items": [{"id": {"S": "a"}, "n": {"N": "1"}, "m": {"SS": ["x"]}, "none": {"NULL": True}}],
+        "Count": 1,
+    },
+    "dynamodb.BatchGetItem": {"Responses": {"jobs": [{"id": {"S": "a"}}]}, "UnprocessedKeys": {}},
+    "sqs.ReceiveMessage": {"Messages": [{"MessageId": "1", "Body": "b", "Attributes": {"SentTimestamp": "1"}}]},
+}
+
+
+@pytest.mark.parametrize("operation", ANSWERS)
+async def test_answers_are_those_that_botocore_makes(operation: str) -> None:
+    service, name = operation.split(".")
+    model = botocore.model.ServiceModel(loader().load_service_model(service, "service-2"), service)
+    answer = {"body": json.dumps(ANSWERS[operation]).encode(), "headers": {}, "status_code": 200}
+    shape = model.operation_model(name).output_shape
+    read, theirs = [await made.create_parser("json").parse(answer, shape) for made in (Answers(), AioResponseParserFactory())]
+    assert read == theirs
+    assert {name: read[name] for name in ANSWERS[operation]} == ANSWERS[operation]
+
+
+LOGS = """
+import sys
+import app.process.logs
+import structlog.dev
+assert "rich" not in sys.modules and structlog.dev.rich is None
+import rich.console
+rich.console.Console(stderr=True).print("here")
+"""
+
+
+def test_a_process_that_logs_has_not_loaded_rich_and_may_load_it_later() -> None:
+    done = subprocess.run([sys.executable, "-c", LOGS], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "here\n")
+
+
+def test_bcftools_runs_in_a_process_of_its_own() -> None:
+    head = b'##fileformat=VCFv4.2\n##FILTER=<ID=PASS,Description="All filters passed">\n##contig=<ID=MT>\n'
+    record = b"MT\t1\t.\tG\tA\t.\t.\t.\n"
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as said:
+        source.write(head + b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + record)
+        source.seek(0)
+        with bcftools.spawn("view", "-H", "-", stdin=source, stdout=PIPE, stderr=said) as child:
+            assert child.stdout
+            assert child.stdout.read() == record
+    assert child.returncode == 0
+
+
+def test_each_trick_names_its_place_and_a_canary_that_exist() -> None:
+    rows = [line for line in (ROOT / "docs/tricks.md").read_text().splitlines() if line.startswith("| `")]
+    assert len(rows) >= 5
+    for row in rows:
+        place, *_, canary = (cell.strip() for cell in row.strip("|").split("|"))
+        assert (ROOT / place.strip("`")).is_file(), place
+        file, _, test = canary.strip("`").partition("::")
+        assert re.search(rf"^(async )?def {test}\b", (ROOT / file).read_text(), re.MULTILINE), canary
