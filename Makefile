@@ -18,6 +18,14 @@ TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+define RIGHT_PYTHON
+$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
+	echo "GAS needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo 'not to be found'):" \
+		"name another one, as in 'make PYTHON=python3.11 $(or $(MAKECMDGOALS),run)'." >&2; exit 1; }; \
+$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "$(PYTHON) cannot make a virtual environment: on Debian or Ubuntu, 'apt-get install python3-venv' mends that." >&2; exit 1; }
+endef
+
 # what `make run` needs, and what tests, linters and load tests need besides
 $(LOCAL): setup.cfg pyproject.toml
 	@$(RIGHT_PYTHON)

@@ -14,8 +14,7 @@ import botocore.model
 import pytest
 from aiobotocore.parsers import AioResponseParserFactory
 
-from app.aws.answers import Answers
-from app.aws.botocore_tuning import loader
+from app.aws.botocore_tuning import Answers, loader
 from app.engine.formats import bcftools
 
 ROOT = Path(__file__).parents[2]
