@@ -98,7 +98,7 @@ class TagSchema:
         return re.compile(rb"%b(?:\t%b){%d}" % (sample, sample, len(self.header.samples) - 1)).fullmatch
 
     def filters(self, fields: list[bytes], number: int) -> None:
-        """Checks and mends the FILTER of one record in place; `number` is its line."""
+        """Mends the FILTER of a record in place, and declares what it names; `number` is its line. Raises InputError."""
         names = [name for name in fields[6].replace(b",", b";").split(b";") if name] if fields[6] != b"." else []
         if b"0" in names:
             names = [name if name != b"0" else b"PASS" for name in names]
