@@ -15,6 +15,7 @@ SMALL = 1024
 
 @pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning")
 @pytest.mark.parametrize("archive_backend", ["s3", "glacier"], indirect=True)
+@pytest.mark.slow
 async def test_every_stage_asks_for_what_was_counted(settings: Settings, archive_backend: str) -> None:
     stages = await measure(settings, **local())
     assert as_counts(stages) == measured()[archive_backend], "if this is meant: make cost docs"
