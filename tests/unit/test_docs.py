@@ -115,7 +115,8 @@ def test_every_word_of_the_glossary_has_its_class() -> None:
 
 
 def test_the_tree_of_the_architecture_is_the_tree() -> None:
-    drawn = re.findall(r"^((?:%s)/\S*) +\S" % "|".join(FOLDERS), (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    start = "|".join(FOLDERS)
+    drawn = re.findall(rf"^((?:{start})/\S*) +\S", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
     listed = subprocess.run(["git", "ls-files", "app"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     inside = {"/".join(parts[:3]) for path in listed if (parts := Path(path).parts[:-1])} - {"app/engine/bundles/embedded"}
     wanted = {f"{name}/" for name in (*inside, *(path.name for path in ROOT.iterdir() if path.name in FOLDERS))}
