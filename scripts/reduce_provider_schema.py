@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "terraform"
-REDUCED = ROOT / "tests" / "infra" / "terraform" / "schema.json.gz"
+REDUCED = ROOT / "tests" / "support" / "terraform" / "schema.json.gz"
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 DECLARED = re.compile(r'^(resource|data)\s+"(aws_\w+)"', re.MULTILINE)
 

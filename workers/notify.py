@@ -21,7 +21,7 @@ REMEMBERED = 400 * 86_400
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
-    """Sends the mail that a message is about, at most once. Raises RetryLater or Reschedule while it cannot."""
+    """Sends the mail that a message is about, once at most. Raises Reschedule while SES refuses it, Poison after a day."""
     message = delivery.message
     account = await backend.accounts.get(message.user_id)
     if account is None:

@@ -59,7 +59,7 @@ class Poison(Exception):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message as a handler sees it. `again`: it was delivered before, so an earlier attempt may have died anywhere.
+    """One message as a handler sees it. `redelivered`: it was delivered before, so an earlier attempt may have died anywhere.
     `put_off` is the seconds since a handler first looked at it, or at the one whose place it took, to look again later."""
 
     message: AnyMessage

@@ -80,7 +80,7 @@ class S3Archive:
         return self.bucket.list(archive_prefix(user_id, job_id))
 
     async def inventory(self) -> AsyncIterator[tuple[str, Owner]]:
-        """Yields nothing: an archive whose job is gone is found by listing the bucket."""
+        """Yields nothing: `list` finds what a job has."""
         return
         yield
 

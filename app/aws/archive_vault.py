@@ -98,7 +98,7 @@ class VaultArchive:
             await self.glacier.delete_archive(**self._where, archiveId=archive)
 
     async def list(self, user_id: str, job_id: str) -> AsyncIterator[str]:
-        """Yields nothing: a vault cannot be listed, only counted once a day."""
+        """Yields nothing: a vault can be counted, and not listed."""
         return
         yield
 

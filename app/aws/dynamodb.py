@@ -20,7 +20,7 @@ def to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns an item's attributes as Python values, numbers as int where they are whole."""
+    """Returns the values of an item in DynamoDB's JSON."""
     return {name: _READ[kind](value) for name, wire in item.items() for kind, value in wire.items()}
 
 

@@ -33,7 +33,7 @@ class Reporter:
         threading.Thread(target=self._tick, name="progress", daemon=True).start()
 
     def __call__(self, phase: str, records: int, percent: float) -> None:
-        """Says how far a phase is, as one line of JSON; no more often than the reader needs."""
+        """Notes how far a phase is, for the next line that is said about it."""
         self._state = phase, records, percent
 
     def _tick(self) -> None:

@@ -43,7 +43,7 @@ class Journey:
     steps: list[tuple[str, float, str]] = field(default_factory=list)
 
     async def step(self, name: str, happen: Awaitable[str]) -> None:
-        """Waits until a step has happened, and prints what was seen and how long it took."""
+        """Waits until a step has happened; keeps what was seen, and how long it took."""
         began = time.monotonic()
         console.print(f"  … {name}")
         seen = await happen

@@ -143,7 +143,7 @@ class Stripe:
         return _page("pay", session=session, customer=self.customers[session["customer"]])
 
     async def pay(self, request: web.Request) -> web.Response:
-        """Takes the page's form: the checkout is complete, and its subscription begins."""
+        """Takes the form of an open checkout: it is complete, and its subscription begins."""
         session = _known(self.sessions, request)
         if session["status"] == "open":
             subscription = self._subscribe(session["customer"])
@@ -165,7 +165,7 @@ class Stripe:
         return web.Response(status=303, headers={"Location": "/"})
 
     async def fail_payment(self, request: web.Request) -> web.Response:
-        """Lets the payment of the next period fail."""
+        """Lets a payment of an active subscription fail: it is past due."""
         subscription = _known(self.subscriptions, request)
         if subscription["status"] == "active":
             subscription["status"] = "past_due"
@@ -212,7 +212,7 @@ class Stripe:
                 await asyncio.sleep(0.25 * 2**attempt)
 
     async def until_stop(self, app: web.Application) -> AsyncIterator[None]:
-        """Sends webhooks while the application runs."""
+        """Ends, with the application, the webhooks that are on their way."""
         yield
         for task in self.deliveries:
             task.cancel()

@@ -47,7 +47,7 @@ class Supervisor:
         self.stopping = False
 
     async def start(self, child: Child) -> None:
-        """Starts a child, its output in a log of its own."""
+        """Starts a child, and looks after it until `stop`."""
         self.children.append(child)
         await self._spawn(child)
         child.tasks.append(asyncio.create_task(self._keep(child)))

@@ -34,7 +34,7 @@ class Usage:
 
 
 async def usage(backend: Backend, account: Account) -> Usage:
-    """Counts what the account has; reads all its jobs."""
+    """Counts the unfinished jobs of the account, and its submissions of today (UTC)."""
     newest = await backend.jobs.page(account.user_id, limit=2 * account.limits.unfinished_jobs)
     counted = await backend.accounts.item(account.user_id, f"DAY#{backend.now() // DAY}")
     return Usage(sum(job.status in UNFINISHED for job in newest), (counted or {}).get("seen", 0))

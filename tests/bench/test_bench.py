@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from scripts.bench import daemons, portal, report, startup
 from scripts.bench.answerer import answering
 from scripts.bench.report import Row
@@ -13,6 +15,7 @@ def values(rows: list[Row], case: str) -> dict[str, float]:
     return {row.metric: row.value for row in rows if row.case == case}
 
 
+@pytest.mark.slow
 async def test_a_daemon_handles_what_is_on_its_queue_beside_a_loop_that_makes_its_calls() -> None:
     async with answering() as aws:
         rows = await daemons.measure(aws, "thaw", 0.1)
@@ -25,6 +28,7 @@ async def test_a_daemon_handles_what_is_on_its_queue_beside_a_loop_that_makes_it
     assert thaw["boto3 loop, messages/s at 20 ms"] < 1 / (thaw["AWS calls"] * daemons.LATENCIES[1])
 
 
+@pytest.mark.slow
 async def test_the_portal_answers_every_page_to_its_user() -> None:
     async with answering() as aws:
         rows = await portal.measure(aws, 0.2, connections=4)
@@ -35,6 +39,7 @@ async def test_the_portal_answers_every_page_to_its_user() -> None:
         assert page["AWS calls"] > 0, title
 
 
+@pytest.mark.slow
 async def test_viewers_see_what_changes() -> None:
     async with answering() as aws:
         held = values(await portal.streams(aws, 30), "30 viewers")
@@ -42,6 +47,7 @@ async def test_viewers_see_what_changes() -> None:
     assert held["until all saw a change"] > 0
 
 
+@pytest.mark.slow
 async def test_a_small_job_is_annotated() -> None:
     async with answering() as aws:
         rows = await startup.prompt(aws, 1)

@@ -12,8 +12,10 @@ from tests.support.model.calls import Budget, Key, Scenario, Steps, World
 from tests.support.model.checker import Call, End
 from tests.support.model.model import check
 
+LONG = ["annotate, cancel", "vault, plan flips", "without the doctor"]
+"""Scenarios of more than ten seconds of CPU."""
+
 QUICK = [
-    "annotate, cancel",
     "annotate, delete",
     "annotate without the doctor",
     "archive",
@@ -23,12 +25,10 @@ QUICK = [
     "annotate, message lost, no scans",
     "archive, message lost, no scans",
     "vault, restoring, message lost, no scans",
-    "vault, plan flips",
-    "without the doctor",
 ]
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
 def test_the_protocol_holds(name: str) -> None:
     explored = check(model.SCENARIOS[name])
     assert not explored.violation, "\n".join([explored.violation, *explored.way])

@@ -9,6 +9,8 @@ import sys
 import uuid
 from dataclasses import replace
 
+import pytest
+
 from app.aws.queues import Queue
 from app.domain.messages import ArchiveDue, JobRequested, parse
 from app.services import dead_letters
@@ -68,6 +70,7 @@ async def test_one_job_is_redriven_alone(gas: Backend) -> None:
     assert {other.job_id} == {getattr(parse(one.body)[0], "job_id", "") for one in await left.receive(10, 2, 30)}
 
 
+@pytest.mark.slow
 async def test_the_command_counts_shows_and_redrives(gas: Backend) -> None:
     named = ("queue_urls", "topic_arns", "table_names", "bucket_names")
     environment = os.environ | {f"GAS_{name.upper()}": json.dumps(getattr(gas.settings, name)) for name in named}

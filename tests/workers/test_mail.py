@@ -410,10 +410,10 @@ async def test_a_mail_that_ses_refused_for_a_day_is_a_dead_letter_that_can_be_se
     job = await service.completed(await service.account())
     ses.answers = [(400, "SendingPausedException")] * 2
     with pytest.raises(Reschedule) as later:
-        await spec("notify").handle(Delivery(told(job), again=False, put_off=23 * 3600), service.gas)
+        await spec("notify").handle(Delivery(told(job), redelivered=False, put_off=23 * 3600), service.gas)
     assert runtime.FIRST_PUT_OFF < later.value.delay <= runtime.LONGEST_DELAY
     with pytest.raises(Poison, match="SendingPaused"):
-        await spec("notify").handle(Delivery(told(job), again=False, put_off=25 * 3600), service.gas)
+        await spec("notify").handle(Delivery(told(job), redelivered=False, put_off=25 * 3600), service.gas)
     await service.handle("notify", told(job), again=True)
     assert len(ses.sent) == 1
 

@@ -84,6 +84,7 @@ def gas(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 async def test_the_commands(service: Service) -> None:
     named = environment(service.gas.settings)
     account = await service.account()

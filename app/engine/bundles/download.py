@@ -42,28 +42,13 @@ def fetch(source: Mapping[str, Any], cache: Path, progress: Progress, pauses: tu
 
 
 def _continue(url: str, partial: Path, progress: Progress) -> str:
-    """Add to the partial file what is missing; what stopped that, empty if it is complete now."""
+    """Adds to the partial file what is missing. Returns what stopped that; nothing if it is complete now."""
     stamp = partial.with_name(partial.name + ".etag")
     while True:
         have = partial.stat().st_size if partial.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
-        if have and stamp.exists():
-            headers["If-Range"] = stamp.read_text()  # a file that changed meanwhile is sent from its beginning
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as answer:  # noqa: S310
-                if answer.status != 206:
-                    have = 0
-                    stamp.unlink(missing_ok=True)
-                    if etag := answer.headers.get("ETag") or answer.headers.get("Last-Modified"):
-                        stamp.write_text(etag)
-                length = answer.headers.get("Content-Length")
-                total = have + int(length) if length else None
-                start = have
-                with partial.open("ab" if have else "wb") as file:
-                    while chunk := answer.read(CHUNK):
-                        file.write(chunk)
-                        have += len(chunk)
-                        progress(url.rsplit("/", 1)[-1], have, total)
+            with urllib.request.urlopen(_rest_of(url, have, stamp), timeout=TIMEOUT) as answer:  # noqa: S310
+                problem = _append(answer, url, partial, stamp, have, progress)
         except urllib.error.HTTPError as error:
             if error.code == 416 and have:  # nothing is missing, or the file became shorter
                 if error.headers.get("Content-Range", "").endswith(f"/{have}"):
@@ -75,11 +60,37 @@ def _continue(url: str, partial: Path, progress: Progress) -> str:
             return str(error)
         except (OSError, http.client.HTTPException) as error:
             return str(error) or repr(error)
-        if total is None or have == total:
-            stamp.unlink(missing_ok=True)
-            return ""
-        if have == start:
-            return f"it ended after {have:,} of {total:,} bytes"
+        if problem is not None:
+            return problem
+
+
+def _rest_of(url: str, have: int, stamp: Path) -> urllib.request.Request:
+    """A request for all behind the first `have` bytes; a file that changed meanwhile is sent from its beginning."""
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    if have and stamp.exists():
+        headers["If-Range"] = stamp.read_text()
+    return urllib.request.Request(url, headers=headers)  # noqa: S310
+
+
+def _append(answer: Any, url: str, partial: Path, stamp: Path, have: int, progress: Progress) -> str | None:
+    """Adds an answer to the partial file. Returns nothing if that is complete, a problem if the answer was empty, and None if
+    some came, and some is missing still."""
+    if answer.status != 206:
+        have = 0
+        stamp.unlink(missing_ok=True)
+        if etag := answer.headers.get("ETag") or answer.headers.get("Last-Modified"):
+            stamp.write_text(etag)
+    length = answer.headers.get("Content-Length")
+    total, start = have + int(length) if length else None, have
+    with partial.open("ab" if have else "wb") as file:
+        while chunk := answer.read(CHUNK):
+            file.write(chunk)
+            have += len(chunk)
+            progress(url.rsplit("/", 1)[-1], have, total)
+    if total is None or have == total:
+        stamp.unlink(missing_ok=True)
+        return ""
+    return f"it ended after {have:,} of {total:,} bytes" if have == start else None
 
 
 def _check(source: Mapping[str, Any], path: Path) -> None:

@@ -33,7 +33,7 @@ class Contradiction(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a transcript on its contig."""
+    """One exon or coding part on its contig, and its line in the annotation."""
 
     start: int
     end: int

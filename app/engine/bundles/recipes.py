@@ -70,7 +70,7 @@ class Track(Source):
 
 
 class Scaffolds(_Part):
-    """Which of a reference's sequences besides its chromosomes are taken."""
+    """How UCSC calls the scaffolds of the assembly: its style, and the scaffolds that belong to each chromosome."""
 
     style: Literal["hg38", "hg19"]
     placed: dict[str, list[str]] = {}

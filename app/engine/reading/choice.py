@@ -38,13 +38,13 @@ class Evidence:
 
     @property
     def acceptable(self) -> bool:
-        """Whether nothing speaks against this reference."""
+        """Whether the file may well be on this reference."""
         few = self.looked < FEW and self.placed == self.looked
         return not self.other and (few or self.fitting >= self.looked / 2)
 
     @property
     def convincing(self) -> bool:
-        """Whether the file must be on this reference."""
+        """Whether enough speaks for this reference to overrule a choice."""
         return not self.other and (self.fitting >= 0.9 * self.looked if self.looked else self.same > 0)
 
     def against(self) -> str:

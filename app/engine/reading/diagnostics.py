@@ -78,7 +78,7 @@ class Diagnostics:
     silent: bool = False
 
     def add(self, code: str, line: int | None = None, example: str = "", count: int = 1) -> None:
-        """Counts `count` more of a kind of thing; keeps the first line and example."""
+        """Counts `count` more of a kind of thing; keeps the line of the first, and the first few examples."""
         if self.silent:
             return
         assert code in CODES, code

@@ -21,6 +21,12 @@ _EARLIER = {b"CSQ": b"annotations from GAS", b"BCSQ": b"named as bcftools csq do
 _NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
 _ATTRIBUTE = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"').fullmatch
+_NAME_UNFIT = {
+    **dict.fromkeys((b"INFO", b"FORMAT", b"FILTER"), re.compile(rb'^\[|[\s;=,<>"]')),
+    b"contig": re.compile(rb'[\s,<>"]'),
+}
+"""The kinds of lines that declare what records use, and what no name of such a thing may have."""
+
 _KEY = re.compile(rb"[^\s<>]+")
 _PAIR = rb'[A-Za-z_][\w.]*=(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^",<>\[\]]*)'
 _STRUCTURED = re.compile(rb"<%b(?:,%b)*>" % (_PAIR, _PAIR))
@@ -37,7 +43,7 @@ class Field:
     description: bytes = b'""'
 
     def line(self, kind: str, name: bytes) -> bytes:
-        """Returns the header line of a declared tag, as it is written."""
+        """Returns the header line that declares this tag; `kind` is INFO or FORMAT."""
         return b"##%b=<ID=%b,Number=%b,Type=%b,Description=%b>" % (kind.encode(), name, self.number, self.type, self.description)
 
 
@@ -56,7 +62,7 @@ class Header:
     replaced: set[bytes] = field(default_factory=set)  # tags of INFO that an earlier run has added, without the prefix
 
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
-        """Declares a tag that the header does not have, or not so."""
+        """Declares a tag, or declares it anew; `kind` is INFO or FORMAT."""
         self.fields[kind][name] = declared
 
     def text(self, contigs: dict[bytes, int | None], *, added: tuple[bytes, ...] = ()) -> bytes:
@@ -108,26 +114,14 @@ def _version(version: str, notes: Diagnostics) -> str:
 
 
 def _meta(header: Header, line: bytes, number: int, notes: Diagnostics, limits: Limits) -> None:
-    """Sort one ## line into the header."""
+    """Sorts one ## line into the header."""
     kind, _, value = line[2:].partition(b"=")
-    if kind not in (b"INFO", b"FORMAT", b"FILTER", b"contig"):
-        wrong = not value or not _KEY.fullmatch(kind) or (value.startswith(b"<") and not _STRUCTURED.fullmatch(value.rstrip()))
-        if wrong or (kind == b"ALT" and not _ALT.match(value)):
-            notes.add("header_line_dropped", number, text(line))
-        elif kind == b"ALT" and any(other.startswith(line.partition(b",")[0] + b",") for other in header.others):
-            notes.add("declared_twice", number, text(line))
-        elif line not in header.others:
-            header.others.append(line.rstrip())
+    if kind not in _NAME_UNFIT:
+        _other(header, kind, value, line, number, notes)
         return
-    attributes = {}
-    if value.startswith(b"<"):
-        attributes = {key: text for key, text in _ATTRIBUTE.findall(value[1:])}
-    elif old := _VCF3.match(line):
-        attributes = {b"ID": old[2], b"Number": old[3] or b".", b"Type": old[4] or b"String", b"Description": b'"%b"' % old[5]}
-        attributes[b"Number"] = b"." if attributes[b"Number"].startswith(b"-") else attributes[b"Number"]
-        notes.add("old_version", number)
+    attributes = _attributes(value, line, number, notes)
     name = attributes.get(b"ID", b"").strip(b'"')
-    if not name or re.search(rb'^\[|[\s;=,<>"]' if kind != b"contig" else rb'[\s,<>"]', name):
+    if not name or _NAME_UNFIT[kind].search(name):
         notes.add("header_line_dropped", number, text(line))
         return
     limits.name(NAMED[kind.decode()], name, number)
@@ -144,6 +138,33 @@ def _meta(header: Header, line: bytes, number: int, notes: Diagnostics, limits: 
             notes.add("declared_twice", number, f"{kind.decode()}/{text(name)}")
         else:
             header.declare(kind.decode(), name, _declaration(kind, name, attributes, number, notes))
+
+
+def _other(header: Header, kind: bytes, value: bytes, line: bytes, number: int, notes: Diagnostics) -> None:
+    """Keeps a line that declares none of what records use, unless it is no such line, or there already."""
+    wrong = not value or not _KEY.fullmatch(kind) or (value.startswith(b"<") and not _STRUCTURED.fullmatch(value.rstrip()))
+    if wrong or (kind == b"ALT" and not _ALT.match(value)):
+        notes.add("header_line_dropped", number, text(line))
+    elif kind == b"ALT" and any(other.startswith(line.partition(b",")[0] + b",") for other in header.others):
+        notes.add("declared_twice", number, text(line))
+    elif line not in header.others:
+        header.others.append(line.rstrip())
+
+
+def _attributes(value: bytes, line: bytes, number: int, notes: Diagnostics) -> dict[bytes, bytes]:
+    """What a line declares, by attribute; also where it is written as in VCF 3."""
+    if value.startswith(b"<"):
+        return dict(_ATTRIBUTE.findall(value[1:]))
+    if not (old := _VCF3.match(line)):
+        return {}
+    notes.add("old_version", number)
+    count = old[3] or b"."
+    return {
+        b"ID": old[2],
+        b"Number": b"." if count.startswith(b"-") else count,
+        b"Type": old[4] or b"String",
+        b"Description": b'"%b"' % old[5],
+    }
 
 
 def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], number: int, notes: Diagnostics) -> Field:

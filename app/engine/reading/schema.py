@@ -98,7 +98,7 @@ class TagSchema:
         return re.compile(rb"%b(?:\t%b){%d}" % (sample, sample, len(self.header.samples) - 1)).fullmatch
 
     def filters(self, fields: list[bytes], number: int) -> None:
-        """Checks and mends the FILTER of one record in place; `number` is its line."""
+        """Mends the FILTER of a record in place, and declares what it names; `number` is its line. Raises InputError."""
         names = [name for name in fields[6].replace(b",", b";").split(b";") if name] if fields[6] != b"." else []
         if b"0" in names:
             names = [name if name != b"0" else b"PASS" for name in names]
@@ -174,8 +174,18 @@ class TagSchema:
             raise InputError(f"Line {number}: {kind} has the tag {shown(name)}, which no header can declare.", number)
 
     def genotypes(self, fields: list[bytes], alleles: int, number: int) -> None:
-        """Check the samples of a record against its FORMAT."""
+        """Checks the samples of a record against its FORMAT, and mends them in place. Raises InputError."""
         fields[8] = fields[8] or b"."
+        keys = self._keys(fields, alleles, number)
+        plain = self.format(fields[8], 1) if alleles < 2 else None
+        calls = b"\t".join(fields[9:])
+        if plain and plain(calls) and (alleles or not _ALTERNATIVE(calls)):
+            return
+        for column, sample in enumerate(fields[9:], 9):
+            fields[column] = self._sample(sample, keys, alleles, number, text(self.header.samples[column - 9]))
+
+    def _keys(self, fields: list[bytes], alleles: int, number: int) -> list[bytes]:
+        """The keys of a record's FORMAT. Raises InputError."""
         keys = fields[8].split(b":") if fields[8] != b"." else []
         if not keys and any(sample not in (b".", b"") for sample in fields[9:]):
             raise InputError(f"Line {number}: the samples have values, but FORMAT does not say which.", number)
@@ -187,26 +197,24 @@ class TagSchema:
             self._declared("FORMAT", key, None, alleles, number)
             if _LOCAL_ALLELES.fullmatch(key):
                 self.notes.add("local_alleles", number, text(key))
-        plain = self.format(fields[8], 1) if alleles < 2 else None
-        calls = b"\t".join(fields[9:])
-        if plain and plain(calls) and (alleles or not _ALTERNATIVE(calls)):
-            return
-        for column, sample in enumerate(fields[9:], 9):
-            values = sample.split(b":")
-            name = text(self.header.samples[column - 9])
-            if len(values) > max(len(keys), 1):
-                raise InputError(f"Line {number}, sample {name}: {len(values)} values for {len(keys)} FORMAT keys.", number)
-            if b" " in sample:
-                raise InputError(f"Line {number}, sample {name}: spaces in {shown(sample)}.", number)
-            for key, value in zip(keys, values, strict=False):
-                if key == b"GT":
-                    self._genotype(value or b".", alleles, number, name)
-                    values[0] = _inferred(value)
-                else:
-                    self._declared("FORMAT", key, value or b".", alleles, number)
-                    if key == b"LEN" and value and not _LENGTH(value):
-                        raise InputError(f"Line {number}, sample {name}: LEN is {shown(value)}, longer than any contig.", number)
-            fields[column] = b":".join(value or b"." for value in values)
+        return keys
+
+    def _sample(self, sample: bytes, keys: list[bytes], alleles: int, number: int, name: str) -> bytes:
+        """The values of one sample, mended. Raises InputError."""
+        values = sample.split(b":")
+        if len(values) > max(len(keys), 1):
+            raise InputError(f"Line {number}, sample {name}: {len(values)} values for {len(keys)} FORMAT keys.", number)
+        if b" " in sample:
+            raise InputError(f"Line {number}, sample {name}: spaces in {shown(sample)}.", number)
+        for key, value in zip(keys, values, strict=False):
+            if key == b"GT":
+                self._genotype(value or b".", alleles, number, name)
+                values[0] = _inferred(value)
+                continue
+            self._declared("FORMAT", key, value or b".", alleles, number)
+            if key == b"LEN" and value and not _LENGTH(value):
+                raise InputError(f"Line {number}, sample {name}: LEN is {shown(value)}, longer than any contig.", number)
+        return b":".join(value or b"." for value in values)
 
     def _genotype(self, value: bytes, alleles: int, number: int, sample: str) -> None:
         if not re.fullmatch(GENOTYPE, value):

@@ -77,7 +77,7 @@ class SiteChecks:
         return Contig(name.decode(), min(self.header.contigs.get(name) or INDEXABLE, INDEXABLE))
 
     def alleles(self, fields: list[bytes], contig: Contig, number: int) -> list[str]:
-        """Repair REF and ALT; what can be said of each of the alternative alleles."""
+        """Mends REF and ALT in place. Returns what can be said of each of the alternative alleles. Raises InputError."""
         known = contig.name in self.bundle.names
         if known and _OLD_ALLELES(fields[4]):
             expand_old(fields, lambda start, end: self.sequences.get(contig.name, start, end))
@@ -99,25 +99,33 @@ class SiteChecks:
                 "Was the file called against another assembly?",
                 number,
             )
-        bases = self.sequences.get(contig.name, start, start + len(ref)) if known else ref
-        strange = "" if known else "unknown_contig"
-        if bases != ref and re.fullmatch(rb"[ACGTN]+", ref):
-            self.mismatches += 1
-            seen = f"{fields[0].decode()}:{start + 1} has {text(ref[:12])} in the file and {text(bases[:12])} in the reference"
-            self.first_mismatch = self.first_mismatch or f"line {number}, {seen}"
-            self.notes.add("ref_mismatch", number, f"line {number}: {seen}")
-            strange = "ref_mismatch"
-        elif bases != ref:
-            self.notes.add("ambiguous", number, f"line {number}: REF {text(ref[:20])}")
-            strange = "ambiguous"
+        strange = self._compared(fields[0], contig, start, ref, number) if known else "unknown_contig"
         fields[3], fields[4] = ref, b",".join(alts)
+        self._check_end(fields, contig, start, number)
+        return [self._verdict(ref, alt, strange, number) for alt in alts]
+
+    def _compared(self, name: bytes, contig: Contig, start: int, ref: bytes, number: int) -> str:
+        """What is strange about a REF: nothing if it is what the reference has there."""
+        bases = self.sequences.get(contig.name, start, start + len(ref))
+        if bases == ref:
+            return ""
+        if not re.fullmatch(rb"[ACGTN]+", ref):
+            self.notes.add("ambiguous", number, f"line {number}: REF {text(ref[:20])}")
+            return "ambiguous"
+        self.mismatches += 1
+        seen = f"{name.decode()}:{start + 1} has {text(ref[:12])} in the file and {text(bases[:12])} in the reference"
+        self.first_mismatch = self.first_mismatch or f"line {number}, {seen}"
+        self.notes.add("ref_mismatch", number, f"line {number}: {seen}")
+        return "ref_mismatch"
+
+    def _check_end(self, fields: list[bytes], contig: Contig, start: int, number: int) -> None:
+        """Notes an end beyond that of the contig. Raises InputError for one that no index can hold."""
         named, end = _end(fields[7], start, fields[4])
         if end > contig.length:
             where = f"line {number}: {named}={end} lies beyond the end of {contig.name} ({contig.length} bases)"
             if end >= INDEXABLE:
                 raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
             self.notes.add("end_beyond", number, where)
-        return [self._verdict(ref, alt, strange, number) for alt in alts]
 
     def _verdict(self, ref: bytes, alt: bytes, strange: str, number: int) -> str:
         if _BASES(alt):

@@ -49,5 +49,5 @@ async def favicon(request: web.Request) -> web.Response:
 
 
 async def robots(request: web.Request) -> web.Response:
-    """Tells search engines to stay away."""
+    """Shows search engines the front page, and nothing else."""
     return web.Response(text="User-agent: *\nAllow: /$\nDisallow: /\n")

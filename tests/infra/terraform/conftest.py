@@ -24,10 +24,11 @@ from typing import Any
 
 import pytest
 
-from tests.infra.terraform.inventory import inventory
-from tests.infra.terraform.life import Life, clients, live
+from tests.support.terraform.inventory import inventory
+from tests.support.terraform.life import Life, clients, live
 
 HERE = Path(__file__).parent
+SUPPORT = HERE.parents[1] / "support" / "terraform"
 SOURCE = HERE.parent.parent.parent / "terraform"
 LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 MIRRORS = (Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"), Path("/usr/share/terraform/plugins"))
@@ -119,7 +120,7 @@ def core_on() -> Iterator[Callable[[str], Core]]:
 
 @contextmanager
 def _stand_in(endpoint: str) -> Iterator[Core]:
-    command = [sys.executable, str(HERE / "provider.py"), str(HERE / "schema.json.gz")]
+    command = [sys.executable, str(SUPPORT / "provider.py"), str(SUPPORT / "schema.json.gz")]
     environment = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"}
     environment |= {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
@@ -142,7 +143,7 @@ def _emulator() -> str:
     # not by subprocess, which would wait for it
     os.posix_spawn(
         sys.executable,
-        [sys.executable, str(HERE / "emulator.py"), str(run)],
+        [sys.executable, str(SUPPORT / "emulator.py"), str(run)],
         environment,
         file_actions=[(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)],
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.terraform.kinds import KINDS, RECORDED
-from tests.infra.terraform.life import kind_of
+from tests.support.terraform.kinds import KINDS, RECORDED
+from tests.support.terraform.life import kind_of
 
 TIERS = ("annotate", "utility", "web")
 UPDATED = {tier: ["update"] for tier in TIERS}

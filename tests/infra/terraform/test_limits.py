@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.terraform.kinds.limits import LIMITS, is_action, refusals
+from tests.support.terraform.kinds.limits import LIMITS, is_action, refusals
 
 RIGHT = """
 terraform {
@@ -160,7 +160,7 @@ def test_seeded_mistake_is_refused(small: Any, mistake: str) -> None:
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: f"{limit.kind}.{limit.path}")
 def test_limit_is_about_an_attribute_and_has_a_source(limit: Any) -> None:
-    schema = json.loads(gzip.decompress((Path(__file__).parent / "schema.json.gz").read_bytes()))
+    schema = json.loads(gzip.decompress((Path(__file__).parents[2] / "support" / "terraform" / "schema.json.gz").read_bytes()))
     block = schema["resource_schemas"][limit.kind]["block"]
     *blocks, attribute = limit.path.replace(".*", "").split(".")
     for name in blocks:

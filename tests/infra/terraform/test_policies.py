@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.terraform.policies import Call, allowed
+from tests.support.terraform.policies import Call, allowed
 
 
 def policy(*statements: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from app.local import topology
-from tests.infra.terraform.inventory import differences, inventory
-from tests.infra.terraform.life import clients
+from tests.support.terraform.inventory import differences, inventory
+from tests.support.terraform.life import clients
 
 
 def key_of(address: str) -> str:

@@ -24,11 +24,11 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from tests.faults.proxy import serving
-from tests.infra.terraform.life import clients
-from tests.infra.terraform.policies import Call, allowed, covers, listed, statements
-from tests.infra.terraform.recorder import Recorder
-from tests.system.conftest import insist, patience, sign_in
+from tests.support.proxy import serving
+from tests.support.stack import insist, patience, sign_in
+from tests.support.terraform.life import clients
+from tests.support.terraform.policies import Call, allowed, covers, listed, statements
+from tests.support.terraform.recorder import Recorder
 
 REGIONS = {"us-east-1": ("us-east-1a", "us-east-1b"), "eu-central-1": ("eu-central-1a", "eu-central-1b")}
 VERBS = ("annotate", "archive", "restore", "thaw", "notify")

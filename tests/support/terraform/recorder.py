@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, unquote
 
 from aiohttp import web
 
-from tests.faults.proxy import Proxy, operation_of
-from tests.infra.terraform.policies import Call
+from tests.support.proxy import Proxy, operation_of
+from tests.support.terraform.policies import Call
 
 TRANSACTION = {"ConditionCheck": "ConditionCheckItem", "Update": "UpdateItem", "Put": "PutItem", "Delete": "DeleteItem"}
 

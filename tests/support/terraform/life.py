@@ -12,9 +12,9 @@ from typing import Any
 
 import boto3
 
-from tests.infra.terraform.kinds import KINDS
-from tests.infra.terraform.kinds.kind import Missing
-from tests.infra.terraform.kinds.shape import agrees, declared
+from tests.support.terraform.kinds import KINDS
+from tests.support.terraform.kinds.kind import Missing
+from tests.support.terraform.kinds.shape import agrees, declared
 
 HOOK = 'module "fleet" {\n  boot_seconds = 1800\n}\n'
 DRAIN = 'module "gas" {\n  timing = { drain = 95 }\n}\n'
