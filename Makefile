@@ -13,7 +13,7 @@ PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz load load-annotators simulate cost lint format docs clean
+.PHONY: help run demo check test test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz truth load load-annotators simulate cost lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,10 @@ bench-streaming: $(STAMP)  ## Measure the memory of the archive and thaw daemons
 
 fuzz: $(STAMP)  ## Damage VCFs in a hundred thousand ways, and see the engine keep its promises: half an hour or more
 	$(BIN)/python scripts/fuzz_engine.py $(OPTIONS)
+
+truth: $(STAMP)  ## Compare consequences with those of Ensembl VEP (and on VEP=x.vep.vcf.gz FASTA=x.fa.gz GFF3=x.gff3)
+	$(BIN)/python -m scripts.truth tests/truth/mitochondrion.vep.vcf.gz --bundle rcrs --extra-ok $(OPTIONS)
+	$(if $(VEP),$(BIN)/python -m scripts.truth $(VEP) --fasta $(FASTA) --gff3 $(GFF3) $(OPTIONS))
 
 lint: $(STAMP)  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

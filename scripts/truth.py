@@ -1,27 +1,32 @@
-"""Compares the engine's consequences with Ensembl VEP's, field by field, and counts each difference under its reason.
+"""Compares the engine's consequences with those of Ensembl VEP, field by field, and counts each difference under its reason.
 
-    truth.py FASTA GFF3 VCF VEP.vcf[.gz] [--out OURS.vcf] [--code MT=2] [--distance 5000] [--show 5]
+    truth.py VEP.vcf[.gz] (--bundle ID | --fasta FASTA --gff3 GFF3) [--extra-ok] [--distance 5000] [--out FOLDER] [--show 5]
 
-The VCF has one ALT a record and an ID of its own for each; VEP's answers are matched by ID and transcript. The exit status is 0
-if at least 99.9 % of the values of each field are equal or differ for one of the `REASONS`.
+The alleles of VEP's VCF, one a record and each with an ID of its own, are annotated anew: with a bundle, or with one that is made
+of a sequence and gene models. Answers are matched by ID and transcript. The exit status is 0 if at least 99.9 % of the values of
+each field are equal or differ for one of the `REASONS`.
 """
 
 import argparse
 import gzip
 import re
+import shutil
 import sys
-from bisect import bisect_left
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from app.engine.consequence import csq, hgvs
-from app.engine.consequence.allele import allele
-from app.engine.consequence.caller import consequence
-from app.engine.consequence.transcript import Transcript
-from tests.support.ensembl_gff3 import transcripts
+import pysam
+
+from app.engine.bundles import build, manifest, sequence
+from app.engine.bundles.manifest import Bundle
+from app.engine.bundles.sources import opened
+from app.engine.bundles.transcripts import Transcripts
+from app.engine.consequence.csq_fields import NAMES
+from app.engine.pipeline.annotate import annotate
 
 WANTED_SHARE = 0.999
 SKIPPED = frozenset({"Existing_variation", "ALLELE_NUM", "SOURCE", "SYMBOL_SOURCE", "HGNC_ID", "CANONICAL", "FLAGS", "Feature"})
@@ -46,33 +51,31 @@ class Pair:
     field: str
     vep: str
     ours: str
-    transcript: Transcript
+    code: int  # NCBI's number of the genetic code
+    strand: int
     position: int
     contig_bases: int
-    terms: str
 
 
 REASONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
     ("VEP's string is no valid HGVS", lambda pair: pair.field == "HGVSp" and bool(NOT_HGVS.search(pair.vep))),
     (
         "VEP names the protein with the standard genetic code",
-        lambda pair: pair.field == "HGVSp" and pair.transcript.code != 1,
+        lambda pair: pair.field == "HGVSp" and pair.code != 1,
     ),
     (
         "VEP counts the amino acids with the standard genetic code",
-        lambda pair: (
-            pair.field == "Protein_position" and pair.transcript.code != 1 and pair.vep.split("/")[0] == pair.ours.split("/")[0]
-        ),
+        lambda pair: pair.field == "Protein_position" and pair.code != 1 and pair.vep.split("/")[0] == pair.ours.split("/")[0],
     ),
     (
         "VEP has no alternative start codons",
-        lambda pair: pair.transcript.code != 1 and pair.field in ("Consequence", "IMPACT", "Amino_acids"),
+        lambda pair: pair.code != 1 and pair.field in ("Consequence", "IMPACT", "Amino_acids"),
     ),
     (
         "VEP reads on behind the stop of a reverse-strand transcript in other bases",
         lambda pair: (
             pair.field == "HGVSp"
-            and pair.transcript.strand < 0
+            and pair.strand < 0
             and (TER_NUMBER.sub("", pair.vep) == TER_NUMBER.sub("", pair.ours) or "Ter" in pair.vep)
         ),
     ),
@@ -88,61 +91,62 @@ REASONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
 )
 
 
-def fasta(path: Path) -> dict[str, bytes]:
-    """Returns the contigs of a FASTA, upper case."""
-    lines: dict[str, list[bytes]] = {}
-    name = ""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+Entries = dict[str, dict[str, str]]
+"""Values by field, by transcript without its version."""
+
+MANIFEST = """id = "truth"
+version = "1"
+title = "A sequence and its gene models"
+assembly = "unnamed"
+fasta = "genome.fa"
+"""
+
+
+def bundle_of(fasta: Path, gff3: Path, folder: Path) -> Bundle:
+    """Returns a bundle of this sequence and these gene models, made in a new folder."""
+    folder.mkdir()
+    with opened(fasta) as text, (folder / "genome.fa").open("wb") as plain:
+        shutil.copyfileobj(text, plain)
+    pysam.faidx(str(folder / "genome.fa"))
+    lengths = sequence.build(folder / "genome.fa", folder / sequence.FILE)
+    compiled = build.add_genes(gff3, folder, {name: name for name in lengths})
+    print(f"{compiled.transcripts} transcripts of {compiled.genes} genes; left out: {len(compiled.left_out)}")
+    contigs = "".join(f'[[contigs]]\nname = "{name}"\nlength = {length}\n' for name, length in lengths.items())
+    (folder / manifest.MANIFEST).write_text(MANIFEST + contigs + manifest.file_table(folder))
+    return manifest.load(folder)
+
+
+def lines(path: Path) -> Iterator[str]:
+    """Gives the lines of a VCF, plain or compressed."""
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         for line in file:
-            if line.startswith(b">"):
-                name = line[1:].split()[0].decode()
-                lines[name] = []
-            else:
-                lines[name].append(line.strip().upper())
-    return {name: b"".join(parts) for name, parts in lines.items()}
+            yield line.rstrip("\n")
 
 
-def annotated(
-    vcf: Path, contigs: dict[str, bytes], models: list[Transcript], distance: int
-) -> Iterator[tuple[list[str], list[tuple[Transcript | None, str]]]]:
-    """Gives each record's columns and its entries of CSQ with their transcripts."""
-    by_contig: dict[str, list[Transcript]] = defaultdict(list)
-    for model in sorted(models, key=lambda model: model.start):
-        by_contig[model.contig].append(model)
-    reach = {name: max(model.end - model.start for model in these) for name, these in by_contig.items()}
-    for line in vcf.read_text().splitlines():
+def consequences(path: Path) -> Iterator[tuple[list[str], Entries]]:
+    """Gives the columns of each record, and the entries of its CSQ, read by the Format in the header."""
+    names: list[str] = []
+    for line in lines(path):
+        if line.startswith("##INFO=<ID=CSQ"):
+            names = line.split("Format: ")[1].rstrip('">').split("|")
         if line.startswith("#"):
             continue
         columns = line.split("\t")
-        contig, bases = columns[0], contigs[columns[0]]
-        one = allele(int(columns[1]), columns[3].encode(), columns[4].encode(), bases)
-        name = f"{contig}:{hgvs.genomic(one, bases, 'm' if contig == 'MT' else 'g')}"
-        these, entries = by_contig[contig], []
-        first = bisect_left(these, one.change.start - distance - reach.get(contig, 0) - 1, key=lambda model: model.start)
-        for model in these[first:]:
-            if model.start > one.change.end + distance:
-                break
-            found = consequence(model, one, bases, distance)
-            if found is not None:
-                entries.append((model, csq.entry(found, one, 1, name)))
-        yield columns, entries or [(None, csq.intergenic(one, 1, name))]
+        text = next(item for item in columns[7].split(";") if item.startswith("CSQ="))[4:]
+        entries = [dict(zip(names, map(unquote, one.split("|")), strict=False)) for one in text.split(",") if "|" in one]
+        yield columns, {entry["Feature"].split(".")[0]: entry for entry in entries}
 
 
-def judged(path: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
-    """Gives VEP's answer of each record: its ID, and by transcript (without version) the values by field."""
-    names: list[str] = []
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-        for line in file:
-            if line.startswith("##INFO=<ID=CSQ"):
-                names = line.split("Format: ")[1].rstrip('">\n').split("|")
-            if line.startswith("#"):
-                continue
-            columns = line.rstrip("\n").split("\t")
-            text = next(item for item in columns[7].split(";") if item.startswith("CSQ="))[4:]
-            entries = [
-                dict(zip(names, map(unquote, entry.split("|")), strict=False)) for entry in text.split(",") if "|" in entry
-            ]
-            yield columns[2], {entry["Feature"].split(".")[0]: entry for entry in entries}
+def annotated(vep: Path, bundle: Bundle, distance: int, folder: Path) -> Path:
+    """Returns the result of the engine for the alleles of VEP's VCF, in the folder."""
+    bare = folder / "alleles.vcf"
+    with bare.open("w") as file:
+        for line in lines(vep):
+            if not line.startswith("#"):
+                file.write("\t".join([*line.split("\t")[:7], "."]) + "\n")
+            elif not line.startswith("##INFO"):
+                file.write(line + "\n")
+    return annotate(bare, folder, name=vep.name, bundle=bundle, distance=distance, jobs=1).vcf
 
 
 def plain(field: str, value: str) -> str:
@@ -152,75 +156,97 @@ def plain(field: str, value: str) -> str:
     return "&".join(sorted(value.split("&"))) if field == "Consequence" else value
 
 
+class Comparison:
+    """Differences counted by field. `bundle`: what the engine's answers were made with."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        transcripts = Transcripts.open(bundle.path(bundle.transcripts))
+        rows = map(transcripts.__getitem__, range(len(transcripts)))
+        self._models = {one.identifier.split(".")[0]: (one.code, one.strand) for one in rows}
+        self._lengths = {contig.name: contig.length for contig in bundle.contigs}
+        self.records = self.entries = self.missing = self.extra = 0
+        self.equal: Counter[str] = Counter()
+        self.explained: dict[str, Counter[str]] = defaultdict(Counter)
+        self.others: dict[str, list[str]] = defaultdict(list)
+
+    def add(self, columns: list[str], vep: Entries, ours: Entries) -> None:
+        """Compare the entries of one record; `columns` are those of VEP's VCF."""
+        self.records += 1
+        self.entries += len(vep)
+        self.missing += len(vep.keys() - ours.keys())
+        self.extra += len(ours.keys() - vep.keys() - {""})
+        for feature in vep.keys() & ours.keys():
+            for field in [field for field in NAMES if field in vep[feature] and field not in SKIPPED]:
+                self._value(field, columns, feature, plain(field, vep[feature][field]), plain(field, ours[feature][field]))
+
+    def _value(self, field: str, columns: list[str], feature: str, vep: str, ours: str) -> None:
+        if vep == ours:
+            self.equal[field] += 1
+            return
+        code, strand = self._models.get(feature, (1, 1))
+        pair = Pair(field, vep, ours, code, strand, int(columns[1]), self._lengths[columns[0]])
+        if reason := next((name for name, holds in REASONS if holds(pair)), None):
+            self.explained[field][reason] += 1
+            return
+        where = f"{columns[2]} {columns[0]}:{columns[1]} {columns[3]}>{columns[4]} {feature}"
+        self.others[field].append(f"{where}: VEP {vep or '-'} | here {ours or '-'}")
+
+    def shares(self, *, extra_ok: bool = False) -> dict[str, tuple[float, float]]:
+        """Returns by field the share that is equal, and that which is equal or explained.
+
+        `extra_ok`: VEP's run had fewer transcripts, so that entries that it has not are not wrong.
+        """
+        found = {}
+        for field, equal in self.equal.items():
+            explained = self.explained[field].total()
+            total = equal + explained + len(self.others[field]) + self.missing + (0 if extra_ok else self.extra)
+            found[field] = equal / total, (equal + explained) / total
+        return found
+
+    def show(self, examples: int, *, extra_ok: bool) -> None:
+        """Print the shares, the reasons, and some of the differences that have none."""
+        print(f"{self.records} records, {self.entries} entries of VEP; missing: {self.missing}; that VEP has not: {self.extra}")
+        print(f"{'field':<20}{'equal':>8}{'explained':>11}{'other':>8}  equal / equal or explained")
+        for field, (equal, right) in self.shares(extra_ok=extra_ok).items():
+            counts = f"{self.equal[field]:>8}{self.explained[field].total():>11}{len(self.others[field]):>8}"
+            print(f"{field:<20}{counts}  {100 * equal:.3f} % / {100 * right:.3f} %")
+            for reason, count in self.explained[field].most_common():
+                print(f"{'':<24}{count:>6} {reason}")
+            for said in self.others[field][:examples]:
+                print(f"{'':<24}{said}")
+
+
+def compared(vep: Path, bundle: Bundle, distance: int, folder: Path) -> Comparison:
+    """Returns how the engine's answers for the alleles of VEP's VCF differ from VEP's. `folder`: where the result goes."""
+    ours = {columns[2]: entries for columns, entries in consequences(annotated(vep, bundle, distance, folder))}
+    found = Comparison(bundle)
+    for columns, entries in consequences(vep):
+        found.add(columns, entries, ours[columns[2]])
+    return found
+
+
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("fasta", "gff3", "vcf", "vep"):
-        asked.add_argument(name, type=Path)
-    asked.add_argument("--out", type=Path)
-    asked.add_argument("--code", action="append", default=["MT=2"], help="genetic code of a contig")
+    asked.add_argument("vep", type=Path)
+    asked.add_argument("--bundle", help="one that is installed or embedded")
+    asked.add_argument("--bundles", type=Path, action="append", default=[], help="a folder of installed bundles")
+    asked.add_argument("--fasta", type=Path)
+    asked.add_argument("--gff3", type=Path)
+    asked.add_argument("--out", type=Path, help="a folder to keep the result in")
     asked.add_argument("--distance", type=int, default=5000)
     asked.add_argument("--show", type=int, default=5)
     asked.add_argument("--extra-ok", action="store_true", help="VEP's run had fewer transcripts")
     args = asked.parse_args()
-    contigs = fasta(args.fasta)
-    codes = {name: int(number) for name, _, number in (item.partition("=") for item in args.code)}
-    models = transcripts(args.gff3, contigs, codes)
-    return compare(args, contigs, models)
-
-
-def compare(args: argparse.Namespace, contigs: dict[str, bytes], models: list[Transcript]) -> int:
-    fields = csq.FIELDS.split("|")
-    equal: Counter[str] = Counter()
-    explained: dict[str, Counter[str]] = defaultdict(Counter)
-    unexplained: dict[str, list[str]] = defaultdict(list)
-    lines, entries, missing, extra = [], 0, 0, 0
-    answers = dict(judged(args.vep))
-    for columns, found in annotated(args.vcf, contigs, models, args.distance):
-        lines.append("\t".join([*columns[:7], "CSQ=" + ",".join(text for _, text in found)]))
-        expected = answers[columns[2]]
-        got = {values["Feature"].split(".")[0]: (model, values) for model, values in _parsed(fields, found)}
-        entries += len(expected)
-        missing += len(expected.keys() - got.keys())
-        extra += len(got.keys() - expected.keys() - {""})
-        for feature in expected.keys() & got.keys():
-            model, values = got[feature]
-            for field in [field for field in fields if field in expected[feature] and field not in SKIPPED]:
-                vep, ours = plain(field, expected[feature][field]), plain(field, values[field])
-                if vep == ours:
-                    equal[field] += 1
-                    continue
-                where = f"{columns[2]} {columns[0]}:{columns[1]} {columns[3]}>{columns[4]} {feature}"
-                said = f"{where}: VEP {vep or '-'} | {ours or '-'}"
-                pair = model and Pair(field, vep, ours, model, int(columns[1]), len(contigs[columns[0]]), values["Consequence"])
-                reason = next((name for name, holds in REASONS if pair and holds(pair)), None)
-                if reason:
-                    explained[field][reason] += 1
-                else:
-                    unexplained[field].append(said)
-    if args.out:
-        head = f'##INFO=<ID=CSQ,Number=.,Type=String,Description="Consequence annotations from GAS. Format: {csq.FIELDS}">'
-        args.out.write_text(
-            "\n".join(["##fileformat=VCFv4.2", head, "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO", *lines, ""])
-        )
-    print(f"{len(lines)} records, {entries} entries of VEP; missing: {missing}; that VEP has not: {extra}")
-    print(f"{'field':<20}{'equal':>8}{'explained':>11}{'other':>8}  equal / equal or explained")
-    lowest = 1.0
-    for field in equal:
-        reasons, other = explained[field].total(), len(unexplained[field])
-        total = equal[field] + reasons + other + missing + (0 if args.extra_ok else extra)
-        lowest = min(lowest, (equal[field] + reasons) / total)
-        shares = f"{100 * equal[field] / total:.3f} % / {100 * (equal[field] + reasons) / total:.3f} %"
-        print(f"{field:<20}{equal[field]:>8}{reasons:>11}{other:>8}  {shares}")
-        for reason, count in explained[field].most_common():
-            print(f"{'':<24}{count:>6} {reason}")
-        for said in unexplained[field][: args.show]:
-            print(f"{'':<24}{said}")
-    return int(lowest < WANTED_SHARE)
-
-
-def _parsed(fields: list[str], found: list[tuple[Transcript | None, str]]) -> Iterator[tuple[Transcript | None, dict[str, str]]]:
-    for model, text in found:
-        yield model, dict(zip(fields, map(unquote, text.split("|")), strict=True))
+    if not args.bundle and not (args.fasta and args.gff3):
+        asked.error("give either --bundle, or --fasta and --gff3")
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        bundle = manifest.find(args.bundle, *args.bundles) if args.bundle else bundle_of(args.fasta, args.gff3, work / "truth")
+        out = args.out or work
+        out.mkdir(parents=True, exist_ok=True)
+        found = compared(args.vep, bundle, args.distance, out)
+    found.show(args.show, extra_ok=args.extra_ok)
+    return int(min(right for _, right in found.shares(extra_ok=args.extra_ok).values()) < WANTED_SHARE)
 
 
 if __name__ == "__main__":

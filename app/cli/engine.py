@@ -42,13 +42,16 @@ def annotate(
     jobs: Annotated[
         int, typer.Option(min=0, help="Processes to work with; the result is the same. 0: what the machine has.")
     ] = 0,
+    distance: Annotated[
+        int | None, typer.Option(min=0, max=1_000_000, help="Bases within which a transcript is upstream or downstream.")
+    ] = None,
 ) -> None:
     """Annotate a VCF on this machine, with the engine of the service and its messages.
 
-    Every variant gets its consequence (Sequence Ontology), impact, gene, protein change and what the reference bundle knows
-    of it. The file may be unsorted, name its contigs otherwise, or lack parts of its header: what was repaired is in the
-    log. In the result each record has one allele, at its leftmost place; its consequence is that of the allele as the file
-    has it.
+    Every variant gets its consequences in each transcript (Sequence Ontology, HGVS) as Ensembl VEP has them, in INFO/CSQ; the
+    one that stands for all in tags of its own; and what the reference bundle knows of it. The file may be unsorted, name its
+    contigs otherwise, or lack parts of its header: what was repaired is in the log. In the result each record has one allele,
+    at its leftmost place; its consequence is that of the allele as the file has it.
 
     \b
     Written into OUT, after the name of the file:
@@ -95,7 +98,7 @@ def annotate(
                 bar.update(task, description=phase, completed=percent, records=records)
 
             used, why = choose(source, wanted, bundles.installed(folder), caps)
-            chosen: dict[str, Any] = {"bundle": used, "overruled": why, "limits": caps, "jobs": jobs}
+            chosen: dict[str, Any] = {"bundle": used, "overruled": why, "limits": caps, "jobs": jobs, "distance": distance}
             result = annotate.annotate(source, Path(work), name=source.name, progress=progress, **chosen)
             written = _publish(result, out, source.name)
     except InputError as fault:

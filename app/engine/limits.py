@@ -21,7 +21,6 @@ class Limits:
     contigs: int = 100_000  # names that the reference does not have are refused beyond
     tags: int = 10_000  # names of INFO, FORMAT and FILTER
     evidence: int = 100_000  # records after which most of them have to be on contigs, and agree with the bases, of the reference
-    silent_seconds: int = 900  # after which a child that says nothing is ended; the fault is the system's then
     mismatches: float = 0.1  # share of records whose REF may disagree with the reference
 
     def name(self, what: str, name: bytes, line: int) -> None:

@@ -20,7 +20,7 @@ import structlog
 from app.aws.objects import Bucket
 from app.domain.keys import Gone
 from app.engine.bundles import manifest
-from app.engine.bundles.gene_table import TABLE, table
+from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle
 from app.engine.errors import EngineError
 from app.services.kept import Kept
@@ -151,5 +151,4 @@ def _here(bundle_id: str, version: str, folder: str) -> Reference | None:
     if bundle.version != version:
         return None
     path = bundle.path(TABLE)
-    models = [bundle.path(genes.file) for genes in bundle.genes]
-    return Reference(bundle, GeneTable(path.read_bytes() if path.is_file() else table(models)))
+    return Reference(bundle, GeneTable(path.read_bytes()) if path.is_file() else None)

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from app.engine.consequence.interpretation import TERMS
+from app.engine.consequence.csq_fields import parsed
 from app.engine.reading.alleles import kind
 
 WHOLE = 1 << 29
 """Behind the end of every contig that a tabix index can have."""
 
 _KNOWN = re.compile(rb"[;\t](?:GAS_)?(?:DISEASE|CLN[A-Z]*)=")
+_WITHIN = (  # a gene, by its symbol or identifier; who asks for it does not mean what is beside it
+    rb"GAS_CSQ=(?!upstream|downstream)[^;\t]*;GAS_IMPACT=[^;\t]*;GAS_GENE=%b(?:[;\t]|$)"
+    rb"|[=,][^|,;\t]*\|(?!upstream|downstream)[^|,;\t]*\|[^|,;\t]*\|(?:[^|,;\t]*\|)?%b\|"
+)
 _FREQUENCY = re.compile(rb"[;\t]AF=([0-9][0-9.eE+-]*)")
 _DECLARED = re.compile(r'^##(INFO|FORMAT)=<ID=([^,>]+),.*?Description="((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:[^>\n]*?,length=(\d+))?", re.MULTILINE)
@@ -21,15 +25,23 @@ _CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:[^>\n]*?,length=(\d+))?", re.MUL
 
 @dataclass(frozen=True)
 class Transcript:
-    """One entry of BCSQ: what the variant does in one transcript."""
+    """One entry of CSQ: what the variant does in one transcript. Texts as in CSQ; HGVS names without their reference."""
 
-    consequence: str
-    gene: str
+    consequence: str  # terms, the most severe first, with ", " between them
+    impact: str
+    gene: str  # symbol, or identifier where it has none
     transcript: str
     biotype: str
-    strand: str
-    protein: str
-    dna: str
+    strand: str  # + or -
+    exon: str  # number/total
+    intron: str
+    dna: str  # c. or n.
+    protein: str  # p.
+    amino_acids: str
+    codons: str
+    distance: str  # bases to the transcript; empty within it
+    canonical: bool
+    mane: str  # Select or Plus Clinical
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ class Variant:
 
     @cached_property
     def transcripts(self) -> list[Transcript]:
-        return [_transcript(entry) for entry in self.info.get("BCSQ", "").split(",") if entry]
+        return [_transcript(entry) for entry in parsed(self.info.get("CSQ", "")) if entry["Feature"]]
 
 
 @dataclass(frozen=True)
@@ -149,8 +161,7 @@ class Filter:
         if self.known:
             tests.append(_KNOWN.search)
         if self.gene:
-            gene = re.escape(self.gene.encode())
-            entry = re.compile(rb"GAS_GENE=%b(?:[;\t]|$)|[=,][^|,;\t]*\|%b\|" % (gene, gene))
+            entry = re.compile(_WITHIN % ((re.escape(self.gene.encode()),) * 2))
             needle = self.gene.encode()
             tests.append(lambda line: needle in line and entry.search(line))
         if self.text:
@@ -175,10 +186,27 @@ def _has(item: str) -> Callable[[bytes], object]:
     return lambda line: needle in line and whole.search(line)
 
 
-def _transcript(entry: str) -> Transcript:
-    words, *rest = [*entry.split("|"), *[""] * 6][:7]
-    terms = [TERMS.get(word.encode(), (word, ""))[0] for word in words.lstrip("*").split("&")]
-    return Transcript(", ".join(terms), *rest)
+_MANE = {"MANE_SELECT": "Select", "MANE_PLUS_CLINICAL": "Plus Clinical"}
+
+
+def _transcript(entry: dict[str, str]) -> Transcript:
+    return Transcript(
+        consequence=entry["Consequence"].replace("&", ", "),
+        impact=entry["IMPACT"],
+        gene=entry["SYMBOL"] or entry["Gene"],
+        transcript=entry["Feature"],
+        biotype=entry["BIOTYPE"],
+        strand={"1": "+", "-1": "-"}.get(entry["STRAND"], ""),
+        exon=entry["EXON"],
+        intron=entry["INTRON"],
+        dna=entry["HGVSc"].rpartition(":")[2],
+        protein=entry["HGVSp"].rpartition(":")[2],
+        amino_acids=entry["Amino_acids"],
+        codons=entry["Codons"],
+        distance=entry["DISTANCE"],
+        canonical=entry["CANONICAL"] == "YES",
+        mane=", ".join(words for name, words in _MANE.items() if entry[name]),
+    )
 
 
 def _number(text: bytes) -> float:

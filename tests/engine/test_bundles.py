@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from app.cli.main import engine
 from app.engine.bundles import download, manifest, stores
 from app.engine.bundles.build import build
-from app.engine.bundles.gene_table import TABLE, Places
+from app.engine.bundles.layout import TABLE
+from app.engine.bundles.transcripts import Transcripts
 from app.engine.errors import EngineError
 from app.engine.pipeline.annotate import annotate
 from tests.support.genome import CHROMOSOME
@@ -51,7 +52,8 @@ def annotated(bundle: manifest.Bundle, folder: Path, *sites: str) -> list[tuple[
 
 
 def test_two_genetic_codes_in_one_stream(small: manifest.Bundle, tmp_path: Path) -> None:
-    assert [genes.genetic_code for genes in small.genes] == [1, 2]
+    transcripts = Transcripts.open(small.path(small.transcripts))
+    assert {transcripts[row].contig: transcripts[row].code for row in range(len(transcripts))} == {"1": 1, "MT": 2}
     sites = (
         "chr1 505 . C T",
         f"chr1 700 . {CHROMOSOME[699]} <DEL>",
@@ -205,7 +207,6 @@ def test_gene_models_of_every_dialect_end_up_in_one(models: str, site: Site, tmp
     site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(models).encode()  # not compressed, whatever it is called
     bundle = build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
     assert bundle.path("genes.tsv").read_text() == "ABC\t1\t101\t250\tG\n"
-    assert Places(bundle).between("1", 0, 600) == [(100, 250)]
     base = CHROMOSOME[149]
     [(_, tags)] = annotated(bundle, tmp_path, f"1 150 . {base} {base}TT")
     assert (tags["GAS_CSQ"], tags["GAS_GENE"], tags["GAS_TRANSCRIPT"]) == ("frameshift_variant", "ABC", "T")
@@ -231,7 +232,7 @@ def test_the_mitochondrion_as_refseq_has_it(rcrs: manifest.Bundle, site: Site, t
 def test_gene_models_that_nothing_can_be_made_of_stop_the_build(site: Site, tmp_path: Path) -> None:
     gtf = '1 x transcript 101 250 . + . gene_id_"G"|1 x CDS 101 250 . + 0 gene_id_"G"'
     site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(gtf).encode()
-    with pytest.raises(EngineError, match=r"113\.gff3\.gz has no gene models that can be used.*GENCODE or RefSeq"):
+    with pytest.raises(EngineError, match=r"113\.gff3\.gz, line 2 has no Parent: it has to name the transcript of this CDS"):
         build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
     assert not (tmp_path / "bundle").exists()
 
@@ -249,9 +250,9 @@ def test_push_and_pull(small: manifest.Bundle, tmp_path: Path) -> None:
 
 
 def test_a_damaged_bundle_is_not_pushed(small: manifest.Bundle, tmp_path: Path) -> None:
-    with small.path("genes.gff3").open("a") as genes:
+    with small.path(TABLE).open("a") as genes:
         genes.write("#\n")
-    with pytest.raises(EngineError, match=r"genes\.gff3 has"):
+    with pytest.raises(EngineError, match=r"genes\.tsv has"):
         stores.push(small, stores.FolderStore(tmp_path / "store"))
 
 

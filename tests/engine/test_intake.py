@@ -135,6 +135,33 @@ def test_taken_as_it_is(content: str | bytes, run: Callable) -> None:
     assert found.info(0)["GAS_GENE"] == "MT-ND1"
 
 
+ANNOTATED = (
+    GOOD.replace(
+        "#CHROM", '##INFO=<ID=CSQ,Number=.,Type=String,Description="Consequence annotations from {}. Format: Allele|X">\n#CHROM'
+    )
+    .replace("#CHROM", '##INFO=<ID=ANN,Number=.,Type=String,Description="Functional annotations">\n#CHROM')
+    .replace("DP=10", "DP=10;CSQ=A|b;ANN=A|c")
+)
+
+
+def test_annotations_of_other_programs_are_kept_under_another_name(run: Callable) -> None:
+    found = run(ANNOTATED.replace("{}", "Ensembl VEP"))
+    info = found.info(0)
+    assert (info["CSQ_original"], info["ANN_original"], "ANN" in info) == ("A|b", "A|c", False)
+    assert info["CSQ"].startswith("A|missense_variant|")
+    declared = [line for line in found.header if line.startswith(("##INFO=<ID=CSQ", "##INFO=<ID=ANN"))]
+    assert sorted(line.split(",")[0].split("ID=")[1] for line in declared) == ["ANN_original", "CSQ", "CSQ_original"]
+    assert "from Ensembl VEP. Format: Allele|X" in next(line for line in declared if "CSQ_original" in line)
+    assert found.notes() == {"kept_as": 2}
+
+
+def test_an_earlier_run_is_replaced_and_what_it_kept_stays(run: Callable) -> None:
+    before = run(ANNOTATED.replace("{}", "Ensembl VEP"))
+    again = run("\n".join([*before.header, *("\t".join(record) for record in before.records), ""]))
+    assert {**again.info(0)} == {**before.info(0)}
+    assert again.notes() == {"earlier_run": sum(tag.startswith(("GAS_", "CSQ")) for tag in before.info(0)) - 1}
+
+
 def test_contig_names_come_back_as_they_were(run: Callable) -> None:
     found = run(GOOD.replace("MT", "chrM"))
     assert found.records[0][0] == "chrM"

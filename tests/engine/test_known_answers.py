@@ -7,15 +7,16 @@ import pysam
 import pytest
 
 from app.engine.bundles import manifest
-from app.engine.consequence.interpretation import TERMS
+from app.engine.consequence.csq_fields import parsed
 from app.engine.formats.fasta import Sequences
 from app.engine.pipeline.annotate import annotate
+from scripts import make_mito_bundle
 from tests.support import genome
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
 KNOWN = [
-    # position, ref, alt, consequence, gene, protein
+    # position, ref, alt, consequence, gene, protein; terms at the edges of genes are those that VEP gives
     (3460, "G", "A", "missense_variant", "MT-ND1", "p.Ala52Thr"),
     (11778, "G", "A", "missense_variant", "MT-ND4", "p.Arg340His"),
     (14484, "T", "C", "missense_variant", "MT-ND6", "p.Met64Val"),
@@ -33,32 +34,32 @@ KNOWN = [
     (4471, "T", "C", "start_lost", "MT-ND2", "p.Met1?"),
     (14673, "T", "C", "start_retained_variant", "MT-ND6", "p.Met1="),
     (14672, "A", "C", "start_lost", "MT-ND6", "p.Met1?"),
-    (4468, "TAA", "T", "start_lost", "MT-ND2", "p.Met1?"),
-    (14672, "AT", "A", "start_retained_variant", "MT-ND6", "p.Met1="),  # the base before the gene takes its place
-    (3309, "AC", "GT", "missense_variant", "MT-ND1", "p.Pro2Ser"),  # the start codon is kept, the second is not
+    (4468, "TAA", "T", "coding_sequence_variant", "MT-ND2", None),  # VEP says no more of what reaches beyond an edge
+    (14672, "AT", "A", "frameshift_variant", "MT-ND6", "p.Met1?"),  # VEP counts a base of the gene as lost; flagged
+    (3309, "AC", "GT", "start_lost", "MT-ND1", "p.Met1?"),  # VEP compares both amino acids: start_lost&start_retained
     # the last base of an RNA gene that touches a protein gene
     (4469, "A", "C", "non_coding_transcript_exon_variant", "MT-TM", None),
     (12336, "A", "G", "non_coding_transcript_exon_variant", "MT-TL2", None),
     # stop codons
-    (7444, "G", "A", "stop_lost", "MT-CO1", "p.Ter514Lysext*?"),
-    (7444, "GAC", "G", "stop_retained_variant", "MT-CO1", "p.Ter514="),
-    (7444, "G", "GTAA", "stop_lost", "MT-CO1", "p.Ter514Serext*?"),
-    (7440, "T", "TC", "frameshift_variant", "MT-CO1", None),
-    (3462, "C", "CTAA", "stop_gained", "MT-ND1", None),
+    (7444, "G", "A", "stop_lost", "MT-CO1", "p.Ter514LysextTer?"),
+    (7444, "GAC", "G", "coding_sequence_variant", "MT-CO1", None),  # reaches beyond the gene: as above; flagged
+    (7444, "G", "GTAA", "stop_lost", "MT-CO1", "p.Ter514SerextTer?"),
+    (7440, "T", "TC", "inframe_insertion", "MT-CO1", None),  # VEP: the stop comes at the same place, so it is retained
+    (3462, "C", "CTAA", "stop_gained", "MT-ND1", "p.Ala52_Met53insTer"),
     # several codons at once
     (3462, "CA", "TG", "missense_variant", "MT-ND1", "p.Met53Val"),
     (3461, "CCATAAA", "C", "inframe_deletion", "MT-ND1", "p.Met53_Lys54del"),
-    (3463, "A", "AGTC", "inframe_insertion", "MT-ND1", "p.Met53delinsSerLeu"),
-    (3461, "C", "CCGT", "inframe_insertion", "MT-ND1", None),
+    (3463, "A", "AGTC", "protein_altering_variant", "MT-ND1", "p.Met53delinsSerLeu"),
+    (3461, "C", "CCGT", "inframe_insertion", "MT-ND1", "p.Ala52_Met53insVal"),
     # two genes in different frames
     (8563, "A", "G", "missense_variant", "MT-ATP6", "p.Thr13Ala"),
     # terminal codons that polyadenylation completes
     (4261, "T", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
     (4262, "A", "G", "incomplete_terminal_codon_variant", "MT-ND1", None),
-    (4259, "CCT", "C", "frameshift_variant", "MT-ND1", None),
-    (4260, "C", "CA", "incomplete_terminal_codon_variant", "MT-ND1", None),
-    (4260, "CTA", "C", "incomplete_terminal_codon_variant", "MT-ND1", None),
-    (3459, "CG", "C", "frameshift_variant", "MT-ND1", "p.Ala52Profs"),
+    (4259, "CCT", "C", "frameshift_variant", "MT-ND1", "p.?"),
+    (4260, "C", "CA", "inframe_insertion", "MT-ND1", None),  # with incomplete_terminal_codon_variant, which is less severe
+    (4260, "CTA", "C", "protein_altering_variant", "MT-ND1", None),  # likewise
+    (3459, "CG", "C", "frameshift_variant", "MT-ND1", "p.Ala52ProfsTer2"),
     (3460, "GCCA", "G", "inframe_deletion", "MT-ND1", "p.Ala52_Met53delinsVal"),
     (5511, "T", "C", "incomplete_terminal_codon_variant", "MT-ND2", None),
     (9990, "T", "C", "incomplete_terminal_codon_variant", "MT-CO3", None),
@@ -135,7 +136,7 @@ def test_every_possible_substitution(run: Callable, rcrs: manifest.Bundle) -> No
     """All 3 × 16,568 single-base changes against the genetic code itself, in each gene that they touch."""
     sequence = Sequences(rcrs.path(rcrs.fasta)).get("MT", 0, 20_000).decode()
     proteins, rnas = {}, {}
-    for line in rcrs.path("genes.gff3").read_text().splitlines():
+    for line in make_mito_bundle.gff3().splitlines():
         fields = line.split("\t")
         if len(fields) > 8 and fields[2] in ("CDS", "exon"):
             transcript = fields[8].split("Parent=transcript:")[1].split(";")[0]
@@ -147,8 +148,8 @@ def test_every_possible_substitution(run: Callable, rcrs: manifest.Bundle) -> No
     assert len(found.records) == len(sites) == 3 * 16568
     wrong = []
     for index, (position, _ref, alt) in enumerate(sites):
-        entries = [entry.split("|") for entry in found.info(index).get("BCSQ", "").split(",")]
-        told = {entry[2]: TERMS[entry[0].split("&")[0].encode()][0] for entry in entries if len(entry) > 3}
+        entries = parsed(found.info(index)["CSQ"])
+        told = {entry["Feature"]: entry["Consequence"].split("&")[0] for entry in entries if entry["Feature"]}
         right = {
             transcript: expected(sequence, start, end, strand, position, alt)
             for transcript, (start, end, strand) in proteins.items()
@@ -169,9 +170,13 @@ def test_a_deletion_of_whole_genes(run: Callable, rcrs: manifest.Bundle) -> None
     ref = Sequences(rcrs.path(rcrs.fasta)).get("MT", 8468, 13447).decode()
     info = run(HEADER + f"MT\t8469\t.\t{ref}\t{ref[0]}\t.\t.\t.\n").info(0)
     assert info["GAS_CSQ"] == "transcript_ablation"
-    told = [entry.split("|")[:2] for entry in info["BCSQ"].split(",")]
+    told = [[entry["Consequence"], entry["SYMBOL"]] for entry in parsed(info["CSQ"])]
     gone = ["MT-ATP6", "MT-CO3", "MT-TG", "MT-ND3", "MT-TR", "MT-ND4L", "MT-ND4", "MT-TH", "MT-TS2", "MT-TL2"]
-    assert told == [["stop_lost", "MT-ATP8"], *[["transcript_ablation", gene] for gene in gone], ["start_lost", "MT-ND5"]]
+    parts = [
+        ["coding_sequence_variant&3_prime_UTR_variant", "MT-ATP8"],
+        ["coding_sequence_variant&5_prime_UTR_variant", "MT-ND5"],
+    ]
+    assert told == [parts[0], *[["transcript_ablation", gene] for gene in gone], parts[1]]
 
 
 @pytest.mark.parametrize("name", ["a" * 5000, "../../etc/passwd", "x\ny\t;rm -rf $HOME.vcf", "вариант 变异.vcf", "", "-o"])
@@ -198,4 +203,4 @@ def test_an_allele_is_judged_as_it_is_written(tmp_path: Path, nuclear: manifest.
             said[name] = {row.id: (row.pos, row.ref, row.alts, row.info["GAS_CSQ"], sorted(row.info)) for row in file}
     assert said["sorted"] == said["shuffled"]
     assert said["sorted"]["left"][:3] == said["sorted"]["right"][:3] == (500, base[500], (base[500] + "A",))
-    assert [said["sorted"][name][3] for name in ("left", "right")] == ["intergenic_variant", "start_lost"]
+    assert [said["sorted"][name][3] for name in ("left", "right")] == ["upstream_gene_variant", "frameshift_variant"]

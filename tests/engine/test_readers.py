@@ -86,6 +86,29 @@ def check(written: Written) -> None:
     assert rows == records
 
 
+def test_cyvcf2_reads_the_consequences_by_their_header(write: Callable[..., Written], nuclear: manifest.Bundle) -> None:
+    """The entries of INFO/CSQ have the fields that the header's Format names, as those of VEP."""
+    rows = "MT\t3460\t.\tG\tA,C\t.\t.\t.\nMT\t7445\t.\tA\tG\t.\t.\t.\nMT\t8567\t.\tT\tC\t.\t.\t.\n"
+    reader = cyvcf2.VCF(str(write(f"##fileformat=VCFv4.2\n{COLUMNS}\n{rows}".encode(), nuclear).path))
+    description = reader.get_header_type("CSQ")["Description"].strip('"')
+    names = description.partition("Format: ")[2].split("|")
+    found = []
+    for record in reader:
+        for text in record.INFO["CSQ"].split(","):
+            entry = dict(zip(names, text.split("|"), strict=True))
+            if entry["BIOTYPE"] == "protein_coding" and not entry["DISTANCE"]:
+                found.append(
+                    (record.POS, *(entry[name] for name in ("Allele", "SYMBOL", "Consequence", "Codons", "HGVSc", "HGVSp")))
+                )
+    assert found == [
+        (3460, "A", "MT-ND1", "missense_variant", "Gcc/Acc", "ENST00000361390:c.154G>A", "YP_003024026.1:p.Ala52Thr"),
+        (3460, "C", "MT-ND1", "missense_variant", "Gcc/Ccc", "ENST00000361390:c.154G>C", "YP_003024026.1:p.Ala52Pro"),
+        (7445, "G", "MT-CO1", "stop_retained_variant", "agA/agG", "ENST00000361624:c.1542A>G", "YP_003024028.1:p.Ter514%3D"),
+        (8567, "C", "MT-ATP8", "missense_variant", "Tcc/Ccc", "ENST00000361851:c.202T>C", "YP_003024030.1:p.Ser68Pro"),
+        (8567, "C", "MT-ATP6", "missense_variant", "aTc/aCc", "ENST00000361899:c.41T>C", "YP_003024031.1:p.Ile14Thr"),
+    ]
+
+
 @pytest.mark.parametrize("case", INPUTS)
 def test_others_read_it(case: str, write: Callable[..., Written]) -> None:
     check(write(INPUTS[case]))

@@ -184,10 +184,10 @@ def test_a_pile_of_records_at_one_position(change: str, sequence: str, outcome: 
     assert len(lines) == copies * (change.count(",") + 1)
 
 
-def test_no_more_workers_than_memory_holds(rcrs: manifest.Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pool.affordable(rcrs) >= 1
+def test_no_more_workers_than_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pool.affordable() >= 1
     monkeypatch.setattr(pool, "WORKER", 1 << 50)
-    assert pool.affordable(rcrs) == 1
+    assert pool.affordable() == 1
 
 
 @pytest.mark.slow

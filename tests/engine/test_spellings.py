@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine.bundles import manifest
+from app.engine.bundles import build, manifest, sequence
 from app.engine.pipeline.annotate import annotate
 from tests.support.annotated import Annotated, vcf
+from tests.support.gff3 import gff3
 
 dice = random.Random(3)
 SEQUENCE = "GATC" + "".join(
@@ -30,6 +31,11 @@ genes = []
 name = "1"
 length = {len(SEQUENCE)}
 """
+GENE = gff3(
+    "1 x gene 1 60 . + . ID=gene:G;Name=G;biotype=lncRNA",
+    "1 x lnc_RNA 1 60 . + . ID=transcript:T;Parent=gene:G;biotype=lncRNA",
+    "1 x exon 1 60 . + . Parent=transcript:T",
+)
 TRACK = """
 [[tracks]]
 id = "{0}"
@@ -100,6 +106,10 @@ def spelled(tmp_path_factory: pytest.TempPathFactory) -> manifest.Bundle:
     folder = tmp_path_factory.mktemp("bundle")
     (folder / "genome.fa").write_text(f">1\n{SEQUENCE}\n")
     pysam.faidx(str(folder / "genome.fa"))
+    sequence.build(folder / "genome.fa", folder / sequence.FILE)
+    models = tmp_path_factory.mktemp("models") / "genes.gff3"
+    models.write_text(GENE)
+    build.add_genes(models, folder, {"1": "1"})
     rows = sorted((*made.trimmed, number) for number, made in enumerate(KNOWN))
     (folder / "known").write_text("".join(f"1\t{at}\t{ref}\t{alt}\tn{number}\n" for at, ref, alt, number in rows))
     (folder / "places").write_text("".join(f"1\t{at}\t{at + 7}\tp{at}\n" for at in range(0, len(SEQUENCE), 7)))

@@ -1,9 +1,7 @@
 """Records on contigs that the reference does not have: passed through if they are few, refused if they are the file."""
 
 import gzip
-import os
 import re
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +10,7 @@ import pysam
 import pytest
 
 from app.engine.bundles import manifest
-from app.engine.consequence.csq_process import Csq
-from app.engine.errors import EngineError, InputError
+from app.engine.errors import InputError
 from app.engine.limits import DEFAULT
 from app.engine.pipeline.annotate import Result, annotate
 from tests.support.genome import CHROMOSOME
@@ -95,22 +92,6 @@ def test_what_is_no_name_of_a_contig_is_refused(run: Callable[..., Result], name
 def test_a_position_beyond_what_the_header_says_is_refused(run: Callable[..., Result]) -> None:
     with pytest.raises(InputError, match="beyond the end of HLA"):
         run(META + COLUMNS + "".join(CODING) + HLA.replace("\t17\t", "\t3504\t"))
-
-
-def test_a_child_that_says_nothing_is_ended(nuclear: manifest.Bundle) -> None:
-    csq = Csq(nuclear, nuclear.genes[0], patience=1)
-    try:
-        csq.submit("1", [(b"504", b"G", b"T")])
-        csq.collect()
-        child = csq._child
-        assert child
-        os.kill(child.pid, signal.SIGSTOP)
-        csq.submit("1", [(b"505", b"C", b"T")])
-        with pytest.raises(EngineError, match="said nothing for 1 seconds"):
-            csq.collect()
-        assert child.wait(20) == -signal.SIGKILL
-    finally:
-        csq.close()
 
 
 @pytest.mark.parametrize(

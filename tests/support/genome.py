@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pysam
 
-from app.engine.bundles import manifest
+from app.engine.bundles import build, manifest, sequence
+from scripts import make_mito_bundle
 
 dice = random.Random(7)
 CODING = "ATG" + "GCT" * 48 + "TAA"
@@ -33,12 +34,6 @@ aliases = ["chr1"]
 name = "MT"
 length = 16569
 aliases = ["chrM"]
-[[genes]]
-file = "genes.gff3"
-genetic_code = 1
-[[genes]]
-file = "genes.mt.gff3"
-genetic_code = 2
 """
 
 
@@ -49,7 +44,9 @@ def bundle(folder: Path) -> manifest.Bundle:
     mitochondrion = "".join(rcrs.path(rcrs.fasta).read_text().splitlines()[1:])
     (folder / "genome.fa").write_text(f">1\n{CHROMOSOME}\n>MT\n{mitochondrion}\n")
     pysam.faidx(str(folder / "genome.fa"))
-    (folder / "genes.gff3").write_text("##gff-version 3\n" + GENE)
-    (folder / "genes.mt.gff3").write_text(rcrs.path("genes.gff3").read_text())
+    sequence.build(folder / "genome.fa", folder / sequence.FILE)
+    models = folder.parent / f"{folder.name}.gff3"
+    models.write_text(make_mito_bundle.gff3() + GENE)
+    build.add_genes(models, folder, {"1": "1", "chr1": "1", "MT": "MT", "chrM": "MT"})
     (folder / manifest.MANIFEST).write_text(MANIFEST + manifest.file_table(folder))
     return manifest.load(folder)

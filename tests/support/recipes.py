@@ -8,6 +8,7 @@ from pathlib import Path
 from app.engine.bundles import manifest
 from app.engine.formats import bgzf
 from app.engine.reading.input_file import BGZF_END
+from scripts import make_mito_bundle
 from tests.support.genome import CHROMOSOME, GENE
 from tests.support.site import Site
 
@@ -73,7 +74,7 @@ def files(rcrs: manifest.Bundle, assembly: str) -> dict[str, bytes]:
     fasta = "".join(
         f">{name} dna:chromosome chromosome:{assembly}:{name}:1:{len(bases)}:1 REF\n{bases}\n" for name, bases in sequence.items()
     )
-    genes = GFF3 + GENE + "###\n" + "".join(rcrs.path("genes.gff3").read_text().splitlines(keepends=True)[2:])
+    genes = GFF3 + GENE + "###\n" + "".join(make_mito_bundle.gff3().splitlines(keepends=True)[2:])
     dbsnp = DBSNP.format(accession="NC_000001.11" if assembly == "GRCh38" else "NC_000001.10")
     texts = {
         f"Homo_sapiens.{assembly}.dna.primary_assembly.fa.gz": fasta,

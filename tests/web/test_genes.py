@@ -12,8 +12,8 @@ import pytest
 from app.aws.bundle_store import S3Store
 from app.domain.jobs import Job
 from app.engine.bundles.build import build
-from app.engine.bundles.gene_table import TABLE
-from app.engine.bundles.manifest import Bundle, find
+from app.engine.bundles.layout import TABLE
+from app.engine.bundles.manifest import MANIFEST, Bundle, file_table, find, load
 from app.engine.bundles.stores import FolderStore, push
 from app.engine.pipeline.annotate import annotate
 from app.explorer.gene_lookup import Gene, GeneTable, References
@@ -109,7 +109,9 @@ async def test_bundles_of_a_folder_and_of_this_host_are_known_too(bundle: Bundle
         found = await references.reference_of(summary)
         assert found and found.genes and found.genes.find("gene1") and found.bundle.names["chr1"].name == "1"
     assert await References("", str(tmp_path / "store"), None).reference_of({"bundle": {"id": bundle.id, "version": "0"}}) is None
-    old = genome.bundle(tmp_path / "old")  # made before bundles had the table
+    genome.bundle(tmp_path / "old").path(TABLE).unlink()  # made before bundles had the table
+    (tmp_path / "old" / MANIFEST).write_text(genome.MANIFEST + file_table(tmp_path / "old"))
+    old = load(tmp_path / "old")
     push(old, FolderStore(tmp_path / "store"))
     found = await References("", str(tmp_path / "store"), None).reference_of({"bundle": {"id": old.id, "version": old.version}})
     assert found and found.genes is None

@@ -64,9 +64,9 @@ async def test_a_job_is_annotated_on_its_assembly(service: Service, offering: Se
 
 
 async def test_a_bundle_that_does_not_match_keeps_the_daemon_from_starting(service: Service, offering: Settings) -> None:
-    key = "bundles/nuclear/1/genes.gff3"
+    key = "bundles/nuclear/1/genes.tsv"
     await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=key, Body=b"#\n")
-    with pytest.raises(Unusable, match=r"nuclear/1 of GRCh99 cannot be used.*genes\.gff3 has 2 bytes instead of"):
+    with pytest.raises(Unusable, match=r"nuclear/1 of GRCh99 cannot be used.*genes\.tsv has 2 bytes instead of"):
         await install(offering)
     with pytest.raises(Unusable):
         await run([spec("annotate")], offering)

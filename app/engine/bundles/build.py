@@ -14,25 +14,26 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import pysam
 
-from app.engine.bundles import gene_table as gene_models
-from app.engine.bundles import manifest, recipes
+from app.engine.bundles import layout, manifest, recipes, sequence
+from app.engine.bundles.compiling import Compiled, compile_models
 from app.engine.bundles.download import CHUNK, Progress, digest, fetch
-from app.engine.bundles.gff import ensembl
-from app.engine.bundles.manifest import MANIFEST, Bundle
+from app.engine.bundles.layout import TABLE
+from app.engine.bundles.manifest import MANIFEST, MITOCHONDRIAL, Bundle
+from app.engine.bundles.sequence import Sequence
+from app.engine.bundles.transcripts import Transcripts
+from app.engine.consequence.genetic_code import VERTEBRATE_MITOCHONDRIAL
 from app.engine.errors import EngineError
 from app.engine.formats import bcftools
 
-GENES = {1: "genes.gff3", 2: "genes.mt.gff3"}
-"""Files of gene models by genetic code."""
-
-MITOCHONDRIAL = {"MT", "chrM", "M", "chrMT", "NC_012920.1"}
+LEFT_OUT = ".left_out.json"
 
 # How UCSC calls the scaffolds of an assembly, after the chromosome that they belong to.
 SCAFFOLDS: dict[str, Callable[[str], str]] = {
@@ -63,16 +64,16 @@ def build(recipe_path: Path, target: Path, cache: Path, progress: Progress = lam
     contigs = _contigs(work / "genome.fa.fai", recipe)
     names = {alias: name for name, _, aliases in contigs for alias in (name, *aliases)}
     genes = source(recipe["genes"])
-    _once(work, "genes", [genome, genes], {}, lambda: _genes(genes, work, set(names.values())))
-    codes = [(file, code) for code, file in GENES.items() if (work / file).exists()]
+    _once(work, "genes", [genome, genes], {"names": names}, lambda: _genes(genes, work, names))
+    left_out = json.loads((work / LEFT_OUT).read_text())
     tracks = []
     for track in recipe.get("tracks", ()):
         files = [source(track, url) for url in track.get("urls") or [track["url"]]]
         facts = {"track": track, "names": names}
         _once(work, track["id"], [genome, *files], facts, partial(_track, track, files, work, names, progress))
         tracks.append({**track, "file": _file(track), "kind": "allele" if track["format"] == "vcf" else "region"})
-    described = _manifest(recipe, contigs, codes, tracks, fetched)
-    made = {"genome.fa", "genome.fa.fai", *GENES.values(), gene_models.TABLE, *(track["file"] for track in tracks)}
+    described = _manifest(recipe, contigs, left_out, tracks, fetched)
+    made = {"genome.fa", "genome.fa.fai", sequence.FILE, layout.FILE, TABLE, *(track["file"] for track in tracks)}
     for path in work.iterdir():
         if path.name.removesuffix(".tbi") not in made:  # marks, and what an interrupted build left
             path.unlink()
@@ -104,6 +105,7 @@ def _sequence(source: Path, work: Path) -> None:
     with _opened(source) as compressed, (work / "genome.fa").open("wb") as fasta:
         shutil.copyfileobj(compressed, fasta, CHUNK)
     pysam.faidx(str(work / "genome.fa"))
+    sequence.build(work / "genome.fa", work / sequence.FILE)
 
 
 def _contigs(fai: Path, recipe: dict[str, Any]) -> list[tuple[str, int, list[str]]]:
@@ -121,44 +123,21 @@ def _contigs(fai: Path, recipe: dict[str, Any]) -> list[tuple[str, int, list[str
     return found
 
 
-def _genes(source: Path, work: Path, contigs: set[str]) -> None:
-    """Split the gene models by genetic code: the mitochondrion has its own. A table tells where each gene is."""
-    seen: set[int] = set()
-    known: dict[bytes, bytes] = {}
-    with _opened(source) as lines, (work / GENES[1]).open("wb") as nuclear, (work / GENES[2]).open("wb") as mitochondrial:
-        for file in (nuclear, mitochondrial):
-            file.write(b"##gff-version 3\n")
-        for line in lines:
-            contig = line.split(b"\t", 1)[0].decode("utf-8", "replace")
-            if line.startswith(b"#") or contig not in contigs:
-                continue
-            code = 2 if contig in MITOCHONDRIAL else 1
-            seen.add(code)
-            (mitochondrial if code == 2 else nuclear).write(ensembl(line, known))
-    for code in GENES.keys() - seen:
-        (work / GENES[code]).unlink()
-    (work / gene_models.TABLE).write_bytes(gene_models.table(work / GENES[code] for code in sorted(seen)))
-    if not seen:
-        raise EngineError(f"{source.name} has no genes on any contig of the sequence")
-    for code in sorted(seen):
-        _usable(source, work, code)
+def add_genes(models: Path, folder: Path, names: Mapping[str, str]) -> Compiled:
+    """Write what a bundle holds of gene models, a GFF3, into its folder, where the sequence is: transcripts and table of genes.
+
+    `names` has the contigs of the sequence by each of their names. Raises BundleError if the models cannot be used.
+    """
+    codes = {contig: VERTEBRATE_MITOCHONDRIAL for name, contig in names.items() if name in MITOCHONDRIAL}
+    bases = Sequence.open(folder / sequence.FILE)
+    compiled = compile_models(models, bases, folder / layout.FILE, codes=codes, names=names)
+    (folder / TABLE).write_bytes(b"".join(Transcripts.open(folder / layout.FILE).genes.table()))
+    return compiled
 
 
-def _usable(source: Path, work: Path, code: int) -> None:
-    """Let bcftools csq read the gene models, with no variant to annotate."""
-    header = b"##fileformat=VCFv4.2\n##contig=<ID=none>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    with tempfile.TemporaryFile() as empty, tempfile.TemporaryFile() as messages:
-        empty.write(header)
-        empty.seek(0)
-        files = ["-f", str(work / "genome.fa"), "-g", str(work / GENES[code])]
-        command = ["csq", "--no-version", "-l", "--force", "-C", str(code), *files, "-Ov"]
-        if bcftools.spawn(*command, stdin=empty, stdout=subprocess.DEVNULL, stderr=messages).wait():
-            messages.seek(0)
-            said = next((line for line in messages.read().decode("utf-8", "replace").splitlines() if "Error" in line), "")
-            wanted = "genes, transcripts and coding sequences with ID, Parent and biotype, in GFF3 of Ensembl, GENCODE or RefSeq"
-            raise EngineError(
-                f"{source.name} has no gene models that can be used. Wanted are {wanted}. bcftools csq said: {said}"
-            )
+def _genes(source: Path, work: Path, names: dict[str, str]) -> None:
+    compiled = add_genes(source, work, names)
+    (work / LEFT_OUT).write_text(json.dumps([asdict(one) for one in compiled.left_out]))
 
 
 def _file(track: dict[str, Any]) -> str:
@@ -267,9 +246,10 @@ def _cell(value: str) -> str:
 
 
 def _manifest(
-    recipe: dict[str, Any], contigs: list[Any], codes: list[Any], tracks: list[dict[str, Any]], fetched: dict[str, Path]
+    recipe: dict[str, Any], contigs: list[Any], left_out: list[Any], tracks: list[dict[str, Any]], fetched: dict[str, Path]
 ) -> str:
     lines = [f"{key} = {_quoted(recipe[key])}" for key in ("id", "version", "title", "assembly")] + ['fasta = "genome.fa"']
+    lines += [f"distance = {recipe['distance']}"] if "distance" in recipe else []
     for name, length, aliases in contigs:
         lines += [
             "",
@@ -278,8 +258,9 @@ def _manifest(
             f"length = {length}",
             f"aliases = [{', '.join(map(_quoted, aliases))}]",
         ]
-    for file, code in codes:
-        lines += ["", "[[genes]]", f"file = {_quoted(file)}", f"genetic_code = {code}"]
+    for one in left_out:
+        lines += ["", "[[left_out]]", f"line = {one['line']}"]
+        lines += [f"{key} = {_quoted(one[key])}" for key in ("transcript", "reason")]
     for track in tracks:
         lines += ["", "[[tracks]]"]
         lines += [f"{key} = {_quoted(track.get(key, ''))}" for key in ("id", "title", "file", "kind", "version")]

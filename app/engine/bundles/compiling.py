@@ -18,6 +18,7 @@ from app.engine.bundles.gff3 import Feature
 from app.engine.bundles.layout import BIN_SHIFT, TAGS, Flags
 from app.engine.bundles.mapped import BundleError, Writer
 from app.engine.bundles.sequence import Sequence
+from app.engine.consequence.columns import odd
 
 _CODES = frozenset({*range(1, 7), *range(9, 17), *range(21, 34)})  # NCBI's, without those that it has withdrawn
 _APPRIS = re.compile(r"appris_(principal|alternative)(?:_(\d))?")
@@ -202,6 +203,10 @@ class _Compiler:
         columns = self._columns
         columns["exon_offsets"].append(len(columns["exon_starts"]))
         columns["spliced_offsets"].append(self._spliced)
+        offsets, starts, ends = (np.asarray(columns[f"exon_{name}"], np.int64) for name in ("offsets", "starts", "ends"))
+        irregular = np.flatnonzero(odd(offsets, starts, ends)).tolist()
+        for row in {*irregular, *columns["selenocysteine_rows"], *columns["micro_rna_rows"]}:
+            columns["flags"][row] |= int(Flags.IRREGULAR)
         for name, dtype in {**layout.TRANSCRIPTS, **layout.PARTS, **layout.OFFSETS, **layout.GENES}.items():
             self._out.array(name, dtype, np.asarray(columns[name]))
         for name, parts in self._bins.items():

@@ -10,7 +10,10 @@ from enum import IntFlag
 FILE = "transcripts.bin"
 """Name of the file in a bundle."""
 
-KIND, VERSION = "transcripts", 1
+TABLE = "genes.tsv"
+"""File of a bundle that `Genes.table` is written into, for readers that have no need of the rest."""
+
+KIND, VERSION = "transcripts", 2
 
 BIN_SHIFT = 13
 """A bin of the interval join has 2^13 bases."""
@@ -27,6 +30,7 @@ class Flags(IntFlag):
     CANONICAL = 32  # Ensembl_canonical; of RefSeq's, RefSeq Select and MANE Select
     BASIC = 64
     SELENOCYSTEINE = 128
+    IRREGULAR = 256  # has rules that `consequence.columns` lacks: selenocysteines, microRNAs, very short exons or introns
 
 
 TAGS = {

@@ -13,6 +13,9 @@ from app.engine.errors import EngineError
 EMBEDDED = Path(__file__).parent / "embedded"
 MANIFEST = "manifest.toml"
 
+MITOCHONDRIAL = frozenset({"MT", "chrM", "M", "chrMT", "NC_012920.1"})
+"""Names of a mitochondrion: its genes have a genetic code of their own, and HGVS numbers its bases with m."""
+
 
 @dataclass(frozen=True)
 class Contig:
@@ -21,15 +24,6 @@ class Contig:
     name: str
     length: int
     aliases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class GeneModels:
-    """Gene models in Ensembl's GFF3 dialect; one file a genetic code (NCBI's numbering)."""
-
-    file: str
-    genetic_code: int
-    contigs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,10 +68,13 @@ class Bundle:
     assembly: str
     fasta: str
     contigs: tuple[Contig, ...]
-    genes: tuple[GeneModels, ...]
     tracks: tuple[Track, ...]
     files: tuple[BundleFile, ...]
     sources: tuple[Mapping[str, Any], ...] = ()
+    sequence: str = "genome.seq"
+    transcripts: str = "transcripts.bin"
+    distance: int = 5000  # bases within which a transcript is upstream or downstream of an allele
+    left_out: tuple[Mapping[str, Any], ...] = ()  # transcripts of the gene models that contradict themselves, and why
 
     def path(self, name: str) -> Path:
         """Returns where a file of the bundle lies."""
@@ -101,13 +98,14 @@ def described(text: str, folder: Path) -> Bundle:
     """The bundle that this manifest describes; EngineError if it is malformed. Its files need not be in the folder yet."""
     try:
         manifest = tomllib.loads(text)
+        manifest.pop("genes", None)  # of older releases, whose bundles are still read to explore their results
         return Bundle(
             folder=folder,
             contigs=tuple(Contig(c["name"], c["length"], tuple(c.get("aliases", ()))) for c in manifest.pop("contigs")),
-            genes=tuple(GeneModels(g["file"], g["genetic_code"], tuple(g.get("contigs", ()))) for g in manifest.pop("genes")),
             tracks=tuple(Track(**{**t, "columns": tuple(Column(**c) for c in t["columns"])}) for t in manifest.pop("tracks", ())),
             files=tuple(BundleFile(**f) for f in manifest.pop("files")),
             sources=tuple(manifest.pop("sources", ())),
+            left_out=tuple(manifest.pop("left_out", ())),
             **manifest,
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:

@@ -18,13 +18,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from app.engine.errors import EngineError
+
 MAGIC = b"GASMAP1\n"
 _HEAD = struct.Struct("<8sQQI4x")
 _ALIGNED_BYTES = 64
 _CHECKED_AT_ONCE_BYTES = 1 << 24
 
 
-class BundleError(ValueError):
+class BundleError(EngineError):
     """A part of a bundle, or a source of one, cannot be used; the message says why in a sentence, for the operator."""
 
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from app.engine.bundles.tags import RAW, TAGS
+from app.engine.bundles.tags import TAGS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")]
 Words = Annotated[str, Field(pattern=r'^[^"\\\n]+$')]
-OURS = {column.tag for column in TAGS} | {RAW}
+OURS = {column.tag for column in TAGS}
 
 
 def _tag(name: str) -> str:
@@ -87,6 +87,7 @@ class Recipe(_Part):
     genes: Source
     aliases: dict[str, list[str]] = {}
     scaffolds: Scaffolds | None = None
+    distance: Annotated[int, Field(ge=0, le=1_000_000)] = 5000
     tracks: list[Track] = []
 
     @model_validator(mode="after")

@@ -1,27 +1,28 @@
 """Every INFO tag that the engine itself adds; the tracks of a bundle declare theirs in its manifest."""
 
 from app.engine.bundles.manifest import Bundle, Column
-
-RAW = "GAS_BCSQ"  # what csq writes inside the stream; the finisher turns it into the tags below
+from app.engine.consequence.csq_fields import FIELDS
 
 TAGS: tuple[Column, ...] = (
-    Column("GAS_CSQ", "1", "String", "Most severe consequence of the allele, a Sequence Ontology term"),
+    Column("GAS_CSQ", "1", "String", "Most severe consequence of the allele in GAS_TRANSCRIPT, a Sequence Ontology term"),
     Column("GAS_IMPACT", "1", "String", "Impact class of GAS_CSQ: HIGH, MODERATE, LOW or MODIFIER"),
-    Column("GAS_GENE", "1", "String", "Gene of GAS_CSQ"),
-    Column("GAS_TRANSCRIPT", "1", "String", "Transcript of GAS_CSQ"),
-    Column("GAS_HGVSP", "1", "String", "Protein change of GAS_CSQ in the manner of HGVS"),
+    Column("GAS_GENE", "1", "String", "Gene of GAS_TRANSCRIPT"),
+    Column("GAS_TRANSCRIPT", "1", "String", "Transcript that stands for all that CSQ has, picked in the order of VEP's --pick"),
+    Column("GAS_HGVSC", "1", "String", "HGVS name of the allele in GAS_TRANSCRIPT"),
+    Column("GAS_HGVSP", "1", "String", "HGVS name of the protein change in GAS_TRANSCRIPT"),
+    Column("GAS_HGVSG", "1", "String", "HGVS name of the allele on its contig, with the accession where the reference has one"),
     Column(
         "GAS_FLAG",
         "1",
         "String",
-        "Why the allele carries no consequence: ambiguous, breakend, ref_mismatch, symbolic or unknown_contig",
+        "Why the allele carries no consequence: ambiguous, breakend, ref_mismatch, symbolic or unknown_contig; "
+        "or spelling: where another spelling of the same allele has other terms",
     ),
     Column(
-        "BCSQ",
+        "CSQ",
         ".",
         "String",
-        "Consequences in every transcript, named as bcftools csq does. "
-        "Format: Consequence|gene|transcript|biotype|strand|amino_acid_change|dna_change",
+        f"Consequence annotations from GAS, for every transcript, in the format of Ensembl VEP. Format: {FIELDS}",
     ),
 )
 

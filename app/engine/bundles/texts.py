@@ -1,5 +1,6 @@
 """The texts of a mapped file, each stored once."""
 
+from bisect import bisect_right
 from functools import lru_cache
 
 from app.engine.bundles.mapped import Mapped
@@ -21,6 +22,17 @@ class Texts:
 
     def __getitem__(self, index: int) -> str:
         return self._decoded(index)
+
+    def find(self, text: str) -> int:
+        """The index of a text, which is not empty; -1 if it is not there. Searches the bytes of all texts."""
+        wanted, pages = text.encode(), self._pages.obj
+        at, end = self._at, self._at + self._offsets[-1]
+        while (at := pages.find(wanted, at, end)) >= 0:  # type: ignore[attr-defined]
+            index = bisect_right(self._offsets, at - self._at) - 1
+            if self.encoded(index) == wanted:
+                return index
+            at += 1
+        return -1
 
     def encoded(self, index: int) -> bytes:
         """The text as UTF-8, not kept."""

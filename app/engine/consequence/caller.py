@@ -1,5 +1,6 @@
 """The consequences of a small change for a transcript near it, as Ensembl VEP 115 words and numbers them."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ DISTANCE_BASES = 5000
 
 _NMD = "nonsense_mediated_decay"
 _PLACES_TRIED = 200
+_SPLICING_BASES = 20  # of an intron that may be more than intron: the polypyrimidine tract has the furthest
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,25 @@ def depends_on_spelling(transcript: Transcript, allele: Allele, distance: int = 
     if not (run.left or run.right):
         return False
     model = spliced(transcript)
+    if _far_from_edges(model, allele.change.start - run.left - 1, allele.change.end + run.right + 1, distance):
+        return False
     if run.left + run.right > _PLACES_TRIED:
         places: Sequence[int] = (-run.left, 0, run.right)
     else:
         places = range(-run.left, run.right + 1)
     return len({mask_at(model, allele.change.moved(bases), distance) for bases in places}) > 1
+
+
+def _far_from_edges(model: Spliced, first: int, last: int, distance: int) -> bool:
+    """Whether a span of the contig is within one intron or beside the transcript, and nowhere near to where the terms change."""
+    if last < model.start:
+        return first > model.start - distance or last < model.start - distance
+    if first > model.end:
+        return last < model.end + distance or first > model.end + distance
+    exon = bisect_right(model.starts, first) - 1
+    if not 0 <= exon < len(model.starts) - 1:
+        return False
+    return model.ends[exon] + _SPLICING_BASES < first and last < model.starts[exon + 1] - _SPLICING_BASES
 
 
 def _beside(model: Spliced, change: Change, distance: int) -> tuple[int, int]:

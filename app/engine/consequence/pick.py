@@ -7,10 +7,12 @@ decides nothing, so that without MANE canonical and the rest stand in.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from app.engine.consequence import terms
 from app.engine.consequence.caller import Consequence
 from app.engine.consequence.spliced import spliced
+from app.engine.consequence.transcript import Transcript
 
 _UNKNOWN = 100
 _ALTERNATIVE = 10  # an alternative transcript of APPRIS comes after every principal one
@@ -19,9 +21,15 @@ _APPRIS = re.compile(r"(?P<kind>[A-Za-z])[A-Za-z_]*(?P<grade>\d+)$")
 
 def order(found: Consequence) -> tuple[int, ...]:
     """Returns what consequences of one allele are compared by: the lowest is picked."""
-    transcript = found.transcript
+    before, length = _of_transcript(found.transcript)
+    return (*before, terms.rank(found.mask), length)
+
+
+@lru_cache(maxsize=1024)
+def _of_transcript(transcript: Transcript) -> tuple[tuple[int, ...], int]:
+    """What a transcript is compared by before its worst term, and behind it."""
     model = spliced(transcript)
-    return (
+    before = (
         not transcript.mane_select,
         not transcript.mane_plus_clinical,
         not transcript.canonical,
@@ -29,14 +37,13 @@ def order(found: Consequence) -> tuple[int, ...]:
         transcript.level or _UNKNOWN,
         transcript.biotype != "protein_coding",
         not transcript.ccds,
-        terms.rank(found.mask),
-        -(len(model.sequence) if model.coding else model.length),
     )
+    return before, -(len(model.sequence) if model.coding else model.length)
 
 
 def pick(found: Sequence[Consequence]) -> Consequence | None:
     """Returns the consequence that stands for an allele; the first of equals, None of none."""
-    return min(found, key=order, default=None)
+    return min(found, key=order, default=None) if len(found) != 1 else found[0]
 
 
 def _appris(text: str) -> int:

@@ -85,7 +85,8 @@ UPSTREAM = BIT["upstream_gene_variant"]
 DOWNSTREAM = BIT["downstream_gene_variant"]
 INTERGENIC = BIT["intergenic_variant"]
 
-_IMPACTS = ("HIGH", "MODERATE", "LOW", "MODIFIER")
+IMPACTS = ("HIGH", "MODERATE", "LOW", "MODIFIER")
+"""Impact classes, the highest first."""
 
 
 def rank(mask: int) -> int:
@@ -108,4 +109,4 @@ def text(mask: int) -> str:
 @lru_cache(maxsize=4096)
 def impact(mask: int) -> str:
     """Returns the highest impact of a mask's terms; MODIFIER for none."""
-    return min((TABLE[BIT[name].bit_length() - 1][1] for name in names(mask)), key=_IMPACTS.index, default="MODIFIER")
+    return min((TABLE[BIT[name].bit_length() - 1][1] for name in names(mask)), key=IMPACTS.index, default="MODIFIER")

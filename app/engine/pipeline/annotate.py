@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from app.engine.bundles import tags
-from app.engine.bundles.gene_table import Places
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import EngineError, InputError
 from app.engine.limits import DEFAULT, Limits
@@ -62,10 +61,12 @@ def annotate(
     progress: Progress = _silent,
     limits: Limits = DEFAULT,
     jobs: int = 0,
+    distance: int | None = None,
 ) -> Result:
     """Annotate one file into `out_dir`; InputError if the file cannot be annotated. All three outputs appear, or none.
 
     `jobs` are the processes that work on it (0: as many as there are cores, if the file is large); the result is the same.
+    `distance`: bases within which a transcript is upstream or downstream, instead of what the bundle says.
     `overruled` says why the bundle is not the one that was asked for, and goes into the log.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -73,9 +74,8 @@ def annotate(
     outputs = ExitStack()
     try:
         source = Source(input_path, limits)
-        jobs = jobs or (min(cores(), affordable(bundle)) if source.size > INLINE else 1)
-        places = Places(bundle) if source.size > INLINE else None
-        state, totals, output = _annotated(source, bundle, places, jobs, work, progress, outputs)
+        jobs = jobs or (min(cores(), affordable()) if source.size > INLINE else 1)
+        state, totals, output = _annotated(source, bundle, distance, jobs, work, progress, outputs)
         if overruled:
             state.notes.add("assembly", None, overruled)
         progress("indexing", totals.records, 100.0)
@@ -96,16 +96,16 @@ def annotate(
 
 
 def _annotated(
-    source: Source, bundle: Bundle, places: Places | None, jobs: int, work: Path, progress: Progress, outputs: ExitStack
+    source: Source, bundle: Bundle, distance: int | None, jobs: int, work: Path, progress: Progress, outputs: ExitStack
 ) -> tuple[InputState, Counts, Output]:
     """The file annotated as it is read, or, if that turns out to be impossible, after it was settled."""
     try:
-        lines, context, state = _opened(source, bundle, places)
+        lines, context, state = _opened(source, bundle, distance)
         totals, output = _pieces(lines, context, state, jobs, work, progress, outputs)
         state.check(bundle)
         return state, totals, output
     except NeedsPresort:
-        _, context, state = _opened(source, bundle, places)
+        _, context, state = _opened(source, bundle, distance)
     presorted = presort(source, context, state, work, progress)
     presorted.state.check(bundle)
     copy = Source(presorted.path, replace(source.limits, records=sys.maxsize, uncompressed_bytes=sys.maxsize))
@@ -120,14 +120,14 @@ def _annotated(
     return presorted.state, totals, output
 
 
-def _opened(source: Source, bundle: Bundle, places: Places | None) -> tuple[Lines, AnnotationContext, InputState]:
+def _opened(source: Source, bundle: Bundle, distance: int | None) -> tuple[Lines, AnnotationContext, InputState]:
     """The lines after the header, and what the header says."""
     notes = Diagnostics()
     lines = Lines(source, notes)
     header = headers.read(lines.header(), notes, source.limits)
     assembly.check_lengths(header, bundle)
     state = InputState(header, notes, source.limits)
-    return lines, AnnotationContext(header, bundle, source.limits, state.names, places), state
+    return lines, AnnotationContext(header, bundle, source.limits, state.names, distance=distance), state
 
 
 def _pieces(

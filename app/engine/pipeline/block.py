@@ -5,7 +5,6 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from app.engine.bundles.gene_table import Places
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import InputError
 from app.engine.formats import bgzf, tabix
@@ -27,8 +26,8 @@ class AnnotationContext:
     bundle: Bundle
     limits: Limits
     names: dict[bytes, str]
-    places: Places | None
     presorted: bool = False  # the records are sorted, of one allele each, and where they belong
+    distance: int | None = None  # bases of upstream and downstream, instead of the bundle's
 
 
 @dataclass
@@ -119,7 +118,7 @@ class Worker:
 
     def __init__(self, context: AnnotationContext) -> None:
         self._reader = Reader(context)
-        self._annotator = BlockAnnotator(self._reader.header, context.bundle, context.places, context.limits)
+        self._annotator = BlockAnnotator(self._reader.header, context.bundle, context.distance)
 
     def piece(self, block: bytes, before: int) -> AnnotatedBlock:
         """The part of the result that this block is."""

@@ -14,12 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.engine.bundles.manifest import Bundle
 from app.engine.errors import EngineError
 from app.engine.formats import bcftools
 from app.engine.pipeline.block import AnnotatedBlock, AnnotationContext, Worker
 
-WORKER = 100 << 20  # bytes that a worker and its csq take without any genes
+WORKER = 100 << 20  # bytes that a worker takes; the bundle is mapped, and its pages are shared
 
 
 def cores() -> int:
@@ -32,15 +31,14 @@ def cores() -> int:
         return allowed
 
 
-def affordable(bundle: Bundle) -> int:
-    """How many workers half of the free memory holds: the genes take as much in each csq as their file has bytes."""
+def affordable() -> int:
+    """How many workers half of the free memory holds."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
         free = min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    each = WORKER + sum(bundle.path(genes.file).stat().st_size for genes in bundle.genes)
-    return max(1, free // 2 // each)
+    return max(1, free // 2 // WORKER)
 
 
 Make = Callable[[bytes, int], "Future[AnnotatedBlock]"]

@@ -13,6 +13,10 @@ VERSIONS = ("4.0", "4.1", "4.2", "4.3", "4.4", "4.5")
 TYPES = {b"Integer", b"Float", b"Flag", b"Character", b"String"}
 NAMED = {"INFO": "an INFO tag", "FORMAT": "a FORMAT tag", "FILTER": "a FILTER", "contig": "a contig"}
 OWN = b"GAS_"  # the prefix of the tags that this engine adds
+KEPT_AS = {b"CSQ": b"CSQ_original", b"ANN": b"ANN_original"}
+"""What annotations of consequences by other programs are called in a result, for one of its own has the name."""
+_EARLIER = {b"CSQ": b"annotations from GAS", b"BCSQ": b"named as bcftools csq does"}
+"""Of tags without the prefix, what their descriptions say if this engine has added them, in this release or an earlier one."""
 
 _NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
 _ATTRIBUTE = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
@@ -55,6 +59,7 @@ class Header:
     samples: list[bytes] = field(default_factory=list)
     columns: int = 8
     lines: int = 0
+    replaced: set[bytes] = field(default_factory=set)  # tags of INFO that an earlier run has added, without the prefix
 
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
         """Declares a tag, or declares it anew; `kind` is INFO or FORMAT."""
@@ -125,10 +130,14 @@ def _meta(header: Header, line: bytes, number: int, notes: Diagnostics, limits: 
         header.contigs.setdefault(name, int(length) if length.isdigit() and len(length) < 16 else None)
     elif kind == b"FILTER":
         header.filters.setdefault(name, _quoted(attributes.get(b"Description", b"")))
-    elif name in header.fields[kind.decode()]:
-        notes.add("declared_twice", number, f"{kind.decode()}/{text(name)}")
-    elif kind == b"FORMAT" or not (name.startswith(OWN) or name == b"BCSQ"):
-        header.declare(kind.decode(), name, _declaration(kind, name, attributes, number, notes))
+    elif kind == b"INFO" and (name.startswith(OWN) or _EARLIER.get(name, b"\n") in attributes.get(b"Description", b"")):
+        header.replaced.add(name)
+    else:
+        name = KEPT_AS.get(name, name) if kind == b"INFO" else name
+        if name in header.fields[kind.decode()]:
+            notes.add("declared_twice", number, f"{kind.decode()}/{text(name)}")
+        else:
+            header.declare(kind.decode(), name, _declaration(kind, name, attributes, number, notes))
 
 
 def _other(header: Header, kind: bytes, value: bytes, line: bytes, number: int, notes: Diagnostics) -> None:

@@ -15,11 +15,11 @@ from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
 from app.engine.reading.normalize import Splitter, leftmost, movable
 from app.engine.reading.schema import CLEAN, TagSchema
-from app.engine.reading.sites import OVERLAP, PLAIN, SILENT, SiteChecks
+from app.engine.reading.sites import PLAIN, SILENT, SiteChecks
 from app.engine.reading.values import CONTROLS, FLOAT, many, shown, text
 
 Key = tuple[bytes, ...]
-"""Position, REF and ALT as text, and INFO with overlaps."""
+"""Position, REF and ALT as text."""
 ASKED = b"GAS_ASKED="  # in a file that was settled: the key of an allele that was moved
 _QUALITY = re.compile(rb"\.|" + FLOAT).fullmatch
 _VALUES = b"0123456789.,+-e"  # without these, the INFO of clean records are few, for their names are what is left
@@ -47,8 +47,6 @@ class AlleleBatch:
     known: list[Key | None] = field(default_factory=list)
     tails: list[bytes] = field(default_factory=list)  # what follows INFO, with the end of the line
     bare: bool = False  # whether there is one without INFO
-    wide: bool = False  # whether there is one of which only its extent is known
-    moved: bool = False  # whether there is one that stands elsewhere than its key
     first: int = 0  # where the records began and ended before their alleles were moved
     last: int = 0
 
@@ -215,8 +213,6 @@ class Records:
             run.last = start
             for row in rows:
                 run.bare = run.bare or row[0].endswith(b"\t")
-                run.wide = run.wide or len(row[5] or ()) > 3
-                run.moved = run.moved or (row[5] is not None and int(row[5][0]) != row[1] + 1)
                 for column, value in zip(COLUMNS, row, strict=True):
                     getattr(run, column).append(value)
 
@@ -302,7 +298,7 @@ class Records:
         parts = [(info, samples)] if len(alts) == 1 else self._splitter.split(info, form, samples, len(alts))
         for alt, verdict, (values, calls) in zip(alts, verdicts, parts, strict=True):
             tail = b"\t".join((b"", form, *calls)) + b"\n" if samples else b"\n"
-            if verdict not in (PLAIN, OVERLAP, SILENT):
+            if verdict not in (PLAIN, SILENT):
                 values = b"GAS_FLAG=%b" % verdict.encode() if values == b"." else b"%b;GAS_FLAG=%b" % (values, verdict.encode())
             site = [*fields[:7], b"" if values == b"." else values]
             if verdict == PLAIN:
@@ -310,8 +306,7 @@ class Records:
                 continue
             head = b"\t".join((*site[:4], alt, *site[5:]))
             end = min(reach(start, ref, alt, values, tail), contig.length)
-            key = (fields[1], ref, alt, b"END=%d" % end) if verdict == OVERLAP else None
-            yield head, start, ref, alt, end, key, None, tail
+            yield head, start, ref, alt, end, None, None, tail
 
     def _no_record(self, line: bytes, number: int) -> None:
         if not line.strip():

@@ -12,7 +12,7 @@ from itertools import accumulate
 from app.engine.errors import InputError
 from app.engine.limits import Limits
 from app.engine.reading.diagnostics import Diagnostics
-from app.engine.reading.headers import NAMED, OWN, Field, Header
+from app.engine.reading.headers import KEPT_AS, NAMED, OWN, Field, Header
 from app.engine.reading.values import GENOTYPE, UNPRINTABLE, VALID, WIDER, counts, pattern, shown, text
 
 CLEAN = (
@@ -125,9 +125,12 @@ class TagSchema:
             if not name or name == b".":
                 self.notes.add("empty_info", number)
                 continue
-            if name.startswith(OWN) or name == b"BCSQ":
+            if name.startswith(OWN) or name in self.header.replaced:
                 self.notes.add("earlier_run", number)
                 continue
+            if name in KEPT_AS:
+                self.notes.add("kept_as", number, f"{text(name)} → {text(KEPT_AS[name])}")
+                name = KEPT_AS[name]
             if name in kept:
                 self.notes.add("duplicate_info", number, text(name))
                 continue

@@ -18,7 +18,7 @@ _POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
 _BASES = re.compile(rb"[ACGT]+").fullmatch
 _NAME = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*").fullmatch  # of a contig, by VCF 4.5
 # what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
-PLAIN, OVERLAP, SILENT = "plain", "overlap", "silent"
+PLAIN, SILENT = "plain", "silent"
 _OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
 _OLD_ALLELES = re.compile(rb"(?=.*[ID])%b(?:,%b)*" % (_OLD_ALLELE, _OLD_ALLELE)).fullmatch
 
@@ -102,8 +102,7 @@ class SiteChecks:
         strange = self._compared(fields[0], contig, start, ref, number) if known else "unknown_contig"
         fields[3], fields[4] = ref, b",".join(alts)
         self._check_end(fields, contig, start, number)
-        sized = self._has_length(fields[7], start + 1, contig.length)
-        return [self._verdict(ref, alt, strange, sized, number) for alt in alts]
+        return [self._verdict(ref, alt, strange, number) for alt in alts]
 
     def _compared(self, name: bytes, contig: Contig, start: int, ref: bytes, number: int) -> str:
         """What is strange about a REF: nothing if it is what the reference has there."""
@@ -128,7 +127,7 @@ class SiteChecks:
                 raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
             self.notes.add("end_beyond", number, where)
 
-    def _verdict(self, ref: bytes, alt: bytes, strange: str, sized: bool, number: int) -> str:
+    def _verdict(self, ref: bytes, alt: bytes, strange: str, number: int) -> str:
         if _BASES(alt):
             return strange or (PLAIN if alt != ref else SILENT)
         code = (
@@ -146,16 +145,8 @@ class SiteChecks:
         if code == "symbolic":
             self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
         if code == "symbolic" and strange != "unknown_contig":
-            return code if strange or (alt.startswith(b"<DEL") and not sized) else OVERLAP
+            return code
         return code if code in ("ambiguous", "breakend") else strange if strange and alt != b"." else SILENT
-
-    @staticmethod
-    def _has_length(info: bytes, position: int, length: int) -> bool:
-        """Whether a structural variant says how long it is; csq crashes on those that end far beyond the contig."""
-        if end := vcf.end(info):
-            return position < end <= length
-        sizes = vcf.sizes(info)
-        return bool(sizes) and all(0 < size <= length - position for size in sizes)
 
 
 def _end(info: bytes, start: int, alts: bytes) -> tuple[str, int]:

@@ -3,9 +3,11 @@
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
-from app.engine.consequence.interpretation import IMPACTS, SEVERITY, Consequence
+from app.engine.consequence.answers import Answer
+from app.engine.consequence.terms import BIT, IMPACTS
 from app.engine.reading.alleles import kind
 
 TRANSITIONS = frozenset({(b"A", b"G"), (b"G", b"A"), (b"C", b"T"), (b"T", b"C")})
@@ -33,6 +35,7 @@ _SPELLINGS = [
     for spelling in spellings
 ]
 _BOUNDS = [bound for bound, _ in FREQUENCIES]
+_COUNTED = attrgetter("term", "impact", "gene")
 SHORT = 4  # alleles up to this length are counted by text first and classified at the end
 
 
@@ -75,14 +78,14 @@ class Counts:
             else:
                 self._types[kind(ref, alt)] += count
 
-    def add_consequences(self, found: list[Consequence]) -> None:
-        for consequence, count in Counter(found).items():
-            if not consequence.term:
+    def add_consequences(self, found: list[Answer]) -> None:
+        for (term, impact, gene), count in Counter(map(_COUNTED, found)).items():
+            if not term:
                 continue
-            self.consequences[consequence.term] += count
-            self.impacts[consequence.impact] += count
-            if consequence.gene:
-                self.genes[consequence.gene] += count
+            self.consequences[term] += count
+            self.impacts[impact] += count
+            if gene:
+                self.genes[gene] += count
 
     def add_samples(self, columns: list[bytes], samples: int) -> None:
         """Count the genotypes of these records, each given from the tab before FORMAT to the end of the line."""
@@ -134,7 +137,7 @@ class Counts:
             "transitions": transitions,
             "transversions": transversions,
             "ts_tv": round(transitions / transversions, 4) if transversions else None,
-            "consequences": dict(sorted(self.consequences.items(), key=lambda item: SEVERITY.get(item[0], len(SEVERITY)))),
+            "consequences": dict(sorted(self.consequences.items(), key=lambda item: BIT[item[0]])),
             "impacts": {impact: self.impacts[impact] for impact in IMPACTS},
             "genes": dict(self.genes.most_common(1000)),
             "gene_count": len(self.genes),

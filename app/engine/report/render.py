@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from app.engine.consequence.interpretation import TERMS
+from app.engine.consequence import terms
+from app.engine.consequence.csq_fields import NAMES, parsed
 from app.engine.reading.alleles import kind
 from app.engine.report.html import html
 
@@ -13,21 +14,21 @@ __all__ = ["count_log", "html", "provenance", "tsv"]
 
 # The places that AnnTools counted, and the consequences that mean them.
 LOCATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("In interGenic", ("intergenic_variant",)),
+    ("In interGenic", ("intergenic_variant", "upstream_gene_variant", "downstream_gene_variant")),
     (
         "In CDS",
         tuple(
             term
-            for term, _ in TERMS.values()
+            for term, _ in terms.TABLE
             if term.startswith(
-                ("stop_", "start_", "frameshift", "inframe", "missense", "protein", "incomplete", "synonymous", "coding")
+                ("stop_", "start_", "frameshift", "inframe", "missense", "protein", "incomplete", "synonymous", "coding_sequence")
             )
         ),
     ),
     ("In '3 UTR", ("3_prime_UTR_variant",)),
     ("In '5 UTR", ("5_prime_UTR_variant",)),
-    ("In Intronic", ("intron_variant", "splice_acceptor_variant", "splice_donor_variant", "splice_region_variant")),
-    ("In Non_coding_exonic", ("non_coding_transcript_exon_variant",)),
+    ("In Intronic", ("intron_variant", *(term for term, _ in terms.TABLE if term.startswith("splice_")))),
+    ("In Non_coding_exonic", ("non_coding_transcript_exon_variant", "mature_miRNA_variant")),
     ("In Non_coding", ("non_coding_transcript_variant",)),
 )
 
@@ -86,7 +87,8 @@ def _line(text: str) -> str:
 
 COLUMNS = (
     *("contig", "position", "id", "ref", "alt", "type", "quality", "filter", "consequence", "impact"),
-    *("gene", "transcript", "biotype", "strand", "protein_change", "hgvs_protein"),
+    *("gene", "transcript", "biotype", "strand", "exon", "intron", "hgvs_coding", "hgvs_protein", "hgvs_genomic"),
+    *("amino_acids", "codons", "distance", "canonical", "mane_select", "picked"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -111,23 +113,26 @@ def tsv(vcf: Iterable[str], tags: Iterable[str] = (), provenance: str = "") -> I
         contig, position, identifier, ref, alt, quality, filters, info = line.rstrip("\n").split("\t", 8)[:8]
         values = dict(item.partition("=")[::2] for item in info.split(";"))
         site = [contig, position, identifier, ref, alt, kind(ref.encode(), alt.encode()), quality, filters]
-        worst = values.get("GAS_TRANSCRIPT", "")
-        for entry in values.get("BCSQ", "").split(",") if "BCSQ" in values else [""]:
-            words, gene, transcript, biotype, strand, protein = [*entry.split("|"), *[""] * 6][:6]
-            term, impact = _worst(words) if words else (values.get("GAS_CSQ", ""), values.get("GAS_IMPACT", ""))
-            hgvs = values.get("GAS_HGVSP", "") if transcript == worst else ""
-            known = [values.get(tag, "") for tag in extra]
-            yield _row([*site, term, impact, gene, transcript, biotype, strand, protein, hgvs, *known, *origin])
+        known = [values.get(tag, "") for tag in extra]
+        for entry in parsed(values.get("CSQ", "")) or [_FLAT]:
+            yield _row([*site, *_cells(entry, values), *known, *origin])
 
 
-def _worst(words: str) -> tuple[str, str]:
-    """All Sequence Ontology terms of an entry, joined, and the impact of the most severe."""
-    known = list(TERMS)
-    found = sorted(
-        (word.encode() for word in words.lstrip("*").split("&")), key=lambda word: known.index(word) if word in TERMS else 99
-    )
-    terms = [TERMS.get(word, (word.decode(), "MODIFIER")) for word in found]
-    return "&".join(term for term, _ in terms), terms[0][1]
+_FLAT = dict.fromkeys(NAMES, "")
+_STRANDS = {"1": "+", "-1": "-"}
+
+
+def _cells(entry: dict[str, str], values: dict[str, str]) -> list[str]:
+    """What the table has of one transcript."""
+    return [
+        *(entry["Consequence"] or values.get("GAS_CSQ", ""), entry["IMPACT"] or values.get("GAS_IMPACT", "")),
+        *(entry["SYMBOL"] or entry["Gene"], entry["Feature"], entry["BIOTYPE"], _STRANDS.get(entry["STRAND"], "")),
+        *(entry[name] for name in ("EXON", "INTRON")),
+        *(entry[name].rpartition(":")[2] for name in ("HGVSc", "HGVSp")),
+        values.get("GAS_HGVSG", ""),
+        *(entry[name] for name in ("Amino_acids", "Codons", "DISTANCE", "CANONICAL", "MANE_SELECT")),
+        "YES" if entry["Feature"] and entry["Feature"] == values.get("GAS_TRANSCRIPT") else "",
+    ]
 
 
 def _row(cells: list[str]) -> str:

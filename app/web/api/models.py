@@ -195,13 +195,21 @@ class TranscriptOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    consequence: str
+    consequence: str = Field(description="Sequence Ontology terms, the most severe first.")
+    impact: str
     gene: str
     transcript: str
     biotype: str
     strand: str
-    protein: str
-    dna: str
+    exon: str = Field(description="Its number and how many there are, as in 3/7.")
+    intron: str
+    dna: str = Field(description="HGVS name in the transcript: c., or n. where it makes no protein.")
+    protein: str = Field(description="HGVS name of the change of the protein: p.")
+    amino_acids: str
+    codons: str
+    distance: str = Field(description="Bases to the transcript; empty within it.")
+    canonical: bool
+    mane: str = Field(description="Select or Plus Clinical, where the transcript is one of MANE's.")
 
 
 class VariantOut(BaseModel):

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from app.domain.file_names import content_disposition, derived
 from app.domain.jobs import Job
+from app.engine.bundles.manifest import MITOCHONDRIAL
 from app.engine.report import render
 from app.explorer.query import Unknown
 from app.explorer.reader import Page
@@ -31,8 +32,6 @@ SAMPLES = 50
 """Whose genotypes a page shows; the file has all."""
 
 NOTHING = Page([], None, 0, 1.0)
-
-MITOCHONDRIAL = {"M", "MT", "chrM", "chrMT", "NC_012920.1"}
 
 
 async def listing(request: web.Request) -> web.Response:

@@ -111,7 +111,7 @@ def test_a_transcript_of_gencode(tmp_path: Path) -> None:
     assert found.selenocysteines == (35,)  # (101 - 1 + 2) / 3 + 1
     flags = Flags(int(compiled.transcripts.flags[0]))
     assert flags == Flags.CODING | Flags.INCOMPLETE_START | Flags.MRNA_INCOMPLETE_START | Flags.MRNA_INCOMPLETE_END | (
-        Flags.BASIC | Flags.SELENOCYSTEINE
+        Flags.BASIC | Flags.SELENOCYSTEINE | Flags.IRREGULAR
     )
 
 

@@ -4,16 +4,18 @@ from itertools import product
 
 import pytest
 
-from app.engine.bundles.manifest import EMBEDDED
+from app.engine.bundles import manifest
+from app.engine.bundles.sequence import Sequence
+from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence import terms
 from app.engine.consequence.allele import allele
 from app.engine.consequence.caller import consequence
 from app.engine.consequence.transcript import Transcript
-from tests.support.ensembl_gff3 import transcripts
 
-BUNDLE = EMBEDDED / "rcrs"
-CONTIG = b"".join(line.strip() for line in (BUNDLE / "rcrs.fa").read_bytes().splitlines()[1:])
-MODELS = transcripts(BUNDLE / "genes.gff3", {"MT": CONTIG}, {"MT": 2})
+BUNDLE = manifest.find("rcrs")
+CONTIG = bytes(Sequence.open(BUNDLE.path(BUNDLE.sequence)).view("MT"))
+TRANSCRIPTS = Transcripts.open(BUNDLE.path(BUNDLE.transcripts))
+MODELS = [TRANSCRIPTS[row] for row in range(len(TRANSCRIPTS))]
 BY_SYMBOL = {model.symbol: model for model in MODELS}
 
 CODONS = ["".join(codon) for codon in product("TCAG", repeat=3)]

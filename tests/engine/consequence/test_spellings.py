@@ -1,5 +1,8 @@
 """One change has one name and one place to be looked up, however it is spelled; and one set of terms, unless it is flagged."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -7,6 +10,7 @@ from app.engine.consequence import hgvs
 from app.engine.consequence.allele import NOWHERE, Allele, allele
 from app.engine.consequence.caller import consequence, depends_on_spelling, mask_at
 from app.engine.consequence.spliced import spliced
+from tests.support.gff3 import gff3, made
 from tests.support.made_up_gene import made_up, place
 
 MODELS = {strand: made_up(strand) for strand in (1, -1)}
@@ -112,3 +116,23 @@ def test_mask_of_a_place_is_that_of_the_entry() -> None:
     found = consequence(transcript, one, contig)
     assert found is not None
     assert mask_at(spliced(transcript), one.change) == found.mask
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_only_a_run_near_an_edge_depends_on_the_spelling(strand: str, tmp_path: Path) -> None:
+    """A base more or less in a repeat of three, at every place around and within a transcript with a wide intron."""
+    letters = "".join(base * 3 for base in "ACGT" * 60)
+    lines = ("mRNA 201 500 . {0} . ID=transcript:T;Parent=gene:G;biotype=protein_coding", "gene 201 500 . {0} . ID=gene:G")
+    exons = ("exon 201 290 . {0} . Parent=transcript:T", "exon 401 500 . {0} . Parent=transcript:T")
+    found = made(tmp_path, gff3(*(f"1 x {line.format(strand)}" for line in (*lines, *exons))), {"1": letters})
+    transcript, contig = found["T"], letters.encode()
+    told, right = [], []
+    for position in range(100, 620):
+        base = contig[position - 1 : position]
+        for ref, alt in ((base, base * 2), (contig[position - 1 : position + 1], base)):
+            one = allele(position, ref, alt, contig)
+            places = range(-one.run.left, one.run.right + 1)
+            told.append((position, alt, depends_on_spelling(transcript, one, 50)))
+            masks = {mask_at(spliced(transcript), one.change.moved(bases), 50) for bases in places}
+            right.append((position, alt, len(masks) > 1))
+    assert told == right and 0 < sum(flag for *_, flag in told) < len(told) / 2

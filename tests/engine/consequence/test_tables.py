@@ -8,6 +8,7 @@ import pytest
 from app.engine.consequence import csq, terms
 from app.engine.consequence.allele import allele, run_of, shown, trimmed
 from app.engine.consequence.caller import Consequence, consequence
+from app.engine.consequence.csq_fields import NAMES
 from app.engine.consequence.genetic_code import BASE_NUMBERS, CODONS, NUMBERS, genetic_code
 from app.engine.consequence.pick import pick
 from tests.support.made_up_gene import made_up, place
@@ -98,7 +99,7 @@ def test_an_entry_has_every_field_and_no_character_of_info() -> None:
     one = allele(position, b"A", b"G", contig)
     found = consequence(transcript, one, contig)
     assert found is not None
-    values = dict(zip(csq.FIELDS.split("|"), csq.entry(found, one, 2, "1:g.5A>G").split("|"), strict=True))
+    values = dict(zip(NAMES, csq.entry(found, one, 2, "1:g.5A>G").split("|"), strict=True))
     wanted = {
         "Allele": "G",
         "ALLELE_NUM": "2",
