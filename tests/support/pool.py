@@ -25,7 +25,7 @@ class Pool:
 
     async def _client(self, settings: Settings, service: str) -> Any:
         around = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
-        key = service, settings.environment, settings.aws_connections, around
+        key = service, settings.environment, around
         if key not in self.opened:
             self.opened[key] = (await self.stack.enter_async_context(clients(settings, service)))[service]
         return self.opened[key]
