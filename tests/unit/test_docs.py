@@ -125,4 +125,5 @@ def test_the_tree_of_the_architecture_is_the_tree() -> None:
 
 @pytest.mark.parametrize("page", MOST_WORDS)
 def test_pages_that_one_reads_first_are_short(page: str) -> None:
-    assert len((ROOT / page).read_text().split()) <= MOST_WORDS[page]
+    words = [word for word in (ROOT / page).read_text().split() if re.search(r"\w", word)]  # not the bars of tables
+    assert len(words) <= MOST_WORDS[page]
