@@ -30,7 +30,7 @@ locals {
   # who waits for long sends itself a fresh message, which eats no receive count
   look_again = {
     for name, queue in var.queues : queue.consumer => {
-      LookAgain = { actions = ["sqs:SendMessage"], resources = [queue.arn] }
+      Reschedule = { actions = ["sqs:SendMessage"], resources = [queue.arn] }
     }
   }
 

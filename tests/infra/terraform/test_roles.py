@@ -162,7 +162,7 @@ def derived(verb: str, backend: str) -> set[Permission]:
 def looks_again(node: ast.AST) -> bool:
     """Whether a function asks the runtime to send its message afresh."""
     raised = (inner.exc for inner in ast.walk(node) if isinstance(inner, ast.Raise))
-    return any(isinstance(error, ast.Call) and attribute(error.func) == "LookAgain" for error in raised)
+    return any(isinstance(error, ast.Call) and attribute(error.func) == "Reschedule" for error in raised)
 
 
 def queue_names(path: str) -> list[str]:

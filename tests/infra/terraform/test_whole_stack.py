@@ -41,7 +41,7 @@ VCF = (
 # use for it is shown by test_roles
 EXCUSED = {
     "*/Bury/*": "a message can never succeed",
-    "*/LookAgain/*": "another holds the lease, or a retrieval is slow",
+    "*/Reschedule/*": "another holds the lease, or a retrieval is slow",
     "*/Consume/sqs:ChangeMessageVisibility": "a message is put back, or takes long",
     "*/s3:AbortMultipartUpload": "a copy of several parts fails",
     "*/ListResults/*": "a message came before, so that what it left is looked for; or an object is missing",
