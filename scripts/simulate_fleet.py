@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from scripts.fleet.arrivals import DAY, busy_slots, day, log
+from scripts.fleet.arrivals import DAY_SECONDS, busy_slots, day, log
 from scripts.fleet.policy import Policy, read, world
 from scripts.fleet.simulation import Fleet, Result
 from scripts.plots import chart, page, percentile_points, table
@@ -32,7 +32,7 @@ class Span:
     hours: float
 
     def play(self, policy: Policy, given: dict[str, Any], rate: float, seed: int = 1) -> Result:
-        first, last = (0.0, float(DAY)) if self.hours >= 24 else (DAY / 2 - self.hours * 3600, DAY / 2)
+        first, last = (0.0, float(DAY_SECONDS)) if self.hours >= 24 else (DAY_SECONDS / 2 - self.hours * 3600, DAY_SECONDS / 2)
         # a span that begins in the middle of the day begins with a fleet that has come so far
         begin = round(busy_slots(given, rate, first) / policy.backlog)
         return Fleet(policy, given).run(day(given, rate, seed, first, last), begin)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from functools import partial
 
-from app.aws.mail import Mark, Refused
+from app.aws.mail import MailRefused, Mark
 from app.domain.accounts import Account
 from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored
 from app.services import mail_preferences
@@ -33,7 +33,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
             await _about_plan(backend, account, message)
         elif isinstance(message, (JobFinished, ResultRestored)) and account.reachable:
             await _about_job(backend, account, message)
-    except Refused as refused:
+    except MailRefused as refused:
         if delivery.put_off > LONGEST_PUT_OFF:
             raise Poison(f"SES refused it for a day: {refused}") from refused
         raise Reschedule(growing(delivery.put_off), f"SES refused it: {refused}") from refused

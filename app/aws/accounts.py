@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
-from app.aws.dynamodb import BATCH, from_wire, pages, record, to_wire, update
+from app.aws.dynamodb import BATCH_KEYS, from_wire, pages, record, to_wire, update
 from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
@@ -197,7 +197,7 @@ class Accounts:
 
     @cached_property
     def _pairs(self) -> BatchLoader[tuple[str, str], tuple[Account, dict[str, Any]]]:
-        return BatchLoader(self._read_pairs, BATCH // 2)
+        return BatchLoader(self._read_pairs, BATCH_KEYS // 2)
 
     async def _read_pairs(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Account, dict[str, Any]]]:
         wanted = {(user_id, item) for user_id, one in pairs for item in (PROFILE, one)}

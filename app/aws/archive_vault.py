@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.archives import Damaged, RetrievalState, Started
 from app.aws.clients import code, tolerated
-from app.aws.objects import CHUNK, Bucket
+from app.aws.objects import CHUNK_BYTES, Bucket
 from app.domain.jobs import Job, Speed
 from app.domain.keys import Gone, Owner, archive_label, labelled
 
@@ -203,7 +203,7 @@ async def _receive(body: Any, path: Path) -> str:
             del buffer[:whole]
 
     with path.open("wb") as file:
-        async for chunk in body.iter_chunks(CHUNK):
+        async for chunk in body.iter_chunks(CHUNK_BYTES):
             await asyncio.to_thread(take, file, chunk)
     if buffer or not hashes:
         hashes += _leaves(bytes(buffer))

@@ -40,7 +40,7 @@ class _AsItComes(AioJSONParser):
         return self._parse_body_as_json(raw_body)
 
 
-class Answers(AioResponseParserFactory):
+class JsonResponseParserFactory(AioResponseParserFactory):
     """Makes the parser of each protocol: botocore's own, but for JSON."""
 
     def create_parser(self, protocol_name: str) -> Any:

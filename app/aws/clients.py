@@ -11,7 +11,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError
 
-from app.aws.botocore_tuning import Answers, loader
+from app.aws.botocore_tuning import JsonResponseParserFactory, loader
 from app.settings import Settings
 
 LONGEST_POLL = 20
@@ -51,7 +51,7 @@ def _session() -> AioSession:
     # reads the descriptions of AWS's services once a process
     session = get_session()
     session.register_component("data_loader", loader())
-    session.register_component("response_parser_factory", Answers())
+    session.register_component("response_parser_factory", JsonResponseParserFactory())
     return session
 
 

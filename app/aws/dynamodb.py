@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_type_hints
 
 R = TypeVar("R")
 
-BATCH = 100
+BATCH_KEYS = 100
 """Records that one request to DynamoDB reads by their keys."""
 
 

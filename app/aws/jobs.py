@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
-from app.aws.dynamodb import BATCH, pages, record, to_wire, update
+from app.aws.dynamodb import BATCH_KEYS, pages, record, to_wire, update
 from app.domain.accounts import Plan
 from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, changed
 
@@ -59,7 +59,7 @@ class Jobs:
         async def read(keys: list[tuple[str, str]]) -> dict[tuple[str, str], Job]:
             return {(job.user_id, job.job_id): job for job in await self.get_many(keys)}
 
-        return BatchLoader(read, BATCH)
+        return BatchLoader(read, BATCH_KEYS)
 
     async def get_many(self, keys: list[tuple[str, str]]) -> list[Job]:
         """Those of up to 100 (user id, job id) that exist, in no order, in one request where DynamoDB allows it."""

@@ -46,7 +46,7 @@ RETRY_SECONDS = 60
 """How long one mail is handed over again and again while SES throttles."""
 
 
-class Refused(Exception):
+class MailRefused(Exception):
     """SES certainly did not take the mail: it said so, or there was no connection to it."""
 
 
@@ -132,7 +132,7 @@ class Mail:
                 if throttled:
                     self.pace.refused(began)
                 if not throttled or time.monotonic() > ends:
-                    raise Refused(str(error)) from error
+                    raise MailRefused(str(error)) from error
             else:
                 self.pace.taken()
                 return token

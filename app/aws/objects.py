@@ -16,7 +16,7 @@ from app.domain.file_names import content_disposition
 from app.domain.keys import Gone
 
 CHECKSUM = "CRC64NVME"
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 PART = 8 << 20
 PARTS_AT_ONCE = 2
 MOST_PARTS = 10_000
@@ -104,7 +104,7 @@ class Bucket:
         body = (await self._get(key, etag))["Body"]
         size = 0
         with path.open("wb") as file:
-            async for chunk in body.iter_chunks(CHUNK):
+            async for chunk in body.iter_chunks(CHUNK_BYTES):
                 await asyncio.to_thread(file.write, chunk)
                 size += len(chunk)
         return size
@@ -130,7 +130,7 @@ class Bucket:
 
     async def chunks(self, key: str) -> AsyncIterator[bytes]:
         """The object's bytes as they come. Raises Gone."""
-        async for chunk in (await self._get(key))["Body"].iter_chunks(CHUNK):
+        async for chunk in (await self._get(key))["Body"].iter_chunks(CHUNK_BYTES):
             yield chunk
 
     async def upload(self, path: Path, key: str, media_type: str) -> int:

@@ -18,7 +18,7 @@ from app.aws.clients import code
 from app.domain.messages import Message
 
 LONGEST_DELAY = 900
-BATCH = 10
+BATCH_MESSAGES = 10
 
 
 class NotDeleted(RuntimeError):
@@ -60,7 +60,7 @@ class Queue:
         """Receives up to `most` messages, hidden from others for `visibility` seconds; polls for up to `wait` seconds."""
         answer = await self.sqs.receive_message(
             QueueUrl=self.url,
-            MaxNumberOfMessages=min(most, BATCH),
+            MaxNumberOfMessages=min(most, BATCH_MESSAGES),
             WaitTimeSeconds=wait,
             VisibilityTimeout=visibility,
             MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
@@ -102,7 +102,7 @@ class Queue:
 
     async def _delete_ended(self) -> None:
         while self.ended:
-            batch = self.ended[:BATCH]
+            batch = self.ended[:BATCH_MESSAGES]
             refused: dict[int, Exception] = {}
             try:
                 if len(batch) == 1:
@@ -175,8 +175,8 @@ class Queues:
             | ({} if delay is None else {"DelaySeconds": min(delay, LONGEST_DELAY)})
             for n, message in enumerate(messages)
         ]
-        for start in range(0, len(entries), BATCH):
-            answer = await self.sqs.send_message_batch(QueueUrl=self.urls[name], Entries=entries[start : start + BATCH])
+        for start in range(0, len(entries), BATCH_MESSAGES):
+            answer = await self.sqs.send_message_batch(QueueUrl=self.urls[name], Entries=entries[start : start + BATCH_MESSAGES])
             if answer.get("Failed"):
                 raise NotSent(f"{name}: {answer['Failed']}")
 

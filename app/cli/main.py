@@ -102,10 +102,10 @@ def check(
     daemons: Annotated[list[Daemon] | None, typer.Argument(help="Those that shall run here; without any: all.")] = None,
 ) -> None:
     """Look whether daemons could work here, before they do. Exit code 1: something is wrong; 3: only what is beyond us."""
-    from app.services.check import Finding, verdict
+    from app.services.check import CheckResult, verdict
     from app.services.check import check as examine
 
-    async def look() -> list[Finding]:
+    async def look() -> list[CheckResult]:
         found = []
         async for finding in examine(settings(), daemons or list(Daemon)):
             typer.echo(finding)

@@ -31,7 +31,7 @@ AGAIN = {429, 500, 502, 503, 504}
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each further try, where the server does not say how many."""
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 class Stop(Exception):
@@ -152,7 +152,7 @@ class Gas:
         async with self.http.get(link) as answer:
             answer.raise_for_status()
             with part.open("wb") as file:
-                async for chunk in answer.content.iter_chunked(CHUNK):
+                async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
                     file.write(chunk)
         part.replace(target)
 

@@ -35,7 +35,7 @@ NEAR, LOOKED_AT = 5, 100
 
 
 @dataclass(frozen=True)
-class Gene:
+class GeneInterval:
     """1-based, both ends in it. `contig` is empty where genes on several contigs share the name."""
 
     name: str
@@ -54,7 +54,7 @@ class GeneTable:
         self._rows = b"\n" + rows
         self._folded = self._rows.upper()  # every letter at the same place
 
-    def find(self, name: str) -> Gene | None:
+    def find(self, name: str) -> GeneInterval | None:
         """The gene, or all of one name from the first to the last; None if there is none."""
         wanted = name.upper().encode()
         found = [self._row(at) for at in self._all(b"\n%b\t" % wanted)]
@@ -63,7 +63,7 @@ class GeneTable:
             return None
         contigs = {gene.contig for gene in found}
         begin, end = min(gene.begin for gene in found), max(gene.end for gene in found)
-        return Gene(found[0].name, contigs.pop() if len(contigs) == 1 else "", begin, end)
+        return GeneInterval(found[0].name, contigs.pop() if len(contigs) == 1 else "", begin, end)
 
     def near(self, name: str) -> list[str]:
         """Names that this one is a part of, the shortest first."""
@@ -78,11 +78,11 @@ class GeneTable:
             yield at
             at = self._folded.find(wanted, at + 1)
 
-    def _row(self, at: int) -> Gene:
+    def _row(self, at: int) -> GeneInterval:
         """The gene of the row at this place, or of the one that begins behind it."""
         begin = at + 1 if self._rows[at : at + 1] == b"\n" else self._rows.rfind(b"\n", 0, at) + 1
         name, contig, first, last, _ = self._rows[begin : self._rows.index(b"\n", begin)].decode().split("\t")
-        return Gene(name, contig, int(first), int(last))
+        return GeneInterval(name, contig, int(first), int(last))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.engine.bundles.manifest import Bundle
 from app.engine.formats.tabix import StoredIndex
-from app.explorer.gene_lookup import Gene, Reference
+from app.explorer.gene_lookup import GeneInterval, Reference
 from app.explorer.record import WHOLE, Filter, Region
 from app.services.submissions import Refused
 
@@ -35,7 +35,7 @@ def resolve_filter(wanted: Filter, reference: Reference | None, index: StoredInd
     return replace(wanted, region=region)
 
 
-def _gene(name: str, reference: Reference) -> Gene:
+def _gene(name: str, reference: Reference) -> GeneInterval:
     assert reference.genes
     if found := reference.genes.find(name):
         return found

@@ -35,7 +35,7 @@ BUDGET = 8 << 20
 INFLATED = 64 << 20
 """The same, inflated: a small file can be a thousand times as large as it looks."""
 
-BATCH = 1 << 18
+BATCH_BYTES = 1 << 18
 """Inflated bytes that a look takes at once; only a line that is longer is more."""
 
 FOUND = 4 << 20
@@ -75,7 +75,7 @@ class BadCursor(Refused):
 
 
 @dataclass(frozen=True)
-class Page:
+class VariantPage:
     """`next` is the cursor of what follows, or None at the end; `share` how much of what was asked for is behind it."""
 
     variants: list[Variant]
@@ -152,7 +152,7 @@ class Explorer:
         reference = await self.references.reference_of(await self.summary(job)) if asks and job.summary else None
         return await self._in_executor(resolve_filter, wanted, reference, index)
 
-    async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int) -> Page:
+    async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int) -> VariantPage:
         """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Unknown."""
         wanted = await self._resolve_filter(job, wanted, index := await self.index(job))
         spans = _spans(index, wanted.region)
@@ -167,7 +167,7 @@ class Explorer:
                         following = kept[limit - len(found)][0]
                         found += kept[: limit - len(found)]
                         looked += sum(at < following for at, _ in lines)
-                        return Page(_variants(found), following, looked, _share(spans, following, job.result_size))
+                        return VariantPage(_variants(found), following, looked, _share(spans, following, job.result_size))
                     found += kept
                     looked += len(lines)
                     inflated += size
@@ -175,8 +175,8 @@ class Explorer:
                     reserved.resize(letters, len(found))
                     far = place is not None and (place >> 16) - (here[0][0] >> 16) >= self.budget
                     if place is not None and (far or inflated >= INFLATED or letters >= FOUND):
-                        return Page(_variants(found), place, looked, _share(spans, place, job.result_size))
-            return Page(_variants(found), None, looked, 1.0)
+                        return VariantPage(_variants(found), place, looked, _share(spans, place, job.result_size))
+            return VariantPage(_variants(found), None, looked, 1.0)
 
     async def variant(self, job: Job, at: int) -> Variant:
         """The variant at a virtual offset. Raises Gone, BadCursor."""
@@ -233,7 +233,7 @@ class Explorer:
         held, rest = b"", Rest([], start)
         while offset << 16 < stop:
             try:
-                texts, used = await self._in_executor(bgzf.inflated, held, offset, BATCH)
+                texts, used = await self._in_executor(bgzf.inflated, held, offset, BATCH_BYTES)
                 if not texts and offset + len(held) < total:
                     size = min(piece, (stop >> 16) - offset + (1 << 16))  # not beyond the span's last block
                     fresh, total = await self.results.range(job.result or "", offset + len(held), size)

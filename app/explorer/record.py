@@ -24,7 +24,7 @@ _CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:[^>\n]*?,length=(\d+))?", re.MUL
 
 
 @dataclass(frozen=True)
-class Transcript:
+class TranscriptEffect:
     """One entry of CSQ: what the variant does in one transcript. Texts as in CSQ; HGVS names without their reference."""
 
     consequence: str  # terms, the most severe first, with ", " between them
@@ -102,7 +102,7 @@ class Variant:
         return [(name, dict(zip(named, values.split(":"), strict=False))) for name, values in zip(names, columns, strict=False)]
 
     @cached_property
-    def transcripts(self) -> list[Transcript]:
+    def transcripts(self) -> list[TranscriptEffect]:
         return [_transcript(entry) for entry in parsed(self.info.get("CSQ", "")) if entry["Feature"]]
 
 
@@ -189,8 +189,8 @@ def _has(item: str) -> Callable[[bytes], object]:
 _MANE = {"MANE_SELECT": "Select", "MANE_PLUS_CLINICAL": "Plus Clinical"}
 
 
-def _transcript(entry: dict[str, str]) -> Transcript:
-    return Transcript(
+def _transcript(entry: dict[str, str]) -> TranscriptEffect:
+    return TranscriptEffect(
         consequence=entry["Consequence"].replace("&", ", "),
         impact=entry["IMPACT"],
         gene=entry["SYMBOL"] or entry["Gene"],

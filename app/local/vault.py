@@ -24,7 +24,7 @@ LARGEST_BODY = 128 << 20
 Notify = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 
-class Refused(Exception):
+class VaultRefusal(Exception):
     """An answer in Glacier's form of an error."""
 
     def __init__(self, status: int, code: str) -> None:
@@ -79,7 +79,7 @@ class Vault:
     async def delete(self, request: web.Request) -> web.Response:
         """Deletes an archive."""
         if self.archives.pop(request.match_info["archive"], None) is None:
-            raise Refused(404, "ResourceNotFoundException")
+            raise VaultRefusal(404, "ResourceNotFoundException")
         return web.Response(status=204)
 
     async def begin(self, request: web.Request) -> web.Response:
@@ -99,7 +99,7 @@ class Vault:
         parts = self._upload(request)
         body = b"".join(parts[first] for first in sorted(parts))
         if len(body) != int(request.headers["x-amz-archive-size"]):
-            raise Refused(400, "InvalidParameterValueException")
+            raise VaultRefusal(400, "InvalidParameterValueException")
         del self.uploads[request.match_info["upload"]]
         return self._keep(_checked(request, body), self.uploading.pop(request.match_info["upload"]))
 
@@ -113,9 +113,9 @@ class Vault:
         wanted = json.loads(await request.read())
         archive, tier = wanted.get("ArchiveId", ""), wanted.get("Tier", "Standard")
         if wanted["Type"] == "archive-retrieval" and archive not in self.archives:
-            raise Refused(404, "ResourceNotFoundException")
+            raise VaultRefusal(404, "ResourceNotFoundException")
         if tier == self.refusing:
-            raise Refused(503, "InsufficientCapacityException")
+            raise VaultRefusal(503, "InsufficientCapacityException")
         number = secrets.token_urlsafe(32)
         self.retrievals[number] = Retrieval(
             request.match_info["vault"], archive, wanted.get("Description", ""), wanted.get("SNSTopic", ""), tier
@@ -144,7 +144,7 @@ class Vault:
         found = self._retrieval(request.match_info["retrieval"])
         body = self.archives.get(found.archive) if found.archive else self._inventory(found.vault)
         if found.status != "Succeeded" or body is None:
-            raise Refused(400 if body else 404, "InvalidParameterValueException" if body else "ResourceNotFoundException")
+            raise VaultRefusal(400 if body else 404, "InvalidParameterValueException" if body else "ResourceNotFoundException")
         return web.Response(body=body, headers={"x-amz-sha256-tree-hash": calculate_tree_hash(io.BytesIO(body))})
 
     async def _retrieve(self, number: str) -> None:
@@ -169,12 +169,12 @@ class Vault:
 
     def _upload(self, request: web.Request) -> dict[int, bytes]:
         if request.match_info["upload"] not in self.uploads:
-            raise Refused(404, "ResourceNotFoundException")
+            raise VaultRefusal(404, "ResourceNotFoundException")
         return self.uploads[request.match_info["upload"]]
 
     def _retrieval(self, number: str) -> Retrieval:
         if number not in self.retrievals:
-            raise Refused(404, "ResourceNotFoundException")
+            raise VaultRefusal(404, "ResourceNotFoundException")
         return self.retrievals[number]
 
     def _described(self, number: str) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def _label(request: web.Request) -> Label:
 
 def _checked(request: web.Request, body: bytes) -> bytes:
     if calculate_tree_hash(io.BytesIO(body)) != request.headers["x-amz-sha256-tree-hash"]:
-        raise Refused(400, "InvalidParameterValueException")
+        raise VaultRefusal(400, "InvalidParameterValueException")
     return body
 
 
@@ -207,7 +207,7 @@ def _checked(request: web.Request, body: bytes) -> bytes:
 async def _errors(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
     try:
         return await handler(request)
-    except Refused as refused:
+    except VaultRefusal as refused:
         return web.json_response({"code": refused.code, "message": refused.code, "type": "Client"}, status=refused.status)
 
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-from app.aws.mail import Refused
+from app.aws.mail import MailRefused
 from app.domain.accounts import Account, Plan
 from app.domain.keys import USER_ID
 from app.services import unsent
@@ -23,7 +23,7 @@ TESTERS = uuid.UUID("6b0a1a52-6a52-4a4e-8f0e-6f2b6d1f0f5e")
 SIMULATOR = "success@simulator.amazonses.com"
 """SES takes mail to it, lets it count for no reputation, and delivers it to nobody. Source: SES's developer guide."""
 
-DAY = 86_400
+DAY_SECONDS = 86_400
 
 
 class Unclear(LookupError):
@@ -68,7 +68,7 @@ async def send_mail(backend: Backend, account: Account, reason: str) -> AsyncIte
     try:
         async for line in unsent.send(backend, account):
             yield line
-    except Refused as refused:
+    except MailRefused as refused:
         raise Unclear(f"SES refused it, and the mark stays: {refused}") from refused
 
 
@@ -81,7 +81,7 @@ async def create_load_test_account(backend: Backend, name: str, plan: Plan, days
     await _note(backend, account, "token", f"{name}, good for {days} days")
     now = backend.now() // 1000
     tokens = Secrets(backend.accounts, "TOKEN")
-    token = await tokens.issue(user_id, now + days * DAY, created=now, name="load test", scope=WRITE)
+    token = await tokens.issue(user_id, now + days * DAY_SECONDS, created=now, name="load test", scope=WRITE)
     return await _now(backend, account), token
 
 

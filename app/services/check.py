@@ -38,7 +38,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What was found about one part of the deployment, and what to do about it."""
 
     name: str
@@ -151,7 +151,7 @@ PROBES: Mapping[str, Mapping[str, tuple[str, Probe]]] = {
 """What each daemon does at AWS, and the setting that names the thing it does it to. Only calls that its role allows."""
 
 
-async def check(settings: Settings, daemons: Collection[str]) -> AsyncIterator[Finding]:
+async def check(settings: Settings, daemons: Collection[str]) -> AsyncIterator[CheckResult]:
     """Looks at everything that these daemons need."""
     if "web" in daemons:
         yield _portal_settings(settings)
@@ -164,7 +164,7 @@ async def check(settings: Settings, daemons: Collection[str]) -> AsyncIterator[F
                 async for finding in _mail(opened.mail):
                     yield finding
     except KeyError as missing:
-        yield Finding("settings", State.WRONG, f"nothing is said of {missing}", _REMEDIES["unset"])
+        yield CheckResult("settings", State.WRONG, f"nothing is said of {missing}", _REMEDIES["unset"])
     if "web" in daemons:
         yield await _reachable("Globus", f"{settings.globus_url}/jwk.json")
         yield await _reachable("Stripe", settings.stripe_url)
@@ -173,7 +173,7 @@ async def check(settings: Settings, daemons: Collection[str]) -> AsyncIterator[F
             yield finding
 
 
-def verdict(findings: Collection[Finding]) -> int:
+def verdict(findings: Collection[CheckResult]) -> int:
     """The exit code: 0 well, 1 something of this deployment is wrong, 3 only what is beyond it."""
     states = {finding.state for finding in findings}
     return 1 if State.WRONG in states else 3 if State.BEYOND in states else 0
@@ -196,50 +196,50 @@ _DENIED = {
 }
 
 
-async def _probe(name: str, setting: str, probe: Probe, opened: Backend) -> Finding:
+async def _probe(name: str, setting: str, probe: Probe, opened: Backend) -> CheckResult:
     try:
         await probe(opened)
     except ClientError as error:
         said = code(error)
         why = "denied" if said in _DENIED else "missing" if said in _MISSING else "unreachable"
-        return Finding(name, State.WRONG, f"AWS says {said}", _REMEDIES[why].format(setting=setting))
+        return CheckResult(name, State.WRONG, f"AWS says {said}", _REMEDIES[why].format(setting=setting))
     except KeyError as missing:
-        return Finding(name, State.WRONG, f"{setting} says nothing of {missing}", _REMEDIES["unset"])
+        return CheckResult(name, State.WRONG, f"{setting} says nothing of {missing}", _REMEDIES["unset"])
     except (BotoCoreError, OSError) as error:
-        return Finding(name, State.WRONG, f"{type(error).__name__}", _REMEDIES["unreachable"])
-    return Finding(name, State.WELL, "yes")
+        return CheckResult(name, State.WRONG, f"{type(error).__name__}", _REMEDIES["unreachable"])
+    return CheckResult(name, State.WELL, "yes")
 
 
-def _portal_settings(settings: Settings) -> Finding:
+def _portal_settings(settings: Settings) -> CheckResult:
     try:
         settings.for_portal()
     except ValueError as error:
         remedy = "put the values into the secret that GAS_SECRET names: aws secretsmanager put-secret-value"
-        return Finding("settings of the portal", State.WRONG, str(error), remedy)
-    return Finding("settings of the portal", State.WELL, "complete")
+        return CheckResult("settings of the portal", State.WRONG, str(error), remedy)
+    return CheckResult("settings of the portal", State.WELL, "complete")
 
 
-async def _mail(mail: Mail) -> AsyncIterator[Finding]:
+async def _mail(mail: Mail) -> AsyncIterator[CheckResult]:
     try:
         standing = await mail.standing()
     except (ClientError, BotoCoreError) as error:
         says = code(error) if isinstance(error, ClientError) else type(error).__name__
         remedy = "run `gas check notify` with credentials that may call ses:GetEmailIdentity and ses:GetAccount"
-        yield Finding("SES", State.BEYOND, f"its state cannot be seen from here ({says})", remedy)
+        yield CheckResult("SES", State.BEYOND, f"its state cannot be seen from here ({says})", remedy)
         return
     if standing.verified:
-        yield Finding("SES identity", State.WELL, f"{mail.sender} may send")
+        yield CheckResult("SES identity", State.WELL, f"{mail.sender} may send")
     else:
         remedy = "write the DNS records of `terraform output dns_records`, and wait until SES has seen them"
-        yield Finding("SES identity", State.WRONG, f"neither {mail.sender} nor its domain is verified", remedy)
+        yield CheckResult("SES identity", State.WRONG, f"neither {mail.sender} nor its domain is verified", remedy)
     if standing.sandbox:
         remedy = "ask AWS for production access: until then mail only reaches verified addresses"
-        yield Finding("SES sandbox", State.BEYOND, "the account is in it", remedy)
+        yield CheckResult("SES sandbox", State.BEYOND, "the account is in it", remedy)
     else:
-        yield Finding("SES sandbox", State.WELL, "the account is out of it")
+        yield CheckResult("SES sandbox", State.WELL, "the account is out of it")
 
 
-async def _reachable(name: str, url: str) -> Finding:
+async def _reachable(name: str, url: str) -> CheckResult:
     """Any answer below 500 says that it is there."""
     try:
         async with (
@@ -247,16 +247,16 @@ async def _reachable(name: str, url: str) -> Finding:
             http.get(url, allow_redirects=False) as answer,
         ):
             if answer.status < 500:
-                return Finding(name, State.WELL, "answers")
+                return CheckResult(name, State.WELL, "answers")
             says = f"answers {answer.status}"
     except (aiohttp.ClientError, TimeoutError) as error:
         says = f"{url} does not answer ({type(error).__name__})"
-    return Finding(
+    return CheckResult(
         name, State.BEYOND, says, "look at its status page; if it is up, at the way out: NAT, security group (443), DNS"
     )
 
 
-def _bundles(settings: Settings) -> list[Finding]:
+def _bundles(settings: Settings) -> list[CheckResult]:
     """Every bundle, installed and embedded, agrees with its manifest."""
     return [
         _bundle(found.parent)
@@ -265,7 +265,7 @@ def _bundles(settings: Settings) -> list[Finding]:
     ]
 
 
-def _bundle(folder: Path) -> Finding:
+def _bundle(folder: Path) -> CheckResult:
     name = f"bundle {folder.name}"
     try:
         faults = manifest.verify(manifest.load(folder))
@@ -273,5 +273,5 @@ def _bundle(folder: Path) -> Finding:
         faults = [str(error)]
     if faults:
         remedy = f"fetch it again: gas reference pull {folder.name} VERSION s3://BUCKET/bundles"
-        return Finding(name, State.WRONG, "; ".join(faults), remedy)
-    return Finding(name, State.WELL, "agrees with its manifest")
+        return CheckResult(name, State.WRONG, "; ".join(faults), remedy)
+    return CheckResult(name, State.WELL, "agrees with its manifest")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from app.aws.queues import BATCH, Queue, Received
+from app.aws.queues import BATCH_MESSAGES, Queue, Received
 from app.domain.messages import AnyMessage, Unreadable, parse
 from app.services.backend import Backend
 
@@ -87,7 +87,7 @@ async def _dead(backend: Backend, name: str) -> Queue:
 async def _each(dead: Queue) -> AsyncIterator[DeadLetter]:
     """Every dead letter once, hidden for a while, until there is none that was not seen."""
     seen: set[str] = set()
-    while received := await dead.receive(BATCH, LOOK_SECONDS, HOLD_SECONDS):
+    while received := await dead.receive(BATCH_MESSAGES, LOOK_SECONDS, HOLD_SECONDS):
         fresh = [one for one in received if one.message_id not in seen]
         if not fresh:
             return

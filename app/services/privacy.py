@@ -12,7 +12,7 @@ from app.domain.accounts import Account
 from app.domain.jobs import UNFINISHED, Job
 from app.services.backend import Backend
 from app.services.billing import Billing
-from app.services.submissions import DAY, delete
+from app.services.submissions import DAY_MS, delete
 
 PAGE = 50
 PROFILE = "PROFILE"
@@ -36,7 +36,7 @@ class Usage:
 async def usage(backend: Backend, account: Account) -> Usage:
     """Counts the unfinished jobs of the account, and its submissions of today (UTC)."""
     newest = await backend.jobs.page(account.user_id, limit=2 * account.limits.unfinished_jobs)
-    counted = await backend.accounts.item(account.user_id, f"DAY#{backend.now() // DAY}")
+    counted = await backend.accounts.item(account.user_id, f"DAY#{backend.now() // DAY_MS}")
     return Usage(sum(job.status in UNFINISHED for job in newest), (counted or {}).get("seen", 0))
 
 

@@ -19,7 +19,7 @@ from app.engine.reading.assembly import match_assembly
 from app.services.backend import Backend
 from app.services.sweep import sweep
 
-DAY = 86_400_000
+DAY_MS = 86_400_000
 LONGEST_NAME = 500
 UNRECORDED = 30_000
 """Milliseconds that a request may take from its key to its job."""
@@ -207,7 +207,7 @@ async def _id_for(backend: Backend, user_id: str, key: str, name: str, assembly:
     """The job id that stands for this key: the first request with it decides. Raises Refused if that was another request."""
     item, now = f"MARK#key:{hashlib.sha256(key.encode()).hexdigest()}", backend.now()
     fresh = {"job_id": job_id(now, os.urandom(10)), "file_name": name, "assembly": assembly}
-    if await backend.accounts.put_new(user_id, item, expires_at=(now + DAY) // 1000, **fresh):
+    if await backend.accounts.put_new(user_id, item, expires_at=(now + DAY_MS) // 1000, **fresh):
         return fresh["job_id"]
     kept = await backend.accounts.item(user_id, item) or fresh
     if (kept["file_name"], kept["assembly"]) != (name, assembly):
@@ -217,7 +217,7 @@ async def _id_for(backend: Backend, user_id: str, key: str, name: str, assembly:
     if now - Job(user_id=user_id, job_id=kept["job_id"]).created_at < UNRECORDED:
         raise Refused("The first request with this Idempotency-Key is still being worked on. Please try again in a moment.")
     # its portal died, or the job was deleted: never the same id again, for late messages and sweeps may know it
-    await backend.accounts.put_item(user_id, item, expires_at=(now + DAY) // 1000, **fresh)
+    await backend.accounts.put_item(user_id, item, expires_at=(now + DAY_MS) // 1000, **fresh)
     return fresh["job_id"]
 
 
@@ -252,8 +252,8 @@ async def _check_limits(backend: Backend, account: Account, job_id: str) -> None
             f"You have {unfinished} unfinished jobs, and the {account.plan} plan takes {limits.unfinished_jobs} at once. "
             "Wait for one to finish, or cancel one."
         )
-    day = backend.now() // DAY
-    expires_at = (day + 2) * DAY // 1000
+    day = backend.now() // DAY_MS
+    expires_at = (day + 2) * DAY_MS // 1000
     if not await backend.accounts.count(account.user_id, f"DAY#{day}", limits.daily_submissions, expires_at=expires_at):
         raise Refused(
             f"The {account.plan} plan takes {limits.daily_submissions} submissions a day (UTC). Please come back tomorrow."

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from app.aws.dynamodb import BATCH
+from app.aws.dynamodb import BATCH_KEYS
 from app.aws.jobs import Jobs
 from app.domain.jobs import Job
 
@@ -86,9 +86,9 @@ class Live:
         while True:
             await self._wanted.wait()
             keys = list(self._watches)
-            for start in range(0, len(keys), BATCH):
+            for start in range(0, len(keys), BATCH_KEYS):
                 try:
-                    await self._look(keys[start : start + BATCH])
+                    await self._look(keys[start : start + BATCH_KEYS])
                 except Exception:
                     # the next look may work; a loop that died would leave every page still
                     log.exception("live look failed")

@@ -12,7 +12,7 @@ from app.settings import Settings
 HERE = Path(__file__).parent
 JOB = ("submit", "annotate", "archive")
 BACK = ("upgrade", "restore", "thaw")
-DAY = 86_400
+DAY_SECONDS = 86_400
 FIRST_GAS_USD, FIRST_GAS_POLLS = 51, 28_800
 """Dollars per million free jobs, and polls a day of one idle daemon, of the first GAS, which did less."""
 
@@ -54,12 +54,12 @@ def job_dollars(backend: str) -> float:
 
 def idle_polls() -> int:
     """Polls a day of one daemon that has nothing to do, with default settings."""
-    return DAY // Settings.model_fields["poll_seconds"].default
+    return DAY_SECONDS // Settings.model_fields["poll_seconds"].default
 
 
 def doctor_calls(backend: str) -> int:
     """Calls a day of a doctor that finds nothing."""
-    looks = DAY // Settings.model_fields["doctor_seconds"].default
+    looks = DAY_SECONDS // Settings.model_fields["doctor_seconds"].default
     return looks * sum(measured()[backend]["doctor"]["calls"].values())
 
 
@@ -112,7 +112,7 @@ def _stages(found: dict[str, Any], names: tuple[str, ...], total: str = "") -> s
 def _idle(found: dict[str, Any]) -> str:
     stages = found["s3"]
     polls = idle_polls()
-    looks = DAY // Settings.model_fields["doctor_seconds"].default
+    looks = DAY_SECONDS // Settings.model_fields["doctor_seconds"].default
     rows = [
         ("A daemon: long polls", polls, dollars({"sqs": polls}) / 1e6),
         ("The doctor: queries", doctor_calls("s3"), looks * dollars(stages["doctor"]["billed"]) / 1e6),

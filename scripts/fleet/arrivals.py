@@ -10,7 +10,7 @@ from math import pi, sin
 from pathlib import Path
 from typing import Any
 
-DAY = 86_400
+DAY_SECONDS = 86_400
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Job:
     kind: str
 
 
-def day(world: dict[str, Any], per_second: float, seed: int, first: float = 0, last: float = DAY) -> Iterator[Job]:
+def day(world: dict[str, Any], per_second: float, seed: int, first: float = 0, last: float = DAY_SECONDS) -> Iterator[Job]:
     """Poisson arrivals around a mean of `per_second`, least at midnight and most at noon."""
     chance = random.Random(seed)
     kinds, swing = world["mix"], world["day"]["swing"]
@@ -37,7 +37,7 @@ def day(world: dict[str, Any], per_second: float, seed: int, first: float = 0, l
 
 def rate(world: dict[str, Any], per_second: float, at: float) -> float:
     """Jobs a second at this second of the day."""
-    return per_second * (1 - world["day"]["swing"] * sin(pi / 2 + 2 * pi * at / DAY))
+    return per_second * (1 - world["day"]["swing"] * sin(pi / 2 + 2 * pi * at / DAY_SECONDS))
 
 
 def busy_slots(world: dict[str, Any], per_second: float, at: float) -> float:

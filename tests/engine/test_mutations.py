@@ -15,7 +15,7 @@ from app.engine.limits import DEFAULT
 from app.engine.pipeline.block import AnnotationContext, Reader
 from app.engine.reading import headers, input_file
 from app.engine.reading.diagnostics import Diagnostics
-from app.engine.reading.input_file import Source
+from app.engine.reading.input_file import InputFile
 from app.engine.reading.lines import Lines
 from tests.support import genome
 from tests.support.mutations import mutate
@@ -32,7 +32,7 @@ def test_the_intake_loses_nothing(tmp_path: Path, rcrs: manifest.Bundle) -> None
         path.write_bytes(mutate(random.Random(seed)))
         try:
             notes = Diagnostics()
-            lines = Lines(Source(path), notes)
+            lines = Lines(InputFile(path), notes)
             context = AnnotationContext(headers.read(lines.header(), notes), rcrs, DEFAULT, {}, None)
             reader = Reader(context)
             for block, before in lines.numbered():

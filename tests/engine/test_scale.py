@@ -147,7 +147,7 @@ def test_what_is_learned_late_holds_from_the_beginning(
 def test_sorting_on_disk(
     chunk: int, records: list[str], outcome: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presort, "CHUNK", chunk)
+    monkeypatch.setattr(presort, "SORT_BYTES", chunk)
     monkeypatch.setattr(presort, "FILES", 3)
     ordered, summary, _ = outcome(META + "".join(records), SMALL)
     shuffled = records.copy()

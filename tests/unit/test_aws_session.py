@@ -5,7 +5,7 @@ from __future__ import annotations
 import botocore.loaders
 import botocore.model
 
-from app.aws.botocore_tuning import SERVICES, Answers, loader
+from app.aws.botocore_tuning import SERVICES, JsonResponseParserFactory, loader
 
 
 def test_descriptions_are_botocores_own_without_what_no_call_reads() -> None:
@@ -26,5 +26,5 @@ async def test_answers_in_json_come_as_they_are() -> None:
     answer = {"body": b'{"Item": {"n": {"N": "1"}}, "new": 1}', "headers": {}, "status_code": 200}
     model = loader().load_service_model("dynamodb", "service-2")
     shape = botocore.model.ServiceModel(model, "dynamodb").operation_model("GetItem").output_shape
-    read = await Answers().create_parser("json").parse(answer, shape)
+    read = await JsonResponseParserFactory().create_parser("json").parse(answer, shape)
     assert (read["Item"], read["new"], read["ResponseMetadata"]["HTTPStatusCode"]) == ({"n": {"N": "1"}}, 1, 200)

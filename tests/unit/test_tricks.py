@@ -14,7 +14,7 @@ import botocore.model
 import pytest
 from aiobotocore.parsers import AioResponseParserFactory
 
-from app.aws.botocore_tuning import Answers, loader
+from app.aws.botocore_tuning import JsonResponseParserFactory, loader
 from app.engine.formats import bcftools
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,10 @@ async def test_answers_are_those_that_botocore_makes(operation: str) -> None:
     model = botocore.model.ServiceModel(loader().load_service_model(service, "service-2"), service)
     answer = {"body": json.dumps(ANSWERS[operation]).encode(), "headers": {}, "status_code": 200}
     shape = model.operation_model(name).output_shape
-    read, theirs = [await made.create_parser("json").parse(answer, shape) for made in (Answers(), AioResponseParserFactory())]
+    read, theirs = [
+        await made.create_parser("json").parse(answer, shape)
+        for made in (JsonResponseParserFactory(), AioResponseParserFactory())
+    ]
     assert read == theirs
     assert {name: read[name] for name in ANSWERS[operation]} == ANSWERS[operation]
 

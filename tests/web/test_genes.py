@@ -16,7 +16,7 @@ from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle, file_table, find, load
 from app.engine.bundles.stores import FolderStore, push
 from app.engine.pipeline.annotate import annotate
-from app.explorer.gene_lookup import Gene, GeneTable, References
+from app.explorer.gene_lookup import GeneInterval, GeneTable, References
 from app.explorer.record import Filter, Region
 from app.settings import Settings
 from app.web import app_keys
@@ -99,7 +99,7 @@ async def test_without_the_table_a_gene_is_looked_for_everywhere(
         assert [one.position for one in page.variants] == GENE1 and page.looked > 100
         push(bundle, store)
     found = await References("", references.store, references.s3).reference_of(summary)
-    assert found and found.genes and found.genes.find("GENE1") == Gene("GENE1", "1", 501, 650)
+    assert found and found.genes and found.genes.find("GENE1") == GeneInterval("GENE1", "1", 501, 650)
 
 
 async def test_bundles_of_a_folder_and_of_this_host_are_known_too(bundle: Bundle, tmp_path: Path) -> None:
@@ -121,9 +121,9 @@ def test_genes_that_share_a_name() -> None:
     genes = GeneTable(
         b"A1\t1\t100\t200\tENSG01\nA1\t1\t150\t400\tENSG02\nU6\t1\t5\t9\tENSG03\nU6\t2\t5\t9\tENSG04\nA11\t2\t7\t8\tENSG05\n"
     )
-    assert genes.find("a1") == Gene("A1", "1", 100, 400)
-    assert genes.find("ENSG02") == Gene("A1", "1", 150, 400)
-    assert genes.find("U6") == Gene("U6", "", 5, 9), "on two contigs it has no one region"
+    assert genes.find("a1") == GeneInterval("A1", "1", 100, 400)
+    assert genes.find("ENSG02") == GeneInterval("A1", "1", 150, 400)
+    assert genes.find("U6") == GeneInterval("U6", "", 5, 9), "on two contigs it has no one region"
     assert genes.find("A") is None and genes.find("1") is None and genes.find("100") is None
     assert genes.near("a") == ["A1", "A11"]
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from app.engine.bundles import manifest
-from app.services.check import PROBES, Finding, State, check, verdict
+from app.services.check import PROBES, CheckResult, State, check, verdict
 from app.settings import Settings
 from workers import VERBS
 
@@ -35,7 +35,7 @@ async def world(aws: dict[str, Any], settings: Settings) -> AsyncIterator[Settin
     await runner.cleanup()
 
 
-async def findings(settings: Settings, *daemons: str) -> dict[str, Finding]:
+async def findings(settings: Settings, *daemons: str) -> dict[str, CheckResult]:
     return {finding.name: finding async for finding in check(settings, daemons or DAEMONS)}
 
 

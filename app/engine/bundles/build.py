@@ -24,7 +24,7 @@ import pysam
 
 from app.engine.bundles import layout, manifest, recipes, sequence
 from app.engine.bundles.compiling import Compiled, compile_models
-from app.engine.bundles.download import CHUNK, Progress, digest, fetch
+from app.engine.bundles.download import CHUNK_BYTES, Progress, digest, fetch
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, MITOCHONDRIAL, Bundle
 from app.engine.bundles.sequence import Sequence
@@ -103,7 +103,7 @@ def _opened(path: Path) -> Any:
 
 def _sequence(source: Path, work: Path) -> None:
     with _opened(source) as compressed, (work / "genome.fa").open("wb") as fasta:
-        shutil.copyfileobj(compressed, fasta, CHUNK)
+        shutil.copyfileobj(compressed, fasta, CHUNK_BYTES)
     pysam.faidx(str(work / "genome.fa"))
     sequence.build(work / "genome.fa", work / sequence.FILE)
 

@@ -13,7 +13,7 @@ from typing import Any
 from app.engine.errors import EngineError
 
 Progress = Callable[[str, int, int | None], None]  # what, how much so far, how much in all if known
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 TIMEOUT = 60
 PAUSES = (1, 5, 30)
 """Seconds before each further try of a download that makes no progress."""
@@ -83,7 +83,7 @@ def _append(answer: Any, url: str, partial: Path, stamp: Path, have: int, progre
     length = answer.headers.get("Content-Length")
     total, start = have + int(length) if length else None, have
     with partial.open("ab" if have else "wb") as file:
-        while chunk := answer.read(CHUNK):
+        while chunk := answer.read(CHUNK_BYTES):
             file.write(chunk)
             have += len(chunk)
             progress(url.rsplit("/", 1)[-1], have, total)

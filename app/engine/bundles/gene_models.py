@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from app.engine.bundles.gff3 import CODING, EXON, NO_PHASE, SELENOCYSTEINE, STOP, UNTRANSLATED, Contig, Feature
+from app.engine.bundles.gff3 import CODING, EXON, NO_PHASE, SELENOCYSTEINE, STOP, UNTRANSLATED, ContigModels, Feature
 
 Span = tuple[int, int]
 
@@ -71,13 +71,13 @@ class Assembled:
     left_out: list[LeftOut]
 
 
-def assemble(contig: Contig, length: int) -> Assembled:
+def assemble(contig: ContigModels, length: int) -> Assembled:
     """Put together what a contig of `length` bases has."""
     return _Assembly(contig, length).result()
 
 
 class _Assembly:
-    def __init__(self, contig: Contig, length: int) -> None:
+    def __init__(self, contig: ContigModels, length: int) -> None:
         self._contig, self._length = contig, length
         self._left_out: list[LeftOut] = []
         self._genes: list[Feature] = []

@@ -77,7 +77,7 @@ class Feature:
 
 
 @dataclass(slots=True)
-class Coding:
+class CodingAttributes:
     """What the lines of a coding sequence say of all of it."""
 
     protein: str
@@ -89,12 +89,12 @@ class Coding:
 
 
 @dataclass(slots=True)
-class Contig:
+class ContigModels:
     """The models on one contig. Segments are columns; `owners` are indices of `names`."""
 
     names: dict[bytes, int] = field(default_factory=dict)  # every ID that a line has or refers to
     features: dict[int, Feature] = field(default_factory=dict)
-    codings: dict[int, Coding] = field(default_factory=dict)
+    codings: dict[int, CodingAttributes] = field(default_factory=dict)
     owners: array[int] = field(default_factory=lambda: array("i"))
     starts: array[int] = field(default_factory=lambda: array("i"))
     ends: array[int] = field(default_factory=lambda: array("i"))
@@ -109,14 +109,14 @@ class Contig:
 
 
 @dataclass(slots=True)
-class Models:
+class GeneModelFile:
     """All of a file. `elsewhere`: how many lines stand on contigs that the sequence does not have, by contig."""
 
-    contigs: dict[str, Contig]
+    contigs: dict[str, ContigModels]
     elsewhere: dict[str, int]
 
 
-def read(path: Path, contigs: Mapping[str, str]) -> Models:
+def read(path: Path, contigs: Mapping[str, str]) -> GeneModelFile:
     """Read gene models; `contigs` says how the sequence calls each contig of the file.
 
     Raises BundleError, which names the line and what it lacks, for a line that is no GFF3, or a part of a gene without place,
@@ -125,19 +125,19 @@ def read(path: Path, contigs: Mapping[str, str]) -> Models:
     reader = _Reader(path.name, contigs)
     with opened(path) as text:
         reader.read(text)
-    return Models(reader.contigs, reader.elsewhere)
+    return GeneModelFile(reader.contigs, reader.elsewhere)
 
 
 class _Reader:
     def __init__(self, file: str, names: Mapping[str, str]) -> None:
         self._file, self._names = file, {name.encode(): called for name, called in names.items()}
-        self.contigs: dict[str, Contig] = {}
+        self.contigs: dict[str, ContigModels] = {}
         self.elsewhere: dict[str, int] = {}
         self._texts: dict[str, str] = {}
         self._number = 0
 
     def read(self, lines: Iterable[bytes]) -> None:
-        seqid, contig = b"", Contig()
+        seqid, contig = b"", ContigModels()
         for number, line in enumerate(lines, 1):
             if line.startswith(b"#"):
                 if line.startswith(b"##FASTA"):
@@ -158,7 +158,7 @@ class _Reader:
                     self.elsewhere[name] = self.elsewhere.get(name, 0) + 1
                     continue
                 seqid = fields[0]
-                contig = self.contigs.setdefault(self._names[seqid], Contig())
+                contig = self.contigs.setdefault(self._names[seqid], ContigModels())
             segment = _SEGMENTS.get(kind)
             if segment is None:
                 self._feature(contig, fields)
@@ -177,7 +177,7 @@ class _Reader:
             self._refuse(f"has no place on a contig: it starts at {start} and ends at {end}")
         return start, end
 
-    def _segment(self, contig: Contig, fields: list[bytes], kind: int) -> None:
+    def _segment(self, contig: ContigModels, fields: list[bytes], kind: int) -> None:
         start, end = self._place(fields)
         column = fields[8]
         parents = _parents(column)
@@ -211,7 +211,7 @@ class _Reader:
             return f"has no attributes of GFF3 (ID=…;Parent=…): it is GTF, where GFF3 is wanted ({kind} without a Parent)"
         return f"has no Parent: it has to name the transcript of this {kind}"
 
-    def _coding(self, given: dict[str, str], strand: int) -> Coding:
+    def _coding(self, given: dict[str, str], strand: int) -> CodingAttributes:
         protein = _versioned(given.get("protein_id", ""), given.get("protein_version") or given.get("version", ""))
         sites = []
         for place in _SELENOCYSTEINE.findall(given.get("transl_except", "")):
@@ -219,9 +219,9 @@ class _Reader:
             sites.append(min(bases) if strand > 0 else max(bases))
         code = given.get("transl_table", "")
         ccds = given.get("ccdsid", "") or _reference(given, "CCDS")
-        return Coding(protein, ccds, int(code) if code.isdigit() else 0, tuple(sites))
+        return CodingAttributes(protein, ccds, int(code) if code.isdigit() else 0, tuple(sites))
 
-    def _feature(self, contig: Contig, fields: list[bytes]) -> None:
+    def _feature(self, contig: ContigModels, fields: list[bytes]) -> None:
         kind = fields[2].decode("utf-8", "replace")
         gene_like, transcript_like = "gene" in kind or fields[2] in _GENES, "RNA" in kind or "transcript" in kind
         column = fields[8]

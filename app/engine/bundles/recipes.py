@@ -25,7 +25,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Source(_Part):
+class RecipeSource(_Part):
     """A file that is downloaded, and how it is known to be the right one."""
 
     url: Annotated[str, Field(pattern=r"^https?://.+/[^/]+$")] = ""
@@ -36,13 +36,13 @@ class Source(_Part):
     licence: str = ""
 
     @model_validator(mode="after")
-    def _somewhere(self) -> "Source":
+    def _somewhere(self) -> "RecipeSource":
         if bool(self.url) == bool(self.urls):
             raise ValueError("give either `url` or `urls`")
         return self
 
 
-class Column(_Part):
+class RecipeColumn(_Part):
     """A column of a source that becomes a tag of results."""
 
     tag: Annotated[str, AfterValidator(_tag)]
@@ -52,7 +52,7 @@ class Column(_Part):
     description: Words
 
 
-class Track(Source):
+class RecipeTrack(RecipeSource):
     """A source of values by place or allele."""
 
     id: Name
@@ -60,10 +60,10 @@ class Track(Source):
     format: Literal["vcf", "bed", "ucsc"]
     place: dict[Literal["chrom", "start", "end"], int] = {}
     without: list[str] = []
-    columns: Annotated[list[Column], Field(min_length=1)]
+    columns: Annotated[list[RecipeColumn], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _columns_exist(self) -> "Track":
+    def _columns_exist(self) -> "RecipeTrack":
         if any(isinstance(column.source, str) != (self.format == "vcf") for column in self.columns):
             raise ValueError("`from` is an INFO tag (or ID) of a vcf, and the number of a column of all others")
         return self
@@ -83,12 +83,12 @@ class Recipe(_Part):
     version: Name
     title: Words
     assembly: Words
-    sequence: Source
-    genes: Source
+    sequence: RecipeSource
+    genes: RecipeSource
     aliases: dict[str, list[str]] = {}
     scaffolds: Scaffolds | None = None
     distance: Annotated[int, Field(ge=0, le=1_000_000)] = 5000
-    tracks: list[Track] = []
+    tracks: list[RecipeTrack] = []
 
     @model_validator(mode="after")
     def _once(self) -> "Recipe":

@@ -42,7 +42,7 @@ _T, _A = 0, 2
 
 
 @dataclass(frozen=True)
-class Models:
+class TranscriptArrays:
     """Transcripts as arrays, one item a row; `exon_*` in the order of the contig, row by row from `exon_offsets` on.
 
     `exon_cdna`: cDNA position of the first transcribed base of the exon; `exon_keys`: row << 32 | start; `spliced`: the bases of
@@ -103,7 +103,7 @@ def odd(exon_offsets: Array, exon_starts: Array, exon_ends: Array) -> Array:
     return found
 
 
-def models(transcripts: Sequence[Transcript]) -> Models:
+def models(transcripts: Sequence[Transcript]) -> TranscriptArrays:
     """Returns transcripts as arrays, in their order."""
     exons = [sorted(one.exons) for one in transcripts]
     offsets = np.cumsum([0, *map(len, exons)])
@@ -120,7 +120,7 @@ def models(transcripts: Sequence[Transcript]) -> Models:
 
     biotypes = column("biotype")
     special = np.array([bool(one.micro_rna or one.selenocysteines) for one in transcripts])
-    return Models(
+    return TranscriptArrays(
         starts=column("start"),
         ends=column("end"),
         strands=column("strand"),
@@ -142,7 +142,7 @@ def models(transcripts: Sequence[Transcript]) -> Models:
     )
 
 
-def substitutions(these: Models, rows: Array, positions: Array, alts: Array, distance: int) -> Columns:
+def substitutions(these: TranscriptArrays, rows: Array, positions: Array, alts: Array, distance: int) -> Columns:
     """Returns the consequences of pairs: the transcript `rows[i]`, and at `positions[i]` the base `alts[i]` (uint8, of ACGT)."""
     rows, positions = rows.astype(np.int64), positions.astype(np.int64)
     starts, ends, forward = these.starts[rows].astype(np.int64), these.ends[rows].astype(np.int64), these.strands[rows] > 0
@@ -179,7 +179,7 @@ def substitutions(these: Models, rows: Array, positions: Array, alts: Array, dis
     )
 
 
-def _kind(these: Models, rows: Array, place: "_Places", coded: Array) -> Array:
+def _kind(these: TranscriptArrays, rows: Array, place: "_Places", coded: Array) -> Array:
     """Terms that the kind of transcript decides: UTRs, non-coding and NMD transcripts."""
     coding = these.coding_starts[rows] > 0
     utr = coding & place.in_exon & ~coded
@@ -204,7 +204,7 @@ def _between(values: Array, bounds: tuple[int, int]) -> Array:
 class _Places:
     """Where in its transcript the base of each pair is."""
 
-    def __init__(self, these: Models, rows: Array, positions: Array, within: Array, forward: Array) -> None:
+    def __init__(self, these: TranscriptArrays, rows: Array, positions: Array, within: Array, forward: Array) -> None:
         self.these, self.forward = these, forward
         first = these.exon_offsets[rows].astype(np.int64)
         self.exons = these.exon_offsets[rows + 1].astype(np.int64) - first
@@ -259,7 +259,7 @@ class _Places:
 class _Codings:
     """What each pair does to the coding sequence. `left`: pairs whose codon is not whole or known, or whose stop is lost."""
 
-    def __init__(self, these: Models, rows: Array, place: _Places, forward: Array, alts: Array) -> None:
+    def __init__(self, these: TranscriptArrays, rows: Array, place: _Places, forward: Array, alts: Array) -> None:
         self.these, self.codes = these, these.codes[rows]
         self.start, self.end = these.coding_starts[rows].astype(np.int64), these.coding_ends[rows].astype(np.int64)
         self.has = self.start > 0

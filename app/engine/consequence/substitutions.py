@@ -34,7 +34,7 @@ class _ByRow:
         return (values & self._wanted) != 0 if self._bit else values == self._wanted
 
 
-def _models(of: Transcripts) -> columns.Models:
+def _models(of: Transcripts) -> columns.TranscriptArrays:
     biotypes, flags = of.columns["biotypes"], of.flags
     by_row: dict[str, Any] = {
         "incomplete_starts": _ByRow(flags, int(_INCOMPLETE_START), bit=True),
@@ -42,8 +42,8 @@ def _models(of: Transcripts) -> columns.Models:
         "nmd": _ByRow(biotypes, of.text.find("nonsense_mediated_decay")),
         "odd": _ByRow(flags, int(_IRREGULAR), bit=True),
     }
-    arrays = {field.name: getattr(of, field.name) for field in fields(columns.Models) if field.name not in by_row}
-    return columns.Models(**arrays, **by_row)
+    arrays = {field.name: getattr(of, field.name) for field in fields(columns.TranscriptArrays) if field.name not in by_row}
+    return columns.TranscriptArrays(**arrays, **by_row)
 
 
 class Substitutions:

@@ -14,7 +14,7 @@ from app.engine.reading.records import AlleleBatch, Key
 
 SPARSE = 150  # bytes of rows for each allele up to which it pays to look first which positions there are
 STRIDE = 1 << 8
-WINDOW = 14  # a window of a tabix index has 2^14 bases
+WINDOW_BITS = 14  # a window of a tabix index has 2^14 bases
 _POSITIONS = re.compile(rb"([0-9]++)\t[^\n]*+\n").findall
 _REGIONS = re.compile(rb"([0-9]+)\t([0-9]+)\t([^\n]*)\n").findall
 
@@ -30,7 +30,7 @@ class Table:
     def rows(self, contig: bytes, start: int, end: int) -> bytes:
         """Whole lines without their contig: at least all that overlap the 0-based, half-open interval."""
         windows = self._windows.get(contig, ())
-        first = start >> WINDOW
+        first = start >> WINDOW_BITS
         if first >= len(windows):
             return b""
         prefix = b"\n%b\t" % contig
@@ -174,13 +174,13 @@ class Regions:
 
 def _spans(starts: list[int]) -> Iterator[tuple[int, int]]:
     """Intervals of whole windows that hold these ascending positions, close ones together."""
-    begin = previous = starts[0] >> WINDOW
-    for window in sorted({start >> WINDOW for start in starts}):
+    begin = previous = starts[0] >> WINDOW_BITS
+    for window in sorted({start >> WINDOW_BITS for start in starts}):
         if window > previous + 1:
-            yield begin << WINDOW, (previous + 1) << WINDOW
+            yield begin << WINDOW_BITS, (previous + 1) << WINDOW_BITS
             begin = window
         previous = window
-    yield begin << WINDOW, (previous + 1) << WINDOW
+    yield begin << WINDOW_BITS, (previous + 1) << WINDOW_BITS
 
 
 def _tags(columns: tuple[Column, ...], rows: list[bytes]) -> bytes:

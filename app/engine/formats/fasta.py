@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-WINDOW, LEAST = 1 << 18, 1 << 10
+READ_AHEAD_BASES, LEAST = 1 << 18, 1 << 10
 
 
 class Sequences:
@@ -30,10 +30,10 @@ class Sequences:
         if start >= length:
             return b""
         ahead = contig != self._contig or start >= self._start
-        if not ahead or end - start > WINDOW:
+        if not ahead or end - start > READ_AHEAD_BASES:
             return self._read(contig, start, min(end, length))
         near = contig == self._contig and start <= self._end + self._ahead
-        self._ahead = min(4 * self._ahead, WINDOW) if near else LEAST
+        self._ahead = min(4 * self._ahead, READ_AHEAD_BASES) if near else LEAST
         self._contig, self._start, self._end = contig, start, min(start + max(self._ahead, end - start), length)
         self._bases = self._read(contig, start, self._end)
         return self._bases[: end - start]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from app.engine.formats import bgzf
 
-WINDOW = 14  # the smallest bins and the windows of the linear index have 2^14 bases
+WINDOW_BITS = 14  # the smallest bins and the windows of the linear index have 2^14 bases
 MAGIC = b"TBI\1"
 _STATISTICS = 37450
 """The bin that is none: the contig's first and last place, and how many records it has."""
@@ -49,11 +49,11 @@ def span(name: bytes, starts: list[int], ends: list[int], lengths: Iterable[int]
     cuts = sorted({*long, *(index + 1 for index in long)})
     at, reached = 0, -1
     while at < len(starts):
-        window = starts[at] >> WINDOW
+        window = starts[at] >> WINDOW_BITS
         if at in long:
-            until, bin_, last = at + 1, _bin(starts[at], ends[at]), (ends[at] - 1) >> WINDOW
+            until, bin_, last = at + 1, _bin(starts[at], ends[at]), (ends[at] - 1) >> WINDOW_BITS
         else:
-            until = bisect_left(starts, (window + 1) << WINDOW, at)
+            until = bisect_left(starts, (window + 1) << WINDOW_BITS, at)
             cut = bisect_left(cuts, at + 1)
             until = min(until, cuts[cut]) if cut < len(cuts) else until
             bin_, last = 4681 + window, window
@@ -68,8 +68,8 @@ def _crossing(starts: list[int], ends: list[int]) -> set[int]:
     """The lines that lie in more than one window."""
     longest = max(map(sub, ends, starts), default=1)
     found: set[int] = set()
-    for window in range((starts[0] >> WINDOW) + 1, (starts[-1] >> WINDOW) + 2) if starts and longest > 1 else ():
-        edge = window << WINDOW
+    for window in range((starts[0] >> WINDOW_BITS) + 1, (starts[-1] >> WINDOW_BITS) + 2) if starts and longest > 1 else ():
+        edge = window << WINDOW_BITS
         first, last = bisect_left(starts, edge - longest), bisect_left(starts, edge)
         found.update(index for index in range(first, last) if ends[index] > edge)
     return found

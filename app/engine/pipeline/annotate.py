@@ -23,10 +23,10 @@ from app.engine.pipeline.block import AnnotatedBlock, AnnotationContext, Reader
 from app.engine.pipeline.input_state import InputState
 from app.engine.pipeline.pool import affordable, cores, workers
 from app.engine.pipeline.presort import presort
-from app.engine.pipeline.writer import NeedsPresort, Output
+from app.engine.pipeline.writer import NeedsPresort, ResultWriter
 from app.engine.reading import assembly, headers
 from app.engine.reading.diagnostics import Diagnostics
-from app.engine.reading.input_file import Source
+from app.engine.reading.input_file import InputFile
 from app.engine.reading.lines import Lines
 from app.engine.report.counts import Counts
 
@@ -73,7 +73,7 @@ def annotate(
     work = Path(tempfile.mkdtemp(prefix=".work-", dir=out_dir))
     outputs = ExitStack()
     try:
-        source = Source(input_path, limits)
+        source = InputFile(input_path, limits)
         jobs = jobs or (min(cores(), affordable()) if source.size > INLINE else 1)
         state, totals, output = _annotated(source, bundle, distance, jobs, work, progress, outputs)
         if overruled:
@@ -96,8 +96,8 @@ def annotate(
 
 
 def _annotated(
-    source: Source, bundle: Bundle, distance: int | None, jobs: int, work: Path, progress: Progress, outputs: ExitStack
-) -> tuple[InputState, Counts, Output]:
+    source: InputFile, bundle: Bundle, distance: int | None, jobs: int, work: Path, progress: Progress, outputs: ExitStack
+) -> tuple[InputState, Counts, ResultWriter]:
     """The file annotated as it is read, or, if that turns out to be impossible, after it was settled."""
     try:
         lines, context, state = _opened(source, bundle, distance)
@@ -108,7 +108,7 @@ def _annotated(
         _, context, state = _opened(source, bundle, distance)
     presorted = presort(source, context, state, work, progress)
     presorted.state.check(bundle)
-    copy = Source(presorted.path, replace(source.limits, records=sys.maxsize, uncompressed_bytes=sys.maxsize))
+    copy = InputFile(presorted.path, replace(source.limits, records=sys.maxsize, uncompressed_bytes=sys.maxsize))
     lines = Lines(copy, Diagnostics(silent=True))
     lines.header()
     alleles = InputState(presorted.state.header, Diagnostics(silent=True), copy.limits, dict(presorted.state.names))
@@ -120,7 +120,7 @@ def _annotated(
     return presorted.state, totals, output
 
 
-def _opened(source: Source, bundle: Bundle, distance: int | None) -> tuple[Lines, AnnotationContext, InputState]:
+def _opened(source: InputFile, bundle: Bundle, distance: int | None) -> tuple[Lines, AnnotationContext, InputState]:
     """The lines after the header, and what the header says."""
     notes = Diagnostics()
     lines = Lines(source, notes)
@@ -132,9 +132,9 @@ def _opened(source: Source, bundle: Bundle, distance: int | None) -> tuple[Lines
 
 def _pieces(
     lines: Lines, context: AnnotationContext, state: InputState, jobs: int, work: Path, progress: Progress, outputs: ExitStack
-) -> tuple[Counts, Output]:
+) -> tuple[Counts, ResultWriter]:
     """All pieces of the result; Unsettled if they cannot be made one after the other."""
-    totals, output = Counts(), outputs.enter_context(closing(Output(work / "body")))
+    totals, output = Counts(), outputs.enter_context(closing(ResultWriter(work / "body")))
     source = lines.source
     blocks = lines.numbered()
     waiting: deque[Future[AnnotatedBlock]] = deque()
@@ -187,7 +187,7 @@ def tool_versions() -> dict[str, str]:
     return {"gas": version("gas"), "bcftools": __bcftools_version__, "htslib": __htslib_version__, "pysam": __version__}
 
 
-def _provenance(source: Source, bundle: Bundle, versions: dict[str, str]) -> tuple[bytes, ...]:
+def _provenance(source: InputFile, bundle: Bundle, versions: dict[str, str]) -> tuple[bytes, ...]:
     tools = ",".join(f'{tool}="{version}"' for tool, version in versions.items())
     return (
         f'##GAS=<ID=run,bundle="{bundle.id}",bundle_version="{bundle.version}",assembly="{bundle.assembly}",'
@@ -196,7 +196,7 @@ def _provenance(source: Source, bundle: Bundle, versions: dict[str, str]) -> tup
 
 
 def _summary(
-    source: Source, state: InputState, totals: Counts, bundle: Bundle, versions: dict[str, str], name: str
+    source: InputFile, state: InputState, totals: Counts, bundle: Bundle, versions: dict[str, str], name: str
 ) -> dict[str, Any]:
     return {
         "name": name,

@@ -5,7 +5,7 @@ from collections import Counter
 from operator import attrgetter
 
 from app.engine.bundles.manifest import Bundle
-from app.engine.consequence.answers import SILENT, Answer, Answers
+from app.engine.consequence.annotation import SILENT, AlleleAnnotation, AlleleAnnotator
 from app.engine.consequence.tracks import tracks
 from app.engine.reading.headers import Header
 from app.engine.reading.records import AlleleBatch
@@ -15,11 +15,11 @@ _FREQUENCIES = [re.compile(before + rb"AF=([0-9][^,;\t\n]*)") for before in (b"\
 
 
 class BlockAnnotator:
-    """Turns alleles into lines of the result. `distance`: see `Answers`."""
+    """Turns alleles into lines of the result. `distance`: see `AlleleAnnotator`."""
 
     def __init__(self, header: Header, bundle: Bundle, distance: int | None = None) -> None:
         self._header, self._bundle = header, bundle
-        self._answers = Answers(bundle, distance)
+        self._answers = AlleleAnnotator(bundle, distance)
         self._tracks = tracks(bundle)
 
     def close(self) -> None:
@@ -40,7 +40,7 @@ class BlockAnnotator:
         self._count(batch, found, said, totals)
         return lines
 
-    def _count(self, batch: AlleleBatch, found: list[Answer], said: list[list[bytes]], totals: Counts) -> None:
+    def _count(self, batch: AlleleBatch, found: list[AlleleAnnotation], said: list[list[bytes]], totals: Counts) -> None:
         totals.records += len(found)
         totals.contigs[batch.name] += len(found)
         totals.add_alleles(batch.refs, batch.alts)

@@ -8,11 +8,11 @@ from pathlib import Path
 from app.engine.pipeline.block import AnnotationContext, Reader
 from app.engine.pipeline.input_state import InputState
 from app.engine.reading.diagnostics import Diagnostics
-from app.engine.reading.input_file import Source
+from app.engine.reading.input_file import InputFile
 from app.engine.reading.lines import Lines
 from app.engine.reading.records import ASKED, AlleleBatch
 
-CHUNK = 48 << 20  # bytes that are sorted in memory
+SORT_BYTES = 48 << 20  # bytes that are sorted in memory
 FILES = 200  # that are merged at once
 
 Progress = Callable[[str, int, float], None]
@@ -28,7 +28,7 @@ class Presorted:
     state: InputState
 
 
-def presort(source: Source, context: AnnotationContext, state: InputState, work: Path, progress: Progress) -> Presorted:
+def presort(source: InputFile, context: AnnotationContext, state: InputState, work: Path, progress: Progress) -> Presorted:
     """Read a file twice, to learn its header and to sort its records."""
 
     def reading(records: int) -> None:
@@ -94,7 +94,7 @@ class _Sorter:
                 line = b"%b%b%b" % (head, note, tail)
                 self._rows.append((contig, start, line))
                 self._held += len(line) + 100
-        if self._held > CHUNK:
+        if self._held > SORT_BYTES:
             self._spill()
 
     def rows(self) -> Iterator[_Row]:

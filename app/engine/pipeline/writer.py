@@ -18,7 +18,7 @@ class NeedsPresort(Exception):
     """The file cannot be annotated on the way: it has to be read whole first, and be sorted."""
 
 
-class Output:
+class ResultWriter:
     """Writes the body of a result; `finish` puts the header before it."""
 
     def __init__(self, body: Path) -> None:

@@ -12,7 +12,7 @@ from app.engine.limits import DEFAULT, Limits
 from app.engine.reading import assembly, headers
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
-from app.engine.reading.input_file import Source
+from app.engine.reading.input_file import InputFile
 from app.engine.reading.lines import Lines
 from app.engine.reading.values import text
 
@@ -64,7 +64,7 @@ def choose(path: Path, wanted: Bundle | None, installed: Sequence[Bundle], limit
     if len(candidates) == 1:
         return first, ""
     try:
-        header, records = _beginning(Source(path, limits))
+        header, records = _beginning(InputFile(path, limits))
     except InputError:
         return first, ""
     found = [_evidence(bundle, header, records) for bundle in candidates]
@@ -78,7 +78,7 @@ def choose(path: Path, wanted: Bundle | None, installed: Sequence[Bundle], limit
     return better.bundle, why if wanted else ""
 
 
-def _beginning(source: Source) -> tuple[Header, list[Record]]:
+def _beginning(source: InputFile) -> tuple[Header, list[Record]]:
     notes = Diagnostics(silent=True)
     lines = Lines(source, notes)
     header = headers.read(lines.header(), notes, source.limits)

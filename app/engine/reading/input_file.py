@@ -18,7 +18,7 @@ BGZF_END = bgzf.END_BLOCK
 
 
 @dataclass
-class Source:
+class InputFile:
     """One input file; `chunks` may be called again for another pass over the same bytes."""
 
     path: Path

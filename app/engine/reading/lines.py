@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 from app.engine.errors import InputError
 from app.engine.reading.diagnostics import Diagnostics
-from app.engine.reading.input_file import Source
+from app.engine.reading.input_file import InputFile
 from app.engine.reading.values import text
 
 
 class Lines:
     """The text of a source in blocks of whole lines that end with a line feed, its line ends and encoding repaired."""
 
-    def __init__(self, source: Source, notes: Diagnostics) -> None:
+    def __init__(self, source: InputFile, notes: Diagnostics) -> None:
         self.source, self.notes = source, notes
         self.number = 0  # lines handed out
         self._rest = b""

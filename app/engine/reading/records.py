@@ -24,7 +24,7 @@ ASKED = b"GAS_ASKED="  # in a file that was settled: the key of an allele that w
 _QUALITY = re.compile(rb"\.|" + FLOAT).fullmatch
 _VALUES = b"0123456789.,+-e"  # without these, the INFO of clean records are few, for their names are what is left
 _MOST_KNOWN = 10_000
-WINDOW = 4 << 20  # bases that are held at once
+HELD_BASES = 4 << 20  # bases that are held at once
 SPARSE = 1 << 10  # bases a record beyond which each is looked up by itself
 EMPTY = (b"",) * len(CLEAN)
 NEVER = re.compile(rb"(?!)").fullmatch
@@ -159,7 +159,7 @@ class Records:
     def _mismatching(self, place: str, starts: list[int], ends: list[int], refs: tuple[bytes, ...]) -> set[int]:
         """Which of these records have a REF that the reference has not."""
         low, high = min(starts), max(ends)
-        if high - low > min(WINDOW, SPARSE * len(starts)):
+        if high - low > min(HELD_BASES, SPARSE * len(starts)):
             return {i for i, right in enumerate(map(self.sequences.holds, repeat(place), starts, refs)) if not right}
         bases = self.sequences.get(place, low, high)
         there = [bases[start - low : end - low] for start, end in zip(starts, ends, strict=True)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
-from app.engine.consequence.answers import Answer
+from app.engine.consequence.annotation import AlleleAnnotation
 from app.engine.consequence.terms import BIT, IMPACTS
 from app.engine.reading.alleles import kind
 
@@ -78,7 +78,7 @@ class Counts:
             else:
                 self._types[kind(ref, alt)] += count
 
-    def add_consequences(self, found: list[Answer]) -> None:
+    def add_consequences(self, found: list[AlleleAnnotation]) -> None:
         for (term, impact, gene), count in Counter(map(_COUNTED, found)).items():
             if not term:
                 continue

@@ -16,7 +16,7 @@ from app.domain.jobs import Job
 from app.engine.bundles.manifest import MITOCHONDRIAL
 from app.engine.report import render
 from app.explorer.query import Unknown
-from app.explorer.reader import Page
+from app.explorer.reader import VariantPage
 from app.explorer.record import Legend, Variant
 from app.services.submissions import Refused, find
 from app.web.api.models import VariantFilter, VariantQuery
@@ -31,7 +31,7 @@ FORMS = {"vcf": "text/plain", "tsv": "text/tab-separated-values"}
 SAMPLES = 50
 """Whose genotypes a page shows; the file has all."""
 
-NOTHING = Page([], None, 0, 1.0)
+NOTHING = VariantPage([], None, 0, 1.0)
 
 
 async def listing(request: web.Request) -> web.Response:

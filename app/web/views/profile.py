@@ -17,7 +17,7 @@ from app.web.app_keys import ACCOUNT, BACKEND, BILLING, SESSIONS, SETTINGS, TOKE
 from app.web.pages import page, see_other
 
 TOKEN_DAYS = (7, 30, 90, 365)
-DAY = 86_400
+DAY_SECONDS = 86_400
 WORDS = "delete my account"
 
 
@@ -40,7 +40,9 @@ async def create_token(request: web.Request) -> web.Response:
     days = next((days for days in TOKEN_DAYS if str(days) == form.get("days")), TOKEN_DAYS[0])
     name = str(form.get("name", "")).strip()[:100] or "token"
     scope = READ if form.get("scope") == READ else WRITE
-    token = await request.app[TOKENS].issue(account(request).user_id, now + days * DAY, created=now, name=name, scope=scope)
+    token = await request.app[TOKENS].issue(
+        account(request).user_id, now + days * DAY_SECONDS, created=now, name=name, scope=scope
+    )
     return await _profile(request, token)
 
 

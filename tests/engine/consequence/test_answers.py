@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.engine.bundles import manifest
-from app.engine.consequence.answers import Answers
+from app.engine.consequence.annotation import AlleleAnnotator
 from app.engine.consequence.csq_fields import parsed
 from app.engine.consequence.substitutions import Substitutions
 from app.engine.reading.records import Key
@@ -27,7 +27,7 @@ def substitutions(bases: bytes, places: range) -> list[Key]:
 def test_columns_say_what_the_caller_says(
     contig: str, places: range, nuclear: manifest.Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = Answers(nuclear)
+    answers = AlleleAnnotator(nuclear)
     keys = substitutions(bytes(answers._sequence.view(contig)), places)
     quick = answers.of(contig, keys)
     monkeypatch.setattr(Substitutions, "called", lambda self, rows, *_: [None] * len(rows))
@@ -36,7 +36,7 @@ def test_columns_say_what_the_caller_says(
 
 
 def test_most_pairs_are_answered_by_the_columns(nuclear: manifest.Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, left, called = Answers(nuclear), [], Substitutions.called
+    answers, left, called = AlleleAnnotator(nuclear), [], Substitutions.called
 
     def counted(self: Substitutions, *asked: object) -> object:
         found = called(self, *asked)  # type: ignore[arg-type]
@@ -52,7 +52,7 @@ def test_an_edge_within_the_run_of_places_is_flagged(nuclear: manifest.Bundle) -
     """GENE1 begins at 501 with ATGGCT: an A more is beside it or in it, two of its GCT are in it wherever they are spelled."""
     base = genome.CHROMOSOME[499].encode()
     keys: list[Key] = [(b"500", base, base + b"A"), (b"501", b"A", b"AA"), (b"506", b"T", b"TGCTGCT"), (b"507", b"G", b"GCTGCTG")]
-    answers = Answers(nuclear).of("1", keys)
+    answers = AlleleAnnotator(nuclear).of("1", keys)
     assert [(answers[key].term, b"GAS_FLAG=spelling" in answers[key].tags) for key in keys] == [
         ("upstream_gene_variant", True),
         ("frameshift_variant", True),
@@ -70,7 +70,7 @@ def test_names_have_the_accession_in_the_flat_tag_and_the_contig_in_csq(run: Cal
 
 def test_the_bundle_says_how_far_beside_a_gene_is_and_may_be_overruled(rcrs: manifest.Bundle, tmp_path: Path) -> None:
     key: Key = (b"73", b"A", b"G")
-    assert Answers(rcrs).of("MT", [key])[key].term == "intergenic_variant"
-    assert Answers(rcrs, 5000).of("MT", [key])[key].term == "upstream_gene_variant"
-    assert Answers(rcrs, 503).of("MT", [key])[key].term == "intergenic_variant"
-    assert Answers(rcrs, 504).of("MT", [key])[key].term == "upstream_gene_variant"
+    assert AlleleAnnotator(rcrs).of("MT", [key])[key].term == "intergenic_variant"
+    assert AlleleAnnotator(rcrs, 5000).of("MT", [key])[key].term == "upstream_gene_variant"
+    assert AlleleAnnotator(rcrs, 503).of("MT", [key])[key].term == "intergenic_variant"
+    assert AlleleAnnotator(rcrs, 504).of("MT", [key])[key].term == "upstream_gene_variant"

@@ -22,7 +22,7 @@ _BASES = frozenset({b"A", b"C", b"G", b"T"})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AlleleAnnotation:
     """The consequence that stands for an allele, and the text of the tags that say it and all others."""
 
     term: str
@@ -31,7 +31,7 @@ class Answer:
     tags: bytes  # each with a semicolon before it
 
 
-SILENT = Answer("", "", "", b"")
+SILENT = AlleleAnnotation("", "", "", b"")
 """Of alleles of which nothing can be said."""
 
 
@@ -46,7 +46,7 @@ class _Reference:
         self.numbering = "m" if MITOCHONDRIAL.intersection(names) else "g"
 
 
-class Answers:
+class AlleleAnnotator:
     """The consequences of a bundle's transcripts. `distance`: bases of upstream and downstream instead of the bundle's own.
 
     Raises BundleError if the bundle's parts cannot be used.
@@ -60,7 +60,7 @@ class Answers:
         self._contigs = {contig.name: contig for contig in bundle.contigs}
         self._references: dict[str, _Reference] = {}
 
-    def of(self, contig: str, keys: Iterable[Key]) -> dict[Key, Answer]:
+    def of(self, contig: str, keys: Iterable[Key]) -> dict[Key, AlleleAnnotation]:
         """What is said of each of these alleles of a contig, given by position, REF and ALT as the file spells them."""
         reference = self._reference(contig)
         plain: list[Key] = []
@@ -69,7 +69,7 @@ class Answers:
             (plain if key[1] in _BASES and key[2] in _BASES else others).append(key)
         return {**self._substitutions(contig, reference, plain), **self._others(contig, reference, others)}
 
-    def _substitutions(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, Answer]:
+    def _substitutions(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, AlleleAnnotation]:
         """Of plain substitutions, of which the columns know most."""
         positions = np.array([int(key[0]) for key in keys], np.int64)
         alleles = [
@@ -89,7 +89,7 @@ class Answers:
             for key, one, said in zip(keys, alleles, found, strict=True)
         }
 
-    def _others(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, Answer]:
+    def _others(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, AlleleAnnotation]:
         alleles = [allele(int(position), ref, alt, reference.bases) for position, ref, alt in keys]
         near = self._near(contig, alleles)
         return {key: self._answer(one, reference, rows) for key, one, rows in zip(keys, alleles, near, strict=True)}
@@ -109,7 +109,7 @@ class Answers:
             near[index].append(row)
         return near
 
-    def _answer(self, one: Allele, reference: _Reference, rows: list[int]) -> Answer:
+    def _answer(self, one: Allele, reference: _Reference, rows: list[int]) -> AlleleAnnotation:
         transcripts = [self._transcripts[row] for row in rows]
         called = (consequence(transcript, one, reference.bases, self._distance) for transcript in transcripts)
         found = [said for said in called if said is not None]
@@ -118,7 +118,7 @@ class Answers:
         return _told(one, reference, named, found, flagged=flagged)
 
 
-def _told(one: Allele, reference: _Reference, named: str, found: list[Consequence], *, flagged: bool = False) -> Answer:
+def _told(one: Allele, reference: _Reference, named: str, found: list[Consequence], *, flagged: bool = False) -> AlleleAnnotation:
     """`named`: the HGVS name of the allele on its contig."""
     hgvsg = csq.escaped(f"{reference.name}:{named}") if named else ""
     entries = [csq.entry(said, one, 1, hgvsg) for said in found] or [csq.intergenic(one, 1, hgvsg)]
@@ -137,4 +137,4 @@ def _told(one: Allele, reference: _Reference, named: str, found: list[Consequenc
         ("GAS_FLAG", _SPELLING if flagged else ""),
         ("CSQ", ",".join(entries)),
     )
-    return Answer(term, impact, gene, "".join([f";{tag}={value}" for tag, value in tags if value]).encode())
+    return AlleleAnnotation(term, impact, gene, "".join([f";{tag}={value}" for tag, value in tags if value]).encode())
