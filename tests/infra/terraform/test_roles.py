@@ -65,6 +65,10 @@ TRANSACTION = {"ConditionCheck": "ConditionCheckItem", "Update": "UpdateItem", "
 # what is done beside a daemon's code: the portal's unit reads its secret when it starts, `gas check` looks how SES stands
 BESIDE_THE_CODE = {
     "web": {("secretsmanager:GetSecretValue", "web")},
+    # what workers/finish.py publishes of the states that a daemon brings a job to: a table, which calls are not followed through
+    "annotate": {("sns:Publish", "job_results")},
+    "archive": {("sns:Publish", "job_results")},
+    "thaw": {("sns:Publish", "results_restored"), ("sqs:SendMessage", "archive_requests")},
     "notify": {("ses:GetEmailIdentity", "mail"), ("ses:GetAccount", "*")},
 }
 
