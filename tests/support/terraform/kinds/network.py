@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .kind import Act, Kind, Tags, nothing, only
-from .shape import Field, Shape, Values, to_aws
+from .shape import Field, Shape, Values, known, to_aws
 
 
 class Ec2Tags(Tags):
@@ -62,7 +62,7 @@ def make_vpc(aws: Any, values: Values) -> Values:
 
 def change_vpc(aws: Any, values: Values) -> None:
     for name, parameter in DNS.items():
-        if values[name] is not None:
+        if values[name] is not None and known(values[name]):  # else it is left to AWS
             aws("ec2").modify_vpc_attribute(VpcId=values["id"], **{parameter: {"Value": values[name]}})
 
 
