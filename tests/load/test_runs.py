@@ -30,7 +30,7 @@ def folder_of(out: Path) -> Path:
 
 def test_journeys_are_right_from_upload_to_restored(stack: Stack, tmp_path: Path) -> None:
     options = ["--host", stack.portal, "--outbox", stack.outbox, "--out", str(tmp_path / "load")]
-    options += ["--mix", "journey", "--users", "2", "--seconds", "3", "--records", "100"]
+    options += ["--mix", "journey", "--users", "2", "--seconds", "15", "--records", "100"]
     ran = subprocess.run([*LOAD, *options], cwd=ROOT, env=stack.environment, capture_output=True, text=True, timeout=500)
     folder = folder_of(tmp_path / "load")
     assert ran.returncode == 0, ran.stdout + ran.stderr + (folder / "locust.log").read_text()[-3000:]
