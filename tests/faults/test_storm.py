@@ -112,4 +112,4 @@ async def test_a_storm_leaves_nothing_to_report(backend: str, aws: dict[str, Any
         ended = Counter(f"{job.status}/{job.tier}" for job in jobs)
         print(f"{dict(ended)}, {len(storm.deleted)} deleted, faults {dict(fired)}")
         assert not found, "\n".join([*found, "dead letters:", *await here.dead_letters(), here.said()])
-        assert fired.total() > JOBS // 2
+        assert fired.total() > JOBS // 10
