@@ -93,6 +93,10 @@ async def test_a_storm_leaves_nothing_to_report(backend: str, aws: dict[str, Any
             await storm.act()
             await asyncio.sleep(storm.chance.uniform(0, 0.8))
         await asyncio.sleep(5)
+        for _ in range(600):  # daemons of a busy machine make few calls in a second
+            if sum(rule.fired for rule in rules) > JOBS // 2:
+                break
+            await asyncio.sleep(0.2)
         for daemon in here.daemons.values():
             daemon.proxy.rules = []
         doctor.cancel()
@@ -112,4 +116,4 @@ async def test_a_storm_leaves_nothing_to_report(backend: str, aws: dict[str, Any
         ended = Counter(f"{job.status}/{job.tier}" for job in jobs)
         print(f"{dict(ended)}, {len(storm.deleted)} deleted, faults {dict(fired)}")
         assert not found, "\n".join([*found, "dead letters:", *await here.dead_letters(), here.said()])
-        assert fired.total() > JOBS // 10
+        assert fired.total() > JOBS // 2
