@@ -21,7 +21,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar
 
 from tests.support.proxy import Fault, Proxy, Rule, serving
-from tests.support.stack import GAS, Person, Stack, insist, patience, sign_in, started
+from tests.support.stack import GAS, OWN, Person, Stack, insist, patience, sign_in, started
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def vcf(records: int) -> bytes:
 
 def test_the_demo_sees_every_step(tmp_path: Path) -> None:
     options = ["--demo", "--port", "0", "--retention", "3s", "--retrieval", "2s", "--folder", str(tmp_path)]
-    played = subprocess.run([GAS, "stack", *options], capture_output=True, text=True, timeout=300)
+    played = subprocess.run([GAS, "stack", *options], env=OWN, capture_output=True, text=True, timeout=300)
     assert played.returncode == 0, played.stdout + played.stderr
     assert "Every step was seen to happen." in played.stdout
 
