@@ -60,9 +60,12 @@ def test_html_is_well_formed_and_self_contained(run: Callable) -> None:
     assert "<script" not in page
     assert "http" not in page
     body = page[page.index("<body>") : page.index("</html>")]
-    charts = ET.fromstring(body).findall(".//svg")
+    charts = ET.fromstring(body).findall(".//table[@class='bars']")
     assert len(charts) >= 6
-    assert all(chart.attrib["role"] == "img" and chart.attrib["aria-label"] for chart in charts)
+    assert all(chart.findtext("caption") for chart in charts)
+    for row in (row for chart in charts for row in chart.iterfind(".//tr")):  # read as a table: the bars are only seen
+        assert row.findtext("th[@scope='row']") and int(row.findtext("td[@class='number']", "").replace(",", "")) >= 0
+        assert row.find(".//svg").attrib["aria-hidden"] == "true"
 
 
 def test_table_has_a_row_for_each_allele_and_transcript(run: Callable) -> None:
