@@ -31,7 +31,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
 
 async def _follow_plan(backend: Backend, job: Job, again: bool) -> Job | None:
     """Returns the archived job; None where the account is premium and keeps its result."""
-    # earlier attempts of whichever daemon may have left something, and after us nobody looks
+    # earlier attempts of whichever daemon may have left something, and nothing looks after this
     unsure = again or job.attempts > 1 or job.superseded is not None or job.tier is Tier.ARCHIVING
     account = await backend.accounts.get(job.user_id)
     if account is None:

@@ -99,7 +99,7 @@ class Mail:
         """Hands one mail to SES, at most once: only where SES certainly took nothing is it handed over again.
 
         `mark` is taken when it is this mail's turn, and given back where SES refuses, so that a sender stopped while it waits
-        has marked nothing. What SES tells of the mail later names `user_id`. Returns the token of the attempt that sent it, or
+        has marked nothing. What SES says of the mail later names `user_id`. Returns the token of the attempt that sent it, or
         "" where the mark was taken before. Raises Refused; after any other error it is unknown whether the mail is on its way,
         and the mark stays.
         """

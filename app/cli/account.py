@@ -80,7 +80,7 @@ def revoke(user: Who, reason: Reason) -> None:
 
 @account.command("send-mail")
 def send_mail(user: Who, reason: Reason) -> None:
-    """Send the mails of which nobody knows whether they went out: those that `gas doctor --full` calls marked, and not sent.
+    """Send the mails whose outcome is unknown: those that `gas doctor --full` calls marked, and not sent.
 
     Takes a minute, in which no daemon can still be at it. SES may have taken a mail whose answer was lost: then this is its
     second.

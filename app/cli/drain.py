@@ -1,7 +1,7 @@
 """`gas drain`: lets the daemons of an EC2 instance finish before the instance goes.
 
 It asks the instance metadata service (IMDSv2) whether the autoscaling group takes the instance out of service, or EC2 takes
-a spot instance back; then it stops the daemons, which finish or give back what they hold, and tells the group to go on.
+a spot instance back; then it stops the daemons, which finish or give back what they hold, and completes the lifecycle action.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def annotate(
       0   done
       1   the file is at fault: the message says what, where and what to do
       2   usage
-      3   the fault is ours
+      3   a fault of GAS
 
     \b
     Examples:

@@ -75,7 +75,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a finding.")] = False,
     every: Annotated[int, typer.Option(help="Look again every so many seconds until SIGTERM; 0: once.")] = 0,
 ) -> None:
-    """Look for jobs and accounts that nobody moves on. Exit code 1 if there was anything to report."""
+    """Look for jobs and accounts that are stuck. Exit code 1 if there was anything to report."""
     from app.services.backend import backend
     from app.services.doctor import examine, examine_regularly
 
@@ -153,7 +153,7 @@ def show_dead_letters(queue: str, most: Annotated[int, typer.Option(help="How ma
 
 @dlq.command("redrive")
 def redrive_dead_letters(queue: str, job: Annotated[str, typer.Option(help="Only those of this job, by its id.")] = "") -> None:
-    """Send the dead letters of a queue to it again, once the cause is mended; what nobody can read stays."""
+    """Send the dead letters of a queue to it again, once the cause is mended; unreadable ones stay."""
     from app.services import dead_letters
 
     sent, stay = asyncio.run(_with_backend(lambda opened: dead_letters.redrive(opened, queue, job)))

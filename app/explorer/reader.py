@@ -51,7 +51,7 @@ KEPT = {"index": 8, "legend": 8, "summary": 128, "along": 128}
 
 BINS, COUNTED, FAR = 100, 1 << 20, 4_000_000
 """Parts of a contig in the picture of it; bytes of a result up to which its variants are counted for that, and length of a
-contig from which on the index tells enough where they are not."""
+contig from which on the index alone says where they are not."""
 
 Lines = list[tuple[int, bytes]]
 
@@ -112,7 +112,7 @@ class Explorer:
         return await self._once("legend", job.result, made)
 
     async def density(self, job: Job) -> dict[str, tuple[int, list[float]]]:
-        """Length of each contig, and how dense the variants are in BINS equal parts of it; without those where nothing tells it.
+        """Length of each contig, and how dense the variants are in BINS equal parts of it; without those if not indexed.
 
         Raises Gone.
         """

@@ -153,7 +153,7 @@ class Filter:
         return bool(self.gene or self.consequence or self.impact or self.known or self.text or self.frequency is not None)
 
     def test(self) -> Callable[[bytes], bool]:
-        """Is a line of the result one of them? Its region is left to whoever reads in it."""
+        """Is a line of the result one of them? Its region is left to the reader."""
         tests: list[Callable[[bytes], object]] = []
         for tag, value in (("GAS_IMPACT", self.impact), ("GAS_CSQ", self.consequence)):
             if value:

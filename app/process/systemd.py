@@ -1,4 +1,4 @@
-"""Tells systemd how this process is, where systemd asked for it (sd_notify(3)); elsewhere does nothing."""
+"""Reports this process to systemd, where systemd asked for it (sd_notify(3)); elsewhere does nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ready() -> None:
 
 
 async def feed_watchdog() -> None:
-    """Tells the watchdog twice an interval that the event loop turns. Ends at once where there is no watchdog."""
+    """Notifies the watchdog twice an interval that the event loop turns. Ends at once where there is no watchdog."""
     interval = int(os.environ.get("WATCHDOG_USEC", 0)) / 2_000_000
     while interval:
         notify("WATCHDOG=1")

@@ -21,7 +21,7 @@ TESTERS = uuid.UUID("6b0a1a52-6a52-4a4e-8f0e-6f2b6d1f0f5e")
 """Namespace of the user ids of accounts made for load tests: the same name is the same account."""
 
 SIMULATOR = "success@simulator.amazonses.com"
-"""SES takes mail to it, lets it count for no reputation, and delivers it to nobody. Source: SES's developer guide."""
+"""SES takes mail to it, lets it count for no reputation, and delivers none. Source: SES's developer guide."""
 
 DAY_SECONDS = 86_400
 
@@ -73,7 +73,7 @@ async def send_mail(backend: Backend, account: Account, reason: str) -> AsyncIte
 
 
 async def create_load_test_account(backend: Backend, name: str, plan: Plan, days: int) -> tuple[Account, str]:
-    """An account for load tests, whose mail SES takes and delivers to nobody, without quotas, and an API token for it."""
+    """An account for load tests, whose mail SES takes and does not deliver, without quotas, and an API token for it."""
     user_id = str(uuid.uuid5(TESTERS, name))
     account = await backend.accounts.login(user_id, name=name, email=SIMULATOR)
     await backend.accounts.update(user_id, quota_exempt=True)

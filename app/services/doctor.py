@@ -167,7 +167,7 @@ async def _finish(backend: Backend, job: Job) -> str:
         finished = JobFinished(**_about(backend, job), outcome="completed", mark=job.mark("completed"))
         await backend.topics.publish("job_results", finished, outcome="completed")
     await backend.jobs.postpone(job, Tier.AVAILABLE)
-    return "told of the result again"
+    return "result published again"
 
 
 async def _take_over_archival(backend: Backend, job: Job) -> str:

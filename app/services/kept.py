@@ -48,6 +48,6 @@ class Kept(Generic[T]):
 
 
 def _looked_at(task: asyncio.Task[T]) -> None:
-    # all who asked may have left: a failure that nobody waits for is no news
+    # all who asked may have left: a failure without a waiter is no news
     if not task.cancelled():
         task.exception()

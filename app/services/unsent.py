@@ -1,6 +1,6 @@
 """Mails of which it is unknown whether they are on their way: marked, and neither sent nor refused.
 
-SES may have taken one whose answer was lost, so none is sent again by itself. The doctor tells them; an operator, who may
+SES may have taken one whose answer was lost, so none is sent again by itself. The doctor lists them; an operator, who may
 know more, sends them.
 """
 

@@ -29,7 +29,7 @@ async def by_token(request: web.Request, token: str) -> Account | None:
 
 
 async def by_session(request: web.Request) -> Account | None:
-    """Whoever is signed in; the request knows the session's CSRF token then."""
+    """The account that is signed in; the request knows the session's CSRF token then."""
     session = await sessions.find(request)
     if session is None:
         return None

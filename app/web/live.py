@@ -56,7 +56,7 @@ class Live:
     async def watch(self, user_id: str, job_id: str) -> AsyncGenerator[Job, None]:
         """The job as it is now and after every change, until it is gone or the process stops.
 
-        Where nothing changes, the very same again from time to time: the viewer may have left, which only a look tells.
+        Where nothing changes, the very same again from time to time: the viewer may have left, which only a write finds out.
         """
         watch = Watch((user_id, job_id))
         self._watches.setdefault(watch.key, set()).add(watch)

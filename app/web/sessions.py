@@ -38,7 +38,7 @@ async def find(request: web.Request) -> Session | None:
 
 
 async def start(request: web.Request, response: web.StreamResponse, user_id: str) -> None:
-    """Gives the browser a new session, for `session_days`. The one that it showed, whoever planted it, ends."""
+    """Gives the browser a new session, for `session_days`. The one that it showed ends, wherever it came from."""
     await request.app[SESSIONS].revoke(_shown(request))
     settings, now = request.app[SETTINGS], int(time.time())
     seconds = settings.session_days * 86_400

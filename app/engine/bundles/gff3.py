@@ -65,7 +65,7 @@ class Feature:
     gene: str  # identifier of the gene, without version
     symbol: str
     biotype: str  # "" where the line does not say it in so many words
-    fallback: str = ""  # the biotype where nothing else tells it
+    fallback: str = ""  # the biotype where nothing else gives it
     symbol_source: str = ""
     hgnc: str = ""
     tags: frozenset[str] = frozenset()

@@ -11,12 +11,12 @@ from app.engine.bundles.tags import TAGS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")]
 Words = Annotated[str, Field(pattern=r'^[^"\\\n]+$')]
-OURS = {column.tag for column in TAGS}
+RESERVED_TAGS = {column.tag for column in TAGS}
 
 
 def _tag(name: str) -> str:
     """An INFO tag that a track may add."""
-    if not re.fullmatch(r"GAS_[A-Z0-9_]+", name) or name in OURS:
+    if not re.fullmatch(r"GAS_[A-Z0-9_]+", name) or name in RESERVED_TAGS:
         raise ValueError("a tag is called GAS_ and more, in capitals, and not like one of the engine's own")
     return name
 

@@ -24,7 +24,7 @@ PROBLEM = {
 ERRORS = {
     "400": "The request cannot be read",
     "401": "No token, or none that is good any more",
-    "403": "The token may only read, or a browser's form is not ours",
+    "403": "The token may only read, or a browser's form is of another origin",
     "404": "There is no such job of yours",
     "409": "Not possible now; `detail` says why and what to do",
     "413": "The body is too large",

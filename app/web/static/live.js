@@ -62,7 +62,7 @@ function stop() {
   events = null;
 }
 
-// browsers allow six streams a host: pages that nobody looks at hold none
+// browsers allow six streams a host: hidden pages hold none
 document.addEventListener("visibilitychange", () => (document.hidden ? stop() : listen()));
 setInterval(countDown, 1000);
 countDown();

@@ -11,7 +11,7 @@ from app.web.pages import page, see_other
 from app.web.paths import uploaded_job
 
 HINTS = {"lengths": LENGTHS, "words": [(pattern.pattern.decode(), name) for pattern, name in WORDS]}
-"""What tells assemblies apart, for the script that looks at a file before it is sent."""
+"""What distinguishes assemblies, for the script that looks at a file before it is sent."""
 
 ASSEMBLIES = {*LENGTHS.values(), *(name for _, name in WORDS), "rCRS"}
 

@@ -98,7 +98,7 @@ async def _download(request: web.Request, job: Job, form: str) -> web.StreamResp
             await answer.write(piece)
         await answer.write_eof()
     except Exception:
-        # half of it is sent: only a broken connection still tells the browser that it is not whole
+        # half of it is sent: only a broken connection still shows the browser that it is not whole
         log.exception("download broke off", job_id=job.job_id)
         if request.transport:
             request.transport.abort()
