@@ -71,6 +71,7 @@ def outcome(tmp_path: Path, rcrs: manifest.Bundle, monkeypatch: pytest.MonkeyPat
     return outcome
 
 
+@pytest.mark.slow
 def test_several_processes_write_what_one_writes(records: list[str], outcome: Callable[..., Outcome]) -> None:
     """Byte by byte, compressed and indexed."""
     content = META + "".join(records)
@@ -131,7 +132,8 @@ LATE = {
 }
 
 
-@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("case", LATE)
 def test_what_is_learned_late_holds_from_the_beginning(
     case: str, jobs: int, spread: list[str], outcome: Callable[..., Outcome]

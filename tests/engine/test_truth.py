@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from app.engine.bundles import manifest
 from scripts.truth import WANTED_SHARE, compared
 
 MITOCHONDRION = Path(__file__).parents[1] / "truth" / "mitochondrion.vep.vcf.gz"
 
 
+@pytest.mark.slow
 def test_the_mitochondrion_as_vep_has_it(rcrs: manifest.Bundle, tmp_path: Path) -> None:
     """2,600 small variants; VEP's run knows the protein genes only."""
     found = compared(MITOCHONDRION, rcrs, 5000, tmp_path)

@@ -61,7 +61,7 @@ WANTED = (
 
 async def test_pages_give_exactly_what_tabix_finds(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await portal.signed_in(ME)
-    job = await explored(portal, tmp_path, many(3000))
+    job = await explored(portal, tmp_path, many(1000))
     # so small that pages, pieces and spans end within blocks, lines and regions
     monkeypatch.setattr(explorer_reader, "FIRST_PIECE", 3000)
     monkeypatch.setattr(explorer_reader, "PIECE", 7000)

@@ -56,6 +56,7 @@ def test_a_giant_that_waited_long_is_looked_at_less_often(age: int, soonest: flo
     assert soonest <= told.value.delay <= latest
 
 
+@pytest.mark.slow
 async def test_a_small_job_passes_a_queue_of_giants(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "SOONEST", 2.0)
     gas = replace(service.gas, settings=service.gas.settings.model_copy(update={"giant_bytes": GIANT}))

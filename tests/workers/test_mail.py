@@ -378,6 +378,7 @@ async def test_a_mark_is_given_back_only_by_the_attempt_that_has_it(service: Ser
     assert not await accounts.mark(account.user_id, "x:1", "third", expires_at=expires_at)
 
 
+@pytest.mark.slow
 async def test_a_burst_above_the_rate_of_the_account_is_sent_to_the_last_mail_once(mailing: tuple[Service, Ses]) -> None:
     service, ses = mailing
     ses.rate = 1

@@ -82,6 +82,7 @@ async def test_a_bundle_that_is_nowhere_is_named(offering: Settings) -> None:
         await install(offering.model_copy(update={"bundle_store": ""}))
 
 
+@pytest.mark.slow
 async def test_several_annotators_of_a_host_pull_once_and_trust_what_is_untouched(offering: Settings) -> None:
     await asyncio.gather(install(offering), install(offering))
     fasta = Path(offering.bundles) / "nuclear" / "genome.fa"
