@@ -121,7 +121,7 @@ class Provider:
             # a computed attribute of a configuration's block is absent in what is proposed, and stays what it was
             _each_kept(block, planned, prior)
             if planned != prior:
-                planned |= dict.fromkeys(changes.UNKNOWN_AFTER.get(kind, ()), UNKNOWN)
+                planned |= dict.fromkeys(changes.unknown_after(kind), UNKNOWN)
         return self.messages["PlanResponse"](
             planned_state=self._encode(planned),
             requires_replace=[self._path(name) for name in replacing],
