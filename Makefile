@@ -54,10 +54,11 @@ test: $(STAMP) lint  ## The same, and every test that is quick: adapters, daemon
 test-slow: $(STAMP)  ## Run a sample of what is long: faults, storms, kills, load runs, API fuzz, the whole stack
 	$(PYTEST) $(TESTS) -m slow
 
-test-night: $(STAMP) chaos fuzz  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs
+test-night: $(STAMP) chaos fuzz  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region
 	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed $(PYTEST) tests/faults/test_storm.py || exit 1; done
 	GAS_TEST_EXAMPLES=100 $(PYTEST) tests/web/test_schema.py
 	GAS_SYSTEM_JOBS=100 $(PYTEST) tests/system
+	$(PYTEST) tests/infra/terraform -m slow
 
 test-times: $(STAMP)  ## Show the twenty slowest of the quick tests and the sum by folder (OPTIONS='-m slow' of the others)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -p tests.support.times $(TESTS) -m 'not slow' $(OPTIONS)

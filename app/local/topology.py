@@ -42,9 +42,14 @@ async def create(aws: dict[str, Any], prefix: str, *, retention: int | None = No
         with tolerated("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
             await aws["s3"].create_bucket(Bucket=bucket)
     for name, bucket in buckets.items():
-        if origin and topology["buckets"][name]["browser_uploads"]:
-            rule = {"AllowedOrigins": [origin], "AllowedMethods": ["POST"], "AllowedHeaders": ["*"]}
-            await aws["s3"].put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+        declared: dict[str, Any] = topology["buckets"][name]
+        rules: list[dict[str, Any]] = []
+        if origin and declared["browser_uploads"]:
+            rules.append({"AllowedOrigins": [origin], "AllowedMethods": ["POST"], "AllowedHeaders": ["*"]})
+        if declared["browser_reads"]:
+            rules.append({"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "HEAD"], "AllowedHeaders": ["Range"]})
+        if rules:
+            await aws["s3"].put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
     vault = f"{prefix}_{topology['archive']['glacier']['vault']}"
     await aws["glacier"].create_vault(accountId="-", vaultName=vault)
     return {

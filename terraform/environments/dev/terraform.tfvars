@@ -2,6 +2,7 @@
 
 # --- Yours: change these ------------------------------------------------------------------------------------------------------
 account_id       = "123456789012"                         # aws sts get-caller-identity
+region           = "us-east-1"                            # and the zones below with it
 domain_name      = "gas-dev.example.org"                  # the portal's name and the domain of its mail
 zone_id          = "Z0123456789EXAMPLE"                   # aws route53 list-hosted-zones
 contact          = "help@example.org"                     # shown on pages that say that something failed

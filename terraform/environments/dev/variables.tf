@@ -14,6 +14,11 @@ variable "region" {
   description = "AWS region of this deployment."
   type        = string
   default     = "us-east-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "A region is named as AWS names it, such as eu-central-1."
+  }
 }
 
 variable "domain_name" {

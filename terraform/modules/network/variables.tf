@@ -27,6 +27,11 @@ variable "zones" {
     condition     = length(var.zones) >= 2 && length(var.zones) <= 4 && length(distinct(var.zones)) == length(var.zones)
     error_message = "There must be 2 to 4 different zones: a load balancer needs two, and the CIDR has room for four."
   }
+
+  validation {
+    condition     = alltrue([for zone in var.zones : startswith(zone, data.aws_region.current.region)])
+    error_message = "Each zone must lie in the deployment's region, ${data.aws_region.current.region}: change `region` and `zones` together."
+  }
 }
 
 variable "nat" {

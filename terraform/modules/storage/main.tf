@@ -91,16 +91,33 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 }
 
 resource "aws_s3_bucket_cors_configuration" "this" {
-  for_each = { for bucket, declared in var.buckets : bucket => declared if declared.browser_uploads }
+  for_each = { for bucket, declared in var.buckets : bucket => declared if declared.browser_uploads || declared.browser_reads }
 
   bucket = aws_s3_bucket.this[each.key].id
 
-  cors_rule {
-    allowed_origins = var.upload_origins
-    allowed_methods = ["POST"]
-    allowed_headers = ["*"]
-    expose_headers  = ["ETag"]
-    max_age_seconds = 3600
+  dynamic "cors_rule" {
+    for_each = each.value.browser_uploads ? [1] : []
+
+    content {
+      allowed_origins = var.upload_origins
+      allowed_methods = ["POST"]
+      allowed_headers = ["*"]
+      expose_headers  = ["ETag"]
+      max_age_seconds = 3600
+    }
+  }
+
+  # a presigned link is all that lets in, whatever page asks: a genome browser reads ranges of it
+  dynamic "cors_rule" {
+    for_each = each.value.browser_reads ? [1] : []
+
+    content {
+      allowed_origins = ["*"]
+      allowed_methods = ["GET", "HEAD"]
+      allowed_headers = ["Range"]
+      expose_headers  = ["Accept-Ranges", "Content-Length", "Content-Range", "ETag"]
+      max_age_seconds = 3600
+    }
   }
 }
 

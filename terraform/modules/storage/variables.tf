@@ -9,10 +9,11 @@ variable "name" {
 }
 
 variable "buckets" {
-  description = "The buckets, by name: after how many days objects expire (null: never), whether browsers upload to it, whether it reports restored objects."
+  description = "The buckets, by name: after how many days objects expire (null: never), whether pages of the portal upload to it, whether pages of others (such as IGV) read it by a link, whether it reports restored objects."
   type = map(object({
     expire_days     = optional(number)
     browser_uploads = bool
+    browser_reads   = optional(bool, false)
     restore_notices = bool
   }))
 

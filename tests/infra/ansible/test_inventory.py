@@ -14,8 +14,8 @@ from tests.support.ansible import BIN
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def launch(deployment: str, tier: str, count: int = 1) -> list[str]:
-    ec2 = boto3.client("ec2")
+def launch(deployment: str, tier: str, count: int = 1, region: str = "us-east-1") -> list[str]:
+    ec2 = boto3.client("ec2", region_name=region)
     image = ec2.describe_images()["Images"][0]["ImageId"]
     tags = [{"Key": "Deployment", "Value": deployment}, {"Key": "Tier", "Value": tier}, {"Key": "Project", "Value": "gas"}]
     made = ec2.run_instances(
@@ -42,8 +42,23 @@ def test_instances_of_a_deployment_by_tier(aws_endpoint: str, run: Run, environm
     assert plain(told[web[0]]["ansible_aws_ssm_bucket_name"]).startswith("gas-ansible-")
 
 
-def listed(run: Run, endpoint: str, environment: str) -> subprocess.CompletedProcess[str]:
-    done = run(str(BIN / "ansible-inventory"), "-i", f"inventory/{environment}.aws_ec2.yml", "--list", AWS_ENDPOINT_URL=endpoint)
+def test_instances_are_found_in_the_region_of_the_environment(aws_endpoint: str, run: Run) -> None:
+    launched = launch("gas-dev", "web", region="eu-central-1")
+    found = json.loads(listed(run, aws_endpoint, "dev", "eu-central-1").stdout)
+    assert set(hosts(found, "tier_web")) == set(launched)
+    assert plain(found["_meta"]["hostvars"][launched[0]]["ansible_aws_ssm_region"]) == "eu-central-1"
+
+
+def test_without_a_region_nothing_is_guessed(run: Run) -> None:
+    done = run(*LIST, "-i", "inventory/dev.aws_ec2.yml", AWS_REGION="", AWS_DEFAULT_REGION="")
+    assert "export AWS_REGION" in done.stderr
+
+
+LIST = (str(BIN / "ansible-inventory"), "--list")
+
+
+def listed(run: Run, endpoint: str, environment: str, region: str = "us-east-1") -> subprocess.CompletedProcess[str]:
+    done = run(*LIST, "-i", f"inventory/{environment}.aws_ec2.yml", AWS_ENDPOINT_URL=endpoint, AWS_REGION=region)
     assert done.returncode == 0 and "[WARNING]: Unable to parse" not in done.stderr, done.stderr
     return done
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.terraform.kinds import KINDS, RECORDED
+from tests.support.terraform.kinds.changes import CHANGES
 from tests.support.terraform.kinds.limits import LIMITS, is_action, refusals
 
 RIGHT = """
@@ -158,15 +161,37 @@ def test_seeded_mistake_is_refused(small: Any, mistake: str) -> None:
     assert reason in " ".join(done.stderr.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: f"{limit.kind}.{limit.path}")
-def test_limit_is_about_an_attribute_and_has_a_source(limit: Any) -> None:
+@pytest.fixture(scope="module")
+def blocks() -> dict[str, Any]:
+    """The provider's schema: the block of each resource type."""
     schema = json.loads(gzip.decompress((Path(__file__).parents[2] / "support" / "terraform" / "schema.json.gz").read_bytes()))
-    block = schema["resource_schemas"][limit.kind]["block"]
+    return {kind: said["block"] for kind, said in schema["resource_schemas"].items()}
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: f"{limit.kind}.{limit.path}")
+def test_limit_is_about_an_attribute_and_has_a_source(limit: Any, blocks: dict[str, Any]) -> None:
+    block = blocks[limit.kind]
     *blocks, attribute = limit.path.replace(".*", "").split(".")
     for name in blocks:
         block = block["block_types"][name]["block"]
     assert attribute in block["attributes"]
     assert limit.source.startswith("https://docs.aws.amazon.com/")
+
+
+# nothing of these is ever changed, or all of it in place
+WITHOUT_A_ROW = {"aws_acm_certificate_validation", "aws_internet_gateway", "aws_s3_bucket_versioning"}
+
+
+def test_every_type_says_what_a_change_of_it_does_and_where_that_is_written(blocks: dict[str, Any]) -> None:
+    assert set(CHANGES) == (KINDS.keys() | RECORDED.keys()) - WITHOUT_A_ROW
+    for kind, change in CHANGES.items():
+        said = {**blocks[kind]["attributes"], **blocks[kind].get("block_types", {})}
+        assert {*change.replaces, *change.unknown} <= said.keys(), kind
+        # what AWS alone decides is no reason to replace
+        assert all(said[name].get("optional") or said[name].get("required") or "block" in said[name] for name in change.replaces)
+        assert re.fullmatch(
+            r"https://github\.com/hashicorp/terraform-provider-aws/blob/main/internal/service/\w+/\w+\.go", change.source
+        )
 
 
 @pytest.mark.parametrize(

@@ -118,9 +118,10 @@ def test_buckets_do_what_they_are_declared_to(planned: Any) -> None:
         for address, values in planned.planned("aws_s3_bucket_lifecycle_configuration").items()
     }
     assert {name: expiry[name] for name in declared} == {name: bucket["expire_days"] for name, bucket in declared.items()}
-    assert {key_of(a) for a in planned.planned("aws_s3_bucket_cors_configuration")} == {
-        name for name, bucket in declared.items() if bucket["browser_uploads"]
-    }
+    for name, bucket in declared.items():
+        cors = {key_of(a): values["cors_rule"] for a, values in planned.planned("aws_s3_bucket_cors_configuration").items()}
+        methods = sorted(method for rule in cors.get(name, []) for method in rule["allowed_methods"])
+        assert methods == ["POST"] * bucket["browser_uploads"] + ["GET", "HEAD"] * bucket["browser_reads"], name
     notices = planned.applied("aws_s3_bucket_notification")
     assert {key_of(a) for a in notices} == {name for name, bucket in declared.items() if bucket["restore_notices"]}
     for values in notices.values():

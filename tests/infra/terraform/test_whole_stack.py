@@ -41,6 +41,7 @@ VCF = (
 # use for it is shown by test_roles
 EXCUSED = {
     "*/Bury/*": "a message can never succeed",
+    "*/PutOff/*": "a message is of a newer release",
     "*/Reschedule/*": "another holds the lease, or a retrieval is slow",
     "*/Consume/sqs:ChangeMessageVisibility": "a message is put back, or takes long",
     "*/s3:AbortMultipartUpload": "a copy of several parts fails",
@@ -148,8 +149,7 @@ def environment(settings: dict[str, str], region: str, aws: str, ports: dict[str
     }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("region", ["us-east-1", pytest.param("eu-central-1", marks=pytest.mark.slow)])
 async def test_whole_stack_runs_on_what_was_applied(
     region: str, apply: Callable[[str, str], dict[str, str]], running: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -177,9 +177,9 @@ async def test_whole_stack_runs_on_what_was_applied(
         await listening(ports["globus"], ports["stripe"])
         daemons = {verb: ("worker", verb) for verb in VERBS} | {"web": ("web",), "doctor": ("doctor", "--every", "5")}
         for name, command in daemons.items():
-            running(tmp_path / f"{name}.log", {**said, "AWS_ACCESS_KEY_ID": name}, "app.cli", *command)
-        await listening(ports["web"])
+            running(tmp_path / f"{name}.log", {**said, "AWS_ACCESS_KEY_ID": name}, "app.cli.main", *command)
         try:
+            await listening(ports["web"])
             await journey(said["GAS_PUBLIC_URL"], f"http://127.0.0.1:{ports['outbox']}")
         except AssertionError as failure:
             logs = "\n".join(f"== {path.name}\n{path.read_text()[-2000:]}" for path in tmp_path.glob("*.log"))

@@ -31,23 +31,26 @@ from kinds.shape import UNKNOWN, agrees, declared, known
 
 NESTING = {"single": 1, "list": 2, "set": 3, "map": 4}
 ACCOUNT = "123456789012"
+PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+"""By how a region begins, where it is not `aws`. Source: "Amazon Resource Names", AWS General Reference."""
+
 ERROR = 1
 
 # what an applied resource is called; {…} are its own attributes
 ARNS = {
-    "aws_sqs_queue": "arn:aws:sqs:{region}:{account}:{name}",
-    "aws_sns_topic": "arn:aws:sns:{region}:{account}:{name}",
-    "aws_dynamodb_table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
-    "aws_s3_bucket": "arn:aws:s3:::{bucket}",
-    "aws_glacier_vault": "arn:aws:glacier:{region}:{account}:vaults/{name}",
-    "aws_iam_role": "arn:aws:iam::{account}:role/{name}",
-    "aws_iam_policy": "arn:aws:iam::{account}:policy/{name}",
-    "aws_iam_instance_profile": "arn:aws:iam::{account}:instance-profile/{name}",
-    "aws_secretsmanager_secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
-    "aws_cloudwatch_log_group": "arn:aws:logs:{region}:{account}:log-group:{name}",
-    "aws_autoscaling_group": "arn:aws:autoscaling:{region}:{account}:autoScalingGroup:0:autoScalingGroupName/{name}",
-    "aws_lb": "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/app/{name}/0",
-    "aws_lb_target_group": "arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{name}/0",
+    "aws_sqs_queue": "arn:{partition}:sqs:{region}:{account}:{name}",
+    "aws_sns_topic": "arn:{partition}:sns:{region}:{account}:{name}",
+    "aws_dynamodb_table": "arn:{partition}:dynamodb:{region}:{account}:table/{name}",
+    "aws_s3_bucket": "arn:{partition}:s3:::{bucket}",
+    "aws_glacier_vault": "arn:{partition}:glacier:{region}:{account}:vaults/{name}",
+    "aws_iam_role": "arn:{partition}:iam::{account}:role/{name}",
+    "aws_iam_policy": "arn:{partition}:iam::{account}:policy/{name}",
+    "aws_iam_instance_profile": "arn:{partition}:iam::{account}:instance-profile/{name}",
+    "aws_secretsmanager_secret": "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
+    "aws_cloudwatch_log_group": "arn:{partition}:logs:{region}:{account}:log-group:{name}",
+    "aws_autoscaling_group": "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:0:autoScalingGroupName/{name}",
+    "aws_lb": "arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/app/{name}/0",
+    "aws_lb_target_group": "arn:{partition}:elasticloadbalancing:{region}:{account}:targetgroup/{name}/0",
 }
 IDS = {
     "aws_sqs_queue": "https://sqs.{region}.amazonaws.com/{account}/{name}",
@@ -121,7 +124,7 @@ class Provider:
             # a computed attribute of a configuration's block is absent in what is proposed, and stays what it was
             _each_kept(block, planned, prior)
             if planned != prior:
-                planned |= dict.fromkeys(changes.UNKNOWN_AFTER.get(kind, ()), UNKNOWN)
+                planned |= dict.fromkeys(changes.unknown_after(kind), UNKNOWN)
         return self.messages["PlanResponse"](
             planned_state=self._encode(planned),
             requires_replace=[self._path(name) for name in replacing],
@@ -162,10 +165,11 @@ class Provider:
 
     def _facts(self, kind: str) -> dict[str, Any]:
         """What AWS replies to a data source, by attribute; any other computed attribute is made up."""
+        partition = _partition(self.region)
         return {
             "aws_default_tags": {"tags": self.default_tags},
             "aws_caller_identity": {"account_id": ACCOUNT, "id": ACCOUNT},
-            "aws_partition": {"partition": "aws", "dns_suffix": "amazonaws.com", "id": "aws"},
+            "aws_partition": {"partition": partition, "dns_suffix": "amazonaws.com", "id": partition},
             "aws_region": {"region": self.region, "name": self.region, "id": self.region},
         }.get(kind, {})
 
@@ -305,13 +309,18 @@ def _each_absent(block: dict[str, Any], value: Any, fill: Any) -> None:
             _each_absent(nested["block"], item, fill)
 
 
+def _partition(region: str) -> str:
+    return next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws")
+
+
 def _made_up(kind: str, name: str, attribute: dict[str, Any], state: dict[str, Any], region: str) -> Any:
     said = {key: value for key, value in state.items() if isinstance(value, str)}
-    forms = {"arn": ARNS.get(kind, "arn:aws:stand-in:{region}:{account}:" + kind), "id": IDS.get(kind, f"{kind}-id")}
+    forms = {"arn": ARNS.get(kind, "arn:{partition}:stand-in:{region}:{account}:" + kind), "id": IDS.get(kind, f"{kind}-id")}
     forms["url"] = IDS.get(kind, "https://{region}.amazonaws.com")
     forms["arn_suffix"] = forms["arn"].rpartition(":")[2].removeprefix("loadbalancer/")
     if name in forms:
-        return re.sub(r"{(\w+)}", lambda part: {**said, "region": region, "account": ACCOUNT}.get(part[1], part[1]), forms[name])
+        said |= {"region": region, "account": ACCOUNT, "partition": _partition(region)}
+        return re.sub(r"{(\w+)}", lambda part: said.get(part[1], part[1]), forms[name])
     if "type" not in attribute:
         return None if attribute["nested_type"]["nesting_mode"] == "single" else []
     return _of_type(attribute["type"], f"{kind}-{name}".replace("_", "-"))

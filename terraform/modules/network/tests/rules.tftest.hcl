@@ -1,6 +1,10 @@
 # Each rule of variables.tf, broken once.
 
-mock_provider "aws" {}
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { region = "us-east-1" }
+  }
+}
 
 variables {
   name  = "gas-test"
@@ -85,4 +89,14 @@ run "days_that_cloudwatch_lacks" {
   }
 
   expect_failures = [var.flow_log_days]
+}
+
+run "zone_of_another_region" {
+  command = plan
+
+  variables {
+    zones = ["eu-central-1a", "eu-central-1b"]
+  }
+
+  expect_failures = [var.zones]
 }

@@ -7,7 +7,7 @@ variables {
   archive_prefix    = "archive/"
   buckets = {
     inputs  = { expire_days = 30, browser_uploads = true, restore_notices = false }
-    results = { browser_uploads = false, restore_notices = true }
+    results = { browser_uploads = false, browser_reads = true, restore_notices = true }
   }
 }
 
@@ -24,7 +24,20 @@ run "only_what_is_declared_expires" {
   }
 
   assert {
-    condition     = keys(aws_s3_bucket_cors_configuration.this) == ["inputs"] && keys(aws_s3_bucket_notification.this) == ["results"]
+    condition     = keys(aws_s3_bucket_cors_configuration.this) == ["inputs", "results"] && keys(aws_s3_bucket_notification.this) == ["results"]
     error_message = "Browsers upload inputs; results report restores."
+  }
+}
+
+run "pages_upload_to_one_bucket_and_read_the_other" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      one(aws_s3_bucket_cors_configuration.this["inputs"].cors_rule).allowed_methods == toset(["POST"]),
+      one(aws_s3_bucket_cors_configuration.this["results"].cors_rule).allowed_methods == toset(["GET", "HEAD"]),
+      contains(one(aws_s3_bucket_cors_configuration.this["results"].cors_rule).expose_headers, "Content-Range"),
+    ])
+    error_message = "Pages write to inputs only, and read ranges of results only."
   }
 }
