@@ -19,6 +19,13 @@ TAGS: tuple[Column, ...] = (
         "or spelling: where another spelling of the same allele has other terms",
     ),
     Column(
+        "GAS_OLD_REC",
+        ".",
+        "String",
+        "Record of the file that was split or moved, as of bcftools norm --old-rec-tag: CHROM|POS|REF|ALT|number of the allele "
+        "where there are several; REF and ALT are . where they are long",
+    ),
+    Column(
         "CSQ",
         ".",
         "String",
