@@ -3,15 +3,18 @@
     python scripts/studies/human_size.py make FOLDER [--seed 1] [--genes 60000] [--transcripts 250000] [--bases 3100000000]
     python scripts/studies/human_size.py measure FOLDER
 
-`make` writes genome.fa and genes.gff3.gz in Ensembl's dialect; `measure` builds the sequence, compiles the transcripts, and
-prints seconds of CPU, bytes, and the private memory of opening and asking them. Lengths are drawn so that exons, introns and
-coding sequences are about as long and as many as in Ensembl's human annotation.
+`make` writes genome.fa and genes.gff3.gz in Ensembl's dialect; `measure` builds a bundle of them, and prints seconds of CPU,
+bytes, the private memory of opening and asking its parts, and what a job of ten variants costs as the annotator starts it.
+`job` does the last alone. Lengths are drawn so that exons, introns and coding sequences are about as long and as many as in
+Ensembl's human annotation.
 """
 
 import argparse
 import gzip
+import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -19,13 +22,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pysam
 
-from app.engine.bundles import sequence
-from app.engine.bundles.compiling import compile_models
+from app.engine.bundles import layout, sequence
+from app.engine.bundles.build import add_genes
+from app.engine.bundles.manifest import MANIFEST
 from app.engine.bundles.sequence import Sequence
 from app.engine.bundles.transcripts import Transcripts
 
 LINE_BASES = 60
+CHUNK_BASES = LINE_BASES << 16
+BUNDLE = "human_size"
+DESCRIBED = f"""id = "{BUNDLE}"
+version = "1"
+title = "A genome in the size of the human one"
+assembly = "made up"
+fasta = "genome.fa"
+files = []
+"""
 CONTIGS = [str(number) for number in range(1, 23)] + ["X", "Y"]
 LENGTHS = [248, 242, 198, 190, 181, 170, 159, 145, 138, 133, 135, 133, 114, 107, 102, 90, 83, 80, 58, 64, 46, 50, 156, 57]
 """Megabases of the human chromosomes, by which those made up are proportioned."""
@@ -43,8 +57,8 @@ def write_genome(path: Path, bases: int, seed: int) -> None:
     with path.open("wb") as file:
         for name, length in lengths(bases).items():
             file.write(f">{name} made up\n".encode())
-            for begin in range(0, length, 1 << 22):
-                count = min(1 << 22, length - begin)
+            for begin in range(0, length, CHUNK_BASES):
+                count = min(CHUNK_BASES, length - begin)
                 chunk = letters[rng.integers(0, 4, count, np.uint8)].tobytes()
                 chunk_lines = (chunk[at : at + LINE_BASES] for at in range(0, count, LINE_BASES))
                 file.write(b"\n".join(chunk_lines) + b"\n")
@@ -125,25 +139,40 @@ def private_bytes() -> int:
 
 
 def measure(folder: Path) -> None:
-    """Build and open; prints what it costs."""
-    steps = [sys.executable, __file__]
-    for step in ("sequence", "compile", "open"):
-        subprocess.run([*steps, step, str(folder)], check=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    """Build, open and annotate; prints what it costs."""
+    for step in ("sequence", "compile", "open", "job"):
+        command = [sys.executable, __file__, step, str(folder)]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+
+
+def bundle(folder: Path) -> Path:
+    """The folder of the bundle, with the FASTA in it."""
+    made = folder / "bundles" / BUNDLE
+    if not made.exists():
+        made.mkdir(parents=True)
+        os.link(folder / "genome.fa", made / "genome.fa")
+        pysam.faidx(str(made / "genome.fa"))
+        contigs = [line.split("\t")[:2] for line in (made / "genome.fa.fai").read_text().splitlines()]
+        tables = "".join(f'[[contigs]]\nname = "{name}"\nlength = {length}\n' for name, length in contigs)
+        (made / MANIFEST).write_text(f"{DESCRIBED}{tables}")
+    return made
 
 
 def _step(folder: Path, step: str) -> None:
-    begun = time.process_time()
+    made, begun = bundle(folder), time.process_time()
     if step == "sequence":
-        sequence.build(folder / "genome.fa", folder / sequence.FILE)
-        size = (folder / sequence.FILE).stat().st_size
+        sequence.build(made / "genome.fa", made / sequence.FILE)
+        size = (made / sequence.FILE).stat().st_size
         print(f"sequence: {time.process_time() - begun:.1f} s of CPU, {size / 1e6:.0f} MB, {_peak()}")
     elif step == "compile":
-        compiled = compile_models(folder / "genes.gff3.gz", Sequence.open(folder / sequence.FILE), folder / "transcripts.bin")
-        size = (folder / "transcripts.bin").stat().st_size
+        compiled = add_genes(folder / "genes.gff3.gz", made, {})
+        size = (made / layout.FILE).stat().st_size
         print(f"compile: {time.process_time() - begun:.1f} s of CPU, {size / 1e6:.0f} MB, {_peak()}")
         print(f"  {compiled.genes} genes, {compiled.transcripts} transcripts, {len(compiled.left_out)} left out")
+    elif step == "open":
+        _open(made)
     else:
-        _open(folder)
+        _job(folder)
 
 
 def _peak() -> str:
@@ -151,10 +180,51 @@ def _peak() -> str:
     return f"{peak_mib} MiB resident at most, {private_bytes() >> 20} MiB private now"
 
 
+def ten_variants(made: Path) -> str:
+    """A VCF of a substitution, a deletion or an insertion in a coding exon of each of ten chromosomes."""
+    transcripts, bases = Transcripts.open(made / layout.FILE), Sequence.open(made / sequence.FILE)
+    rows = []
+    for number, contig in enumerate(CONTIGS[:10]):
+        there = transcripts.rows(contig)
+        row = next(row for row in there[len(there) // 2 :] if transcripts.coding_starts[row])
+        position = (transcripts[row].exons[0][0] + transcripts[row].exons[0][1]) // 2
+        ref = bases.get(contig, position, position + (number % 3 == 1)).decode()
+        alt = ref[0] if len(ref) > 1 else "ACGT"["ACGT".index(ref) - 1] + ("GG" if number % 3 == 2 else "")
+        rows.append(f"{contig}\t{position}\t.\t{ref}\t{alt}\t.\t.\t.\n")
+    return "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + "".join(rows)
+
+
+def _job(folder: Path) -> None:
+    (folder / "ten.vcf").write_text(ten_variants(bundle(folder)))
+    command = ["-m", "app.engine", str(folder / "ten.vcf"), str(folder / "out"), "--name=ten.vcf"]
+    command += [f"--bundle={BUNDLE}", f"--among={BUNDLE}", f"--bundles={folder / 'bundles'}"]
+    runs = [_child(command) for _ in range(5)]
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    print(f"job: {summary['records_out']} records, {summary['consequences']}")
+    cpu, wall, private = (statistics.median(column) for column in zip(*runs, strict=True))
+    print(f"job: {cpu:.2f} s of CPU, {wall:.2f} s, {private / (1 << 20):.0f} MiB beyond mapped pages (medians of {len(runs)})")
+
+
+def _child(command: list[str]) -> tuple[float, float, int]:
+    """Seconds of CPU, seconds, and the most bytes of its own of the engine as a child process."""
+    begun, private = time.monotonic(), 0
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
+    while child.poll() is None:
+        lines = Path(f"/proc/{child.pid}/status").read_text().splitlines()
+        private = max([private, *(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon:"))])
+        time.sleep(0.002)
+    wall = time.monotonic() - begun
+    if child.returncode:
+        raise SystemExit(f"the engine ended with status {child.returncode}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall, private
+
+
 def _open(folder: Path) -> None:
     np.searchsorted(np.arange(3), 1)  # what numpy itself takes at its first use
     before, begun = private_bytes(), time.process_time()
-    transcripts, bases = Transcripts.open(folder / "transcripts.bin"), Sequence.open(folder / sequence.FILE)
+    transcripts, bases = Transcripts.open(folder / layout.FILE), Sequence.open(folder / sequence.FILE)
     seconds = time.process_time() - begun
     print(f"open: {seconds * 1000:.1f} ms of CPU, {private_bytes() - before} bytes private")
     rng = np.random.default_rng(7)
@@ -189,7 +259,7 @@ def _open(folder: Path) -> None:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("step", choices=("make", "measure", "sequence", "compile", "open"))
+    arguments.add_argument("step", choices=("make", "measure", "sequence", "compile", "open", "job"))
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--genes", type=int, default=60_000)

@@ -5,6 +5,8 @@ import gzip
 import hashlib
 import itertools
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from typer.testing import CliRunner
 
 from app.cli.main import engine
 from app.engine.bundles import manifest
+from app.engine.consequence.csq_fields import NAMES
 from app.engine.errors import InputError
 from app.engine.formats import bcftools
 from app.engine.limits import Limits
@@ -107,6 +110,55 @@ def test_cyvcf2_reads_the_consequences_by_their_header(write: Callable[..., Writ
         (8567, "C", "MT-ATP8", "missense_variant", "Tcc/Ccc", "ENST00000361851:c.202T>C", "YP_003024030.1:p.Ser68Pro"),
         (8567, "C", "MT-ATP6", "missense_variant", "aTc/aCc", "ENST00000361899:c.41T>C", "YP_003024031.1:p.Ile14Thr"),
     ]
+
+
+Entries = list[tuple[str, int, str, str, list[str]]]
+
+
+def entries(written: Written) -> Entries:
+    """Every entry of CSQ as it was written: contig, position, REF, ALT and fields, empty ones as dots."""
+    found = []
+    for record in written.records():
+        values = dict(item.partition("=")[::2] for item in record[7].split(";")).get("CSQ", "")
+        found += [(record[0], int(record[1]), record[3], record[4], entry) for entry in values.split(",") if entry]
+    return [(*site, [field or "." for field in entry.split("|")]) for *site, entry in found]
+
+
+def by_cyvcf2(path: Path) -> Entries:
+    rows = cyvcf2.VCF(str(path))
+    found = [(row.CHROM, row.POS, row.REF, row.ALT[0], entry) for row in rows for entry in (row.INFO.get("CSQ") or "").split(",")]
+    return [(*site, [field or "." for field in entry.split("|")]) for *site, entry in found if entry]
+
+
+def by_pysam(path: Path) -> Entries:
+    with pysam.VariantFile(str(path)) as rows:
+        found = [(row.chrom, row.pos, row.ref, row.alts[0], entry) for row in rows for entry in row.info.get("CSQ", ())]
+    return [(*site, [field or "." for field in entry.split("|")]) for *site, entry in found]
+
+
+def by_split_vep(path: Path) -> Entries:
+    """Debian's bcftools with its plugins, where it is installed."""
+    command = [shutil.which("bcftools") or "bcftools", "+split-vep", str(path), "-A", "tab", "-d", "-f"]
+    text = subprocess.run([*command, "%CHROM\t%POS\t%REF\t%ALT\t%CSQ\n"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split("\t") for line in text.splitlines()]
+    return [(contig, int(position), ref, alt, fields) for contig, position, ref, alt, *fields in rows if fields != ["."]]
+
+
+needs_plugins = pytest.mark.skipif(
+    not any(Path(folder, "split-vep.so").exists() for folder in ("/usr/lib/x86_64-linux-gnu/bcftools", "/usr/libexec/bcftools")),
+    reason="bcftools is not installed with its plugins",
+)
+
+
+@pytest.mark.parametrize("reader", [by_cyvcf2, by_pysam, pytest.param(by_split_vep, marks=needs_plugins)])
+def test_every_entry_of_csq_is_read_as_it_was_written(
+    reader: Callable[[Path], Entries], write: Callable[..., Written], nuclear: manifest.Bundle, rcrs: manifest.Bundle
+) -> None:
+    for content, bundle in ((nuclear_seed(), nuclear), (SAMPLE.read_bytes(), rcrs)):
+        written = write(content, bundle)
+        said = entries(written)
+        assert len(said) > 20 and {len(fields) for *_, fields in said} == {len(NAMES)}
+        assert reader(written.path) == said
 
 
 @pytest.mark.parametrize("case", INPUTS)

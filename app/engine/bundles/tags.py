@@ -13,10 +13,18 @@ TAGS: tuple[Column, ...] = (
     Column("GAS_HGVSG", "1", "String", "HGVS name of the allele on its contig, with the accession where the reference has one"),
     Column(
         "GAS_FLAG",
-        "1",
+        ".",
         "String",
-        "Why the allele carries no consequence: ambiguous, breakend, ref_mismatch, symbolic or unknown_contig; "
-        "or spelling: where another spelling of the same allele has other terms",
+        "Why the allele carries no consequence: ambiguous, breakend, ref_mismatch, symbolic or unknown_contig; or what to know "
+        "of it: spelling (another spelling of the same allele has other terms), codon_in_cis (another allele changes the same "
+        "codon on the same chromosome), codon_possibly_in_cis (perhaps on the same chromosome)",
+    ),
+    Column(
+        "GAS_OLD_REC",
+        ".",
+        "String",
+        "Record of the file that was split or moved, as of bcftools norm --old-rec-tag: CHROM|POS|REF|ALT|number of the allele "
+        "where there are several; REF and ALT are . where they are long",
     ),
     Column(
         "CSQ",

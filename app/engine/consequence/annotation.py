@@ -12,12 +12,16 @@ from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence import csq, hgvs, terms
 from app.engine.consequence.allele import NOWHERE, Allele, Change, allele
 from app.engine.consequence.caller import Consequence, consequence, depends_on_spelling
+from app.engine.consequence.codons import Touched, extent, row_of, touched
 from app.engine.consequence.pick import pick
+from app.engine.consequence.spliced import spliced
 from app.engine.consequence.substitutions import Substitutions
 from app.engine.reading.records import Key
 
 _ACCESSION = re.compile(r"N[CTWG]_\d+\.\d+").fullmatch
-_SPELLING = "spelling"
+SPELLING = "spelling"
+"""Word of GAS_FLAG: another spelling of the allele has other terms."""
+
 _BASES = frozenset({b"A", b"C", b"G", b"T"})
 
 
@@ -29,9 +33,11 @@ class AlleleAnnotation:
     impact: str
     gene: str
     tags: bytes  # each with a semicolon before it
+    touched: Touched
+    flagged: bool = False
 
 
-SILENT = AlleleAnnotation("", "", "", b"")
+SILENT = AlleleAnnotation("", "", "", b"", Touched(0, 0))
 """Of alleles of which nothing can be said."""
 
 
@@ -68,6 +74,10 @@ class AlleleAnnotator:
         for key in keys:
             (plain if key[1] in _BASES and key[2] in _BASES else others).append(key)
         return {**self._substitutions(contig, reference, plain), **self._others(contig, reference, others)}
+
+    def extent(self, codon: int) -> tuple[int, int]:
+        """Returns the first and the last position of the bases of a codon, as `Touched` names it."""
+        return extent(spliced(self._transcripts[row_of(codon)]), codon)
 
     def _substitutions(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, AlleleAnnotation]:
         """Of plain substitutions, of which the columns know most."""
@@ -134,7 +144,8 @@ def _told(one: Allele, reference: _Reference, named: str, found: list[Consequenc
         ("GAS_HGVSC", picked.hgvsc if picked else ""),
         ("GAS_HGVSP", picked.hgvsp if picked else ""),
         ("GAS_HGVSG", f"{reference.accession}:{named}" if named else ""),
-        ("GAS_FLAG", _SPELLING if flagged else ""),
+        ("GAS_FLAG", SPELLING if flagged else ""),
         ("CSQ", ",".join(entries)),
     )
-    return AlleleAnnotation(term, impact, gene, "".join([f";{tag}={value}" for tag, value in tags if value]).encode())
+    text = "".join([f";{tag}={value}" for tag, value in tags if value]).encode()
+    return AlleleAnnotation(term, impact, gene, text, touched(one.change, found), flagged)

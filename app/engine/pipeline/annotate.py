@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -11,10 +12,12 @@ from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from app import __version__
 from app.engine.bundles import tags
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import EngineError, InputError
@@ -32,6 +35,7 @@ from app.engine.report.counts import Counts
 
 INLINE = 2 << 20  # bytes of an input that no other processes are started for
 VCF, INDEX, SUMMARY = "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"
+_VERSION = re.compile(r'^__(\w+)__ = "([^"]+)"', re.MULTILINE)
 Progress = Callable[[str, int, float], None]
 
 
@@ -83,6 +87,7 @@ def annotate(
         added = (*tags.declarations(tags.added(bundle)), *_provenance(source, bundle, versions))
         header = state.header.text(state.contigs(bundle), added=added)
         written = output.finish(header, work / VCF, work / INDEX)
+        totals.flags.update(output.flags)
         if written != state.records + state.splits or totals.records != written:
             raise EngineError(f"{state.records} records and {state.splits} splits came in, {written} records came out")
         summary = _summary(source, state, totals, bundle, versions, name)
@@ -134,7 +139,7 @@ def _pieces(
     lines: Lines, context: AnnotationContext, state: InputState, jobs: int, work: Path, progress: Progress, outputs: ExitStack
 ) -> tuple[Counts, ResultWriter]:
     """All pieces of the result; Unsettled if they cannot be made one after the other."""
-    totals, output = Counts(), outputs.enter_context(closing(ResultWriter(work / "body")))
+    totals, output = Counts(), outputs.enter_context(closing(ResultWriter(work / "body", samples=bool(context.header.samples))))
     source = lines.source
     blocks = lines.numbered()
     waiting: deque[Future[AnnotatedBlock]] = deque()
@@ -180,11 +185,12 @@ def _look(first: tuple[bytes, int], context: AnnotationContext, state: InputStat
 
 def tool_versions() -> dict[str, str]:
     """The versions of everything that computes."""
-    from importlib.metadata import version
-
-    from pysam.version import __bcftools_version__, __htslib_version__, __version__
-
-    return {"gas": version("gas"), "bcftools": __bcftools_version__, "htslib": __htslib_version__, "pysam": __version__}
+    spec = find_spec("pysam")
+    assert spec and spec.origin
+    # read, not imported: nothing else of pysam is needed to annotate, and it costs a small job a fifth of its time
+    found = dict(_VERSION.findall(Path(spec.origin).with_name("version.py").read_text()))
+    names = {"bcftools": "bcftools_version", "htslib": "htslib_version", "pysam": "version"}
+    return {"gas": __version__, **{tool: found[name] for tool, name in names.items()}}
 
 
 def _provenance(source: InputFile, bundle: Bundle, versions: dict[str, str]) -> tuple[bytes, ...]:

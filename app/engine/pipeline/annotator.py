@@ -2,12 +2,15 @@
 
 import re
 from collections import Counter
-from operator import attrgetter
 
 from app.engine.bundles.manifest import Bundle
-from app.engine.consequence.annotation import SILENT, AlleleAnnotation, AlleleAnnotator
+from app.engine.consequence.annotation import SILENT, SPELLING, AlleleAnnotation, AlleleAnnotator
+from app.engine.consequence.codons import MOST_BASES
 from app.engine.consequence.tracks import tracks
+from app.engine.pipeline import codons
+from app.engine.pipeline.codons import EdgeAllele
 from app.engine.reading.headers import Header
+from app.engine.reading.normalize import REACH
 from app.engine.reading.records import AlleleBatch
 from app.engine.report.counts import Counts
 
@@ -15,10 +18,11 @@ _FREQUENCIES = [re.compile(before + rb"AF=([0-9][^,;\t\n]*)") for before in (b"\
 
 
 class BlockAnnotator:
-    """Turns alleles into lines of the result. `distance`: see `AlleleAnnotator`."""
+    """Turns alleles into lines of the result. `distance`: see `AlleleAnnotator`; `moved`: they are sorted by leftmost place."""
 
-    def __init__(self, header: Header, bundle: Bundle, distance: int | None = None) -> None:
+    def __init__(self, header: Header, bundle: Bundle, distance: int | None = None, *, moved: bool = False) -> None:
         self._header, self._bundle = header, bundle
+        self._slack = MOST_BASES + (REACH if moved else 0)
         self._answers = AlleleAnnotator(bundle, distance)
         self._tracks = tracks(bundle)
 
@@ -26,19 +30,24 @@ class BlockAnnotator:
         for track in self._tracks:
             track.close()
 
-    def lines(self, batch: AlleleBatch, totals: Counts) -> list[bytes]:
-        """The lines of these alleles, in order; they are counted, too."""
+    def annotated(self, batch: AlleleBatch, totals: Counts) -> tuple[list[bytes], list[EdgeAllele]]:
+        """The lines of these alleles, in order, and those to compare with other blocks; they are counted, too."""
         said = [track.tags(batch) for track in self._tracks]
         keys = dict.fromkeys(filter(None, batch.keys))
         answers = self._answers.of(batch.place, keys) if keys else {}
         found = [answers[key] if key else SILENT for key in batch.keys]
-        columns = [batch.heads, map(attrgetter("tags"), found), *said, batch.tails]
+        tags = [one.tags for one in found]
+        flags: Counter[str] = Counter({SPELLING: sum(one.flagged for one in found)})
+        for index, verdict in codons.shared(batch, answers, samples=bool(self._header.samples)).items():
+            tags[index] = codons.flagged(tags[index], verdict)
+            flags[codons.WORDS[verdict]] += 1
+        totals.flags.update(+flags)
+        columns = [batch.heads, tags, *said, batch.tails]
         if batch.bare:
-            columns[0], columns[1] = [], [_first(parts) for parts in zip(*columns[:-1], strict=True)]
-            columns = [columns[1], batch.tails]
+            columns = [[_first(parts) for parts in zip(*columns[:-1], strict=True)], batch.tails]
         lines = list(map(b"".join, zip(*columns, strict=True)))
         self._count(batch, found, said, totals)
-        return lines
+        return lines, codons.edges(batch, answers, lines, self._answers.extent, self._slack)
 
     def _count(self, batch: AlleleBatch, found: list[AlleleAnnotation], said: list[list[bytes]], totals: Counts) -> None:
         totals.records += len(found)

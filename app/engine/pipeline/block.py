@@ -11,6 +11,7 @@ from app.engine.formats import bgzf, tabix
 from app.engine.formats.fasta import Sequences
 from app.engine.limits import Limits
 from app.engine.pipeline.annotator import BlockAnnotator
+from app.engine.pipeline.codons import EdgeAllele
 from app.engine.reading.diagnostics import Diagnostics, Note
 from app.engine.reading.headers import Header
 from app.engine.reading.records import AlleleBatch, Records
@@ -70,6 +71,7 @@ class AnnotatedBlock:
     last: int = 0
     early: list[MovedRecord] = field(default_factory=list)
     late: list[MovedRecord] = field(default_factory=list)
+    edges: list[EdgeAllele] = field(default_factory=list)
 
 
 class Reader:
@@ -118,7 +120,7 @@ class Worker:
 
     def __init__(self, context: AnnotationContext) -> None:
         self._reader = Reader(context)
-        self._annotator = BlockAnnotator(self._reader.header, context.bundle, context.distance)
+        self._annotator = BlockAnnotator(self._reader.header, context.bundle, context.distance, moved=context.presorted)
 
     def piece(self, block: bytes, before: int) -> AnnotatedBlock:
         """The part of the result that this block is."""
@@ -127,10 +129,11 @@ class Worker:
             return AnnotatedBlock(stats, Counts())  # the file is read anew, and sorted first
         totals = Counts()
         piece = AnnotatedBlock(stats, totals)
-        parts = [
-            ContigSlice(batch.place, batch.name, batch.starts, batch.ends, self._annotator.lines(batch, totals))
-            for batch in batches
-        ]
+        parts = []
+        for batch in batches:
+            lines, edges = self._annotator.annotated(batch, totals)
+            parts.append(ContigSlice(batch.place, batch.name, batch.starts, batch.ends, lines))
+            piece.edges += edges
         if batches:
             piece.first, piece.last = batches[0].first, batches[-1].last
             piece.early = parts[0].without(lambda start: start < piece.first)

@@ -10,7 +10,8 @@ from app.engine.pipeline.input_state import InputState
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.input_file import InputFile
 from app.engine.reading.lines import Lines
-from app.engine.reading.records import ASKED, AlleleBatch
+from app.engine.reading.old_record import ASKED
+from app.engine.reading.records import AlleleBatch
 
 SORT_BYTES = 48 << 20  # bytes that are sorted in memory
 FILES = 200  # that are merged at once

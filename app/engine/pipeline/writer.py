@@ -3,15 +3,18 @@
 import gzip
 import os
 import shutil
+from collections import Counter, deque
 from itertools import accumulate
 from pathlib import Path
 
 from app.engine.formats import bgzf, tabix
 from app.engine.formats.vcf import extent
 from app.engine.pipeline.block import AnnotatedBlock, ContigSlice, MovedRecord, lay
+from app.engine.pipeline.codon_edges import CodonEdges
 from app.engine.reading.input_file import BGZF_END
 
 COPIED = 1 << 20
+HELD_BYTES = 32 << 20  # compressed, that wait until the rest of a codon, behind an intron, has come
 
 
 class NeedsPresort(Exception):
@@ -19,15 +22,23 @@ class NeedsPresort(Exception):
 
 
 class ResultWriter:
-    """Writes the body of a result; `finish` puts the header before it."""
+    """Writes the body of a result; `finish` puts the header before it. `samples`: whether the file has genotypes."""
 
-    def __init__(self, body: Path) -> None:
+    def __init__(self, body: Path, *, samples: bool = False) -> None:
         self._path = body
         self._file = body.open("wb")
         self._index = tabix.Index()
         self._held: AnnotatedBlock | None = None
         self._seen: set[str] = set()
+        self._codons = CodonEdges(samples)
+        self._number = 0  # of the last piece
+        self._ready: deque[tuple[int, AnnotatedBlock]] = deque()  # in order, whole, but perhaps with lines to flag
         self.records = 0
+
+    @property
+    def flags(self) -> Counter[str]:
+        """What was flagged of lines after they were counted."""
+        return self._codons.flags
 
     def add(self, piece: AnnotatedBlock) -> None:
         """Take the next piece; Unsettled if it does not follow on what came before."""
@@ -51,13 +62,18 @@ class ResultWriter:
                 raise NeedsPresort
             _put(held, [*piece.early, *near])
             _put(piece, far)
-            self._write(held)
+            self._finished(held)
         self._seen.update(piece.places)
         self._held = piece
+        self._number += 1
+        self._codons.add(self._number, piece.edges, piece.places[0], piece.first)
+        self._release()
 
     def finish(self, header: bytes, vcf: Path, index: Path) -> int:
         """Write the result with this header, and its index; how many records they have, by their text and by the index."""
         self._end()
+        self._codons.give_up(self._number)
+        self._release()
         self._file.close()
         with vcf.open("wb") as file, self._path.open("rb") as body:
             file.write(bgzf.compress(header))
@@ -75,8 +91,29 @@ class ResultWriter:
         """Write the last piece of a contig."""
         if self._held:
             _put(self._held, self._held.late)
-            self._write(self._held)
+            self._finished(self._held)
         self._held = None
+
+    def _finished(self, piece: AnnotatedBlock) -> None:
+        """Nothing more comes into the piece; it waits for those before it, and for codons that go on behind it."""
+        self._ready.append((self._number, piece))
+
+    def _release(self) -> None:
+        """Write the pieces that nothing waits for; of too many, the first."""
+        while self._ready:
+            number, piece = self._ready[0]
+            needed = self._codons.needs()
+            if needed is not None and needed <= number:
+                if sum(len(block) for _, one in self._ready for block in one.blocks) < HELD_BYTES:
+                    return
+                self._codons.give_up(number)
+            self._ready.popleft()
+            if self._codons.marked({span.name for span in piece.spans}, piece.first, piece.last):
+                parts = _parts(piece)
+                for part in parts:
+                    part.lines = self._codons.apply(part.lines)
+                lay(piece, parts)
+            self._write(piece)
 
     def _write(self, piece: AnnotatedBlock) -> None:
         base = self._file.tell()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from itertools import repeat
 
+from app.engine.reading import kept
 from app.engine.reading.headers import Header
 
 REACH = 1000
@@ -46,18 +47,21 @@ class Splitter:
         self._header = header
 
     def split(
-        self, info: bytes, form: bytes, samples: list[bytes], count: int, *, strict: bool = False
+        self, info: bytes, form: bytes, samples: list[bytes], ref: bytes, alts: list[bytes], *, strict: bool = False
     ) -> list[tuple[bytes, list[bytes]]]:
-        """INFO and samples for each of the `count` alternative alleles.
+        """INFO and samples for each of the alternative alleles.
 
         Values that are not one for each of them stay together; ValueError if that is not to be (`strict`).
         """
-        declared = self._header.fields["INFO"]
+        declared, count = self._header.fields["INFO"], len(alts)
         parts: list[list[bytes]] = [[] for _ in range(count)]
         for item in info.split(b";") if info else ():
             name, equals, value = item.partition(b"=")
             number = declared[name].number if equals else b""
-            if number in _COUNTED and (values := _told_apart(number, value, count, strict)):
+            if name in kept.NAMES and equals:
+                for part, entries in zip(parts, kept.apart(name, declared[name], value, ref, alts), strict=True):
+                    part += [b"%b=%b" % (name, entries)] if entries else []
+            elif number in _COUNTED and (values := _told_apart(number, value, count, strict)):
                 for part, one in zip(parts, values, strict=True):
                     part.append(b"%b=%b" % (name, one))
             else:

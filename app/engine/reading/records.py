@@ -14,13 +14,13 @@ from app.engine.limits import Limits
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
 from app.engine.reading.normalize import Splitter, leftmost, movable
+from app.engine.reading.old_record import noted, old_record, settled
 from app.engine.reading.schema import CLEAN, TagSchema
 from app.engine.reading.sites import PLAIN, SILENT, SiteChecks
 from app.engine.reading.values import CONTROLS, FLOAT, many, shown, text
 
 Key = tuple[bytes, ...]
 """Position, REF and ALT as text."""
-ASKED = b"GAS_ASKED="  # in a file that was settled: the key of an allele that was moved
 _QUALITY = re.compile(rb"\.|" + FLOAT).fullmatch
 _VALUES = b"0123456789.,+-e"  # without these, the INFO of clean records are few, for their names are what is left
 _MOST_KNOWN = 10_000
@@ -58,6 +58,8 @@ class AlleleBatch:
             column[:] = [column[index] for index in order]
 
 
+_EXAMINED, _ALTERED = 0, 1  # how many of the clean records are taken by such a stop
+_Stop = tuple[int, int, int]  # the clean record before or at which it is, its kind, its line in the block
 COLUMNS = ("heads", "starts", "refs", "alts", "ends", "keys", "known", "tails")
 Row = tuple[bytes, int, bytes, bytes, int, Key | None, Key | None, bytes]  # in the order of COLUMNS
 
@@ -113,48 +115,47 @@ class Records:
             for index in dirty:
                 self._add(self._examine(*lines.at(base + index)))
             return
-        heads, contigs, positions, refs, alts, infos, tails, forms, samples = zip(*clean, strict=True)
-        name = contigs[0]
-        contig = self.bundle.names.get(name.decode("utf-8", "replace"))
-        starts = [int(position) - 1 for position in positions]
-        ends = list(map(add, starts, map(len, refs)))
-        known = contig is not None and self.sites.preferred(contig.name, name) == name
-        if contig is None or not known:
-            odd = set(range(len(clean)))
-        else:
-            odd = (
-                self._mismatching(contig.name, starts, ends, refs) | self._repeating(infos) | self._calling(forms, samples, alts)
-            )
+        records = _CleanRecords.of(clean)
+        contig = self.bundle.names.get(records.name.decode("utf-8", "replace"))
+        odd = self._odd(records, contig)
         places = [index for index, row in enumerate(found) if row[0]]
-        if odd:
+        if odd or contig is None:
             for index in odd:
                 found[places[index]] = EMPTY
             self._part(found, lines, base)
             return
-        assert contig is not None
-        self.sites.contig([name, positions[0]], lines.first + base)
+        self.sites.contig([records.name, records.positions[0]], lines.first + base)
         self.count += len(clean)
-        keys = list(zip(positions, refs, alts, strict=True))
-        columns = AlleleBatch(
-            contig.name, name, list(heads), starts, list(refs), list(alts), ends, list(keys), list(keys), list(tails)
+        numbers = [base + place for place in places]
+        others = [(index - skipped, _EXAMINED, base + index) for skipped, index in enumerate(dirty)]
+        self._weave(records.batch(contig.name), others, numbers, lines)
+
+    def _odd(self, records: "_CleanRecords", contig: Contig | None) -> set[int]:
+        """Which of these records, clean as they look, have to be examined."""
+        if contig is None or self.sites.preferred(contig.name, records.name) != records.name:
+            return set(range(len(records.heads)))
+        return (
+            self._mismatching(contig.name, records.starts, records.ends, records.refs)
+            | self._repeating(records.infos)
+            | self._calling(records.forms, records.samples, records.alts)
         )
-        columns.bare = b"" in infos
-        events = [(index - skipped, 0, index) for skipped, index in enumerate(dirty)]
-        events += [
-            (index, 1, index)
-            for index, (_, ref, alt) in enumerate(keys)
+
+    def _weave(self, columns: AlleleBatch, others: list["_Stop"], numbers: list[int], lines: "Block") -> None:
+        """Take over clean records, whose lines are `numbers`; in between, in order, what is to be examined, split or moved."""
+        stops = others + [
+            (index, _ALTERED, numbers[index])
+            for index, (ref, alt) in enumerate(zip(columns.refs, columns.alts, strict=True))
             if len(ref) + len(alt) > 2 and (b"," in alt or (self._move and movable(ref, alt)))
         ]
         taken = 0
-        for index, of_clean, line in sorted(events):
+        for index, kind, line in sorted(stops):
             self._extend(columns, taken, index)
-            taken = index + of_clean
-            altered = self._altered(columns, index) if of_clean else None
-            if of_clean and not altered:
-                self.count -= 1
-                line = places[index]
-            self._add(altered or self._examine(*lines.at(base + line)))
-        self._extend(columns, taken, len(clean))
+            taken = index + kind
+            altered = self._altered(columns, index) if kind == _ALTERED else None
+            if kind == _ALTERED and altered is None:
+                self.count -= 1  # examining counts it again
+            self._add(altered or self._examine(*lines.at(line)))
+        self._extend(columns, taken, len(numbers))
 
     def _mismatching(self, place: str, starts: list[int], ends: list[int], refs: tuple[bytes, ...]) -> set[int]:
         """Which of these records have a REF that the reference has not."""
@@ -228,25 +229,36 @@ class Records:
         if len(alts) > 1:
             _, form, *samples = tail[:-1].split(b"\t") if self.header.samples else (b"", b"")
             try:
-                split = self._splitter.split(fields[7], form, samples, len(alts), strict=True)
+                split = self._splitter.split(fields[7], form, samples, ref, alts, strict=True)
             except ValueError:
                 return None
             parts = [(info, b"\t".join((b"", form, *calls)) + b"\n" if samples else tail) for info, calls in split]
             self.splits += len(alts) - 1
         rows = [
-            self._row(columns.place, [*fields[:7], info], start, ref, one, calls)
-            for one, (info, calls) in zip(alts, parts, strict=True)
+            self._row(columns.place, [*fields[:7], info], start, ref, one, calls, old_record(fields, number))
+            for number, (one, (info, calls)) in enumerate(zip(alts, parts, strict=True), 1)
         ]
         return columns.place, columns.name, start, rows
 
     def _row(
-        self, place: str, fields: list[bytes], start: int, ref: bytes, alt: bytes, tail: bytes, asked: Key | None = None
+        self,
+        place: str,
+        fields: list[bytes],
+        start: int,
+        ref: bytes,
+        alt: bytes,
+        tail: bytes,
+        old: bytes,
+        asked: Key | None = None,
     ) -> Row:
+        """One allele at its leftmost place. `old`: the record that it was in, for its INFO if it is another one now."""
         key = known = (b"%d" % (start + 1), ref, alt)
         if self._move and movable(ref, alt):
             start, ref, alt = leftmost(lambda begin, end: self.sequences.get(place, begin, end), start, ref, alt)
             known = (b"%d" % (start + 1), ref, alt)
-        head = b"\t".join((fields[0], known[0], fields[2], ref, alt, *fields[5:]))
+        altered = not self._move or known != key or b"," in fields[4]
+        info = noted(fields[7], old) if altered else fields[7]
+        head = b"\t".join((fields[0], known[0], fields[2], ref, alt, *fields[5:7], info))
         return head, start, ref, alt, reach(start, ref, alt, fields[7]), asked or key, known, tail
 
     def _examine(self, line: bytes, number: int) -> tuple[str, bytes, int, list[Row]] | None:
@@ -258,7 +270,7 @@ class Records:
             line = CONTROLS.sub(b"_", line)
             self.notes.add("controls", number)
         fields = self._columns(line, number)
-        asked = None if self._move else _asked(fields)
+        asked, old = (None, b"") if self._move else settled(fields)
         if len(fields[3]) > 1 << 20 or fields[4].count(b",") >= self.limits.alleles:
             raise InputError(
                 f"Line {number}: more than {self.limits.alleles:,} ALT alleles or a REF beyond a million bases.", number
@@ -283,7 +295,7 @@ class Records:
             self.declarations.genotypes(fields, alleles, number)
         self.count += 1
         self.splits += max(alleles - 1, 0)
-        return contig.name, fields[0], int(fields[1]) - 1, list(self._rows(contig, fields, verdicts, asked))
+        return contig.name, fields[0], int(fields[1]) - 1, list(self._rows(contig, fields, verdicts, asked, old))
 
     def _count_tags(self) -> None:
         if len(self.header.filters) + sum(map(len, self.header.fields.values())) > self.limits.tags:
@@ -291,19 +303,22 @@ class Records:
                 f"The file has more than {self.limits.tags:,} different tags in INFO, FORMAT and FILTER. Is this a VCF?"
             )
 
-    def _rows(self, contig: Contig, fields: list[bytes], verdicts: list[str], asked: Key | None) -> Iterator[Row]:
-        """The alleles of a repaired record."""
+    def _rows(self, contig: Contig, fields: list[bytes], verdicts: list[str], asked: Key | None, old: bytes) -> Iterator[Row]:
+        """The alleles of a repaired record. `asked`, `old`: its key and what it was before, if it is of a settled file."""
         start, ref, alts = int(fields[1]) - 1, fields[3], fields[4].split(b",")
         info, form, samples = fields[7], b"".join(fields[8:9]), fields[9:]
-        parts = [(info, samples)] if len(alts) == 1 else self._splitter.split(info, form, samples, len(alts))
-        for alt, verdict, (values, calls) in zip(alts, verdicts, parts, strict=True):
+        parts = [(info, samples)] if len(alts) == 1 else self._splitter.split(info, form, samples, ref, alts)
+        for number, (alt, verdict, (values, calls)) in enumerate(zip(alts, verdicts, parts, strict=True), 1):
             tail = b"\t".join((b"", form, *calls)) + b"\n" if samples else b"\n"
             if verdict not in (PLAIN, SILENT):
                 values = b"GAS_FLAG=%b" % verdict.encode() if values == b"." else b"%b;GAS_FLAG=%b" % (values, verdict.encode())
+            was = old if not self._move else old_record(fields, number)
             site = [*fields[:7], b"" if values == b"." else values]
             if verdict == PLAIN:
-                yield self._row(contig.name, site, start, ref, alt, tail, asked)
+                yield self._row(contig.name, site, start, ref, alt, tail, was, asked)
                 continue
+            if len(alts) > 1 or old:
+                site[7] = noted(site[7], was)
             head = b"\t".join((*site[:4], alt, *site[5:]))
             end = min(reach(start, ref, alt, values, tail), contig.length)
             yield head, start, ref, alt, end, None, None, tail
@@ -346,6 +361,39 @@ class Records:
         )
 
 
+@dataclass(frozen=True)
+class _CleanRecords:
+    """Clean records of one contig, a column each."""
+
+    name: bytes
+    heads: tuple[bytes, ...]
+    positions: tuple[bytes, ...]
+    refs: tuple[bytes, ...]
+    alts: tuple[bytes, ...]
+    infos: tuple[bytes, ...]
+    tails: tuple[bytes, ...]
+    forms: tuple[bytes, ...]
+    samples: tuple[bytes, ...]
+    starts: list[int]
+    ends: list[int]
+
+    @classmethod
+    def of(cls, rows: list[tuple[bytes, ...]]) -> "_CleanRecords":
+        """The fields CLEAN of records as columns."""
+        heads, contigs, positions, refs, alts, infos, tails, forms, samples = zip(*rows, strict=True)
+        starts = [int(position) - 1 for position in positions]
+        ends = list(map(add, starts, map(len, refs)))
+        return cls(contigs[0], heads, positions, refs, alts, infos, tails, forms, samples, starts, ends)
+
+    def batch(self, place: str) -> AlleleBatch:
+        """The same as alleles, for those of them that have one allele where it belongs."""
+        keys = list(zip(self.positions, self.refs, self.alts, strict=True))
+        columns = AlleleBatch(place, self.name, list(self.heads), self.starts, list(self.refs), list(self.alts), self.ends)
+        columns.keys, columns.known, columns.tails = list(keys), list(keys), list(self.tails)
+        columns.bare = b"" in self.infos
+        return columns
+
+
 class Block:
     """The lines of a block by their index, cut only if one is asked for."""
 
@@ -358,15 +406,6 @@ class Block:
         """A line and its number in the file."""
         self._lines = self._lines or self._block.split(b"\n")
         return self._lines[index], self.first + index
-
-
-def _asked(fields: list[bytes]) -> Key | None:
-    """The key that was noted in the INFO of a settled record; it is taken out of it."""
-    info, tag, key = fields[7].rpartition(ASKED)
-    if not tag:
-        return None
-    fields[7] = info.rstrip(b";") or b"."
-    return tuple(key.split(b":"))
 
 
 def _ascending(starts: list[int]) -> bool:

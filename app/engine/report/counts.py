@@ -67,6 +67,7 @@ class Counts:
     tags: Counter[str] = field(default_factory=Counter)
     genotypes: Counter[str] = field(default_factory=Counter)
     frequencies: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
     contigs: Counter[bytes] = field(default_factory=Counter)
     _alleles: Counter[tuple[bytes, bytes]] = field(default_factory=Counter)
     _types: Counter[str] = field(default_factory=Counter)
@@ -143,6 +144,7 @@ class Counts:
             "gene_count": len(self.genes),
             "tracks": dict(self.tracks),
             "tags": dict(self.tags),
+            "flags": {name: count for name, count in sorted(self.flags.items()) if count},
             "genotypes": {name: self.genotypes[name] for name in GENOTYPES if self.genotypes[name]},
             "frequencies": {name: self.frequencies[name] for _, name in FREQUENCIES} if self.frequencies else {},
             "contigs": {name.decode("utf-8", "replace"): count for name, count in self.contigs.items()},
