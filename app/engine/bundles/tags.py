@@ -15,7 +15,7 @@ TAGS: tuple[Column, ...] = (
         "GAS_FLAG",
         "1",
         "String",
-        "Why the allele carries no consequence: ambiguous, breakend, ref_mismatch, symbolic or unknown_contig; "
+        "Why the allele carries no consequence: ambiguous, breakend, origin, ref_mismatch, symbolic, telomere or unknown_contig; "
         "or spelling: where another spelling of the same allele has other terms",
     ),
     Column(

@@ -95,7 +95,17 @@ class InputState:
 OF_HEADER = frozenset(
     {
         *("bom", "crlf", "encoding", "no_fileformat", "old_version", "unknown_version", "version_raised", "header_line_dropped"),
-        *("declared_twice", "declaration_repaired", "undeclared", "retyped", "wrong_count", "tag_name", "contigs_added"),
+        *(
+            "declared_twice",
+            "declaration_repaired",
+            "undeclared",
+            "retyped",
+            "wrong_count",
+            "tag_name",
+            "run_together",
+            "read_as_reserved",
+            "contigs_added",
+        ),
         *("contig_alias", "assembly"),
     }
 )

@@ -56,7 +56,7 @@ class Splitter:
         parts: list[list[bytes]] = [[] for _ in range(count)]
         for item in info.split(b";") if info else ():
             name, equals, value = item.partition(b"=")
-            number = declared[name].number if equals else b""
+            number = declared[name].per if equals else b""
             if number in _COUNTED and (values := _told_apart(number, value, count, strict)):
                 for part, one in zip(parts, values, strict=True):
                     part.append(b"%b=%b" % (name, one))
@@ -64,7 +64,7 @@ class Splitter:
                 for part in parts:
                     part.append(item)
         keys = form.split(b":") if samples else []
-        kinds = [b"GT" if key == b"GT" else self._header.fields["FORMAT"][key].number for key in keys if key != b"."]
+        kinds = [b"GT" if key == b"GT" else self._header.fields["FORMAT"][key].per for key in keys if key != b"."]
         calls = [samples] * count
         if any(kind in (b"GT", *_COUNTED) for kind in kinds):
             calls = _calls(samples, kinds, count, strict)

@@ -115,7 +115,7 @@ class Records:
             return
         heads, contigs, positions, refs, alts, infos, tails, forms, samples = zip(*clean, strict=True)
         name = contigs[0]
-        contig = self.bundle.names.get(name.decode("utf-8", "replace"))
+        contig = self.sites.contigs.find(name)
         starts = [int(position) - 1 for position in positions]
         ends = list(map(add, starts, map(len, refs)))
         known = contig is not None and self.sites.preferred(contig.name, name) == name
@@ -305,7 +305,7 @@ class Records:
                 yield self._row(contig.name, site, start, ref, alt, tail, asked)
                 continue
             head = b"\t".join((*site[:4], alt, *site[5:]))
-            end = min(reach(start, ref, alt, values, tail), contig.length)
+            end = max(min(reach(start, ref, alt, values, tail), contig.length), start + 1)
             yield head, start, ref, alt, end, None, None, tail
 
     def _no_record(self, line: bytes, number: int) -> None:
@@ -318,6 +318,7 @@ class Records:
                 number,
             )
         else:
+            self.declarations.later(line, number)
             self.notes.add("comment_lines", number, text(line))
 
     def _columns(self, line: bytes, number: int) -> list[bytes]:

@@ -6,13 +6,14 @@ Values are never changed, only their declarations are made to tell the truth.
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from app.engine.errors import InputError
 from app.engine.limits import Limits
 from app.engine.reading.diagnostics import Diagnostics
-from app.engine.reading.headers import KEPT_AS, NAMED, OWN, Field, Header
+from app.engine.reading.headers import KEPT_AS, NAMED, OWN, Field, Header, declared_later
+from app.engine.reading.reserved import DESCRIPTION, RESERVED
 from app.engine.reading.values import GENOTYPE, UNPRINTABLE, VALID, WIDER, counts, pattern, shown, text
 
 CLEAN = (
@@ -32,7 +33,6 @@ _SPELLED_BYTES = 1 << 17
 """Of names that the pattern of a clean record holds, for it is compiled anew when a tag is learned; records with others are
 examined one by one."""
 
-_SPLIT = (b"A", b"R", b"G")
 _DECLARABLE = re.compile(rb"(?!\[)[^\s,;=<>\"]+")
 _TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
 _LENGTH = re.compile(rb"(?:[0-9]{1,8}+|\.)").fullmatch
@@ -99,13 +99,14 @@ class TagSchema:
 
     def filters(self, fields: list[bytes], number: int) -> None:
         """Mends the FILTER of a record in place, and declares what it names; `number` is its line. Raises InputError."""
+        if b" " in fields[6]:
+            fields[6] = fields[6].strip().replace(b" ", b"_")
+            self.notes.add("spaces", number, "FILTER")
         names = [name for name in fields[6].replace(b",", b";").split(b";") if name] if fields[6] != b"." else []
         if b"0" in names:
             names = [name if name != b"0" else b"PASS" for name in names]
             self.notes.add("filter_zero", number)
         for name in names:
-            if b" " in name:
-                raise InputError(f"Line {number}: FILTER contains spaces ({shown(fields[6])}).", number)
             if name not in (b"PASS", b".") and name not in self.header.filters:
                 self._declarable("FILTER", name, number)
                 self.header.filters[name] = b'""'
@@ -146,22 +147,30 @@ class TagSchema:
         declared = self.header.fields[kind].get(name)
         if declared is None:
             self._declarable(kind, name, number)
-            declared = (
-                Field(b"0", b"Flag") if value is None and kind == "INFO" else Field(b"1" if name == b"GT" else b".", b"String")
-            )
+            declared = _undeclared(kind, name, value)
         wanted = declared
         if wanted.type == b"Flag" and value is not None:
-            wanted = Field(b".", b"String", wanted.description)
+            wanted = replace(wanted, number=b".", type=b"String")
         while value and wanted.type in VALID and not VALID[wanted.type](value):
-            wanted = Field(wanted.number, WIDER[wanted.type], wanted.description)
-        if value and not counts(wanted.number, value, alleles):
-            wanted = Field(b".", wanted.type, wanted.description)
+            wanted = replace(wanted, type=WIDER[wanted.type])
+        if value and not counts(wanted.per or wanted.number, value, alleles):
+            wanted = replace(wanted, number=b".") if wanted.number != b"." else wanted
+            if wanted.per:
+                self.notes.add("not_split", number, f"line {number}: {kind}/{text(name)}")
         known = self.header.fields[kind].get(name)
         if wanted is not known:
             self.reshaped += known is not None and not _alike(known, wanted)
             self.header.declare(kind, name, wanted)
             self._learn(kind, name, number)
         return wanted
+
+    def later(self, line: bytes, number: int) -> None:
+        """Takes in what the header of a second file declares, that was joined to this one."""
+        for kind, fields in declared_later(line, number, self.limits).items():
+            for name, field in fields.items():
+                if name not in self.header.fields[kind]:
+                    self.header.declare(kind, name, field)
+                    self._learn(kind, name, number)
 
     def _learn(self, kind: str, name: bytes, number: int) -> None:
         self.learned[kind, name] = number
@@ -231,6 +240,14 @@ class TagSchema:
                 )
 
 
+def _undeclared(kind: str, name: bytes, value: bytes | None) -> Field:
+    """How a tag is declared that the header does not have: as the specification reserves it, or with anything in it."""
+    number, type_ = RESERVED[kind].get(name, (b"", b""))
+    if number and (kind == "FORMAT" or (type_ == b"Flag") == (value is None)):
+        return Field(number, type_, DESCRIPTION, number if number in (b"A", b"R", b"G") else b"")
+    return Field(b"0", b"Flag") if value is None and kind == "INFO" else Field(b".", b"String")
+
+
 def _spelled(names: Iterable[bytes]) -> list[bytes]:
     """The first of these names, as many as a pattern may hold."""
     names = list(names)
@@ -257,7 +274,7 @@ def _diploid(alleles: int, samples: int, otherwise: Pattern) -> Pattern:
 
 def _alike(old: Field, new: Field) -> bool:
     """Whether records are written the same under both declarations."""
-    return (old.type == b"Flag") == (new.type == b"Flag") and (old.number == new.number or old.number not in _SPLIT)
+    return (old.type == b"Flag") == (new.type == b"Flag") and old.per == new.per
 
 
 @dataclass(frozen=True)
@@ -300,12 +317,13 @@ def apply_updates(header: Header, updates: list[HeaderUpdate], notes: Diagnostic
                 notes.add("tag_name", line, f"{kind}/{text(name)}")
         elif wanted:
             old = header.fields[kind][name]
-            new = Field(old.number if old.number == wanted.number else b".", _wider(old.type, wanted.type), old.description)
+            number = old.number if old.number == wanted.number else b"."
+            new = replace(old, number=number, type=_wider(old.type, wanted.type))
             if new.type != old.type:
                 notes.add("retyped", line, f"{kind}/{text(name)}: {text(old.type)} → {text(new.type)}")
             elif new.number != old.number:
                 notes.add("wrong_count", line, f"{kind}/{text(name)}")
-            reshaped = reshaped or not _alike(old, new)
+            reshaped = reshaped or not _alike(old, wanted)
             header.declare(kind, name, new)
     return reshaped
 
