@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from app.engine.errors import InputError
+from app.engine.errors import RecordError
 from app.engine.limits import Limits
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import KEPT_AS, NAMED, OWN, Field, Header, declared_later
@@ -122,7 +122,7 @@ class TagSchema:
         for item in fields[7].split(b";"):
             name, equals, value = item.partition(b"=")
             if name != name.strip() or b" " in name or value != value.strip():
-                raise InputError(f"Line {number}: INFO contains spaces ({shown(fields[7])}).", number)
+                raise RecordError(f"Line {number}: INFO contains spaces ({shown(fields[7])}).", number, "INFO")
             if not name or name == b".":
                 self.notes.add("empty_info", number)
                 continue
@@ -180,7 +180,7 @@ class TagSchema:
     def _declarable(self, kind: str, name: bytes, number: int) -> None:
         self.limits.name(NAMED[kind], name, number)
         if not _DECLARABLE.fullmatch(name):
-            raise InputError(f"Line {number}: {kind} has the tag {shown(name)}, which no header can declare.", number)
+            raise RecordError(f"Line {number}: {kind} has the tag {shown(name)}, which no header can declare.", number, kind)
 
     def genotypes(self, fields: list[bytes], alleles: int, number: int) -> None:
         """Checks the samples of a record against its FORMAT, and mends them in place. Raises InputError."""
@@ -197,11 +197,11 @@ class TagSchema:
         """The keys of a record's FORMAT. Raises InputError."""
         keys = fields[8].split(b":") if fields[8] != b"." else []
         if not keys and any(sample not in (b".", b"") for sample in fields[9:]):
-            raise InputError(f"Line {number}: the samples have values, but FORMAT does not say which.", number)
+            raise RecordError(f"Line {number}: the samples have values, but FORMAT does not say which.", number, "FORMAT")
         if len(set(keys)) != len(keys) or any(not key or b" " in key for key in keys):
-            raise InputError(f"Line {number}: FORMAT is {shown(fields[8])}: empty or repeated keys.", number)
+            raise RecordError(f"Line {number}: FORMAT is {shown(fields[8])}: empty or repeated keys.", number, "FORMAT")
         if b"GT" in keys[1:]:
-            raise InputError(f"Line {number}: GT must be the first key of FORMAT, found {shown(fields[8])}.", number)
+            raise RecordError(f"Line {number}: GT must be the first key of FORMAT, found {shown(fields[8])}.", number, "FORMAT")
         for key in keys:
             self._declared("FORMAT", key, None, alleles, number)
             if _LOCAL_ALLELES.fullmatch(key):
@@ -212,9 +212,9 @@ class TagSchema:
         """The values of one sample, mended. Raises InputError."""
         values = sample.split(b":")
         if len(values) > max(len(keys), 1):
-            raise InputError(f"Line {number}, sample {name}: {len(values)} values for {len(keys)} FORMAT keys.", number)
+            raise RecordError(f"Line {number}, sample {name}: {len(values)} values for {len(keys)} FORMAT keys.", number, name)
         if b" " in sample:
-            raise InputError(f"Line {number}, sample {name}: spaces in {shown(sample)}.", number)
+            raise RecordError(f"Line {number}, sample {name}: spaces in {shown(sample)}.", number, name)
         for key, value in zip(keys, values, strict=False):
             if key == b"GT":
                 self._genotype(value or b".", alleles, number, name)
@@ -222,21 +222,23 @@ class TagSchema:
                 continue
             self._declared("FORMAT", key, value or b".", alleles, number)
             if key == b"LEN" and value and not _LENGTH(value):
-                raise InputError(f"Line {number}, sample {name}: LEN is {shown(value)}, longer than any contig.", number)
+                raise RecordError(f"Line {number}, sample {name}: LEN is {shown(value)}, longer than any contig.", number, name)
         return b":".join(value or b"." for value in values)
 
     def _genotype(self, value: bytes, alleles: int, number: int, sample: str) -> None:
         if not re.fullmatch(GENOTYPE, value):
-            raise InputError(
-                f"Line {number}, sample {sample}: the genotype is {shown(value)}, expected something like 0/1.", number
+            raise RecordError(
+                f"Line {number}, sample {sample}: the genotype is {shown(value)}, expected something like 0/1.", number, sample
             )
         if value[:1] in b"/|" and self.header.version < "4.4":
             self.header.version = "4.4"
             self._learn("VERSION", b"4.4", number)
         for index in re.findall(rb"[0-9]+", value):
             if int(index) > alleles:
-                raise InputError(
-                    f"Line {number}, sample {sample}: the genotype {shown(value)} names an allele that is not there.", number
+                raise RecordError(
+                    f"Line {number}, sample {sample}: the genotype {shown(value)} names an allele that is not there.",
+                    number,
+                    sample,
                 )
 
 

@@ -3,7 +3,7 @@
 import re
 
 from app.engine.bundles.manifest import Bundle, Contig
-from app.engine.errors import InputError
+from app.engine.errors import InputError, RecordError
 from app.engine.formats import vcf
 from app.engine.formats.fasta import Sequences
 from app.engine.formats.vcf import INDEXABLE
@@ -41,6 +41,14 @@ class SiteChecks:
         self.learned: dict[bytes, tuple[str, int]] = {}  # names seen for the first time: contig, line
         self._preferred = {contig: name for name, contig in self.names.items()}
 
+    def evidence(self) -> tuple[int, str, int, InputError | None]:
+        """What the records so far say against the assembly, to be restored if the next one turns out to be no record."""
+        return self.mismatches, self.first_mismatch, self.unknown_contig_records, self.first_stranger
+
+    def restore(self, counted: tuple[int, str, int, InputError | None]) -> None:
+        """Takes back what was counted since `evidence` was asked for."""
+        self.mismatches, self.first_mismatch, self.unknown_contig_records, self.first_stranger = counted
+
     def preferred(self, contig: str, name: bytes) -> bytes:
         """The name under which the file spoke of this contig first."""
         return self._preferred.get(contig, name)
@@ -49,7 +57,7 @@ class SiteChecks:
         """The contig of the record; checks that the position is on it."""
         spelled = fields[0].strip()
         if not spelled:
-            raise InputError(f"Line {number}: the CHROM column is empty.", number)
+            raise RecordError(f"Line {number}: the CHROM column is empty.", number, "CHROM")
         contig, name = self.contigs.find(spelled), spelled
         if contig is None:
             contig = self._stranger(name, number)
@@ -63,21 +71,24 @@ class SiteChecks:
             self.learned[name] = contig.name, number
         fields[0] = preferred
         if not _POSITION(fields[1]):
-            raise InputError(f"Line {number}: POS is {shown(fields[1])}, expected a whole number.", number)
+            raise RecordError(f"Line {number}: POS is {shown(fields[1])}, expected a whole number.", number, "POS")
         fields[1] = b"%d" % int(fields[1])
         if int(fields[1]) > contig.length + (
             contig.length < INDEXABLE
         ):  # one beyond the last base is a telomere (VCF 4.5, 1.6.1)
-            raise InputError(
+            raise RecordError(
                 f"Line {number}: {text(name)}:{int(fields[1])} lies beyond the end of {contig.name} ({contig.length} bases). "
                 "Was the file called against another assembly?",
                 number,
+                "POS",
             )
         return contig
 
     def _stranger(self, name: bytes, number: int) -> Contig:
         """A contig that the reference does not have, such as a decoy or an HLA allele; its length is what the header says."""
         self.limits.name(NAMED["contig"], name, number)
+        if not _NAME(name) and not assembly.is_other_assembly(name, self.header):
+            raise RecordError(assembly.unknown_contig(name, self.header, self.bundle, number).message, number, "CHROM")
         if not _NAME(name) or assembly.is_other_assembly(name, self.header) or len(self.names) > self.limits.contigs:
             raise assembly.unknown_contig(name, self.header, self.bundle, number)
         self.unknown_contig_records += 1
@@ -94,7 +105,7 @@ class SiteChecks:
             self.notes.add("allele_notation", number)
         ref, alts = fields[3], fields[4].split(b",")
         if fault := problem(ref, alts):
-            raise InputError(f"Line {number}: {fault}", number)
+            raise RecordError(f"Line {number}: {fault}", number, fault.split(" ", 1)[0])
         if not (ref.isupper() and all(alt.isupper() or not alt.isalpha() for alt in alts)):
             self.notes.add("lower_case", number)
             ref, alts = ref.upper(), [alt.upper() if alt.isalpha() else alt for alt in alts]
@@ -105,10 +116,11 @@ class SiteChecks:
         start = int(fields[1]) - 1
         over = start + len(ref) > contig.length and not telomere
         if over and not (known and is_circular(contig) and self._goes_round(contig, start, ref)):
-            raise InputError(
+            raise RecordError(
                 f"Line {number}: REF reaches beyond the end of {contig.name} ({contig.length} bases). "
                 "Was the file called against another assembly?",
                 number,
+                "REF",
             )
         strange = (
             "unknown_contig" if not known else TELOMERE if telomere else self._compared(fields[0], contig, start, ref, number)
@@ -148,7 +160,7 @@ class SiteChecks:
         if end > contig.length:
             where = f"line {number}: {named}={end} lies beyond the end of {contig.name} ({contig.length} bases)"
             if end >= INDEXABLE:
-                raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
+                raise RecordError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number, "INFO")
             self.notes.add("end_beyond", number, where)
 
     def _verdict(self, ref: bytes, alt: bytes, strange: str, number: int) -> str:
