@@ -38,7 +38,12 @@ MOST_TRIES = 3
 MOST_CLAIMS = 12
 """Claims after which a job is given up even if no attempt lived long enough to say what is wrong."""
 
-MEDIA_TYPES = {Output.RESULT: "application/gzip", Output.INDEX: "application/octet-stream", Output.SUMMARY: "application/json"}
+MEDIA_TYPES = {
+    Output.RESULT: "application/gzip",
+    Output.INDEX: "application/octet-stream",
+    Output.SUMMARY: "application/json",
+    Output.REJECTED: "text/tab-separated-values",
+}
 OUR_FAULT = "Something went wrong on our side, not with your file. We have been told; you can run the job again."
 INPUT_GONE = "The uploaded file was replaced or removed after it was submitted. Please upload it again."
 
@@ -102,9 +107,10 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
     await backend.inputs.download(input_key(job.user_id, job.job_id), source, etag=job.etag)
     await _run(job, source, out, engine, backend.settings)
     if engine.last["event"] == "rejected":
-        return await _fail(backend, job, Fault.USER, engine.last["message"], line=engine.last.get("line"))
+        lines = {"faults": json.dumps(engine.last["faults"]), "skippable": engine.last["skippable"]}
+        return await _fail(backend, job, Fault.USER, engine.last["message"], line=engine.last.get("line"), **lines)
     engine.progress = {**engine.progress, "phase": "storing"}
-    keys = {output: output_key(job.user_id, job.job_id, job.rev, output) for output in Output}
+    keys = {output: output_key(job.user_id, job.job_id, job.rev, output) for output in Output if (out / output).exists()}
     uploads = [backend.results.upload(out / output, key, MEDIA_TYPES[output]) for output, key in keys.items()]
     sizes = await asyncio.gather(*uploads)
     return await backend.jobs.advance(
@@ -115,6 +121,8 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         result=keys[Output.RESULT],
         index=keys[Output.INDEX],
         summary=keys[Output.SUMMARY],
+        rejected=keys.get(Output.REJECTED),
+        set_aside=engine.last["set_aside"],
         result_size=sizes[0],
         bundle=engine.last["bundle"],
         records=engine.last["records"],
@@ -124,14 +132,18 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
     )
 
 
-async def _fail(backend: Backend, job: Job, fault: Fault, message: str, line: int | None = None) -> Job | None:
+async def _fail(
+    backend: Backend, job: Job, fault: Fault, message: str, *, line: int | None = None, faults: str = "", skippable: int = 0
+) -> Job | None:
     ended: dict[str, Any] = {"fault": fault, "message": message, "line": line, "finished_at": backend.now()}
+    ended |= {"faults": faults, "skippable": skippable} if skippable or line else {}
     return await backend.jobs.advance(job.user_id, job.job_id, Trigger.FAIL, at=job.rev, **ended)
 
 
 async def _run(job: Job, source: Path, out: Path, engine: Engine, settings: Settings) -> None:
     """Runs the engine as a child and follows what it says. Raises EngineFailed unless it is done or rejects the input."""
     command = ["-m", "app.engine", str(source), str(out), f"--name={job.file_name}"]
+    command += ["--skip-bad"] if job.skip_bad else []
     command += [f"--bundle={job.bundle}"] if job.assembly else []
     command += [f"--among={settings.bundle(assembly)}" for assembly in settings.references]
     command += [f"--bundles={settings.bundles}"] if settings.bundles else []

@@ -42,6 +42,9 @@ def annotate(
     jobs: Annotated[
         int, typer.Option(min=0, help="Processes to work with; the result is the same. 0: what the machine has.")
     ] = 0,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Set lines aside that are no records, if they are few (at most 20, or 1 %).")
+    ] = False,
     distance: Annotated[
         int | None, typer.Option(min=0, max=1_000_000, help="Bases within which a transcript is upstream or downstream.")
     ] = None,
@@ -59,6 +62,7 @@ def annotate(
       NAME.annot.tsv           a row for each allele and transcript
       NAME.summary.html        a page of charts, to look at or print
       NAME.summary.json        the same numbers for programs
+      NAME.rejected.tsv        with --skip-bad: the lines that were set aside, and why
       NAME.vcf.count.log       counts, repairs and flags, provenance
 
     \b
@@ -99,10 +103,15 @@ def annotate(
 
             used, why = choose(source, wanted, bundles.installed(folder), caps)
             chosen: dict[str, Any] = {"bundle": used, "overruled": why, "limits": caps, "jobs": jobs, "distance": distance}
+            chosen["skip_bad"] = skip_bad
             result = annotate.annotate(source, Path(work), name=source.name, progress=progress, **chosen)
             written = _publish(result, out, source.name)
     except InputError as fault:
         typer.echo(fault.message, err=True)
+        for one in fault.faults if len(fault.faults) > 1 else ():
+            typer.echo(f"  {one.line}\t{one.column}\t{one.reason}", err=True)
+        if fault.skippable:
+            typer.echo("Correct the file, or annotate it without what cannot be read: --skip-bad", err=True)
         raise typer.Exit(1) from None
     except Unwritable as fault:
         raise typer.BadParameter(str(fault)) from None
@@ -113,6 +122,8 @@ def annotate(
         raise typer.Exit(3) from None
     summary = result.summary
     typer.echo(f"{summary['records_in']:,} records read, {summary['records_out']:,} alleles annotated")
+    if summary["set_aside"]:
+        typer.echo(f"{summary['set_aside']:,} lines that are no records were set aside")
     for note in summary["notes"]:
         typer.echo(f"{note['kind']}: {note['message']} ({note['count']:,})")
     for path in written:
@@ -141,6 +152,8 @@ def _publish(result: "Result", out: Path, name: str) -> list[Path]:
         "page": derived(name, "summary.html"),
         "log": derived(name, "vcf.count.log"),
     }
+    if summary["set_aside"]:
+        files[annotate.REJECTED] = derived(name, "rejected.tsv")
     try:
         out.mkdir(parents=True, exist_ok=True)
         for made, called in files.items():

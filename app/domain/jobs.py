@@ -204,10 +204,15 @@ class Job:
     fault: Fault | None = None
     message: str = ""  # the words for a failure
     line: int | None = None  # of the input, where a failure has one
+    faults: str = ""  # the first lines that are no records, as JSON; see `engine.errors.LineFault`
+    skippable: int = 0  # lines that could be set aside, after a failure for which they are to blame
+    skip_bad: bool = False  # whether lines that are no records are to be set aside: the user's choice after a failure
+    set_aside: int = 0  # lines that were
 
     result: str | None = None  # keys in the results bucket
     index: str | None = None
     summary: str | None = None
+    rejected: str | None = None  # what was set aside, if anything was
     result_size: int = 0
     archive: str | None = None  # id in the archive
     superseded: str | None = None  # the copy that the last move made superfluous, until it is deleted
@@ -237,7 +242,7 @@ class Job:
         """May this record need `copy`, written under `rev` (None: not known)? What it does not need once, it never does."""
         if self.status is Status.DELETING:
             return False
-        return copy in (self.result, self.index, self.summary, self.archive) or rev == self.rev
+        return copy in (self.result, self.index, self.summary, self.rejected, self.archive) or rev == self.rev
 
 
 def job_id(now: int, randomness: bytes) -> str:

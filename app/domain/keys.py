@@ -19,6 +19,7 @@ class Output(StrEnum):
     RESULT = "annot.vcf.gz"
     INDEX = "annot.vcf.gz.tbi"
     SUMMARY = "summary.json"
+    REJECTED = "rejected.tsv"  # only where lines were set aside
 
 
 class Gone(LookupError):

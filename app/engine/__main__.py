@@ -70,6 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         "--jobs", type=int, default=0, help="processes that work on it (default: one a core if the file is large)"
     )
     parser.add_argument("--limit", action="append", default=[], help="a cap on inputs, as name=number")
+    parser.add_argument("--skip-bad", action="store_true", help="set lines aside that are no records, if they are few")
     options = parser.parse_args(argv)
     try:
         limits = limited(options.limit)
@@ -84,12 +85,14 @@ def main(argv: list[str] | None = None) -> int:
         among = [manifest.find(one, *options.bundles) for one in options.among or ()] or manifest.installed(*options.bundles)
         bundle, why = choose(options.input, wanted, among, limits)
         chosen: dict[str, Any] = {"bundle": bundle, "overruled": why, "limits": limits, "jobs": options.jobs}
+        chosen["skip_bad"] = options.skip_bad
         result = annotate(options.input, options.out_dir, name=options.name, progress=report, **chosen)
         summary = result.summary
-        facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits")}
+        facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits", "set_aside")}
         return report.end("done", records=summary["records_out"], notes=len(summary["notes"]), **facts)
     except InputError as fault:
-        return report.end("rejected", message=fault.message, line=fault.line)
+        faults = [one.shown() for one in fault.faults]
+        return report.end("rejected", message=fault.message, line=fault.line, faults=faults, skippable=fault.skippable)
     except Exception as fault:
         import traceback
 

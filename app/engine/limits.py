@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from app.engine.errors import InputError
+from app.engine.errors import RecordError
 from app.engine.reading.values import shown
 
 
@@ -26,7 +26,7 @@ class Limits:
     def name(self, what: str, name: bytes, line: int) -> None:
         """Raises InputError if a name of the file, of a thing that `what` calls, is too long."""
         if len(name) > self.name_bytes:
-            raise InputError(
+            raise RecordError(
                 f"Line {line}: the name of {what} has {len(name):,} bytes, more than the {self.name_bytes:,} that are accepted: "
                 f"{shown(name)}. Please give it a shorter one.",
                 line,

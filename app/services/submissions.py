@@ -120,8 +120,8 @@ async def cancel(backend: Backend, user_id: str, job_id: str) -> Job:
     return job
 
 
-async def retry(backend: Backend, account: Account, job_id: str) -> Job:
-    """Runs a failed job again on the same file. Raises NotFound, Refused."""
+async def retry(backend: Backend, account: Account, job_id: str, *, skip_bad: bool = False) -> Job:
+    """Runs a failed job again on the same file; `skip_bad` without the lines that are no records. Raises NotFound, Refused."""
     job = await find(backend, account.user_id, job_id)
     if job.status is not Status.FAILED:
         raise Refused("Only a failed job can be run again.")
@@ -132,7 +132,7 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
     if problem := _problem(backend, account, stored.size):
         raise Refused(problem)
     cleared: dict[str, Any] = dict.fromkeys(
-        ("fault", "message", "line", "started_at", "finished_at", "phase", "records", "percent")
+        ("fault", "message", "line", "faults", "started_at", "finished_at", "phase", "records", "percent")
     )
     again = await backend.jobs.advance(
         account.user_id,
@@ -140,6 +140,8 @@ async def retry(backend: Backend, account: Account, job_id: str) -> Job:
         Trigger.RETRY,
         at=job.rev,
         **cleared,
+        skippable=0,
+        skip_bad=skip_bad or job.skip_bad,
         attempts=0,
         outage_attempts=0,
         size=stored.size,

@@ -9,6 +9,7 @@ from app.web import app_keys
 from app.web.api import v1
 from app.web.api.models import (
     AccountOut,
+    Again,
     JobOut,
     JobQuery,
     JobsOut,
@@ -67,6 +68,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"/annotations/{ID}/result", downloads.result),
     Route("GET", f"/annotations/{ID}/index", downloads.index),
     Route("GET", f"/annotations/{ID}/input", downloads.input_file),
+    Route("GET", f"/annotations/{ID}/rejected", downloads.rejected),
     Route("GET", f"/annotations/{ID}/summary", downloads.summary),
     Route("GET", f"/annotations/{ID}/variants", explorer.listing),
     Route("GET", f"/annotations/{ID}/variants/{AT}", explorer.variant),
@@ -86,6 +88,7 @@ ROUTES: tuple[Route, ...] = (
     _api("GET", f"/jobs/{ID}/events", jobs.events, Operation("Watch a job: server-sent events", media=("text/event-stream",))),
     _api("GET", f"/jobs/{ID}/result", downloads.result, Operation("Be led to the annotated VCF", status=303)),
     _api("GET", f"/jobs/{ID}/index", downloads.index, Operation("Be led to its index", status=303)),
+    _api("GET", f"/jobs/{ID}/rejected", downloads.rejected, Operation("Be led to the lines that were set aside", status=303)),
     _api("GET", f"/jobs/{ID}/log", downloads.log, Operation("Read the count log", media=("text/plain",))),
     _api("GET", f"/jobs/{ID}/variants", v1.variants, Operation("Look through the result", VariantsOut, query=VariantQuery)),
     _api("GET", f"/jobs/{ID}/variants/{AT}", v1.variant, Operation("Look at one variant, with its samples", VariantAloneOut)),
@@ -98,7 +101,7 @@ ROUTES: tuple[Route, ...] = (
     _api("GET", f"/jobs/{ID}/input", downloads.input_file, Operation("Be led to the uploaded file", status=303)),
     _api("GET", f"/jobs/{ID}/summary", v1.summary, Operation("Read what was counted in the result", media=(JSON,))),
     _api("POST", f"/jobs/{ID}/cancel", v1.cancel, Operation("Cancel a job", JobOut)),
-    _api("POST", f"/jobs/{ID}/retry", v1.retry, Operation("Run a failed job again", JobOut)),
+    _api("POST", f"/jobs/{ID}/retry", v1.retry, Operation("Run a failed job again", JobOut, body=Again)),
     _api("DELETE", f"/jobs/{ID}", v1.delete, Operation("Delete a job with all its data", status=204)),
     _api("GET", "/account", v1.who, Operation("Whose token this is", AccountOut)),
     _api("GET", "/tokens", v1.tokens, Operation("List tokens", TokensOut)),

@@ -21,7 +21,7 @@ def test_done(child: Callable, tmp_path: Path) -> None:
     assert status == 0
     assert [event["event"] for event in events[:-1]] == ["progress"] * (len(events) - 1)
     assert events[0].keys() == {"event", "phase", "records", "percent"}
-    counts = {"records": 1, "notes": 1, "records_in": 1, "records_out": 1, "splits": 0}
+    counts = {"records": 1, "notes": 1, "records_in": 1, "records_out": 1, "splits": 0, "set_aside": 0}
     assert events[-1] == {"event": "done", "bundle": "rcrs", **counts}
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["name"] == "mine.vcf"
 
@@ -30,7 +30,9 @@ def test_rejected_says_what_and_where(child: Callable, tmp_path: Path) -> None:
     (tmp_path / "in").write_text(GOOD + "MT\t3461\t.\tC\n")
     status, events, _ = child(tmp_path / "in", tmp_path / "out", "--name", "mine.vcf")
     assert status == 1
-    assert events[-1] == {"event": "rejected", "message": "Line 4 has 4 columns, at least 8 expected.", "line": 4}
+    fault = {"line": 4, "column": "", "reason": "has 4 columns, at least 8 expected.", "text": "MT\t3461\t.\tC"}
+    said = {"message": f"Line 4 {fault['reason']}", "line": 4, "faults": [fault], "skippable": 1}
+    assert events[-1] == {"event": "rejected", **said}
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -132,7 +132,6 @@ REFUSED: dict[str, tuple[Content, str]] = {
     "version 5": (GOOD.replace("4.2", "5.0"), "not supported"),
     # records
     "position below zero": (with_record("MT -5 . G A . . ."), 'POS is "-5"'),
-    "position zero": (with_record("MT 0 . N A . . ."), "before the beginning"),
     "position beyond 32 bits": (with_record("MT 2147483648 . G A . . ."), "beyond the end"),
     "position of many digits": (with_record("MT 99999999999999999999 . G A . . ."), "POS"),
     "position with a point": (with_record("MT 3460.0 . G A . . ."), "POS"),

@@ -63,7 +63,6 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "few columns": (GOOD + "MT\t3461\t.\tC\n", "Line 6 has 4 columns"),
     "spaces for tabs": (META + DP + COLUMNS.replace("\t", " ") + RECORD, "spaces instead of tabs"),
     "beyond the end": (GOOD + "MT\t20000\t.\tG\tA\t.\t.\t.\n", "Line 6: MT:20000 lies beyond the end of MT"),
-    "position zero": (GOOD + "MT\t0\t.\tG\tA\t.\t.\t.\n", "Line 6: MT:0 lies before"),
     "position in words": (GOOD + "MT\tx\t.\tG\tA\t.\t.\t.\n", 'POS is "x"'),
     "bad quality": (GOOD + "MT\t3460\t.\tG\tA\thigh\t.\t.\n", 'QUAL is "high"'),
     "dash allele": (GOOD + "MT\t3460\t.\tG\t-\t.\t.\t.\n", "needs the base before it"),
@@ -208,7 +207,7 @@ def test_wrong_number_of_values_is_not_split(run: Callable) -> None:
     fields = '##INFO=<ID=AF,Number=A,Type=Float,Description="f">\n'
     found = run(META + fields + COLUMNS + "MT\t3460\t.\tG\tA,C\t.\t.\tAF=0.1\n")
     assert [found.info(index)["AF"] for index in range(2)] == ["0.1", "0.1"]
-    assert found.notes() == {"wrong_count": 1}
+    assert found.notes() == {"wrong_count": 1, "not_split": 1}
 
 
 def test_genotypes_of_any_ploidy_are_untouched(run: Callable) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.stack import Stack, started
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running stack, stopped with SIGTERM, as systemd or Ctrl-C would."""
-    with started(tmp_path, "--annotators", "2") as stack:
+    with started(tmp_path_factory.mktemp("stack"), "--annotators", "2") as stack:
         try:
             yield stack
         finally:

@@ -156,7 +156,7 @@ async def lane(
             kept.append(asyncio.create_task(daemon.keep()))
         try:
             for daemon in daemons.values():
-                await asyncio.wait_for(daemon.proxy.polled.wait(), 60)
+                await asyncio.wait_for(daemon.proxy.polled.wait(), 300)  # a busy machine starts one in a minute
             yield Lane(Service(gas, aws), daemons, vault)
         finally:
             for task in kept:

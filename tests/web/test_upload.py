@@ -264,3 +264,28 @@ async def test_a_failed_submission_can_be_tried_again(portal: Portal) -> None:
     await portal.backend.inputs.s3.put_object(Bucket=portal.backend.inputs.name, Key=input_key(job.user_id, job.job_id), Body=VCF)
     page = await browser.post(f"/annotations/{job.job_id}/retry")
     assert "In line" in page.text
+
+
+async def test_broken_lines_are_shown_and_can_be_left_out(portal: Portal) -> None:
+    browser = await portal.signed_in("a@example.org")
+    faults = [{"line": line, "column": "POS", "reason": f"POS is <{line}>", "text": f"MT\tx{line}\t."} for line in (4, 9, 11)]
+    values = {"fault": Fault.USER, "message": "Line 4: POS.", "line": 4, "faults": json.dumps(faults), "skippable": 3}
+    job = await portal.job("a@example.org", (Trigger.FAIL, values))
+    page = await browser.get(f"/annotations/{job.job_id}")
+    assert "Annotate without these 3 lines" in page.text and "POS is &lt;9&gt;" in page.text and "MT ⇥ x11" in page.text
+    _, seen = await browser.api("GET", f"/jobs/{job.job_id}")
+    assert (seen["skippable"], [one["line"] for one in seen["faults"]]) == (3, [4, 9, 11])
+    await portal.backend.inputs.s3.put_object(Bucket=portal.backend.inputs.name, Key=input_key(job.user_id, job.job_id), Body=VCF)
+    await browser.post(f"/annotations/{job.job_id}/retry", {"skip_bad": "1"})
+    again = await portal.backend.jobs.get(job.user_id, job.job_id)
+    assert again and (again.skip_bad, again.faults, again.skippable) == (True, "", 0)
+
+
+async def test_a_program_leaves_broken_lines_out(portal: Portal) -> None:
+    browser = await portal.signed_in("a@example.org")
+    job = await portal.job("a@example.org", (Trigger.FAIL, {"fault": Fault.USER, "message": "Line 4.", "skippable": 1}))
+    await portal.backend.inputs.s3.put_object(Bucket=portal.backend.inputs.name, Key=input_key(job.user_id, job.job_id), Body=VCF)
+    assert (await browser.api("POST", f"/jobs/{job.job_id}/retry", json={"skip": True}))[0] == 422
+    status, again = await browser.api("POST", f"/jobs/{job.job_id}/retry", json={"skip_bad": True})
+    assert (status, again["skip_bad"], again["faults"]) == (200, True, [])
+    assert (await browser.api("GET", f"/jobs/{job.job_id}/rejected"))[0] == 409

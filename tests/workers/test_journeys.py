@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 from typing import Any
 
 import pytest
 
 from app.domain.accounts import Plan
 from app.domain.jobs import Fault, Status, Tier
+from app.services import submissions
 from tests.support.service import VCF, Service
 
 pytestmark = pytest.mark.usefixtures("daemons")
@@ -74,6 +76,23 @@ async def test_a_bad_file_ends_failed_with_a_sentence(service: Service, body: by
     assert failed.fault is Fault.USER and words in failed.message, failed.message
     assert "Traceback" not in failed.message
     await service.until_quiet()
+    assert await service.copies(job) == []
+
+
+async def test_lines_that_are_no_records_are_set_aside_at_the_users_word(service: Service) -> None:
+    account = await service.account(Plan.PREMIUM)
+    job = await service.submit(account, VCF + b"MT\tx\t.\tG\tA\t.\t.\t.\n")
+    failed = await service.until(job, lambda job: job.status is Status.FAILED)
+    (fault,) = json.loads(failed.faults)
+    assert (failed.skippable, failed.line, fault["column"]) == (1, fault["line"], "POS")
+    await submissions.retry(service.gas, account, job.job_id, skip_bad=True)
+    done = await service.until(job, lambda job: job.tier is Tier.AVAILABLE and job.deadline is None)
+    assert (done.set_aside, done.faults, done.skippable, done.skip_bad) == (1, "", 0, True)
+    assert b'POS is "x"' in await service.gas.results.read(str(done.rejected))
+    await service.until_quiet()
+    assert await service.findings() == []
+    assert sorted(await service.copies(job)) == sorted(map(str, (done.result, done.index, done.summary, done.rejected)))
+    await submissions.delete(service.gas, account.user_id, job.job_id)
     assert await service.copies(job) == []
 
 

@@ -15,9 +15,9 @@ TAGS: tuple[Column, ...] = (
         "GAS_FLAG",
         ".",
         "String",
-        "Why the allele carries no consequence: ambiguous, breakend, ref_mismatch, symbolic or unknown_contig; or what to know "
-        "of it: spelling (another spelling of the same allele has other terms), codon_in_cis (another allele changes the same "
-        "codon on the same chromosome), codon_possibly_in_cis (perhaps on the same chromosome)",
+        "Why the allele carries no consequence: ambiguous, breakend, origin, ref_mismatch, symbolic, telomere or unknown_contig; "
+        "or what to know of it: spelling (another spelling of the same allele has other terms), codon_in_cis (another allele "
+        "changes the same codon on the same chromosome), codon_possibly_in_cis (perhaps on the same chromosome)",
     ),
     Column(
         "GAS_OLD_REC",

@@ -42,7 +42,12 @@ class Span:
 
 
 def span(name: bytes, starts: list[int], ends: list[int], lengths: Iterable[int], begin: int) -> Span:
-    """The span of these lines, which are in ascending order and begin at this offset."""
+    """The span of these lines, which are in ascending order and begin at this offset.
+
+    What starts before the contig (-1: the telomere, POS 0) counts to its first base.
+    """
+    if starts and starts[0] < 0:
+        starts, ends = [max(start, 0) for start in starts], [max(end, 1) for end in ends]
     offsets = [begin, *(begin + length for length in accumulate(lengths))]
     found = Span(name, len(starts), begin, offsets[-1])
     long = _crossing(starts, ends)

@@ -31,10 +31,11 @@ from app.engine.reading import assembly, headers
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.input_file import InputFile
 from app.engine.reading.lines import Lines
+from app.engine.reading.rejections import Rejections
 from app.engine.report.counts import Counts
 
 INLINE = 2 << 20  # bytes of an input that no other processes are started for
-VCF, INDEX, SUMMARY = "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"
+VCF, INDEX, SUMMARY, REJECTED = "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json", "rejected.tsv"
 _VERSION = re.compile(r'^__(\w+)__ = "([^"]+)"', re.MULTILINE)
 Progress = Callable[[str, int, float], None]
 
@@ -66,9 +67,11 @@ def annotate(
     limits: Limits = DEFAULT,
     jobs: int = 0,
     distance: int | None = None,
+    skip_bad: bool = False,
 ) -> Result:
     """Annotate one file into `out_dir`; InputError if the file cannot be annotated. All three outputs appear, or none.
 
+    `skip_bad`: lines that are no records, if they are few, are set aside into a fourth output, `rejected.tsv`.
     `jobs` are the processes that work on it (0: as many as there are cores, if the file is large); the result is the same.
     `distance`: bases within which a transcript is upstream or downstream, instead of what the bundle says.
     `overruled` says why the bundle is not the one that was asked for, and goes into the log.
@@ -79,7 +82,8 @@ def annotate(
     try:
         source = InputFile(input_path, limits)
         jobs = jobs or (min(cores(), affordable()) if source.size > INLINE else 1)
-        state, totals, output = _annotated(source, bundle, distance, jobs, work, progress, outputs)
+        aside = work / REJECTED if skip_bad else None
+        state, totals, output = _annotated(source, bundle, distance, jobs, work, progress, outputs, aside)
         if overruled:
             state.notes.add("assembly", None, overruled)
         progress("indexing", totals.records, 100.0)
@@ -92,7 +96,7 @@ def annotate(
             raise EngineError(f"{state.records} records and {state.splits} splits came in, {written} records came out")
         summary = _summary(source, state, totals, bundle, versions, name)
         (work / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
-        for made in (VCF, INDEX, SUMMARY):
+        for made in (VCF, INDEX, SUMMARY, *((REJECTED,) if state.rejections.count else ())):
             os.replace(work / made, out_dir / made)
         return Result(out_dir, summary)
     finally:
@@ -101,18 +105,25 @@ def annotate(
 
 
 def _annotated(
-    source: InputFile, bundle: Bundle, distance: int | None, jobs: int, work: Path, progress: Progress, outputs: ExitStack
+    source: InputFile,
+    bundle: Bundle,
+    distance: int | None,
+    jobs: int,
+    work: Path,
+    progress: Progress,
+    outputs: ExitStack,
+    aside: Path | None,
 ) -> tuple[InputState, Counts, ResultWriter]:
     """The file annotated as it is read, or, if that turns out to be impossible, after it was settled."""
     try:
-        lines, context, state = _opened(source, bundle, distance)
+        lines, context, state = _opened(source, bundle, distance, aside)
         totals, output = _pieces(lines, context, state, jobs, work, progress, outputs)
-        state.check(bundle)
+        state.finish(bundle)
         return state, totals, output
     except NeedsPresort:
-        _, context, state = _opened(source, bundle, distance)
+        _, context, state = _opened(source, bundle, distance, aside)
     presorted = presort(source, context, state, work, progress)
-    presorted.state.check(bundle)
+    presorted.state.finish(bundle)
     copy = InputFile(presorted.path, replace(source.limits, records=sys.maxsize, uncompressed_bytes=sys.maxsize))
     lines = Lines(copy, Diagnostics(silent=True))
     lines.header()
@@ -125,13 +136,15 @@ def _annotated(
     return presorted.state, totals, output
 
 
-def _opened(source: InputFile, bundle: Bundle, distance: int | None) -> tuple[Lines, AnnotationContext, InputState]:
+def _opened(
+    source: InputFile, bundle: Bundle, distance: int | None, aside: Path | None
+) -> tuple[Lines, AnnotationContext, InputState]:
     """The lines after the header, and what the header says."""
     notes = Diagnostics()
     lines = Lines(source, notes)
     header = headers.read(lines.header(), notes, source.limits)
     assembly.check_lengths(header, bundle)
-    state = InputState(header, notes, source.limits)
+    state = InputState(header, notes, source.limits, rejections=Rejections(aside))
     return lines, AnnotationContext(header, bundle, source.limits, state.names, distance=distance), state
 
 
@@ -216,9 +229,11 @@ def _summary(
             "vcf_version": state.header.version,
             "samples": len(state.header.samples),
         },
-        "records_in": state.records,
+        "records_in": state.records + state.rejections.count,
         "records_out": totals.records,
         "splits": state.splits,
+        "set_aside": state.rejections.count,
+        "rejected": [fault.shown() for fault in state.rejections.first],
         "notes": state.notes.summary(),
         "track_titles": {track.id: track.title for track in bundle.tracks},
         **totals.summary(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from app.engine.bundles.manifest import Bundle
-from app.engine.errors import InputError
+from app.engine.errors import InputError, LineFault
 from app.engine.formats import bgzf, tabix
 from app.engine.formats.fasta import Sequences
 from app.engine.limits import Limits
@@ -45,6 +45,7 @@ class BlockStats:
     first_mismatch: str
     unknown_contig_records: int  # records on contigs that the reference does not have
     first_stranger: InputError | None  # what to say if that are too many
+    rejected: list[LineFault]  # lines that are no records
 
 
 @dataclass
@@ -91,6 +92,7 @@ class Reader:
             reshaped = records.declarations.reshaped
             self._notes.found = {}
             records.count = records.splits = records.sites.mismatches = records.sites.unknown_contig_records = 0
+            records.rejected = []
             records.sorted, records.sites.first_mismatch, records.sites.first_stranger = True, "", None
             batches = records.block(block, before)
             if records.declarations.reshaped == reshaped:
@@ -108,6 +110,7 @@ class Reader:
             records.sites.first_mismatch,
             records.sites.unknown_contig_records,
             records.sites.first_stranger,
+            records.rejected,
         )
         return batches, stats
 

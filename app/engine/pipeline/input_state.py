@@ -10,6 +10,7 @@ from app.engine.pipeline.block import BlockStats
 from app.engine.reading import assembly
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
+from app.engine.reading.rejections import Rejections
 from app.engine.reading.schema import apply_updates
 from app.engine.reading.values import text
 
@@ -28,6 +29,7 @@ class InputState:
     first_mismatch: str = ""
     unknown_contig_records: int = 0
     first_stranger: InputError | None = None
+    rejections: Rejections = field(default_factory=Rejections)
     sorted: bool = True
     presorted: bool = True  # whether nothing was learned that earlier records would have needed
 
@@ -58,13 +60,16 @@ class InputState:
         self.first_stranger = self.first_stranger or stats.first_stranger
         self.sorted = self.sorted and stats.sorted
         self.notes.merge(stats.notes)
+        self.rejections.add(stats.rejected, self.records)
         if self.records > self.limits.records:
             raise InputError(f"The file has more than {self.limits.records:,} records. Please split it.")
 
     def again(self) -> "InputState":
         """The same file, to be read again now that its header is known."""
         notes = Diagnostics({code: deepcopy(note) for code, note in self.notes.found.items() if code in OF_HEADER})
-        return InputState(self.header, notes, self.limits, dict(self.names), sorted=self.sorted)
+        return InputState(
+            self.header, notes, self.limits, dict(self.names), rejections=Rejections(self.rejections.path), sorted=self.sorted
+        )
 
     def contigs(self, bundle: Bundle) -> dict[bytes, int | None]:
         """Names and lengths, where they are known, for the header; all of the bundle's if there is no record."""
@@ -90,12 +95,27 @@ class InputState:
                 f"(first: {self.first_mismatch}). The file looks like {guess or 'another assembly'}. It was not annotated."
             )
 
+    def finish(self, bundle: Bundle) -> None:
+        """As `check`, at the end of the file; refuse it, too, for lines that are no records and are not to be set aside."""
+        self.check(bundle)
+        self.rejections.check(self.records)
+
 
 # Notes about the header or about the text as a whole, which are taken once, however often the file is read.
 OF_HEADER = frozenset(
     {
         *("bom", "crlf", "encoding", "no_fileformat", "old_version", "unknown_version", "version_raised", "header_line_dropped"),
-        *("declared_twice", "declaration_repaired", "undeclared", "retyped", "wrong_count", "tag_name", "contigs_added"),
+        *(
+            "declared_twice",
+            "declaration_repaired",
+            "undeclared",
+            "retyped",
+            "wrong_count",
+            "tag_name",
+            "run_together",
+            "read_as_reserved",
+            "contigs_added",
+        ),
         *("contig_alias", "assembly"),
     }
 )

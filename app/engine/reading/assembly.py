@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import InputError
+from app.engine.reading.contigs import ContigNames, known_names
 from app.engine.reading.headers import Header
 from app.engine.reading.values import text
 
@@ -70,8 +71,9 @@ def looks_like(header: Header) -> str | None:
 
 def check_lengths(header: Header, bundle: Bundle) -> None:
     """Refuse a file whose header gives a contig of the bundle another length."""
+    names = ContigNames(bundle, header.contigs)
     for name, length in header.contigs.items():
-        contig = bundle.names.get(name.decode("utf-8", "replace"))
+        contig = names.find(name)
         if contig and length and length != contig.length:
             assembly = LENGTHS.get(length, "another sequence")
             raise InputError(
@@ -93,4 +95,8 @@ def unknown_contig(name: bytes, header: Header, bundle: Bundle, line: int) -> In
     )
     if assembly := looks_like(header):
         return InputError(f"{words} The file looks like {assembly}. It was not annotated.", line)
-    return InputError(f"{words} The file is on another assembly or another organism. It was not annotated.", line)
+    return InputError(
+        f"{words} The file is on another assembly or another organism. It was not annotated. "
+        f"Names that are known: {known_names(bundle)}.",
+        line,
+    )

@@ -10,6 +10,7 @@ from app.engine.errors import InputError
 from app.engine.formats.fasta import Sequences
 from app.engine.limits import DEFAULT, Limits
 from app.engine.reading import assembly, headers
+from app.engine.reading.contigs import ContigNames
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
 from app.engine.reading.input_file import InputFile
@@ -22,7 +23,7 @@ LOOKED_AT = 1000
 FEW = 10
 """Fewer records than this, on contigs that a reference has, are no evidence against it: they may be mistakes."""
 
-Record = tuple[str, int, bytes]  # contig, 0-based position, REF
+Record = tuple[bytes, int, bytes]  # contig, 0-based position, REF
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,16 @@ def _records(lines: Lines) -> Iterator[Record]:
             for line in block.split(b"\n"):
                 fields = line.split(b"\t", 4)
                 if len(fields) == 5 and fields[1].isdigit() and len(fields[1]) < 11 and not fields[3].upper().strip(b"ACGT"):
-                    yield text(fields[0]), int(fields[1]) - 1, fields[3].upper()
+                    yield fields[0].strip(), int(fields[1]) - 1, fields[3].upper()
     except InputError:
         return
 
 
 def _evidence(bundle: Bundle, header: Header, records: list[Record]) -> Evidence:
-    lengths = [(text(name), length) for name, length in header.contigs.items() if length and text(name) in bundle.names]
-    others = [(name, length) for name, length in lengths if bundle.names[name].length != length]
-    placed = [(bundle.names[contig].name, start, ref) for contig, start, ref in records if contig in bundle.names]
+    names = ContigNames(bundle, header.contigs)
+    lengths = [(text(name), length, found) for name, length in header.contigs.items() if length and (found := names.find(name))]
+    others = [(name, length) for name, length, contig in lengths if contig.length != length]
+    placed = [(found.name, start, ref) for contig, start, ref in records if (found := names.find(contig))]
     sequences = Sequences(bundle.path(bundle.fasta))
     try:
         fitting = sum(start >= 0 and sequences.holds(contig, start, ref) for contig, start, ref in placed)

@@ -1,11 +1,13 @@
 """The header of a VCF: read with tolerance, written strictly, every repair noted."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from app.engine.errors import InputError
 from app.engine.limits import DEFAULT, Limits
 from app.engine.reading.diagnostics import Diagnostics
+from app.engine.reading.reserved import PER_ALLELE
 from app.engine.reading.values import CONTROLS, text
 
 COLUMNS = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
@@ -20,6 +22,14 @@ _EARLIER = {b"CSQ": b"annotations from GAS", b"BCSQ": b"named as bcftools csq do
 
 _NUMBER = re.compile(rb"[0-9]+|[.ARG]|L[ARG]|[PM]")
 _ATTRIBUTE = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>]*)')
+_TOLERANT = re.compile(rb'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"(?=[,>])|".*?"(?=,[A-Za-z_][\w.]*=|>?\s*$)|[^,>]*)')
+"""The same of a line whose quotes do not fit: a value ends where the next attribute begins."""
+
+_MENDED_BYTES = 1 << 16
+"""Of a header line whose quotes are mended."""
+
+_RUN_TOGETHER = re.compile(rb"(?:(?<=>)|^(?P<version>##fileformat=VCFv[0-9.]+))(?=##[A-Za-z]+=)")
+_INNER_QUOTE = re.compile(rb'(?<!\\)"')
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"').fullmatch
 _NAME_UNFIT = {
     **dict.fromkeys((b"INFO", b"FORMAT", b"FILTER"), re.compile(rb'^\[|[\s;=,<>"]')),
@@ -27,6 +37,7 @@ _NAME_UNFIT = {
 }
 """The kinds of lines that declare what records use, and what no name of such a thing may have."""
 
+_PER_ALLELE = (b"A", b"R", b"G")
 _KEY = re.compile(rb"[^\s<>]+")
 _PAIR = rb'[A-Za-z_][\w.]*=(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^",<>\[\]]*)'
 _STRUCTURED = re.compile(rb"<%b(?:,%b)*>" % (_PAIR, _PAIR))
@@ -41,6 +52,7 @@ class Field:
     number: bytes
     type: bytes
     description: bytes = b'""'
+    per: bytes = b""  # A, R or G: how values are told apart for the alleles of a record in which they fit
 
     def line(self, kind: str, name: bytes) -> bytes:
         """Returns the header line that declares this tag; `kind` is INFO or FORMAT."""
@@ -83,7 +95,7 @@ def read(lines: list[bytes], notes: Diagnostics, limits: Limits = DEFAULT) -> He
         if CONTROLS.search(line.replace(b"\t", b"")):
             lines[number - 1] = CONTROLS.sub(b"_", line)
             notes.add("controls", number)
-    for number, line in enumerate(lines[:-1], 1):
+    for number, line in _each(lines[:-1], notes):
         if number == 1 and (match := re.fullmatch(rb"##(?:file)?format=VCFv(\d+\.\d+)\s*", line, re.IGNORECASE)):
             header.version = _version(match[1].decode(), notes)
         elif re.match(rb"##(fileformat=|format=VCF)", line, re.IGNORECASE):
@@ -101,6 +113,18 @@ def read(lines: list[bytes], notes: Diagnostics, limits: Limits = DEFAULT) -> He
     return header
 
 
+def _each(lines: list[bytes], notes: Diagnostics) -> Iterator[tuple[int, bytes]]:
+    """The lines with their numbers; those that lost the end of line between them are told apart."""
+    for number, line in enumerate(lines, 1):
+        begin = 0
+        for joint in _RUN_TOGETHER.finditer(line) if line.count(b"##") > 1 else ():
+            if _INNER_QUOTE.sub(b"", line[begin : joint.end()]) and len(_INNER_QUOTE.findall(line[begin : joint.end()])) % 2 == 0:
+                yield number, line[begin : joint.end()]
+                begin = joint.end()
+                notes.add("run_together", number, text(line))
+        yield number if not begin else max(number, 2), line[begin:]
+
+
 def _version(version: str, notes: Diagnostics) -> str:
     if version in VERSIONS:
         return version
@@ -111,6 +135,14 @@ def _version(version: str, notes: Diagnostics) -> str:
         notes.add("unknown_version", 1, f"VCF {version[:20]}")
         return VERSIONS[-1]
     raise InputError(f"Line 1: VCF version {version[:20]} is not supported. Please convert the file to VCF 4.x.", 1)
+
+
+def declared_later(line: bytes, number: int, limits: Limits) -> dict[str, dict[bytes, Field]]:
+    """What a header line among the records declares, by kind and name: of files that were joined, or nothing."""
+    scratch = Header()
+    if line.startswith((b"##INFO=", b"##FORMAT=")):
+        _meta(scratch, line, number, Diagnostics(silent=True), limits)
+    return scratch.fields
 
 
 def _meta(header: Header, line: bytes, number: int, notes: Diagnostics, limits: Limits) -> None:
@@ -154,7 +186,13 @@ def _other(header: Header, kind: bytes, value: bytes, line: bytes, number: int, 
 def _attributes(value: bytes, line: bytes, number: int, notes: Diagnostics) -> dict[bytes, bytes]:
     """What a line declares, by attribute; also where it is written as in VCF 3."""
     if value.startswith(b"<"):
-        return dict(_ATTRIBUTE.findall(value[1:]))
+        plain = dict(_ATTRIBUTE.findall(value[1:]))
+        if len(value) > _MENDED_BYTES or _STRUCTURED.fullmatch(value.rstrip()):
+            return plain
+        mended = {name: _mended(given) for name, given in reversed(_TOLERANT.findall(value[1:]))}
+        if any(mended[name] != plain.get(name) for name in mended):
+            notes.add("declaration_repaired", number, text(line))
+        return mended
     if not (old := _VCF3.match(line)):
         return {}
     notes.add("old_version", number)
@@ -165,6 +203,13 @@ def _attributes(value: bytes, line: bytes, number: int, notes: Diagnostics) -> d
         b"Type": old[4] or b"String",
         b"Description": b'"%b"' % old[5],
     }
+
+
+def _mended(value: bytes) -> bytes:
+    """A value in quotes, with those inside of it escaped."""
+    if len(value) > 1 and value[:1] == value[-1:] == b'"':
+        return b'"%b"' % _INNER_QUOTE.sub(b'\\\\"', value[1:-1])
+    return value
 
 
 def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], number: int, notes: Diagnostics) -> Field:
@@ -185,7 +230,10 @@ def _declaration(kind: bytes, name: bytes, attributes: dict[bytes, bytes], numbe
         fixed, fixed_count = b"String", b"1"
     if (fixed, fixed_count) != (type_, count) or not _QUOTED(attributes.get(b"Description", b"")):
         notes.add("declaration_repaired", number, f"{kind.decode()}/{text(name)}")
-    return Field(fixed_count, fixed, _quoted(attributes.get(b"Description", b"")))
+    per = fixed_count if fixed_count in _PER_ALLELE else b""
+    if fixed_count == b"." and fixed != b"Flag" and (per := PER_ALLELE[kind.decode()].get(name, b"")):
+        notes.add("read_as_reserved", number, f"{kind.decode()}/{text(name)}: {per.decode()}")
+    return Field(per or fixed_count, fixed, _quoted(attributes.get(b"Description", b"")), per)
 
 
 def _quoted(text: bytes) -> bytes:

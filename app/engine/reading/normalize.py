@@ -57,7 +57,7 @@ class Splitter:
         parts: list[list[bytes]] = [[] for _ in range(count)]
         for item in info.split(b";") if info else ():
             name, equals, value = item.partition(b"=")
-            number = declared[name].number if equals else b""
+            number = declared[name].per if equals else b""
             if name in kept.NAMES and equals:
                 for part, entries in zip(parts, kept.apart(name, declared[name], value, ref, alts), strict=True):
                     part += [b"%b=%b" % (name, entries)] if entries else []
@@ -68,7 +68,7 @@ class Splitter:
                 for part in parts:
                     part.append(item)
         keys = form.split(b":") if samples else []
-        kinds = [b"GT" if key == b"GT" else self._header.fields["FORMAT"][key].number for key in keys if key != b"."]
+        kinds = [b"GT" if key == b"GT" else self._header.fields["FORMAT"][key].per for key in keys if key != b"."]
         calls = [samples] * count
         if any(kind in (b"GT", *_COUNTED) for kind in kinds):
             calls = _calls(samples, kinds, count, strict)

@@ -7,7 +7,7 @@ from itertools import groupby, repeat
 from operator import add
 
 from app.engine.bundles.manifest import Bundle, Contig
-from app.engine.errors import InputError
+from app.engine.errors import InputError, LineFault, RecordError
 from app.engine.formats.fasta import Sequences
 from app.engine.formats.vcf import reach
 from app.engine.limits import Limits
@@ -15,6 +15,7 @@ from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
 from app.engine.reading.normalize import Splitter, leftmost, movable
 from app.engine.reading.old_record import noted, old_record, settled
+from app.engine.reading.rejections import IN_A_BLOCK, NAMED, Rejections
 from app.engine.reading.schema import CLEAN, TagSchema
 from app.engine.reading.sites import PLAIN, SILENT, SiteChecks
 from app.engine.reading.values import CONTROLS, FLOAT, many, shown, text
@@ -82,6 +83,7 @@ class Records:
         self.sites = SiteChecks(header, bundle, sequences, limits, notes, names or {})
         self.declarations = TagSchema(header, limits, notes)
         self.count = self.splits = 0
+        self.rejected: list[LineFault] = []
         self.sorted, self._move = True, move
         self._splitter = Splitter(header)
         self._batches: list[AlleleBatch] = []
@@ -113,10 +115,10 @@ class Records:
         dirty = [index for index, row in enumerate(found) if not row[0]] if len(clean) < len(found) else []
         if not clean:
             for index in dirty:
-                self._add(self._examine(*lines.at(base + index)))
+                self._add(self._judged(*lines.at(base + index)))
             return
         records = _CleanRecords.of(clean)
-        contig = self.bundle.names.get(records.name.decode("utf-8", "replace"))
+        contig = self.sites.contigs.find(records.name)
         odd = self._odd(records, contig)
         places = [index for index, row in enumerate(found) if row[0]]
         if odd or contig is None:
@@ -154,7 +156,7 @@ class Records:
             altered = self._altered(columns, index) if kind == _ALTERED else None
             if kind == _ALTERED and altered is None:
                 self.count -= 1  # examining counts it again
-            self._add(altered or self._examine(*lines.at(line)))
+            self._add(altered or self._judged(*lines.at(line)))
         self._extend(columns, taken, len(numbers))
 
     def _mismatching(self, place: str, starts: list[int], ends: list[int], refs: tuple[bytes, ...]) -> set[int]:
@@ -261,6 +263,18 @@ class Records:
         head = b"\t".join((fields[0], known[0], fields[2], ref, alt, *fields[5:7], info))
         return head, start, ref, alt, reach(start, ref, alt, fields[7]), asked or key, known, tail
 
+    def _judged(self, line: bytes, number: int) -> tuple[str, bytes, int, list[Row]] | None:
+        """The alleles of a record; None if the line held none, or is no record, which is noted."""
+        counted = self.sites.evidence()
+        try:
+            return self._examine(line, number)
+        except RecordError as fault:
+            self.sites.restore(counted)
+            self.rejected.append(LineFault(number, fault.column, fault.reason, line))
+            if len(self.rejected) > IN_A_BLOCK:
+                raise Rejections(count=len(self.rejected), first=self.rejected[:NAMED]).refusal(self.count) from None
+            return None
+
     def _examine(self, line: bytes, number: int) -> tuple[str, bytes, int, list[Row]] | None:
         """The alleles of a record, repaired, None if the line held none; InputError if it cannot be one."""
         if not line.strip() or line.startswith(b"#"):
@@ -272,8 +286,8 @@ class Records:
         fields = self._columns(line, number)
         asked, old = (None, b"") if self._move else settled(fields)
         if len(fields[3]) > 1 << 20 or fields[4].count(b",") >= self.limits.alleles:
-            raise InputError(
-                f"Line {number}: more than {self.limits.alleles:,} ALT alleles or a REF beyond a million bases.", number
+            raise RecordError(
+                f"Line {number}: more than {self.limits.alleles:,} ALT alleles or a REF beyond a million bases.", number, "ALT"
             )
         for index, name in ((2, "ID"), (5, "QUAL"), (6, "FILTER"), (7, "INFO")):
             if not fields[index].strip():
@@ -287,7 +301,7 @@ class Records:
         verdicts = self.sites.alleles(fields, contig, number)
         alleles = 0 if fields[4] == b"." else len(verdicts)
         if not _QUALITY(fields[5]):
-            raise InputError(f"Line {number}: QUAL is {shown(fields[5])}, expected a number or a dot.", number)
+            raise RecordError(f"Line {number}: QUAL is {shown(fields[5])}, expected a number or a dot.", number, "QUAL")
         self.declarations.filters(fields, number)
         self.declarations.info(fields, alleles, number)
         self._count_tags()
@@ -320,7 +334,7 @@ class Records:
             if len(alts) > 1 or old:
                 site[7] = noted(site[7], was)
             head = b"\t".join((*site[:4], alt, *site[5:]))
-            end = min(reach(start, ref, alt, values, tail), contig.length)
+            end = max(min(reach(start, ref, alt, values, tail), contig.length), start + 1)
             yield head, start, ref, alt, end, None, None, tail
 
     def _no_record(self, line: bytes, number: int) -> None:
@@ -333,6 +347,7 @@ class Records:
                 number,
             )
         else:
+            self.declarations.later(line, number)
             self.notes.add("comment_lines", number, text(line))
 
     def _columns(self, line: bytes, number: int) -> list[bytes]:
@@ -348,16 +363,15 @@ class Records:
             return fields
         if len(fields) < 8:
             hint = " They seem to be separated by spaces instead of tabs." if len(line.split()) >= 8 else ""
-            raise InputError(f"Line {number} has {many(len(fields), 'column')}, at least 8 expected.{hint}", number)
+            raise RecordError(f"Line {number} has {many(len(fields), 'column')}, at least 8 expected.{hint}", number)
         if len(fields) == 8 and width > 8:
             self.notes.add("missing_format", number)
             return [*fields, b"GT", *[b"."] * len(self.header.samples)]
         if min(len(fields), width) < 10:
-            raise InputError(f"Line {number} has {len(fields)} columns, the header has {width}.", number)
+            raise RecordError(f"Line {number} has {len(fields)} columns, the header has {width}.", number)
         got, wanted = max(len(fields) - 9, 0), len(self.header.samples)
-        raise InputError(
-            f"Line {number} has {many(got, 'genotype column')}, the header declares {many(wanted, 'sample')}.",
-            number,
+        raise RecordError(
+            f"Line {number} has {many(got, 'genotype column')}, the header declares {many(wanted, 'sample')}.", number
         )
 
 

@@ -6,13 +6,14 @@ Values are never changed, only their declarations are made to tell the truth.
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from app.engine.errors import InputError
+from app.engine.errors import RecordError
 from app.engine.limits import Limits
 from app.engine.reading.diagnostics import Diagnostics
-from app.engine.reading.headers import KEPT_AS, NAMED, OWN, Field, Header
+from app.engine.reading.headers import KEPT_AS, NAMED, OWN, Field, Header, declared_later
+from app.engine.reading.reserved import DESCRIPTION, RESERVED
 from app.engine.reading.values import GENOTYPE, UNPRINTABLE, VALID, WIDER, counts, pattern, shown, text
 
 CLEAN = (
@@ -32,7 +33,6 @@ _SPELLED_BYTES = 1 << 17
 """Of names that the pattern of a clean record holds, for it is compiled anew when a tag is learned; records with others are
 examined one by one."""
 
-_SPLIT = (b"A", b"R", b"G")
 _DECLARABLE = re.compile(rb"(?!\[)[^\s,;=<>\"]+")
 _TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
 _LENGTH = re.compile(rb"(?:[0-9]{1,8}+|\.)").fullmatch
@@ -99,13 +99,14 @@ class TagSchema:
 
     def filters(self, fields: list[bytes], number: int) -> None:
         """Mends the FILTER of a record in place, and declares what it names; `number` is its line. Raises InputError."""
+        if b" " in fields[6]:
+            fields[6] = fields[6].strip().replace(b" ", b"_")
+            self.notes.add("spaces", number, "FILTER")
         names = [name for name in fields[6].replace(b",", b";").split(b";") if name] if fields[6] != b"." else []
         if b"0" in names:
             names = [name if name != b"0" else b"PASS" for name in names]
             self.notes.add("filter_zero", number)
         for name in names:
-            if b" " in name:
-                raise InputError(f"Line {number}: FILTER contains spaces ({shown(fields[6])}).", number)
             if name not in (b"PASS", b".") and name not in self.header.filters:
                 self._declarable("FILTER", name, number)
                 self.header.filters[name] = b'""'
@@ -121,7 +122,7 @@ class TagSchema:
         for item in fields[7].split(b";"):
             name, equals, value = item.partition(b"=")
             if name != name.strip() or b" " in name or value != value.strip():
-                raise InputError(f"Line {number}: INFO contains spaces ({shown(fields[7])}).", number)
+                raise RecordError(f"Line {number}: INFO contains spaces ({shown(fields[7])}).", number, "INFO")
             if not name or name == b".":
                 self.notes.add("empty_info", number)
                 continue
@@ -146,22 +147,30 @@ class TagSchema:
         declared = self.header.fields[kind].get(name)
         if declared is None:
             self._declarable(kind, name, number)
-            declared = (
-                Field(b"0", b"Flag") if value is None and kind == "INFO" else Field(b"1" if name == b"GT" else b".", b"String")
-            )
+            declared = _undeclared(kind, name, value)
         wanted = declared
         if wanted.type == b"Flag" and value is not None:
-            wanted = Field(b".", b"String", wanted.description)
+            wanted = replace(wanted, number=b".", type=b"String")
         while value and wanted.type in VALID and not VALID[wanted.type](value):
-            wanted = Field(wanted.number, WIDER[wanted.type], wanted.description)
-        if value and not counts(wanted.number, value, alleles):
-            wanted = Field(b".", wanted.type, wanted.description)
+            wanted = replace(wanted, type=WIDER[wanted.type])
+        if value and not counts(wanted.per or wanted.number, value, alleles):
+            wanted = replace(wanted, number=b".") if wanted.number != b"." else wanted
+            if wanted.per:
+                self.notes.add("not_split", number, f"line {number}: {kind}/{text(name)}")
         known = self.header.fields[kind].get(name)
         if wanted is not known:
             self.reshaped += known is not None and not _alike(known, wanted)
             self.header.declare(kind, name, wanted)
             self._learn(kind, name, number)
         return wanted
+
+    def later(self, line: bytes, number: int) -> None:
+        """Takes in what the header of a second file declares, that was joined to this one."""
+        for kind, fields in declared_later(line, number, self.limits).items():
+            for name, field in fields.items():
+                if name not in self.header.fields[kind]:
+                    self.header.declare(kind, name, field)
+                    self._learn(kind, name, number)
 
     def _learn(self, kind: str, name: bytes, number: int) -> None:
         self.learned[kind, name] = number
@@ -171,7 +180,7 @@ class TagSchema:
     def _declarable(self, kind: str, name: bytes, number: int) -> None:
         self.limits.name(NAMED[kind], name, number)
         if not _DECLARABLE.fullmatch(name):
-            raise InputError(f"Line {number}: {kind} has the tag {shown(name)}, which no header can declare.", number)
+            raise RecordError(f"Line {number}: {kind} has the tag {shown(name)}, which no header can declare.", number, kind)
 
     def genotypes(self, fields: list[bytes], alleles: int, number: int) -> None:
         """Checks the samples of a record against its FORMAT, and mends them in place. Raises InputError."""
@@ -188,11 +197,11 @@ class TagSchema:
         """The keys of a record's FORMAT. Raises InputError."""
         keys = fields[8].split(b":") if fields[8] != b"." else []
         if not keys and any(sample not in (b".", b"") for sample in fields[9:]):
-            raise InputError(f"Line {number}: the samples have values, but FORMAT does not say which.", number)
+            raise RecordError(f"Line {number}: the samples have values, but FORMAT does not say which.", number, "FORMAT")
         if len(set(keys)) != len(keys) or any(not key or b" " in key for key in keys):
-            raise InputError(f"Line {number}: FORMAT is {shown(fields[8])}: empty or repeated keys.", number)
+            raise RecordError(f"Line {number}: FORMAT is {shown(fields[8])}: empty or repeated keys.", number, "FORMAT")
         if b"GT" in keys[1:]:
-            raise InputError(f"Line {number}: GT must be the first key of FORMAT, found {shown(fields[8])}.", number)
+            raise RecordError(f"Line {number}: GT must be the first key of FORMAT, found {shown(fields[8])}.", number, "FORMAT")
         for key in keys:
             self._declared("FORMAT", key, None, alleles, number)
             if _LOCAL_ALLELES.fullmatch(key):
@@ -203,9 +212,9 @@ class TagSchema:
         """The values of one sample, mended. Raises InputError."""
         values = sample.split(b":")
         if len(values) > max(len(keys), 1):
-            raise InputError(f"Line {number}, sample {name}: {len(values)} values for {len(keys)} FORMAT keys.", number)
+            raise RecordError(f"Line {number}, sample {name}: {len(values)} values for {len(keys)} FORMAT keys.", number, name)
         if b" " in sample:
-            raise InputError(f"Line {number}, sample {name}: spaces in {shown(sample)}.", number)
+            raise RecordError(f"Line {number}, sample {name}: spaces in {shown(sample)}.", number, name)
         for key, value in zip(keys, values, strict=False):
             if key == b"GT":
                 self._genotype(value or b".", alleles, number, name)
@@ -213,22 +222,32 @@ class TagSchema:
                 continue
             self._declared("FORMAT", key, value or b".", alleles, number)
             if key == b"LEN" and value and not _LENGTH(value):
-                raise InputError(f"Line {number}, sample {name}: LEN is {shown(value)}, longer than any contig.", number)
+                raise RecordError(f"Line {number}, sample {name}: LEN is {shown(value)}, longer than any contig.", number, name)
         return b":".join(value or b"." for value in values)
 
     def _genotype(self, value: bytes, alleles: int, number: int, sample: str) -> None:
         if not re.fullmatch(GENOTYPE, value):
-            raise InputError(
-                f"Line {number}, sample {sample}: the genotype is {shown(value)}, expected something like 0/1.", number
+            raise RecordError(
+                f"Line {number}, sample {sample}: the genotype is {shown(value)}, expected something like 0/1.", number, sample
             )
         if value[:1] in b"/|" and self.header.version < "4.4":
             self.header.version = "4.4"
             self._learn("VERSION", b"4.4", number)
         for index in re.findall(rb"[0-9]+", value):
             if int(index) > alleles:
-                raise InputError(
-                    f"Line {number}, sample {sample}: the genotype {shown(value)} names an allele that is not there.", number
+                raise RecordError(
+                    f"Line {number}, sample {sample}: the genotype {shown(value)} names an allele that is not there.",
+                    number,
+                    sample,
                 )
+
+
+def _undeclared(kind: str, name: bytes, value: bytes | None) -> Field:
+    """How a tag is declared that the header does not have: as the specification reserves it, or with anything in it."""
+    number, type_ = RESERVED[kind].get(name, (b"", b""))
+    if number and (kind == "FORMAT" or (type_ == b"Flag") == (value is None)):
+        return Field(number, type_, DESCRIPTION, number if number in (b"A", b"R", b"G") else b"")
+    return Field(b"0", b"Flag") if value is None and kind == "INFO" else Field(b".", b"String")
 
 
 def _spelled(names: Iterable[bytes]) -> list[bytes]:
@@ -257,7 +276,7 @@ def _diploid(alleles: int, samples: int, otherwise: Pattern) -> Pattern:
 
 def _alike(old: Field, new: Field) -> bool:
     """Whether records are written the same under both declarations."""
-    return (old.type == b"Flag") == (new.type == b"Flag") and (old.number == new.number or old.number not in _SPLIT)
+    return (old.type == b"Flag") == (new.type == b"Flag") and old.per == new.per
 
 
 @dataclass(frozen=True)
@@ -300,12 +319,13 @@ def apply_updates(header: Header, updates: list[HeaderUpdate], notes: Diagnostic
                 notes.add("tag_name", line, f"{kind}/{text(name)}")
         elif wanted:
             old = header.fields[kind][name]
-            new = Field(old.number if old.number == wanted.number else b".", _wider(old.type, wanted.type), old.description)
+            number = old.number if old.number == wanted.number else b"."
+            new = replace(old, number=number, type=_wider(old.type, wanted.type))
             if new.type != old.type:
                 notes.add("retyped", line, f"{kind}/{text(name)}: {text(old.type)} → {text(new.type)}")
             elif new.number != old.number:
                 notes.add("wrong_count", line, f"{kind}/{text(name)}")
-            reshaped = reshaped or not _alike(old, new)
+            reshaped = reshaped or not _alike(old, wanted)
             header.declare(kind, name, new)
     return reshaped
 

@@ -3,13 +3,14 @@
 import re
 
 from app.engine.bundles.manifest import Bundle, Contig
-from app.engine.errors import InputError
+from app.engine.errors import InputError, RecordError
 from app.engine.formats import vcf
 from app.engine.formats.fasta import Sequences
 from app.engine.formats.vcf import INDEXABLE
 from app.engine.limits import Limits
 from app.engine.reading import assembly
 from app.engine.reading.alleles import expand_old, problem
+from app.engine.reading.contigs import ContigNames, is_circular, written
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import NAMED, Header
 from app.engine.reading.values import shown, text
@@ -19,6 +20,8 @@ _BASES = re.compile(rb"[ACGT]+").fullmatch
 _NAME = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*").fullmatch  # of a contig, by VCF 4.5
 # what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
 PLAIN, SILENT = "plain", "silent"
+TELOMERE, ORIGIN = "telomere", "origin"
+_UNAMBIGUOUS = re.compile(rb"[ACGT]+").fullmatch
 _OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
 _OLD_ALLELES = re.compile(rb"(?=.*[ID])%b(?:,%b)*" % (_OLD_ALLELE, _OLD_ALLELE)).fullmatch
 
@@ -30,6 +33,7 @@ class SiteChecks:
         self, header: Header, bundle: Bundle, sequences: Sequences, limits: Limits, notes: Diagnostics, names: dict[bytes, str]
     ) -> None:
         self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
+        self.contigs = ContigNames(bundle, header.contigs)
         self.names = dict(names)  # contig as the file calls it: as the bundle does
         self.mismatches, self.first_mismatch = 0, ""
         self.unknown_contig_records = 0
@@ -37,16 +41,28 @@ class SiteChecks:
         self.learned: dict[bytes, tuple[str, int]] = {}  # names seen for the first time: contig, line
         self._preferred = {contig: name for name, contig in self.names.items()}
 
+    def evidence(self) -> tuple[int, str, int, InputError | None]:
+        """What the records so far say against the assembly, to be restored if the next one turns out to be no record."""
+        return self.mismatches, self.first_mismatch, self.unknown_contig_records, self.first_stranger
+
+    def restore(self, counted: tuple[int, str, int, InputError | None]) -> None:
+        """Takes back what was counted since `evidence` was asked for."""
+        self.mismatches, self.first_mismatch, self.unknown_contig_records, self.first_stranger = counted
+
     def preferred(self, contig: str, name: bytes) -> bytes:
         """The name under which the file spoke of this contig first."""
         return self._preferred.get(contig, name)
 
     def contig(self, fields: list[bytes], number: int) -> Contig:
         """The contig of the record; checks that the position is on it."""
-        name = fields[0].strip()
-        if not name:
-            raise InputError(f"Line {number}: the CHROM column is empty.", number)
-        contig = self.bundle.names.get(name.decode("utf-8", "replace")) or self._stranger(name, number)
+        spelled = fields[0].strip()
+        if not spelled:
+            raise RecordError(f"Line {number}: the CHROM column is empty.", number, "CHROM")
+        contig, name = self.contigs.find(spelled), spelled
+        if contig is None:
+            contig = self._stranger(name, number)
+        elif (name := written(spelled)) != spelled:
+            self.notes.add("contig_renamed", number, f"{text(spelled)} → {text(name)}")
         preferred = self._preferred.setdefault(contig.name, name)
         if preferred != name:
             self.notes.add("contig_renamed", number, f"{text(name)} → {text(preferred)}")
@@ -55,20 +71,24 @@ class SiteChecks:
             self.learned[name] = contig.name, number
         fields[0] = preferred
         if not _POSITION(fields[1]):
-            raise InputError(f"Line {number}: POS is {shown(fields[1])}, expected a whole number.", number)
+            raise RecordError(f"Line {number}: POS is {shown(fields[1])}, expected a whole number.", number, "POS")
         fields[1] = b"%d" % int(fields[1])
-        if not 1 <= int(fields[1]) <= contig.length:
-            where = "beyond the end" if int(fields[1]) else "before the beginning"
-            raise InputError(
-                f"Line {number}: {text(name)}:{int(fields[1])} lies {where} of {contig.name} ({contig.length} bases). "
+        if int(fields[1]) > contig.length + (
+            contig.length < INDEXABLE
+        ):  # one beyond the last base is a telomere (VCF 4.5, 1.6.1)
+            raise RecordError(
+                f"Line {number}: {text(name)}:{int(fields[1])} lies beyond the end of {contig.name} ({contig.length} bases). "
                 "Was the file called against another assembly?",
                 number,
+                "POS",
             )
         return contig
 
     def _stranger(self, name: bytes, number: int) -> Contig:
         """A contig that the reference does not have, such as a decoy or an HLA allele; its length is what the header says."""
         self.limits.name(NAMED["contig"], name, number)
+        if not _NAME(name) and not assembly.is_other_assembly(name, self.header):
+            raise RecordError(assembly.unknown_contig(name, self.header, self.bundle, number).message, number, "CHROM")
         if not _NAME(name) or assembly.is_other_assembly(name, self.header) or len(self.names) > self.limits.contigs:
             raise assembly.unknown_contig(name, self.header, self.bundle, number)
         self.unknown_contig_records += 1
@@ -79,12 +99,13 @@ class SiteChecks:
     def alleles(self, fields: list[bytes], contig: Contig, number: int) -> list[str]:
         """Mends REF and ALT in place. Returns what can be said of each of the alternative alleles. Raises InputError."""
         known = contig.name in self.bundle.names
-        if known and _OLD_ALLELES(fields[4]):
+        telomere = not 1 <= int(fields[1]) <= contig.length
+        if known and not telomere and _OLD_ALLELES(fields[4]):
             expand_old(fields, lambda start, end: self.sequences.get(contig.name, start, end))
             self.notes.add("allele_notation", number)
         ref, alts = fields[3], fields[4].split(b",")
         if fault := problem(ref, alts):
-            raise InputError(f"Line {number}: {fault}", number)
+            raise RecordError(f"Line {number}: {fault}", number, fault.split(" ", 1)[0])
         if not (ref.isupper() and all(alt.isupper() or not alt.isalpha() for alt in alts)):
             self.notes.add("lower_case", number)
             ref, alts = ref.upper(), [alt.upper() if alt.isalpha() else alt for alt in alts]
@@ -93,24 +114,32 @@ class SiteChecks:
         if len(set(alts)) < len(alts):
             self.notes.add("duplicate_alt", number, f"line {number}: {text(fields[4][:40])}")
         start = int(fields[1]) - 1
-        if start + len(ref) > contig.length:
-            raise InputError(
+        over = start + len(ref) > contig.length and not telomere
+        if over and not (known and is_circular(contig) and self._goes_round(contig, start, ref)):
+            raise RecordError(
                 f"Line {number}: REF reaches beyond the end of {contig.name} ({contig.length} bases). "
                 "Was the file called against another assembly?",
                 number,
+                "REF",
             )
-        strange = self._compared(fields[0], contig, start, ref, number) if known else "unknown_contig"
+        strange = (
+            "unknown_contig" if not known else TELOMERE if telomere else self._compared(fields[0], contig, start, ref, number)
+        )
+        if telomere or (over and not strange):
+            strange = strange or ORIGIN
+            self.notes.add(strange, number, f"line {number}: {text(fields[0])}:{start + 1}")
         fields[3], fields[4] = ref, b",".join(alts)
         self._check_end(fields, contig, start, number)
         return [self._verdict(ref, alt, strange, number) for alt in alts]
 
     def _compared(self, name: bytes, contig: Contig, start: int, ref: bytes, number: int) -> str:
         """What is strange about a REF: nothing if it is what the reference has there."""
+        if start + len(ref) > contig.length:
+            return ""  # it goes round
         bases = self.sequences.get(contig.name, start, start + len(ref))
         if bases == ref:
             return ""
-        if not re.fullmatch(rb"[ACGTN]+", ref):
-            self.notes.add("ambiguous", number, f"line {number}: REF {text(ref[:20])}")
+        if not _UNAMBIGUOUS(ref) and _agree(ref, bases):
             return "ambiguous"
         self.mismatches += 1
         seen = f"{name.decode()}:{start + 1} has {text(ref[:12])} in the file and {text(bases[:12])} in the reference"
@@ -118,17 +147,26 @@ class SiteChecks:
         self.notes.add("ref_mismatch", number, f"line {number}: {seen}")
         return "ref_mismatch"
 
+    def _goes_round(self, contig: Contig, start: int, ref: bytes) -> bool:
+        """Whether a REF is what a circular contig has at its end and then at its beginning."""
+        over = start + len(ref) - contig.length
+        if over > contig.length:
+            return False
+        return _agree(ref, self.sequences.get(contig.name, start, contig.length) + self.sequences.get(contig.name, 0, over))
+
     def _check_end(self, fields: list[bytes], contig: Contig, start: int, number: int) -> None:
         """Notes an end beyond that of the contig. Raises InputError for one that no index can hold."""
         named, end = _end(fields[7], start, fields[4])
         if end > contig.length:
             where = f"line {number}: {named}={end} lies beyond the end of {contig.name} ({contig.length} bases)"
             if end >= INDEXABLE:
-                raise InputError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number)
+                raise RecordError(f"{where[0].upper()}{where[1:]}. Was the file called against another assembly?", number, "INFO")
             self.notes.add("end_beyond", number, where)
 
     def _verdict(self, ref: bytes, alt: bytes, strange: str, number: int) -> str:
         if _BASES(alt):
+            if strange == "ambiguous":
+                self.notes.add(strange, number, f"line {number}: REF {text(ref[:20])}")
             return strange or (PLAIN if alt != ref else SILENT)
         code = (
             "spanning_deletion"
@@ -146,7 +184,14 @@ class SiteChecks:
             self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
         if code == "symbolic" and strange != "unknown_contig":
             return code
-        return code if code in ("ambiguous", "breakend") else strange if strange and alt != b"." else SILENT
+        if code in ("ambiguous", "breakend"):
+            return code
+        return SILENT if alt == b"." or strange in ("", "ambiguous") else strange
+
+
+def _agree(ref: bytes, bases: bytes) -> bool:
+    """Whether a REF with ambiguous bases may be these: N says nothing (VCF 4.5, 1.6.1), other codes are not compared."""
+    return len(ref) == len(bases) and all(one == base or one not in b"ACGT" for one, base in zip(ref, bases, strict=True))
 
 
 def _end(info: bytes, start: int, alts: bytes) -> tuple[str, int]:

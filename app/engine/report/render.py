@@ -48,7 +48,8 @@ def count_log(summary: dict[str, Any], name: str) -> str:
         *(f"In {track}: {count} variants" for track, count in summary["tracks"].items()),
         "",
         "Records",
-        f"  read {summary['records_in']}, added by splitting alleles {summary['splits']}, written {total}",
+        f"  read {summary['records_in']}, added by splitting alleles {summary['splits']}, {_set_aside(summary)}written {total}",
+        *(_section("Set aside: no records", _aside(summary)) if summary.get("set_aside") else ()),
         *_section("Consequences", consequences),
         *_section("Impact", summary["impacts"]),
         *_section("Types", summary["types"]),
@@ -68,6 +69,15 @@ def count_log(summary: dict[str, Any], name: str) -> str:
         f"  annotated {summary['created']}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _set_aside(summary: dict[str, Any]) -> str:
+    return f"set aside {summary['set_aside']}, " if summary.get("set_aside") else ""
+
+
+def _aside(summary: dict[str, Any]) -> dict[str, int]:
+    """The lines that were set aside, by their reasons; the first twenty of them."""
+    return {f"{fault['column'] or 'line'}: {fault['reason']}": fault["line"] for fault in summary["rejected"]}
 
 
 def _section(title: str, counts: dict[str, int]) -> list[str]:

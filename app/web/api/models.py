@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Literal
 
@@ -18,6 +19,23 @@ class NewJob(BaseModel):
 
     file_name: str = Field(min_length=1, max_length=10_000)
     assembly: str = Field("", max_length=100, description="One of the assemblies that are offered; empty: the file decides.")
+
+
+class Again(BaseModel):
+    """How a failed job is run again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    skip_bad: bool = Field(False, description="Set lines aside that are no records, if they are few (at most 20, or 1 %).")
+
+
+class LineFaultOut(BaseModel):
+    """A line of the file that is no record."""
+
+    line: int
+    column: str
+    reason: str
+    text: str
 
 
 class Keyed(BaseModel):
@@ -48,7 +66,16 @@ class JobOut(BaseModel):
     fault: Fault | None
     message: str
     line: int | None
+    faults: list[LineFaultOut] = Field(description="The first twenty lines that are no records.")
+    skippable: int = Field(description="Lines without which the file could be annotated; 0 if that is not the way.")
+    skip_bad: bool
+    set_aside: int = Field(description="Lines that were set aside.")
     result_size: int
+
+    @field_validator("faults", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return json.loads(given or "[]") if isinstance(given, str) else given
 
 
 class JobQuery(BaseModel):

@@ -7,6 +7,7 @@ from aiohttp import web
 from app.services import submissions
 from app.web.api.models import (
     AccountOut,
+    Again,
     JobOut,
     JobQuery,
     JobsOut,
@@ -74,8 +75,9 @@ async def cancel(request: web.Request) -> web.Response:
 
 
 async def retry(request: web.Request) -> web.Response:
-    """Runs a failed job again. Raises Refused, NotFound."""
-    job = await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"])
+    """Runs a failed job again, with `skip_bad` without the lines that are no records. Raises Refused, NotFound."""
+    wanted = Again.model_validate_json(await request.read() or b"{}")
+    job = await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"], skip_bad=wanted.skip_bad)
     return web.json_response(job_out(job))
 
 

@@ -28,6 +28,12 @@ async def index(request: web.Request) -> web.Response:
     return await _link(request, job.index, derived(job.file_name, Output.INDEX), "application/octet-stream")
 
 
+async def rejected(request: web.Request) -> web.Response:
+    """Leads to the lines that were set aside. Raises Refused, NotFound."""
+    job = await _job(request)
+    return await _link(request, job.rejected, derived(job.file_name, Output.REJECTED), "text/tab-separated-values")
+
+
 async def input_file(request: web.Request) -> web.Response:
     """Leads to the uploaded file. Raises Refused, NotFound."""
     job, inputs = await _job(request), request.app[BACKEND].inputs

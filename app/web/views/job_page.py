@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from aiohttp import web
@@ -37,6 +38,7 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
     request.app[DURATIONS].observe([job])
     return {
         "job": job,
+        "faults": json.loads(job.faults or "[]"),
         "state": state(job),
         "badge": badge(job),
         "assembly": _assembly(request, job),

@@ -120,8 +120,9 @@ async def cancel(request: web.Request) -> web.Response:
 
 
 async def retry(request: web.Request) -> web.Response:
-    """Runs a failed job again. Raises Refused, NotFound."""
-    await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"])
+    """Runs a failed job again, with `skip_bad` without the lines that are no records. Raises Refused, NotFound."""
+    skip_bad = bool((await request.post()).get("skip_bad"))
+    await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"], skip_bad=skip_bad)
     return see_other(f"/annotations/{request.match_info['id']}")
 
 
