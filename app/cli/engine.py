@@ -238,7 +238,13 @@ def build(
                 tasks[name] = bar.add_task(name, total=total)
             bar.update(tasks[name], completed=done)
 
-        _guarded(lambda: typer.echo(f"built {builder.build(recipe, target, cache, progress).folder}"))
+        _guarded(lambda: typer.echo(_built(builder.build(recipe, target, cache, progress))))
+
+
+def _built(bundle: bundles.Bundle) -> str:
+    count = len(bundle.left_out)
+    left_out = f"; {count:,} transcripts that contradict themselves are left out, see its {bundles.MANIFEST}" if count else ""
+    return f"built {bundle.folder}{left_out}"
 
 
 Location = Annotated[str, typer.Argument(help="A store: s3://bucket/prefix, or a folder.")]

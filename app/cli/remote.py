@@ -226,6 +226,52 @@ def fetch(
     _run(work)
 
 
+SHOWN = (
+    *("contig", "position", "ref", "alt", "gene", "consequence", "impact", "transcript", "hgvs_genomic", "hgvs_coding"),
+    *("hgvs_protein", "flags", "rsid", "known"),
+)
+"""What `gas remote variants` prints of a variant, by the names of the API."""
+
+
+@remote.command()
+def variants(
+    what: Annotated[str, typer.Argument(help="A file that was annotated, or a job id.")],
+    region: Annotated[str, typer.Option(help="A contig, a position or a range, such as MT:3200-3300.")] = "",
+    gene: Annotated[str, typer.Option(help="Symbol of a gene.")] = "",
+    consequence: Annotated[str, typer.Option(help="The most severe one: a Sequence Ontology term.")] = "",
+    impact: Annotated[str, typer.Option(help="HIGH, MODERATE, LOW or MODIFIER.")] = "",
+    transcripts: Annotated[bool, typer.Option(help="A row for each transcript, instead of the one that stands for all.")] = False,
+) -> None:
+    """Print the variants of a result with their consequences and HGVS names, as a table with tabs."""
+    asked = {"region": region, "gene": gene, "consequence": consequence, "impact": impact}
+
+    async def work(gas: Gas) -> int:
+        job = await gas.job(_job_of(gas.known, what))
+        typer.echo("\t".join(SHOWN))
+        query: dict[str, str] = {name: value for name, value in asked.items() if value}
+        while True:
+            page = await gas.ask("GET", f"/jobs/{job['job_id']}/variants", params=query)
+            assert page
+            for one in page["variants"]:
+                for row in [_in_transcript(one, each) for each in one["transcripts"]] if transcripts else [one]:
+                    typer.echo("\t".join(_cell(row[name]) for name in SHOWN))
+            if page["next"] is None:
+                return DONE
+            query["cursor"] = page["next"]
+
+    _run(work)
+
+
+def _in_transcript(variant: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+    """A variant as it is in one of its transcripts."""
+    names = {name: one[name] for name in ("gene", "consequence", "impact", "transcript")}
+    return variant | names | {"hgvs_coding": one["dna"], "hgvs_protein": one["protein"]}
+
+
+def _cell(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
 def _said(job: dict[str, Any]) -> int:
     """Prints the job's state and returns the exit code that means it."""
     state = job["tier"] if job["status"] == "COMPLETED" else job["status"]

@@ -30,6 +30,7 @@ class TranscriptEffect:
     consequence: str  # terms, the most severe first, with ", " between them
     impact: str
     gene: str  # symbol, or identifier where it has none
+    gene_id: str
     transcript: str
     biotype: str
     strand: str  # + or -
@@ -39,9 +40,14 @@ class TranscriptEffect:
     protein: str  # p.
     amino_acids: str
     codons: str
+    cdna_position: str  # position/total
+    cds_position: str
+    protein_position: str
     distance: str  # bases to the transcript; empty within it
     canonical: bool
     mane: str  # Select or Plus Clinical
+    mane_transcript: str  # the matching one of the other collection; 1 where the models only have the tag
+    incomplete: str  # cds_start_NF, cds_end_NF: ends of the coding sequence that are not known
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,34 @@ class Variant:
     @property
     def gene(self) -> str:
         return self.info.get("GAS_GENE", "")
+
+    @property
+    def transcript(self) -> str:
+        """The transcript that stands for all of them."""
+        return self.info.get("GAS_TRANSCRIPT", "")
+
+    @property
+    def hgvs_genomic(self) -> str:
+        """Its name on the contig, with the accession where the reference has one: g. or m."""
+        return self.info.get("GAS_HGVSG", "")
+
+    @property
+    def hgvs_coding(self) -> str:
+        return self.info.get("GAS_HGVSC", "")
+
+    @property
+    def hgvs_protein(self) -> str:
+        return self.info.get("GAS_HGVSP", "")
+
+    @property
+    def flags(self) -> list[str]:
+        """The words of GAS_FLAG."""
+        return [word for word in self.info.get("GAS_FLAG", "").split(",") if word]
+
+    @property
+    def old_record(self) -> str:
+        """The record of the file that it was in, if that was split or moved: CHROM|POS|REF|ALT|number of the allele."""
+        return self.info.get("GAS_OLD_REC", "")
 
     @property
     def known(self) -> str:
@@ -194,6 +228,7 @@ def _transcript(entry: dict[str, str]) -> TranscriptEffect:
         consequence=entry["Consequence"].replace("&", ", "),
         impact=entry["IMPACT"],
         gene=entry["SYMBOL"] or entry["Gene"],
+        gene_id=entry["Gene"],
         transcript=entry["Feature"],
         biotype=entry["BIOTYPE"],
         strand={"1": "+", "-1": "-"}.get(entry["STRAND"], ""),
@@ -203,9 +238,14 @@ def _transcript(entry: dict[str, str]) -> TranscriptEffect:
         protein=entry["HGVSp"].rpartition(":")[2],
         amino_acids=entry["Amino_acids"],
         codons=entry["Codons"],
+        cdna_position=entry["cDNA_position"],
+        cds_position=entry["CDS_position"],
+        protein_position=entry["Protein_position"],
         distance=entry["DISTANCE"],
         canonical=entry["CANONICAL"] == "YES",
         mane=", ".join(words for name, words in _MANE.items() if entry[name]),
+        mane_transcript=", ".join(entry[name] for name in _MANE if entry[name]),
+        incomplete=entry["FLAGS"].replace("&", ", "),
     )
 
 

@@ -229,6 +229,31 @@ def test_the_mitochondrion_as_refseq_has_it(rcrs: manifest.Bundle, site: Site, t
     assert tryptophan["GAS_CSQ"] == "synonymous_variant"
 
 
+def test_a_transcript_that_contradicts_itself_is_counted_and_listed_in_the_manifest(site: Site, tmp_path: Path) -> None:
+    """A phase that does not follow, and exons that are longer than their transcript; the good one is there."""
+    models = (
+        f"{ENSEMBL}|1 x mRNA 101 300 . + . ID=transcript:P;Parent=gene:G|1 x exon 101 200 . + . Parent=transcript:P|"
+        "1 x exon 251 300 . + . Parent=transcript:P|1 x CDS 101 200 . + 0 Parent=transcript:P|"
+        "1 x CDS 251 300 . + 0 Parent=transcript:P|1 x mRNA 101 300 . + . ID=transcript:L;Parent=gene:G|"
+        "1 x exon 101 290 . + . Parent=transcript:L"
+    )
+    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(models).encode()
+    made = recipe("GRCh38", site, tmp_path)
+    arguments = ["build", str(made), "--bundles", str(tmp_path / "bundles"), "--cache", str(tmp_path / "cache")]
+    done = CliRunner().invoke(engine.reference, arguments, terminal_width=400)
+    assert done.exit_code == 0 and "2 transcripts that contradict themselves are left out" in " ".join(done.output.split())
+    bundle = manifest.find("grch38", tmp_path / "bundles")
+    lines = {row["transcript"]: (row["line"], row["reason"]) for row in bundle.left_out}
+    number = len(ENSEMBL.split("|")) + 1
+    assert lines == {
+        "P": (number, f"the coding sequence on line {number + 4} has phase 0, where 2 follows"),
+        "L": (number + 5, "its exons go from 101 to 290, and it from 101 to 300"),
+    }
+    base = CHROMOSOME[149]
+    [(_, tags)] = annotated(bundle, tmp_path, f"1 150 . {base} {base}TT")
+    assert tags["GAS_TRANSCRIPT"] == "T"
+
+
 def test_gene_models_that_nothing_can_be_made_of_stop_the_build(site: Site, tmp_path: Path) -> None:
     gtf = '1 x transcript 101 250 . + . gene_id_"G"|1 x CDS 101 250 . + 0 gene_id_"G"'
     site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(gtf).encode()

@@ -78,3 +78,15 @@ def _alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_a_small_job_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+    """Of its half second of CPU, importing is the most: pysam, or importlib.metadata with all of email, would be a fifth more."""
+    (tmp_path / "in").write_text(GOOD)
+    code = (
+        "import sys; from app.engine.__main__ import main; "
+        f"assert main([{str(tmp_path / 'in')!r}, {str(tmp_path / 'out')!r}, '--name=x']) == 0; "
+        "print(sorted({'pysam', 'email', 'importlib.metadata', 'asyncio', 'pydantic', 'multiprocessing'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from app.cli.main import engine
+from app.engine.consequence.csq_fields import NAMES
 from app.engine.report import render
 
 HEADER = (
@@ -79,6 +80,39 @@ def test_table_has_a_row_for_each_allele_and_transcript(run: Callable) -> None:
     assert rows[2]["id"] == "'=cmd|x"
     assert [row["hgvs_protein"] for row in rows if row["position"] == "3460"] == ["p.Ala52Thr", "p.Ala52Pro"]
     assert "MELAS" in rows[1]["GAS_DISEASE"]
+
+
+def test_the_table_has_all_that_is_said_of_a_transcript(run: Callable) -> None:
+    found = run(HEADER + "MT\t8992\t.\tC\tT,A\t.\t.\t.\tGT\t1|2\nMT\t8993\t.\tT\tG\t.\t.\t.\tGT\t0|1\n")
+    with gzip.open(found.folder / "annot.vcf.gz", "rt") as lines:
+        rows = list(csv.DictReader("".join(render.tsv(lines)).splitlines(), dialect="excel-tab"))
+    named = {column.lower() for column in NAMES}
+    spelled = {"exon", "intron", "distance", "canonical", "mane_select", "amino_acids", "codons", "biotype", "strand", "hgnc_id"}
+    assert spelled <= named and spelled <= rows[0].keys()
+    (last,) = [row for row in rows if row["position"] == "8993"]
+    names = (
+        "gene_id",
+        "cdna_position",
+        "cds_position",
+        "protein_position",
+        "hgvs_genomic",
+        "hgvs_coding",
+        "hgvs_protein",
+        "picked",
+    )
+    assert [last[name] for name in names] == [
+        *("ENSG00000198899", "467/681", "467/681", "156/226", "NC_012920.1:m.8993T>G", "c.467T>G", "p.Leu156Arg", "YES")
+    ]
+    assert [(row["flags"], row["old_record"]) for row in rows] == [
+        ("codon_in_cis", "MT|8992|C|T,A|2")
+        if row["alt"] == "A"
+        else ("", "MT|8992|C|T,A|1")
+        if row["ref"] == "C"
+        else ("codon_in_cis", "")
+        for row in rows
+    ]
+    for text in (render.count_log(found.summary, "x"), render.html(found.summary, "x")):
+        assert "codon_in_cis" in text and "another allele changes the same codon" in text
 
 
 def test_the_command_line_writes_everything(tmp_path: Path, command: typer.Typer) -> None:

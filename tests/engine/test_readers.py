@@ -126,13 +126,19 @@ def entries(written: Written) -> Entries:
 
 def by_cyvcf2(path: Path) -> Entries:
     rows = cyvcf2.VCF(str(path))
-    found = [(row.CHROM, row.POS, row.REF, row.ALT[0], entry) for row in rows for entry in (row.INFO.get("CSQ") or "").split(",")]
+    found = [
+        (row.CHROM, row.POS, row.REF, (row.ALT or ["."])[0], entry)
+        for row in rows
+        for entry in (row.INFO.get("CSQ") or "").split(",")
+    ]
     return [(*site, [field or "." for field in entry.split("|")]) for *site, entry in found if entry]
 
 
 def by_pysam(path: Path) -> Entries:
     with pysam.VariantFile(str(path)) as rows:
-        found = [(row.chrom, row.pos, row.ref, row.alts[0], entry) for row in rows for entry in row.info.get("CSQ", ())]
+        found = [
+            (row.chrom, row.pos, row.ref, (row.alts or ["."])[0], entry) for row in rows for entry in row.info.get("CSQ", ())
+        ]
     return [(*site, [field or "." for field in entry.split("|")]) for *site, entry in found]
 
 
@@ -157,7 +163,7 @@ def test_every_entry_of_csq_is_read_as_it_was_written(
     for content, bundle in ((nuclear_seed(), nuclear), (SAMPLE.read_bytes(), rcrs)):
         written = write(content, bundle)
         said = entries(written)
-        assert len(said) > 20 and {len(fields) for *_, fields in said} == {len(NAMES)}
+        assert len(said) > 15 and {len(fields) for *_, fields in said} == {len(NAMES)}
         assert reader(written.path) == said
 
 

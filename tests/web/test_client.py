@@ -13,6 +13,7 @@ from app.cli import remote
 from app.domain.jobs import Fault, Tier, Trigger
 from app.services.concurrency import TooManyRequests
 from app.web import app_keys
+from tests.support.explored import HEADER, explored
 from tests.support.portal import Portal, token
 from tests.support.steps import ME
 
@@ -67,6 +68,23 @@ async def test_from_login_to_the_annotated_file(portal: Portal, tmp_path: Path, 
     await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVED, result=None, archive="a")
     archived = await gas("fetch", job.job_id)
     assert archived.exit_code == 3 and Tier.ARCHIVED.lower() in archived.output
+
+
+async def test_variants_are_printed_with_their_names(portal: Portal, tmp_path: Path) -> None:
+    """A row for the transcript that stands for all, or one for each, over all pages."""
+    assert (await gas("login", portal.url, "--token", await token(await portal.signed_in(ME)))).exit_code == 0
+    rows = "chrM\t8567\t.\tT\tC\t.\t.\t.\nchrM\t8993\t.\tT\tG\t.\t.\t.\n"
+    job = await explored(portal, tmp_path, HEADER + rows)
+    printed = await gas("variants", job.job_id)
+    assert printed.exit_code == 0, printed.output
+    table = [line.split("\t") for line in printed.output.splitlines() if "\t" in line]
+    found = [dict(zip(table[0], row, strict=True)) for row in table[1:]]
+    names = ("position", "gene", "consequence", "hgvs_genomic", "hgvs_coding", "hgvs_protein")
+    assert [found[1][name] for name in names] == [
+        *("8993", "MT-ATP6", "missense_variant", "NC_012920.1:m.8993T>G", "c.467T>G", "p.Leu156Arg")
+    ]
+    each = await gas("variants", job.job_id, "--transcripts", "--region", "MT:8567")
+    assert [line.split("\t")[4] for line in each.output.splitlines() if line.startswith("chrM")] == ["MT-ATP8", "MT-ATP6"]
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,45 @@ async def test_the_api_answers_the_same(portal: Portal, tmp_path: Path) -> None:
     assert page.status == 200 and "3243" in page.text, "a form sends its empty fields too"
 
 
+CODON = "chrM\t8992\t.\tC\tT,A\t.\t.\t.\nchrM\t8993\t.\tT\tG\t.\t.\t.\n"
+
+
+async def test_all_that_is_said_of_a_variant_can_be_seen(portal: Portal, tmp_path: Path) -> None:
+    """Names, transcripts, flags and the record before: on its page, in the table, in the API, and counted beside the result."""
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + CODON)
+    _, answer = await browser.api("GET", f"/jobs/{job.job_id}/variants?region=MT:8993")
+    (one,) = answer["variants"]
+    said = {name: one[name] for name in ("hgvs_genomic", "transcript", "hgvs_coding", "hgvs_protein", "flags", "old_record")}
+    assert said == {
+        "hgvs_genomic": "NC_012920.1:m.8993T>G",
+        "transcript": "ENST00000361899",
+        "hgvs_coding": "c.467T>G",
+        "hgvs_protein": "p.Leu156Arg",
+        "flags": ["codon_possibly_in_cis"],
+        "old_record": "",
+    }
+    (effect,) = one["transcripts"]
+    assert (effect["gene_id"], effect["protein_position"], effect["codons"]) == ("ENSG00000198899", "156/226", "cTg/cGg")
+    page = await browser.get(f"/annotations/{job.job_id}/variants/{one['place']}")
+    shown = unescape(page.text)
+    for words in (
+        "NC_012920.1:m.8993T>G",
+        "ENST00000361899:c.467T>G",
+        "p.Leu156Arg",
+        "cTg/cGg",
+        "codon 156/226",
+        "read them together",
+    ):
+        assert words in shown, words
+    listed = unescape((await browser.get(f"/annotations/{job.job_id}/variants")).text)
+    assert "c.467T>G p.Leu156Arg" in listed and listed.count("codon_possibly_in_cis") == 3
+    first = (await browser.api("GET", f"/jobs/{job.job_id}/variants?limit=1"))[1]["variants"][0]
+    assert first["old_record"].startswith("chrM|8992|C|T,A|")
+    assert first["old_record"] in unescape((await browser.get(f"/annotations/{job.job_id}/variants/{first['place']}")).text)
+    assert "codon_possibly_in_cis, 3:" in (await browser.get(f"/annotations/{job.job_id}")).text
+
+
 async def test_a_result_that_is_not_there_says_where_it_is(portal: Portal, tmp_path: Path) -> None:
     browser = await portal.signed_in(ME)
     archived = await portal.job(ME, *ARCHIVED)

@@ -13,9 +13,20 @@ from itertools import pairwise
 
 import numpy as np
 
-from app.engine.bundles.gff3 import CODING, EXON, NO_PHASE, SELENOCYSTEINE, STOP, UNTRANSLATED, ContigModels, Feature
+from app.engine.bundles.gff3 import (
+    CODING,
+    EXON,
+    NO_PHASE,
+    SELENOCYSTEINE,
+    STOP,
+    UNTRANSLATED,
+    CodingAttributes,
+    ContigModels,
+    Feature,
+)
 
 Span = tuple[int, int]
+_NOTHING = CodingAttributes(protein="", ccds="", code=0, selenocysteines=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,36 +117,44 @@ class _Assembly:
         self._left_out.append(LeftOut(feature.line, feature.identifier, reason))
 
     def _transcripts(self) -> Iterator[tuple[int, Feature, int]]:
-        """Index of its name, line and gene of all that is a transcript, or should be."""
+        """Index of its name, line and gene of all that is a transcript; what should be one is left out, with a reason."""
+        self._mature = self._mature_by_parent()
         features = self._contig.features
-        with_children: set[str] = set()
-        self._mature: dict[int, list[int]] = {}
-        for index, feature in features.items():
-            if feature.is_gene:
-                continue
+        with_children = {above.own for above in map(self._above, features.values()) if above is not None and above.is_gene}
+        children = [(index, feature) for index, feature in features.items() if not feature.is_gene]
+        for index, feature in children:
+            if not feature.parent and self._has(index):
+                yield index, feature, self._made_gene(feature)
+        for index, feature in children:
             if not feature.parent:
-                if self._has(index):
-                    yield index, feature, self._made_gene(feature)
                 continue
-            parent = self._contig.names.get(feature.parent.encode(), -1)
-            above = features.get(parent)
-            if above is not None and above.is_gene:
-                with_children.add(above.own)
-            elif above is not None and feature.type == "miRNA":
-                self._mature.setdefault(parent, []).append(index)
-        for index, feature in features.items():
-            if feature.is_gene or not feature.parent:
-                continue
-            above = features.get(self._contig.names.get(feature.parent.encode(), -1))
+            above = self._above(feature)
             if above is not None and above.is_gene:
                 yield index, feature, self._gene_index[above.own]
-            elif above is None and self._has(index):
-                self._leave(feature, f"no line has its gene, {feature.parent}")
-            elif self._has(index) and feature.type != "miRNA":
-                self._leave(feature, f"its parent, {feature.parent}, is no gene")
+            elif self._has(index) and (reason := _orphaned(feature, above)):
+                self._leave(feature, reason)
         yield from self._without_transcript(with_children)
+        self._leave_unnamed()
+
+    def _above(self, feature: Feature) -> Feature | None:
+        """What a line names as its Parent."""
+        if feature.is_gene or not feature.parent:
+            return None
+        return self._contig.features.get(self._contig.names.get(feature.parent.encode(), -1))
+
+    def _mature_by_parent(self) -> dict[int, list[int]]:
+        """The mature microRNAs by the transcript that they are cut from."""
+        found: dict[int, list[int]] = {}
+        for index, feature in self._contig.features.items():
+            above = self._above(feature)
+            if above is not None and not above.is_gene and feature.type == "miRNA":
+                found.setdefault(self._contig.names[feature.parent.encode()], []).append(index)
+        return found
+
+    def _leave_unnamed(self) -> None:
+        """Leave out what only its parts name."""
         for name, index in self._contig.names.items():
-            if index not in features and self._has(index):
+            if index not in self._contig.features and self._has(index):
                 line = int(self._columns[5][self._bounds[index]])
                 self._left_out.append(LeftOut(line, name.decode("utf-8", "replace"), "no line has this ID, only parts name it"))
 
@@ -175,42 +194,40 @@ class _Assembly:
         return found
 
     def _model(self, index: int, feature: Feature, gene: int) -> Model:
-        if feature.repeated:
-            raise Contradiction("another line has the same ID")
-        if not feature.strand:
-            raise Contradiction("it has no strand")
+        """The transcript of a line. Raises Contradiction."""
         segments = self._segments(index)
-        for segment in (one for kind in segments.values() for one in kind):
-            if segment.strand != feature.strand:
-                raise Contradiction(f"line {segment.line} is not on its strand")
+        _check(feature, segments)
         exons = self._exons(feature, segments)
         if EXON not in segments:
             feature = replace(feature, start=exons[0][0], end=exons[-1][1])
         spliced = _Spliced(exons, feature.strand)
         coding_start, coding_end, phase = _coding(spliced, segments)
-        about = self._contig.codings.get(index)
-        forward = feature.strand > 0
-        sites = [segment.start if forward else segment.end for segment in segments.get(SELENOCYSTEINE, ())]
-        sites += about.selenocysteines if about else ()
+        about = self._contig.codings.get(index) or _NOTHING
+        open_ends = (about.open_start, about.open_end)[:: feature.strand]
+        sites = [segment.start if feature.strand > 0 else segment.end for segment in segments.get(SELENOCYSTEINE, ())]
         mature = [place for one in self._mature.get(index, ()) for place in self._mature_places(one, spliced)]
-        above = self._genes[gene]
-        named = feature.biotype or ("miRNA" if "microRNA" in above.tags else feature.fallback)
         return Model(
-            feature=replace(feature, biotype=named) if named != feature.biotype else feature,
+            feature=self._with_biotype(feature, gene),
             gene=gene,
             exons=exons,
             exon_cdna=spliced.cdna,
             coding_start=coding_start,
             coding_end=coding_end,
             phase=phase,
-            protein=(about.protein if about else "") or (feature.protein if coding_start else ""),
-            ccds=feature.ccds or (about.ccds if about else ""),
-            code=about.code if about else 0,
-            open_start=bool(about and (about.open_start if forward else about.open_end)),
-            open_end=bool(about and (about.open_end if forward else about.open_start)),
-            selenocysteines=_amino_acids(spliced, sites, coding_start, coding_end, phase),
+            protein=about.protein or (feature.protein if coding_start else ""),
+            ccds=feature.ccds or about.ccds,
+            code=about.code,
+            open_start=open_ends[0],
+            open_end=open_ends[1],
+            selenocysteines=_amino_acids(spliced, [*sites, *about.selenocysteines], coding_start, coding_end, phase),
             micro_rna=tuple(sorted(mature)),
         )
+
+    def _with_biotype(self, feature: Feature, gene: int) -> Feature:
+        """A transcript with a biotype: its own, or what its gene or the type of its line tells."""
+        if feature.biotype:
+            return feature
+        return replace(feature, biotype="miRNA" if "microRNA" in self._genes[gene].tags else feature.fallback)
 
     def _exons(self, feature: Feature, segments: dict[int, list[Segment]]) -> list[Span]:
         exons = [(segment.start, segment.end) for segment in segments.get(EXON, ())]
@@ -236,6 +253,24 @@ class _Assembly:
         for span in spans:
             if (place := spliced.place(*span)) is not None:
                 yield place
+
+
+def _orphaned(feature: Feature, above: Feature | None) -> str:
+    """Why what has parts, and no gene above it, is no transcript; empty for a part of a transcript."""
+    if above is None:
+        return f"no line has its gene, {feature.parent}"
+    return f"its parent, {feature.parent}, is no gene" if feature.type != "miRNA" else ""
+
+
+def _check(feature: Feature, segments: dict[int, list[Segment]]) -> None:
+    """Raises Contradiction if a transcript has no name of its own, or no strand that all its parts are on."""
+    if feature.repeated:
+        raise Contradiction("another line has the same ID")
+    if not feature.strand:
+        raise Contradiction("it has no strand")
+    for segment in (one for kind in segments.values() for one in kind):
+        if segment.strand != feature.strand:
+            raise Contradiction(f"line {segment.line} is not on its strand")
 
 
 class _Spliced:

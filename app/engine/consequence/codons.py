@@ -41,24 +41,26 @@ def touched(change: Change, found: list[Consequence]) -> Touched:
 
     Of several codons only the first and the last count: what else changes a base of those between them, changes a base of both.
     """
+    if len(change.ref) > MOST_BASES:
+        return Touched(change.start, change.end)
     codons: dict[int, None] = {}
     spread = False
-    if len(change.ref) <= MOST_BASES:
-        for one in found:
+    for one in found:
+        if one.protein:
+            row = one.transcript.index << _ACID_BITS
             for number in _acids(one.protein, insertion=not change.ref):
-                codons[one.transcript.index << _ACID_BITS | number] = None
-                spread = (
-                    spread or len(change.ref) != 1 or bool(one.mask & terms.SPLICE_REGION) or spliced(one.transcript).mends_frame
-                )
-    return Touched(change.start, change.end, tuple(codons), spread)
+                codons[row | number] = None
+            spread = spread or bool(one.mask & terms.SPLICE_REGION) or spliced(one.transcript).mends_frame
+    return Touched(change.start, change.end, tuple(codons), spread or len(change.ref) != 1)
 
 
 def _acids(protein: str, *, insertion: bool) -> list[int]:
     """The numbers of Protein_position; none for an insertion between two codons."""
-    if not protein:
-        return []
-    numbers = [int(number) for number in protein.partition("/")[0].split("-") if number.isdigit()]
-    return [] if insertion and len(set(numbers)) > 1 else numbers
+    places = protein[: protein.index("/")]
+    if places.isdigit():
+        return [int(places)]
+    numbers = [int(number) for number in places.split("-") if number.isdigit()]
+    return [] if insertion else numbers
 
 
 def row_of(codon: int) -> int:

@@ -1,6 +1,6 @@
 """Alleles that change one codon: found among the lines of a block, and those near its edges handed on to be found by the next."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TypeVar
@@ -34,21 +34,22 @@ class EdgeAllele:
     line: bytes
 
 
-def pairs(alleles: Iterable[tuple[T, Touched]]) -> Iterator[tuple[T, T]]:
+def pairs(alleles: Sequence[tuple[T, Touched]]) -> Iterator[tuple[T, T]]:
     """Gives every two alleles that change one codon and can be on one chromosome; some of them more than once."""
-    by_codon: dict[int, list[tuple[T, Touched]]] = {}
-    for one, touched in alleles:
+    by_codon: dict[int, list[int]] = {}
+    for index, (_, touched) in enumerate(alleles):
         for codon in touched.codons:
-            by_codon.setdefault(codon, []).append((one, touched))
-    for together in by_codon.values():
-        for (one, here), (other, there) in combinations(together[:MOST_ALLELES], 2):
-            if not here.excludes(there):
-                yield one, other
+            by_codon.setdefault(codon, []).append(index)
+    # most transcripts of a gene have the same codons
+    for together in {tuple(indices) for indices in by_codon.values() if len(indices) > 1}:
+        for one, other in combinations(together[:MOST_ALLELES], 2):
+            if not alleles[one][1].excludes(alleles[other][1]):
+                yield alleles[one][0], alleles[other][0]
 
 
 def shared(batch: AlleleBatch, answers: Mapping[Key, AlleleAnnotation], *, samples: bool) -> dict[int, int]:
     """Returns for the lines that change a codon together with another of the batch what `phase` says of them."""
-    found = set(pairs((key, answer.touched) for key, answer in answers.items() if answer.touched.codons))
+    found = set(pairs([(key, answer.touched) for key, answer in answers.items() if answer.touched.codons]))
     if not found:
         return {}
     lines: dict[Key, list[int]] = {key: [] for pair in found for key in pair}

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from app.engine.report.flags import FLAGS
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --bar: #2f6f9f; --quiet: #5c6670;
   --line: #d5dae0 }
@@ -57,6 +59,7 @@ def html(summary: Mapping[str, Any], name: str = "") -> str:
         f'<p class="quiet">Annotated with {escape(bundle["title"])} on {escape(summary["created"][:10])}.</p>',
         '<dl class="facts">' + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items()) + "</dl>",
         *(bars(heading, counts) for heading, counts in charts if any(counts.values())),
+        *(("<h2>Flagged alleles</h2>", _flags(summary["flags"])) if summary.get("flags") else ()),
         "<h2>Repairs and flags</h2>",
         _notes(summary["notes"]),
         "<h2>Provenance</h2>",
@@ -88,6 +91,13 @@ def bars(title: str, counts: Mapping[str, int]) -> str:
         for label, count in counts.items()
     )
     return f'<table class="bars"><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>'
+
+
+def _flags(flags: Mapping[str, int]) -> str:
+    rows = "".join(
+        f'<tr><td>{word}</td><td>{escape(FLAGS[word])}</td><td class="n">{count:,}</td></tr>' for word, count in flags.items()
+    )
+    return f'<table><thead><tr><th>Flag</th><th>What</th><th class="n">Alleles</th></tr></thead><tbody>{rows}</tbody></table>'
 
 
 def _notes(notes: list[dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from app.engine.consequence import terms
 from app.engine.consequence.csq_fields import NAMES, parsed
 from app.engine.reading.alleles import kind
+from app.engine.report.flags import FLAGS
 from app.engine.report.html import html
 
 __all__ = ["count_log", "html", "provenance", "tsv"]
@@ -58,6 +59,10 @@ def count_log(summary: dict[str, Any], name: str) -> str:
         "",
         f"Transitions/transversions: {summary['transitions']}/{summary['transversions']} = {summary['ts_tv'] or 'undefined'}",
         "",
+        "Flagged alleles",
+        *(f"  {word}: {FLAGS[word]}, {count} times" for word, count in summary.get("flags", {}).items()),
+        *(() if summary.get("flags") else ("  none",)),
+        "",
         "Repairs and flags",
         *(_note(note) for note in summary["notes"]),
         *(() if summary["notes"] else ("  none",)),
@@ -99,6 +104,8 @@ COLUMNS = (
     *("contig", "position", "id", "ref", "alt", "type", "quality", "filter", "consequence", "impact"),
     *("gene", "transcript", "biotype", "strand", "exon", "intron", "hgvs_coding", "hgvs_protein", "hgvs_genomic"),
     *("amino_acids", "codons", "distance", "canonical", "mane_select", "picked"),
+    *("gene_id", "hgnc_id", "cdna_position", "cds_position", "protein_position", "mane_plus_clinical", "transcript_flags"),
+    *("flags", "old_record"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -142,6 +149,8 @@ def _cells(entry: dict[str, str], values: dict[str, str]) -> list[str]:
         values.get("GAS_HGVSG", ""),
         *(entry[name] for name in ("Amino_acids", "Codons", "DISTANCE", "CANONICAL", "MANE_SELECT")),
         "YES" if entry["Feature"] and entry["Feature"] == values.get("GAS_TRANSCRIPT") else "",
+        *(entry[name] for name in ("Gene", "HGNC_ID", "cDNA_position", "CDS_position", "Protein_position", "MANE_PLUS_CLINICAL")),
+        *(entry["FLAGS"], values.get("GAS_FLAG", ""), values.get("GAS_OLD_REC", "")),
     ]
 
 

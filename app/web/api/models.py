@@ -225,6 +225,7 @@ class TranscriptOut(BaseModel):
     consequence: str = Field(description="Sequence Ontology terms, the most severe first.")
     impact: str
     gene: str
+    gene_id: str
     transcript: str
     biotype: str
     strand: str
@@ -234,9 +235,14 @@ class TranscriptOut(BaseModel):
     protein: str = Field(description="HGVS name of the change of the protein: p.")
     amino_acids: str
     codons: str
+    cdna_position: str = Field(description="In the transcript, and how long that is, as in 154/956.")
+    cds_position: str
+    protein_position: str
     distance: str = Field(description="Bases to the transcript; empty within it.")
     canonical: bool
     mane: str = Field(description="Select or Plus Clinical, where the transcript is one of MANE's.")
+    mane_transcript: str = Field(description="The matching transcript of RefSeq or Ensembl; 1 where the models do not name it.")
+    incomplete: str = Field(description="cds_start_NF, cds_end_NF: ends of the coding sequence that the models do not know.")
 
 
 class VariantOut(BaseModel):
@@ -257,6 +263,12 @@ class VariantOut(BaseModel):
     consequence: str
     impact: str
     gene: str
+    transcript: str = Field(description="The transcript that gene, consequence and impact are of.")
+    hgvs_genomic: str = Field(description="HGVS name on the contig: g., or m. on the mitochondrion.")
+    hgvs_coding: str = Field(description="HGVS name in `transcript`: c. or n.")
+    hgvs_protein: str = Field(description="HGVS name of the change of its protein: p.")
+    flags: list[str] = Field(description="Words of GAS_FLAG, which docs/engine.md explains.")
+    old_record: str = Field(description="CHROM|POS|REF|ALT|number: the record that it was in, if that was split or moved.")
     rsid: str
     known: str
     transcripts: list[TranscriptOut]

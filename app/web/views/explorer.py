@@ -15,6 +15,7 @@ from app.domain.file_names import content_disposition, derived
 from app.domain.jobs import Job
 from app.engine.bundles.manifest import MITOCHONDRIAL
 from app.engine.report import render
+from app.engine.report.flags import FLAGS
 from app.explorer.query import Unknown
 from app.explorer.reader import VariantPage
 from app.explorer.record import Legend, Variant
@@ -71,6 +72,7 @@ async def variant(request: web.Request) -> web.Response:
         genotypes=found.genotypes(legend.samples, SAMPLES),
         links=links(found),
         impacts=IMPACTS,
+        flags=FLAGS,
         back=request.query.get("back", "")[:2000],
     )
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from app.domain.accounts import PLANS, Plan
 from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Status, Tier
 from app.domain.keys import Gone
+from app.engine.report.flags import FLAGS
 from app.web.app_keys import BACKEND, DURATIONS, EXPLORER, QUEUE_VIEW, RESULT_CACHE, SETTINGS, account
 from app.web.pages import kept_part
 from app.web.states import RETRIEVAL_TIMES, badge, may_change, state
@@ -57,7 +58,7 @@ async def _result_html(request: web.Request, job: Job) -> Markup:
 
     async def render() -> Markup:
         summary, along = await counts(request, job), await _along(request, job)
-        values = {"job": job, "summary": summary, "charts": charts(summary), "along": along}
+        values = {"job": job, "summary": summary, "charts": charts(summary), "along": along, "flags": FLAGS}
         return kept_part(request.app, "annotation_result.html", **values)
 
     # there is no picture along the contigs without the result

@@ -7,9 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.engine.consequence import hgvs
-from app.engine.consequence.allele import NOWHERE, Allele, allele
+from app.engine.consequence.allele import NOWHERE, Allele, Run, allele, reverse_complement
 from app.engine.consequence.caller import consequence, depends_on_spelling, mask_at
 from app.engine.consequence.spliced import spliced
+from app.engine.consequence.transcript import Transcript
 from tests.support.gff3 import gff3, made
 from tests.support.made_up_gene import made_up, place
 
@@ -64,7 +65,7 @@ def test_every_spelling_has_one_name(record: tuple[int, int, bytes, bytes]) -> N
     contig, _ = MODELS[strand]
     if contig[position - 1 : position - 1 + len(ref)] != ref or ref == alt:
         return
-    told = [_told(allele(*spelled, contig), contig, strand) for spelled in spellings(position, ref, alt, contig)]
+    told = [_told(allele(*spelled, contig), contig, MODELS[strand][1]) for spelled in spellings(position, ref, alt, contig)]
     assert told
     names, terms, flags = zip(*told, strict=True)
     assert len(set(names)) == 1
@@ -73,8 +74,7 @@ def test_every_spelling_has_one_name(record: tuple[int, int, bytes, bytes]) -> N
         assert len(set(terms)) == 1
 
 
-def _told(one: Allele, contig: bytes, strand: int) -> tuple[tuple[object, ...], int, bool]:
-    _, transcript = MODELS[strand]
+def _told(one: Allele, contig: bytes, transcript: Transcript) -> tuple[tuple[object, ...], int, bool]:
     found = consequence(transcript, one, contig, DISTANCE_BASES)
     looked_up = one.leftmost
     names = hgvs.genomic(one, contig), found and found.hgvsc, found and found.hgvsp
@@ -136,3 +136,49 @@ def test_only_a_run_near_an_edge_depends_on_the_spelling(strand: str, tmp_path: 
             masks = {mask_at(spliced(transcript), one.change.moved(bases), 50) for bases in places}
             right.append((position, alt, len(masks) > 1))
     assert told == right and 0 < sum(flag for *_, flag in told) < len(told) / 2
+
+
+@pytest.mark.parametrize("strand", [1, -1])
+def test_at_every_edge_all_spellings_have_one_name_and_one_set_of_terms_unless_flagged(strand: int, tmp_path: Path) -> None:
+    """A base or two more or less, at every place of a gene whose bases all stand in runs of three, and around it.
+
+    Its edges: the distance, both ends, the UTRs, start and stop, and an intron on either side; in the middle of runs and between.
+    """
+    sense = list("".join(base * 3 for base in "ACGT" * 40))
+    for first, codon in ((150, "ATG"), (279, "TAA")):
+        sense[first : first + 3] = codon
+    exons, coding = [(131, 190), (251, 310)], [(151, 190), (251, 282)]  # in the direction of the gene
+    contig = "".join(sense).encode() if strand > 0 else reverse_complement("".join(sense).encode())
+
+    def here(span: tuple[int, int]) -> tuple[int, int]:
+        return span if strand > 0 else (len(sense) + 1 - span[1], len(sense) + 1 - span[0])
+
+    sign, (low, high) = "+" if strand > 0 else "-", here((131, 310))
+    lines = [f"1 x gene {low} {high} . {sign} . ID=gene:G;biotype=protein_coding"]
+    lines += [f"1 x mRNA {low} {high} . {sign} . ID=transcript:T;Parent=gene:G;biotype=protein_coding"]
+    lines += ["1 x exon {} {} . {} . Parent=transcript:T".format(*here(exon), sign) for exon in exons]
+    lines += [
+        "1 x CDS {} {} . {} {} Parent=transcript:T".format(*here(part), sign, phase)
+        for part, phase in zip(coding, (0, 2), strict=True)
+    ]
+    transcript = made(tmp_path, gff3(*lines), {"1": contig.decode()})["T"]
+    assert (transcript.strand, spliced(transcript).sequence[:3], spliced(transcript).sequence[-3:]) == (strand, b"ATG", b"TAA")
+    flags, told = set(), 0
+    for position in range(low - 56, high + 56):
+        base, two = contig[position - 1 : position], contig[position - 1 : position + 1]
+        for ref, alt in ((base, base * 2), (two, base), (base, base + two), (contig[position - 1 : position + 2], base)):
+            one = allele(position, ref, alt, contig)
+            moved = [Allele(one.change.moved(by), Run(one.run.left + by, one.run.right - by)) for by in _places(one)]
+            said = [_told(spelled, contig, transcript) for spelled in moved]
+            names, terms, flagged = zip(*said, strict=True)
+            assert len(set(names)) == len(set(flagged)) == 1, (position, ref, alt)
+            assert flagged[0] or len(set(terms)) == 1, (position, ref, alt)
+            if flagged[0]:
+                flags.add(position)
+            told += len(moved)
+    edges = [low - 50, low, *here((150, 151)), *here((190, 191)), *here((250, 251)), *here((282, 283)), high, high + 50]
+    assert told > 3000 and all(any(abs(at - edge) < 6 for at in flags) for edge in edges)
+
+
+def _places(one: Allele) -> range:
+    return range(-one.run.left, one.run.right + 1)
