@@ -36,7 +36,7 @@ def test_what_was_made_is_what_was_planned(life: Any, record_property: Any) -> N
     assert life.different == {}
     assert sum(life.compared.values()) > 4 * len(really)
     counted: Counter[str] = Counter()
-    for step in ("release", "by hand", "drain", "unprotect", "destroy"):
+    for step in ("release", "by hand", "drain", "rebuild", "unprotect", "destroy"):
         counted += kinds(life.actions(step)) if step in life.plans else Counter()
     told = {
         "deployment": "-".join((life.deployment.environment, life.deployment.backend)),
@@ -124,6 +124,17 @@ def test_changed_drain_reaches_hooks_and_daemons_in_place(life: Any) -> None:
         seen = life.seen["drain"][f"gas-{life.deployment.environment}-{tier}"]
         assert seen["hooks"]["drained"] == 155
         assert (seen["latest"], seen["launched"]) == (3, "3")
+
+
+def test_a_group_that_is_replaced_gets_its_hooks_and_policies_again(life: Any) -> None:
+    """AWS deletes both with a group, and Terraform would not notice before the next apply."""
+    actions = life.actions("rebuild")
+    web = [address for address in life.deployment.applied("") if address.startswith('module.gas.module.fleet["web"]')]
+    gone = {address for address in web if kind_of(address).startswith("aws_autoscaling")}
+    assert set(actions) == gone and len(gone) >= 3
+    assert {tuple(what) for what in actions.values()} == {("delete", "create")}
+    seen = life.seen["rebuild"][f"gas-{life.deployment.environment}-web"]
+    assert seen["hooks"] == {"configured": 900, "drained": 155}
 
 
 def test_protected_data_outlives_a_destroy(life: Any) -> None:
