@@ -26,6 +26,12 @@ SOURCE = ("app", "workers", "setup.cfg", "pyproject.toml", "README.md")
 PYTHON = "3.11"
 """Debian 12's."""
 
+AGENTS = {
+    "amazon-cloudwatch-agent": "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/download-cloudwatch-agent-commandline.html",
+    "amazon-ssm-agent": "https://docs.aws.amazon.com/systems-manager/latest/userguide/agent-install-deb.html",
+}
+"""What every instance runs beside GAS, by the beginning of its package's name, and where AWS has it."""
+
 PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
 GLIBC = ("2_34", "2_31", "2_28", "2_17")
 """Of the manylinux wheels that Debian 12 (glibc 2.36) runs."""
@@ -39,7 +45,15 @@ def main() -> None:
     parser.add_argument("--wheels", type=Path, help="wheelhouse of another release: its versions are taken, no registry is asked")
     parser.add_argument("--bundle", action="append", default=[], metavar="ID=VERSION", help="a reference bundle to fetch")
     parser.add_argument("--package", action="append", default=[], type=Path, metavar="DEB", help="a Debian package to install")
+    parser.add_argument(
+        "--without-agents", action="store_true", help="for hosts that are not at AWS: no logs, metrics or sessions"
+    )
     chosen = parser.parse_args()
+    if not chosen.without_agents and (lacking := missing_agents(chosen.package)):
+        sys.exit(
+            f"the release lacks {' and '.join(lacking)}, which Debian has not: instances would show no logs and let nobody in. "
+            f"Name each by --package, or say --without-agents. Where they are: {', '.join(AGENTS[agent] for agent in lacking)}"
+        )
     with tempfile.TemporaryDirectory() as folder:
         release = Path(folder)
         wheels = release / "wheelhouse"
@@ -54,6 +68,12 @@ def main() -> None:
             shutil.copy(package, release / "packages")
         shutil.copytree(ROOT / "ansible", release / "ansible", ignore=shutil.ignore_patterns(".*", "__pycache__"))
         print(pack(release, chosen.out / f"{chosen.version}.tar.gz"))
+
+
+def missing_agents(packages: Iterable[Path]) -> list[str]:
+    """The agents of AWS that no file among these packages is."""
+    names = [package.name for package in packages]
+    return [agent for agent in AGENTS if not any(name.startswith(agent) for name in names)]
 
 
 def build_wheel(version: str, wheels: Path) -> Path:

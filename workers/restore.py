@@ -14,8 +14,9 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Speed, Tier, Trigger
+from app.domain.jobs import Job, Speed, Tier, Trigger
 from app.domain.messages import ArchiveDue, PlanChanged, RetrievalLook
+from app.domain.retrievals import retrieval
 from app.services.backend import Backend
 from workers.retrieval import begin, look_seconds
 from workers.runtime import Delivery, RetryLater, Spec
@@ -82,7 +83,8 @@ async def _stop_archiving(walk: Walk, job: Job) -> None:
 async def _retrieve(walk: Walk, job: Job) -> None:
     speed = job.speed or _speed(walk, job)
     if job.tier is Tier.ARCHIVED:
-        deadline_seconds = min(RETRIEVAL_DEADLINE_SECONDS[speed], walk.backend.jobs.deadline_seconds[Tier.RESTORING])
+        patience_seconds = retrieval(walk.backend.archive.retrievals, speed).patience_seconds
+        deadline_seconds = min(patience_seconds, walk.backend.jobs.deadline_seconds[Tier.RESTORING])
         claimed = await walk.backend.jobs.advance(
             job.user_id, job.job_id, Trigger.RESTORE, at=job.rev, deadline_seconds=deadline_seconds, speed=speed
         )
@@ -119,7 +121,8 @@ STEPS: dict[tuple[Plan, Tier], Callable[[Walk, Job], Awaitable[None]]] = {
 
 
 def _speed(walk: Walk, job: Job) -> Speed:
-    if walk.expedited_left > 0 and job.result_size <= walk.account.limits.expedited_max_bytes:
+    quick = Speed.EXPEDITED in walk.backend.archive.retrievals and walk.expedited_left > 0
+    if quick and job.result_size <= walk.account.limits.expedited_max_bytes:
         walk.expedited_left -= 1
         return Speed.EXPEDITED
     return Speed.STANDARD

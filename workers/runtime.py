@@ -278,7 +278,10 @@ async def run(specs: Sequence[Spec], settings: Settings) -> None:
         if spec.prepare:
             await _unless(stop, spec.prepare(settings))
     async with backend(settings, mail=any(spec.verb == "notify" for spec in specs)) as opened:
-        consumers = [Consumer(spec, await opened.queues.open(spec.queue), opened, stop, Metrics(spec.verb)) for spec in specs]
+        consumers = [
+            Consumer(spec, await opened.queues.open(spec.queue), opened, stop, Metrics(spec.verb, settings.environment))
+            for spec in specs
+        ]
         async with asyncio.TaskGroup() as tasks:
             aside = [tasks.create_task(systemd.feed_watchdog())]
             aside += [tasks.create_task(consumer.metrics.flush_regularly()) for consumer in consumers]

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
-from app.aws.dynamodb import BATCH_KEYS, from_wire, pages, record, to_wire, update
+from app.aws.dynamodb import BATCH_KEYS, batch_get, from_wire, pages, record, to_wire, update
 from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
@@ -201,12 +201,8 @@ class Accounts:
 
     async def _read_pairs(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Account, dict[str, Any]]]:
         wanted = {(user_id, item) for user_id, one in pairs for item in (PROFILE, one)}
-        found: dict[tuple[str, str], dict[str, Any]] = {}
-        request: Any = {self.table: {"Keys": [self._key(*key) for key in wanted], "ConsistentRead": True}}
-        while request:
-            answer = await self.dynamodb.batch_get_item(RequestItems=request)
-            found |= {(one["user_id"]["S"], one["item"]["S"]): one for one in answer["Responses"].get(self.table, [])}
-            request = answer.get("UnprocessedKeys")
+        items = await batch_get(self.dynamodb, self.table, [self._key(*key) for key in wanted])
+        found = {(one["user_id"]["S"], one["item"]["S"]): one for one in items}
         return {
             (user_id, item): (record(Account, found[user_id, PROFILE]), from_wire(found[user_id, item]))
             for user_id, item in pairs

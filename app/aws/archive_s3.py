@@ -13,6 +13,7 @@ from app.aws.clients import code, tolerated
 from app.aws.objects import CHECKSUM, MISSING, Bucket, Stored, plan_parts
 from app.domain.jobs import Job, Speed
 from app.domain.keys import Gone, Owner, archive_key, archive_prefix
+from app.domain.retrievals import BY_STORAGE_CLASS, Retrievals
 
 COPY_LIMIT = 5 << 30
 """S3 copies up to 5 GiB in one call."""
@@ -37,6 +38,11 @@ class S3Archive:
     part_bytes: int = COPY_PART
     copy_limit: int = COPY_LIMIT
 
+    @property
+    def retrievals(self) -> Retrievals:
+        """The speeds of the storage class, and how long each takes."""
+        return BY_STORAGE_CLASS[self.storage_class]
+
     async def store(self, job: Job, rev: int) -> str | None:
         """Copies the job's result into the archive, under `rev`; None if the result is gone. Raises Damaged."""
         key = archive_key(job.user_id, job.job_id, rev)
@@ -44,7 +50,8 @@ class S3Archive:
         return key if source and await self._copy(source, key, self.storage_class) else None
 
     async def start(self, job: Job, speed: Speed) -> Started:
-        """Asks S3 for a temporary copy, at Standard speed where Expedited has no capacity. Raises Gone."""
+        """Asks S3 for a temporary copy, at Standard speed where Expedited has no capacity or the class lacks it. Raises Gone."""
+        speed = speed if speed in self.retrievals else Speed.STANDARD
         try:
             await self._restore(job, speed)
         except ClientError as error:
@@ -127,7 +134,9 @@ class S3Archive:
             return {"ETag": answer["CopyPartResult"]["ETag"]}
 
         spans = plan_parts(source.size, self.part_bytes)
-        done = await self.bucket.multipart(key, spans, copy, at_once=COPIES_AT_ONCE, StorageClass=storage_class)
+        # a copy in one call takes this along, one in parts is a new object
+        said = {"StorageClass": storage_class, **({"ContentType": source.media_type} if source.media_type else {})}
+        done = await self.bucket.multipart(key, spans, copy, at_once=COPIES_AT_ONCE, **said)
         return done.get(f"Checksum{CHECKSUM}", "")
 
 

@@ -20,6 +20,7 @@ from app.aws.clients import code, tolerated
 from app.aws.objects import CHUNK_BYTES, Bucket
 from app.domain.jobs import Job, Speed
 from app.domain.keys import Gone, Owner, archive_label, labelled
+from app.domain.retrievals import FLEXIBLE, Retrievals
 
 MIB = 1 << 20
 PART = 16 * MIB
@@ -41,6 +42,11 @@ class VaultArchive:
     notices: str  # ARN of the topic that hears of completed retrievals
     part_bytes: int = PART
     moving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), compare=False)
+
+    @property
+    def retrievals(self) -> Retrievals:
+        """The speeds of a vault, and how long each takes."""
+        return FLEXIBLE
 
     async def store(self, job: Job, rev: int) -> str | None:
         """Uploads the job's result, labelled with its owner and `rev`; None if the result is gone."""

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from app.domain.jobs import Job, Speed
 from app.domain.keys import Owner
+from app.domain.retrievals import Retrievals
 
 
 class RetrievalState(Enum):
@@ -38,6 +39,10 @@ class Started:
 
 class Archive(Protocol):
     """Where results are archived: what both backends guarantee."""
+
+    @property
+    def retrievals(self) -> Retrievals:
+        """The speeds that the archive has, and how long each takes."""
 
     async def store(self, job: Job, rev: int) -> str | None:
         """Copies the job's result under `rev` and returns the archive id; None if the result is not there."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
 from typing import Any, TypeVar, get_type_hints
@@ -12,6 +14,10 @@ R = TypeVar("R")
 
 BATCH_KEYS = 100
 """Records that one request to DynamoDB reads by their keys."""
+
+BATCH_READS = 8
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 2.0
 
 
 def to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,6 +67,28 @@ async def pages(client: Any, operation: str, **arguments: Any) -> AsyncIterator[
         if "LastEvaluatedKey" not in answer:
             return
         arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+class Unprocessed(RuntimeError):
+    """DynamoDB leaves keys of a batch unread, however often it is asked: the table is throttled."""
+
+
+async def batch_get(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those items of up to BATCH_KEYS keys that exist, in no order, read strongly.
+
+    What DynamoDB leaves unread is asked for again, each time after a longer pause with jitter: at once would throttle the
+    table further. Raises Unprocessed after BATCH_READS. Source: BatchGetItem in DynamoDB's API reference.
+    """
+    found: list[dict[str, Any]] = []
+    request: Any = {table: {"Keys": list(keys), "ConsistentRead": True}}
+    for attempt in range(BATCH_READS):
+        answer = await client.batch_get_item(RequestItems=request)
+        found += answer["Responses"].get(table, [])
+        request = answer.get("UnprocessedKeys")
+        if not request:
+            return found
+        await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)))
+    raise Unprocessed(f"{sum(len(left['Keys']) for left in request.values())} of {len(keys)} keys of {table} were not read")
 
 
 def _absent(value: Any) -> bool:

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
-from app.aws.dynamodb import BATCH_KEYS, pages, record, to_wire, update
+from app.aws.dynamodb import BATCH_KEYS, batch_get, pages, record, to_wire, update
 from app.domain.accounts import Plan
 from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, changed
 
@@ -63,13 +63,8 @@ class Jobs:
 
     async def get_many(self, keys: list[tuple[str, str]]) -> list[Job]:
         """Those of up to 100 (user id, job id) that exist, in no order, in one request where DynamoDB allows it."""
-        found: list[Job] = []
-        request: Any = {self.table: {"Keys": [self._key(*key) for key in dict.fromkeys(keys)], "ConsistentRead": True}}
-        while request:
-            answer = await self.dynamodb.batch_get_item(RequestItems=request)
-            found += [record(Job, item) for item in answer["Responses"].get(self.table, [])]
-            request = answer.get("UnprocessedKeys")
-        return found
+        items = await batch_get(self.dynamodb, self.table, [self._key(*key) for key in dict.fromkeys(keys)])
+        return [record(Job, item) for item in items]
 
     async def advance(
         self,

@@ -74,6 +74,15 @@ class Standing:
 
     verified: bool
     sandbox: bool
+    sending: bool = True
+    rate: float = 0  # mails a second
+    daily_quota: float = 0
+    sent_today: float = 0
+
+    @property
+    def left_today(self) -> float:
+        """Mails that the quota of the last 24 hours leaves."""
+        return self.daily_quota - self.sent_today
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,15 @@ class Mail:
         # the domain first: it is what Terraform makes, and all that the role of `notify` may look at
         verified = await self._verified(address.rpartition("@")[2]) or await self._verified(address)
         account = await self.ses.get_account()
-        return Standing(verified, not account["ProductionAccessEnabled"])
+        quota = account["SendQuota"]
+        return Standing(
+            verified,
+            sandbox=not account["ProductionAccessEnabled"],
+            sending=account["SendingEnabled"],
+            rate=quota["MaxSendRate"],
+            daily_quota=quota["Max24HourSend"],
+            sent_today=quota["SentLast24Hours"],
+        )
 
     async def _verified(self, identity: str) -> bool:
         try:

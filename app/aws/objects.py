@@ -45,6 +45,7 @@ class Stored:
     storage_class: str = "STANDARD"
     restore: str = ""
     checksum: str = ""
+    media_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Bucket:
             said.get("StorageClass", "STANDARD"),
             said.get("Restore", ""),
             said.get(f"Checksum{CHECKSUM}", ""),
+            said.get("ContentType", ""),
         )
 
     async def download(self, key: str, path: Path, *, etag: str = "") -> int:

@@ -19,6 +19,14 @@ def on_the_wire(address: str) -> str:
         return address
 
 
+def deliverable(address: str) -> bool:
+    """Whether SES takes it: the part before the @ has to be ASCII, the domain may be anything.
+
+    Source: "SendEmail" in SES's API reference (v2): SES does not support SMTPUTF8.
+    """
+    return on_the_wire(address).isascii()
+
+
 def same(one: str, other: str) -> bool:
     """Do both name one mailbox, in whatever case, and whichever way their domain is spelled?"""
     return on_the_wire(one).lower() == on_the_wire(other).lower()

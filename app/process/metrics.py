@@ -35,14 +35,15 @@ DECLARED: dict[Metric, tuple[str, str]] = {
     Metric.VIOLATIONS: ("Count", "What the doctor found wrong."),
     Metric.REPAIRS: ("Count", "What the doctor mended."),
 }
-"""Unit and meaning. The dimension `verb` says which daemon."""
+"""Unit and meaning. The dimensions `deployment` and `verb` say whose daemon, and which."""
 
 
 class Metrics:
     """Values of one daemon since the last flush."""
 
-    def __init__(self, verb: str) -> None:
+    def __init__(self, verb: str, environment: str = "local") -> None:
         self.verb = verb
+        self.deployment = f"gas-{environment}"
         self.values: dict[Metric, list[float]] = defaultdict(list)
 
     def add(self, metric: Metric, value: float = 1) -> None:
@@ -61,11 +62,12 @@ class Metrics:
                 "CloudWatchMetrics": [
                     {
                         "Namespace": NAMESPACE,
-                        "Dimensions": [["verb"]],
+                        "Dimensions": [["deployment", "verb"]],
                         "Metrics": [{"Name": metric, "Unit": DECLARED[metric][0]} for metric in shown],
                     }
                 ],
             },
+            "deployment": self.deployment,
             "verb": self.verb,
             **{str(metric): value for metric, value in shown.items()},
         }

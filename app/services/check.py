@@ -12,7 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 
 import aiohttp
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 
 from app.aws.clients import code
 from app.aws.mail import Mail
@@ -27,6 +35,8 @@ ABSENT = "00000000-0000-7000-8000-000000000000"
 """The user and the job that never exist."""
 
 ANSWER_SECONDS = 10
+_LEAST_LEFT = 0.1
+"""Part of a day's mail that should be left."""
 
 
 class State(StrEnum):
@@ -183,17 +193,66 @@ _REMEDIES = {
     "unset": "set it: `terraform output -json settings` has every setting of a deployment",
     "denied": "the role lacks a permission: compare terraform/modules/identity/grants.tf with what is applied",
     "missing": "{setting} names what does not exist in this account and region: run terraform apply, or mend the setting",
+    "credentials": "these credentials have expired, or AWS does not know them: `aws sts get-caller-identity` "
+    "says whose they are; on a host it is the instance profile. A clock that is wrong does the same: timedatectl",
+    "throttled": "AWS turns requests away for now: try again in a minute; if it goes on, look at the service's quotas",
+    "ailing": "the service itself fails: look at health.aws.amazon.com, and try again",
+    "elsewhere": "{setting} names a bucket of another region: set AWS_DEFAULT_REGION to the deployment's",
+    "unknown": "look the code up in the API reference of the service",
     "unreachable": "AWS does not answer: look at the instance's route, security group and DNS, and at AWS_DEFAULT_REGION",
 }
 _MISSING = {"ResourceNotFoundException", "NoSuchBucket", "404", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
-_DENIED = {
-    "403",
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthorizationError",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
+_CODES: Mapping[str, frozenset[str]] = {
+    "denied": frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}),
+    "missing": frozenset(_MISSING),
+    # "400" is what HEAD of S3 says, which has no body: with credentials that are right nothing of it is wrong
+    "credentials": frozenset(
+        {
+            "400",
+            "AuthFailure",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "InvalidSignatureException",
+            "InvalidToken",
+            "RequestExpired",
+            "RequestTimeTooSkewed",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        }
+    ),
+    "throttled": frozenset(
+        {
+            "429",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "ThrottledException",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+        }
+    ),
+    "ailing": frozenset({"500", "503", "InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable"}),
+    "elsewhere": frozenset({"301", "AuthorizationHeaderMalformed", "PermanentRedirect"}),
 }
+"""What the error codes of AWS's services mean. Sources: "Common Errors" of their API references; "Error responses" of S3."""
+
+_BEYOND = {"throttled", "ailing"}
+_CREDENTIALS = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+
+def _meaning(said: str) -> str:
+    return next((why for why, codes in _CODES.items() if said in codes), "unknown")
 
 
 async def _probe(name: str, setting: str, probe: Probe, opened: Backend) -> CheckResult:
@@ -201,10 +260,13 @@ async def _probe(name: str, setting: str, probe: Probe, opened: Backend) -> Chec
         await probe(opened)
     except ClientError as error:
         said = code(error)
-        why = "denied" if said in _DENIED else "missing" if said in _MISSING else "unreachable"
-        return CheckResult(name, State.WRONG, f"AWS says {said}", _REMEDIES[why].format(setting=setting))
+        why = _meaning(said)
+        state = State.BEYOND if why in _BEYOND else State.WRONG
+        return CheckResult(name, state, f"AWS says {said}", _REMEDIES[why].format(setting=setting))
     except KeyError as missing:
         return CheckResult(name, State.WRONG, f"{setting} says nothing of {missing}", _REMEDIES["unset"])
+    except _CREDENTIALS as error:
+        return CheckResult(name, State.WRONG, f"{type(error).__name__}", _REMEDIES["credentials"])
     except (BotoCoreError, OSError) as error:
         return CheckResult(name, State.WRONG, f"{type(error).__name__}", _REMEDIES["unreachable"])
     return CheckResult(name, State.WELL, "yes")
@@ -233,10 +295,19 @@ async def _mail(mail: Mail) -> AsyncIterator[CheckResult]:
         remedy = "write the DNS records of `terraform output dns_records`, and wait until SES has seen them"
         yield CheckResult("SES identity", State.WRONG, f"neither {mail.sender} nor its domain is verified", remedy)
     if standing.sandbox:
-        remedy = "ask AWS for production access: until then mail only reaches verified addresses"
+        remedy = "ask AWS for production access: until then mail only reaches verified addresses, those of `sandbox_recipients`"
         yield CheckResult("SES sandbox", State.BEYOND, "the account is in it", remedy)
     else:
         yield CheckResult("SES sandbox", State.WELL, "the account is out of it")
+    says = f"{standing.rate:g} mails a second, {standing.daily_quota:,.0f} a day, of which {standing.sent_today:,.0f} are sent"
+    if not standing.sending:
+        yield CheckResult("SES sending", State.WRONG, f"it is paused ({says})", "the account's page in SES's console says why")
+    elif standing.left_today < _LEAST_LEFT * standing.daily_quota:
+        yield CheckResult(
+            "SES quota", State.BEYOND, says, "ask AWS for a larger one; what does not go out today is tried tomorrow"
+        )
+    else:
+        yield CheckResult("SES quota", State.WELL, says)
 
 
 async def _reachable(name: str, url: str) -> CheckResult:

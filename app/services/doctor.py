@@ -18,9 +18,10 @@ from botocore.exceptions import ClientError
 from app.aws.archives import RetrievalState
 from app.aws.queues import NotSent
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import LONGEST_DEADLINE_SECONDS, RESTING, RETRIEVAL_DEADLINE_SECONDS, WAITING, Job, Speed, Status, Tier
+from app.domain.jobs import LONGEST_DEADLINE_SECONDS, RESTING, WAITING, Job, Status, Tier
 from app.domain.keys import input_key, owner
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
+from app.domain.retrievals import retrieval
 from app.process import systemd
 from app.process.memory import freeze_gc
 from app.process.metrics import Metric, Metrics
@@ -89,7 +90,7 @@ async def examine(backend: Backend, *, repair: bool, full: bool = False) -> Asyn
 
 async def examine_regularly(settings: Settings, every: int) -> None:
     """Looks and repairs every so many seconds until SIGTERM; and beside that fully, now and then once a day."""
-    stop, metrics = asyncio.Event(), Metrics("doctor")
+    stop, metrics = asyncio.Event(), Metrics("doctor", settings.environment)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with backend(settings) as opened:
@@ -194,7 +195,8 @@ def _still_nobody(backend: Backend, job: Job) -> bool:
 async def _look(backend: Backend, job: Job) -> str:
     look = RetrievalLook(**_about(backend, job), archive=job.archive)
     await backend.queues.send("restore_pendings", [look])
-    await backend.jobs.postpone(job, Tier.RESTORING, most=RETRIEVAL_DEADLINE_SECONDS[job.speed or Speed.STANDARD])
+    patience_seconds = retrieval(backend.archive.retrievals, job.speed).patience_seconds
+    await backend.jobs.postpone(job, Tier.RESTORING, most=patience_seconds)
     return "asked for a look at the retrieval"
 
 

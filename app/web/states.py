@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.domain.accounts import PLANS, Plan
-from app.domain.jobs import UNFINISHED, Job, Speed, State, Status, Tier
+from app.domain.jobs import UNFINISHED, Job, State, Status, Tier
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,6 @@ IMPACTS = {
     "MODIFIER": "outside of what becomes protein, where an effect is hard to foretell",
 }
 """What the engine's classes of impact mean, the severest first."""
-
-RETRIEVAL_TIMES: dict[Speed, tuple[int, int]] = {Speed.EXPEDITED: (60, 300), Speed.STANDARD: (3 * 3600, 5 * 3600)}
-"""Seconds, least and most, that AWS states for Glacier's retrieval tiers."""
-
 
 MOVING = UNFINISHED | {Status.DELETING, Tier.ARCHIVING, Tier.RESTORING}
 """States in which somebody works on a job; besides, its results follow the plan."""

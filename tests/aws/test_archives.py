@@ -135,6 +135,42 @@ async def test_any_other_refusal_changes_no_speed(gas: Backend) -> None:
     assert client.asked == ["Expedited"]
 
 
+class NoExpedited:
+    """S3 as it is to an object in DEEP_ARCHIVE: the emulator takes any speed for any class."""
+
+    def __init__(self, s3: Any) -> None:
+        self.s3, self.asked = s3, list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.s3, name)
+
+    async def restore_object(self, **arguments: Any) -> Any:
+        self.asked.append(str(arguments["RestoreRequest"]["GlacierJobParameters"]["Tier"]))
+        if self.asked[-1] == "Expedited":
+            said = {"Code": "InvalidArgument", "Message": "Retrieval option is not supported by this storage class"}
+            raise ClientError({"Error": said}, "RestoreObject")
+        return await self.s3.restore_object(**arguments)
+
+
+async def test_a_class_without_expedited_is_never_asked_for_it(gas: Backend) -> None:
+    assert isinstance(gas.archive, S3Archive)
+    s3 = NoExpedited(gas.archive.bucket.s3)
+    deep = replace(gas.archive, bucket=replace(gas.archive.bucket, s3=s3), storage_class="DEEP_ARCHIVE")
+    job = await stored(gas, b"z" * 100)
+    job = replace(job, archive=await deep.store(job, 5))
+    assert (await deep.start(job, Speed.EXPEDITED)).speed is Speed.STANDARD
+    assert s3.asked == ["Standard"]
+    assert set(deep.retrievals) == {Speed.STANDARD}
+    assert deep.retrievals[Speed.STANDARD].most_seconds == 12 * 3600
+
+
+@both_backends
+async def test_every_backend_says_how_long_each_speed_takes(gas: Backend) -> None:
+    assert set(gas.archive.retrievals) == set(Speed)
+    for takes in gas.archive.retrievals.values():
+        assert takes.least_seconds < takes.most_seconds < takes.patience_seconds
+
+
 async def test_a_restore_already_in_progress_is_success(gas: Backend) -> None:
     job = await archived(gas, b"z" * 100)
     archive, client = refusing(gas, {"s3": "RestoreAlreadyInProgress"}, None)
@@ -154,6 +190,20 @@ async def test_a_large_result_goes_in_parts_and_comes_back(gas: Backend) -> None
     job = await ready(gas, replace(job, archive=copy))
     assert await archive.bring_back(job, "results/back")
     assert await gas.results.read("results/back") == body
+
+
+async def test_a_copy_in_parts_keeps_the_content_type(gas: Backend) -> None:
+    """A copy in one call takes it along; one in parts is a new object, which is `binary/octet-stream` if nothing is said."""
+    assert isinstance(gas.archive, S3Archive)
+    job = await stored(gas, b"")
+    key = str(job.result)
+    await gas.results.s3.put_object(
+        Bucket=gas.results.name, Key=key, Body=os.urandom(6 * MIB), ContentType="application/gzip", ChecksumAlgorithm="CRC64NVME"
+    )
+    for limit in (1 << 30, 5 * MIB):
+        archive = replace(gas.archive, copy_limit=limit, part_bytes=5 * MIB)
+        copied = await gas.results.head(str(await archive.store(job, limit)))
+        assert copied and copied.media_type == "application/gzip", limit
 
 
 async def test_an_archived_result_is_in_the_storage_class_of_the_deployment(gas: Backend) -> None:

@@ -58,3 +58,12 @@ async def test_the_export_has_the_choices_and_no_key(portal: Portal) -> None:
     await browser.post("/profile/mail", {"notice": "restored"})
     text = (await browser.get("/profile/export")).text
     assert '"muted": ["archived", "finished"]' in text and (await portal.account(ME)).mail_key not in text
+
+
+async def test_the_profile_says_that_an_address_cannot_be_written_to(portal: Portal) -> None:
+    """SES takes any domain, and before the @ only ASCII: mail would be refused, over and over."""
+    for address, said in (("jürgen@example.org", True), ("jurgen@bücher.example", False)):
+        browser = await portal.signed_in(address)
+        page = await browser.get("/profile")
+        assert (await portal.account(address)).email == address
+        assert ("can't be sent" in page.text) is said, address

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Speed, Status, Trigger
+from app.domain.jobs import Job, Speed, Status, Trigger
+from app.domain.retrievals import FLEXIBLE
 from app.web import app_keys
 from app.web.estimates import DurationEstimator
 from tests.support.portal import Portal
@@ -73,7 +74,7 @@ async def test_a_running_job_says_what_is_left_and_when_its_worker_was_heard_of(
 
 async def test_a_result_on_its_way_back_says_between_when(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
-    patience = RETRIEVAL_DEADLINE_SECONDS[Speed.EXPEDITED]
+    patience = FLEXIBLE[Speed.EXPEDITED].patience_seconds
     job = await portal.job(ME, *ARCHIVED, (Trigger.RESTORE, {"speed": Speed.EXPEDITED, "deadline_seconds": patience}))
     page = (await browser.get(f"/annotations/{job.job_id}")).text
     assert job.deadline and f'data-countdown="{job.deadline - 1000 * patience + 300_000}"' in page

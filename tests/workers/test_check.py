@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from botocore.exceptions import ClientError, NoCredentialsError
 
+from app.aws.jobs import Jobs
+from app.aws.mail import Mail
 from app.engine.bundles import manifest
 from app.services.check import PROBES, CheckResult, State, check, verdict
 from app.settings import Settings
@@ -99,6 +103,72 @@ async def test_a_damaged_bundle_is_found(world: Settings, tmp_path: Path) -> Non
     assert (await findings(settings, "annotate"))["bundle mine"].state is State.WELL
     next(path for path in (tmp_path / "mine").iterdir() if path.name != manifest.MANIFEST).write_bytes(b"")
     assert (await findings(settings, "annotate"))["bundle mine"].state is State.WRONG
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "words"),
+    [
+        ("ExpiredTokenException", State.WRONG, "aws sts get-caller-identity"),
+        ("UnrecognizedClientException", State.WRONG, "aws sts get-caller-identity"),
+        ("InvalidSignatureException", State.WRONG, "timedatectl"),
+        ("AccessDeniedException", State.WRONG, "grants.tf"),
+        ("ThrottlingException", State.BEYOND, "quotas"),
+        ("InternalServerError", State.BEYOND, "health.aws.amazon.com"),
+        ("ValidationException", State.WRONG, "API reference"),
+    ],
+)
+async def test_what_aws_says_is_named_as_what_it_is(
+    world: Settings, monkeypatch: pytest.MonkeyPatch, said: str, state: State, words: str
+) -> None:
+    """Credentials, permission, throttling and a service that fails are four things, and none of them is a route."""
+
+    async def refused(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": said, "Message": ""}}, "GetItem")
+
+    monkeypatch.setattr(Jobs, "get", refused)
+    finding = (await findings(world, "annotate"))["jobs can be read"]
+    assert (finding.state, finding.says) == (state, f"AWS says {said}")
+    assert words in finding.remedy and "route" not in finding.remedy
+
+
+async def test_credentials_that_are_not_there_are_named(world: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object, **__: object) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(Jobs, "get", refused)
+    finding = (await findings(world, "annotate"))["jobs can be read"]
+    assert finding.state is State.WRONG and "instance profile" in finding.remedy
+
+
+def account(**said: Any) -> dict[str, Any]:
+    """What GetAccount of SES says of an account that may send."""
+    quota = {"Max24HourSend": 50_000.0, "MaxSendRate": 14.0, "SentLast24Hours": 3.0, **said.pop("quota", {})}
+    return {"ProductionAccessEnabled": True, "SendingEnabled": True, "SendQuota": quota, **said}
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "state", "words"),
+    [
+        (account(), "SES quota", State.WELL, "14 mails a second, 50,000 a day, of which 3 are sent"),
+        (account(quota={"SentLast24Hours": 49_000.0}), "SES quota", State.BEYOND, "49,000 are sent"),
+        (account(SendingEnabled=False), "SES sending", State.WRONG, "paused"),
+        (account(ProductionAccessEnabled=False), "SES sandbox", State.BEYOND, "the account is in it"),
+    ],
+)
+async def test_the_account_at_ses_is_shown_with_its_rate_quota_and_sandbox(
+    world: Settings, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], name: str, state: State, words: str
+) -> None:
+    class Ses:
+        async def get_account(self) -> dict[str, Any]:
+            return said
+
+        async def get_email_identity(self, EmailIdentity: str) -> dict[str, Any]:
+            return {"VerifiedForSendingStatus": True}
+
+    standing = Mail.standing
+    monkeypatch.setattr(Mail, "standing", lambda mail: standing(replace(mail, ses=Ses())))
+    finding = (await findings(world, "notify"))[name]
+    assert finding.state is state and words in finding.says
 
 
 async def test_a_sender_that_nobody_verified_is_wrong(world: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

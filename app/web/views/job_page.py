@@ -9,12 +9,13 @@ from aiohttp import web
 from markupsafe import Markup
 
 from app.domain.accounts import PLANS, Plan
-from app.domain.jobs import RETRIEVAL_DEADLINE_SECONDS, Job, Status, Tier
+from app.domain.jobs import Job, Status, Tier
 from app.domain.keys import Gone
+from app.domain.retrievals import retrieval
 from app.engine.report.flags import FLAGS
 from app.web.app_keys import BACKEND, DURATIONS, EXPLORER, QUEUE_VIEW, RESULT_CACHE, SETTINGS, account
 from app.web.pages import kept_part
-from app.web.states import RETRIEVAL_TIMES, badge, may_change, state
+from app.web.states import badge, may_change, state
 
 MOST_CONTIGS = 30
 
@@ -126,10 +127,12 @@ def _restored(request: web.Request, job: Job) -> tuple[int, int] | None:
     """Between which moments (ms since 1970) the result should be back; None if that is past, or not known."""
     if job.tier is not Tier.RESTORING or not job.speed or not job.deadline:
         return None
-    backend, (least, most) = request.app[BACKEND], RETRIEVAL_TIMES[job.speed]
-    deadline_seconds = min(RETRIEVAL_DEADLINE_SECONDS[job.speed], backend.jobs.deadline_seconds[Tier.RESTORING])
+    backend = request.app[BACKEND]
+    takes = retrieval(backend.archive.retrievals, job.speed)
+    deadline_seconds = min(takes.patience_seconds, backend.jobs.deadline_seconds[Tier.RESTORING])
     began = min(job.deadline - 1000 * deadline_seconds, backend.now())
-    return (began + 1000 * least, began + 1000 * most) if began + 1000 * most + LATE > backend.now() else None
+    latest = began + 1000 * takes.most_seconds
+    return (began + 1000 * takes.least_seconds, latest) if latest + LATE > backend.now() else None
 
 
 def _assembly(request: web.Request, job: Job) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from aiohttp import web
 from stripe import StripeError
 
+from app.domain.addresses import deliverable
 from app.services import privacy
 from app.services.identity import READ, WRITE
 from app.services.mail_preferences import NOTICES
@@ -101,5 +102,6 @@ async def _profile(request: web.Request, token: str = "") -> web.Response:
         token_days=TOKEN_DAYS,
         fresh_token=token,
         notices=NOTICES,
+        deliverable=deliverable(user.email or ""),
         usage=await privacy.usage(request.app[BACKEND], user),
     )

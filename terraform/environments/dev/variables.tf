@@ -44,13 +44,25 @@ variable "contact" {
 }
 
 variable "alarm_emails" {
-  description = "Mail addresses that hear of alarms and of the budget."
+  description = "Mail addresses that hear of urgent alarms."
   type        = set(string)
+}
+
+variable "warning_emails" {
+  description = "Mail addresses that hear of what can wait until the morning, and of the budget; null: those of `alarm_emails`."
+  type        = set(string)
+  default     = null
 }
 
 variable "monthly_budget_usd" {
   description = "Dollars a month above which, or on the way to which, mail is sent."
   type        = number
+}
+
+variable "sandbox_recipients" {
+  description = "Mail addresses or domains, verified in SES, that mail may go to while the account is in SES's sandbox: there SES wants a grant for the recipient as well."
+  type        = set(string)
+  default     = []
 }
 
 variable "release" {
@@ -84,6 +96,12 @@ variable "fleets" {
   type        = any
 }
 
+variable "restored_tables" {
+  description = "By table, the end of the name of a copy that was restored and takes its place: see \"Restore a table\" in docs/operations.md."
+  type        = map(string)
+  default     = {}
+}
+
 variable "references" {
   description = "Assemblies that jobs may name, each with its reference bundle: `id` (part of the release) or `id/version` (in `bundles/` of the release bucket)."
   type        = map(string)
@@ -93,6 +111,12 @@ variable "references" {
 variable "settings" {
   description = "Further `GAS_*` settings of the daemons."
   type        = map(string)
+  default     = {}
+}
+
+variable "timing" {
+  description = "Seconds of heartbeat, lease, drain and doctor, as `timing` of modules/gas."
+  type        = any
   default     = {}
 }
 

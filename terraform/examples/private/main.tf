@@ -1,5 +1,5 @@
 # Without a NAT gateway: daemons reach AWS by endpoints inside the VPC, from a baked image; only the portal has a way out, for
-# Globus and Stripe. An old account: archives go to a vault. DNS is somebody else's: the records leave as an output.
+# Globus and Stripe. Archives stay in S3: a vault has no endpoint. DNS is somebody else's: the records leave as an output.
 
 terraform {
   required_version = ">= 1.9"
@@ -28,13 +28,12 @@ module "gas" {
   release            = { bucket = "gas-releases-123456789012", version = "0.1.0" }
   globus_client_id   = "00000000-0000-4000-8000-000000000000"
   stripe_price_id    = "price_live"
-  archive_backend    = "glacier"
   settings           = { GAS_CONCURRENCY = jsonencode({ annotate = 4 }) }
 
   network = {
     zones               = ["us-west-2a", "us-west-2b", "us-west-2c"]
     nat                 = "none"
-    interface_endpoints = ["autoscaling", "email", "logs", "monitoring", "sns", "sqs"]
+    interface_endpoints = ["autoscaling", "email", "logs", "monitoring", "sns", "sqs", "ssm", "ssmmessages"]
   }
 
   fleets = {

@@ -7,6 +7,12 @@ data "aws_region" "current" {}
 locals {
   group = "${var.name}-${var.tier}"
   hooks = { launch = "configured", terminate = "drained" }
+  lifecycle_hooks = {
+    # an instance that never became able to work is given up
+    launch = { transition = "autoscaling:EC2_INSTANCE_LAUNCHING", result = "ABANDON", seconds = var.boot_seconds }
+    # gas-drain completes it as soon as the daemons have stopped, for which systemd gives them the drain and half a minute
+    terminate = { transition = "autoscaling:EC2_INSTANCE_TERMINATING", result = "CONTINUE", seconds = var.drain_seconds + 60 }
+  }
   tags  = merge(data.aws_default_tags.current.tags, { Name = local.group, Tier = var.tier })
   stock = var.instances.image_id == null
 
@@ -31,6 +37,12 @@ locals {
     region     = data.aws_region.current.region
     archive    = "s3://${var.release.bucket}/releases/${var.release.version}.tar.gz"
     stock      = local.stock
+    boot_log = jsonencode({
+      agent = { run_as_user = "root" }
+      logs = { logs_collected = { files = { collect_list = [{
+        file_path = "/var/log/cloud-init-output.log", log_group_name = "/gas/${var.name}/${var.tier}", log_stream_name = "{instance_id}/boot"
+      }] } } }
+    })
   })
 }
 
@@ -157,20 +169,17 @@ resource "aws_autoscaling_group" "this" {
     }
   }
 
-  # an instance that never became able to work is given up
-  initial_lifecycle_hook {
-    name                 = local.hooks.launch
-    lifecycle_transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
-    default_result       = "ABANDON"
-    heartbeat_timeout    = var.boot_seconds
-  }
+  # a new group has its hooks before its first instance; what they are from then on is for the resource below to say, for
+  # these cannot change without a new group
+  dynamic "initial_lifecycle_hook" {
+    for_each = local.lifecycle_hooks
 
-  # gas-drain completes it as soon as the daemons have stopped
-  initial_lifecycle_hook {
-    name                 = local.hooks.terminate
-    lifecycle_transition = "autoscaling:EC2_INSTANCE_TERMINATING"
-    default_result       = "CONTINUE"
-    heartbeat_timeout    = max(30, var.drain_seconds + 60)
+    content {
+      name                 = local.hooks[initial_lifecycle_hook.key]
+      lifecycle_transition = initial_lifecycle_hook.value.transition
+      default_result       = initial_lifecycle_hook.value.result
+      heartbeat_timeout    = initial_lifecycle_hook.value.seconds
+    }
   }
 
   # a new one works before an old one goes, also where there is only one
@@ -201,6 +210,26 @@ resource "aws_autoscaling_group" "this" {
   }
 
   lifecycle {
-    ignore_changes = [desired_capacity] # the scaling policies' to set
+    ignore_changes = [
+      desired_capacity, # the scaling policies' to set
+      initial_lifecycle_hook,
+    ]
+  }
+}
+
+# Of the same names: AWS takes an existing hook's name for a change of it, so that this adopts the hooks of a new group
+# (https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html).
+resource "aws_autoscaling_lifecycle_hook" "this" {
+  for_each = local.lifecycle_hooks
+
+  name                   = local.hooks[each.key]
+  autoscaling_group_name = aws_autoscaling_group.this.name
+  lifecycle_transition   = each.value.transition
+  default_result         = each.value.result
+  heartbeat_timeout      = each.value.seconds
+
+  lifecycle {
+    # a group that is replaced takes its hooks along
+    replace_triggered_by = [aws_autoscaling_group.this.id]
   }
 }

@@ -72,6 +72,12 @@ variable "instances" {
   }
 
   validation {
+    # Graviton has a g right after the generation: https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+    condition     = alltrue([for type in var.instances.types : can(regex("^([a-z]+[0-9]+g|a1\\.)", type)) == (var.instances.architecture == "arm64")])
+    error_message = "The instance types don't have the architecture ${var.instances.architecture}: those with a g after the generation (t4g, c7gn) are arm64, all others amd64."
+  }
+
+  validation {
     condition     = var.instances.image_id == null ? true : can(regex("^ami-[0-9a-f]+$", var.instances.image_id))
     error_message = "An image id looks like ami-0123456789abcdef0."
   }

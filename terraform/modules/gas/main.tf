@@ -3,7 +3,7 @@
 locals {
   name     = "gas-${var.environment}"
   topology = jsondecode(file("${path.module}/../../topology.json"))
-  tiers    = { for tier, fleet in var.fleets : tier => fleet.daemons }
+  tiers    = { for tier, fleet in local.fleets : tier => fleet.daemons }
   alarms   = [module.observability.alarm_topic_arn]
   day      = 24 * 3600
 }
@@ -12,11 +12,12 @@ module "network" {
   source = "../network"
 
   name                = local.name
-  cidr                = var.network.cidr
-  zones               = var.network.zones
-  nat                 = var.network.nat
-  interface_endpoints = var.network.interface_endpoints
-  flow_log_days       = var.network.flow_log_days
+  cidr                = local.network.cidr
+  zones               = local.network.zones
+  nat                 = local.network.nat
+  interface_endpoints = local.network.interface_endpoints
+  flow_log_days       = local.network.flow_log_days
+  called              = { for tier, fleet in local.fleets : tier => module.identity.services[tier] if !fleet.public_addresses }
 }
 
 module "messaging" {
@@ -27,7 +28,7 @@ module "messaging" {
   dead_letter       = local.topology.dead_letter
   topics            = local.topology.topics
   subscriptions     = local.topology.subscriptions
-  heartbeat_seconds = var.timing.heartbeat
+  heartbeat_seconds = local.timing.heartbeat
   notifying_bucket  = module.storage.planned_names[local.topology.archive.s3.bucket]
   alarm_topic_arns  = local.alarms
 }
@@ -39,6 +40,7 @@ module "tables" {
   tables              = local.topology.tables
   attribute_types     = local.topology.attribute_types
   deletion_protection = var.protect
+  restored            = var.restored_tables
 }
 
 module "storage" {
@@ -108,6 +110,8 @@ module "identity" {
   mail = {
     identity_arn          = module.mail.identity_arn
     configuration_set_arn = module.mail.configuration_set_arn
+    # beside the sender's: arn:…:identity/ADDRESS
+    recipient_arns = [for recipient in var.sandbox_recipients : "${dirname(module.mail.identity_arn)}/${recipient}"]
   }
   secret_arns    = module.secrets.secret_arns
   release_bucket = var.release.bucket
@@ -131,7 +135,7 @@ module "web" {
 
 module "fleet" {
   source   = "../fleet"
-  for_each = var.fleets
+  for_each = local.fleets
 
   name                 = local.name
   tier                 = each.key
@@ -143,7 +147,7 @@ module "fleet" {
   release              = var.release
   settings             = local.settings
   secret_arn           = lookup(module.secrets.secret_arns, each.key, null)
-  drain_seconds        = var.timing.drain
+  drain_seconds        = local.timing.drain
   network = {
     vpc_id           = module.network.vpc_id
     subnet_ids       = module.network.subnet_ids[each.value.public_addresses ? "public" : "private"]
@@ -170,12 +174,13 @@ module "observability" {
 
   name               = local.name
   alarm_emails       = var.alarm_emails
-  tiers              = keys(var.fleets)
+  warning_emails     = var.warning_emails
+  tiers              = keys(local.fleets)
   log_days           = var.log_days
   front              = module.web.metric_dimensions
   queue_names        = module.messaging.queue_names
   table_names        = module.tables.table_names
-  groups             = { for tier, fleet in var.fleets : tier => { name = "${local.name}-${tier}", min = fleet.min } }
-  doctor_seconds     = var.timing.doctor
+  groups             = { for tier, fleet in local.fleets : tier => { name = "${local.name}-${tier}", min = fleet.min } }
+  doctor_seconds     = local.timing.doctor
   monthly_budget_usd = var.monthly_budget_usd
 }

@@ -51,13 +51,30 @@ variable "contact" {
 }
 
 variable "alarm_emails" {
-  description = "Mail addresses that hear of alarms and of the budget."
+  description = "Mail addresses that hear of urgent alarms."
   type        = set(string)
+}
+
+variable "warning_emails" {
+  description = "Mail addresses that hear of what can wait until the morning, and of the budget; null: those of `alarm_emails`."
+  type        = set(string)
+  default     = null
 }
 
 variable "monthly_budget_usd" {
   description = "Dollars a month above which, or on the way to which, mail is sent."
   type        = number
+}
+
+variable "sandbox_recipients" {
+  description = "Mail addresses or domains, verified in SES, that mail may go to while the account is in SES's sandbox: there SES wants a grant for the recipient as well."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for recipient in var.sandbox_recipients : can(regex("^([^@\\s]+@)?[a-z0-9-]+(\\.[a-z0-9-]+)+$", recipient))])
+    error_message = "A recipient is a mail address or a domain, as it was verified in SES."
+  }
 }
 
 variable "release" {
@@ -96,90 +113,102 @@ variable "archive_backend" {
 
 variable "network" {
   description = <<-EOT
-    The VPC: addresses, availability zones by name, NAT (`none`, `single`, `per_zone`), interface endpoints, days of flow logs.
-    Without NAT, fleets have public addresses (`public_addresses` of the fleet) or endpoints to all that they call.
+    The VPC: `zones` (by name, all in the deployment's region), and if need be `cidr` (10.20.0.0/16), `nat` (`none`, `single` or `per_zone`; single),
+    `interface_endpoints` (none), `flow_log_days` (14). Without NAT, fleets have public addresses (`public_addresses` of the fleet) or endpoints to all that
+    they call.
   EOT
-  type = object({
-    cidr                = optional(string, "10.20.0.0/16")
-    zones               = list(string)
-    nat                 = optional(string, "single")
-    interface_endpoints = optional(set(string), [])
-    flow_log_days       = optional(number, 14)
-  })
+  type        = any
+
+  # an object type would take no notice of an attribute that it does not know
+  validation {
+    condition     = length(setsubtract(keys(var.network), keys(local.network_defaults))) == 0
+    error_message = "The network has no attribute ${join(", ", setsubtract(keys(var.network), keys(local.network_defaults)))}: there are ${join(", ", keys(local.network_defaults))}."
+  }
+
+  validation {
+    condition     = can(var.network.zones)
+    error_message = "The network needs `zones`: two or more availability zones."
+  }
 }
 
 variable "fleets" {
   description = <<-EOT
-    The fleets, by tier: which daemons run on each instance, what instances there are and how many, and what their number follows.
-    See `fleet` for each attribute.
+    The fleets, by tier. Of each: `daemons`, `instance_types`, `min` and `max`, and if need be `architecture` (amd64), `image_id` (Debian's own), `volume_gb` (20),
+    `public_addresses` (false), `on_demand_base` (0), `spot` (false), `scaling` (what their number follows, one of `requests_per_instance`,
+    `backlog_per_instance`, `cpu_percent`). See `fleet` for each.
   EOT
-  type = map(object({
-    daemons          = set(string)
-    instance_types   = list(string)
-    architecture     = optional(string, "amd64")
-    image_id         = optional(string)
-    volume_gb        = optional(number, 20)
-    public_addresses = optional(bool, false)
-    min              = number
-    max              = number
-    on_demand_base   = optional(number, 0)
-    spot             = optional(bool, false)
-    scaling = optional(object({
-      requests_per_instance = optional(number)
-      backlog_per_instance  = optional(number)
-      cpu_percent           = optional(number)
-    }), {})
-  }))
+  type        = any
 
   validation {
-    condition = toset(flatten([for fleet in var.fleets : tolist(fleet.daemons)])) == toset([
-      "web", "annotate", "archive", "restore", "thaw", "notify", "doctor",
+    condition = alltrue([for fleet in var.fleets : length(setsubtract(keys(fleet), keys(local.fleet_defaults))) == 0])
+    error_message = join(" ", [
+      for tier, fleet in var.fleets : "The fleet `${tier}` has no attribute ${join(", ", setsubtract(keys(fleet), keys(local.fleet_defaults)))}: there are ${join(", ", keys(local.fleet_defaults))}."
+      if length(setsubtract(keys(fleet), keys(local.fleet_defaults))) > 0
     ])
+  }
+
+  validation {
+    condition     = alltrue([for fleet in var.fleets : length(setsubtract(keys(try(fleet.scaling, {})), keys(local.scaling_defaults))) == 0])
+    error_message = "A fleet's `scaling` is one of ${join(", ", keys(local.scaling_defaults))}."
+  }
+
+  validation {
+    condition     = alltrue([for fleet in var.fleets : length(setsubtract(["daemons", "instance_types", "max", "min"], keys(fleet))) == 0])
+    error_message = "Each fleet needs `daemons`, `instance_types`, `min` and `max`."
+  }
+
+  validation {
+    condition = try(toset(flatten([for fleet in var.fleets : tolist(fleet.daemons)])) == toset([
+      "web", "annotate", "archive", "restore", "thaw", "notify", "doctor",
+    ]), false)
     error_message = "Each of web, annotate, archive, restore, thaw, notify and doctor must run on some fleet, and nothing else."
   }
 
   validation {
-    condition = try(length(var.fleets["web"].daemons) == 1, false) && alltrue([
+    condition = try(length(var.fleets["web"].daemons) == 1 && alltrue([
       for tier, fleet in var.fleets : contains(fleet.daemons, "web") == (tier == "web")
-    ])
+    ]), false)
     error_message = "The portal runs on the fleet `web`, alone: only its instances stand behind the load balancer and may read its secrets."
   }
 
   validation {
-    condition     = alltrue([for tier, fleet in var.fleets : fleet.scaling.backlog_per_instance == null || contains(fleet.daemons, "annotate")])
+    condition     = alltrue([for tier, fleet in var.fleets : try(fleet.scaling.backlog_per_instance, null) == null || try(contains(fleet.daemons, "annotate"), true)])
     error_message = "Only annotators follow a backlog: the queue of job requests."
   }
 
   validation {
-    condition     = var.network.nat != "none" || try(var.fleets["web"].public_addresses, true)
+    condition     = try(var.network.nat, "single") != "none" || try(var.fleets["web"].public_addresses, false)
     error_message = "The portal must reach Globus and Stripe: give the network a NAT, or the fleet `web` public addresses."
   }
 
   validation {
-    condition = var.network.nat != "none" || alltrue([
-      for tier, fleet in var.fleets : fleet.public_addresses || tier == "web" || (
-        fleet.image_id != null && length(setsubtract(["autoscaling", "logs", "monitoring", "sns", "sqs"], var.network.interface_endpoints)) == 0
-        && (!contains(fleet.daemons, "notify") || contains(var.network.interface_endpoints, "email"))
-      )
+    condition = try(var.network.nat, "single") != "none" || alltrue([
+      for tier, fleet in var.fleets : try(fleet.public_addresses, false) || tier == "web" || try(fleet.image_id, null) != null
     ])
-    error_message = "Without NAT and public addresses a fleet needs a baked image and the interface endpoints autoscaling, logs, monitoring, sns and sqs; for notify also email."
+    error_message = "Without NAT and public addresses a fleet needs a baked image: it reaches no mirror of Debian."
   }
 }
 
 variable "timing" {
-  description = "Seconds: of a daemon's heartbeat, a claim on a job (`GAS_LEASE_SECONDS`), a stopping daemon's drain (`GAS_DRAIN_SECONDS`), between two runs of the doctor (`GAS_DOCTOR_SECONDS`)."
-  type = object({
-    heartbeat = optional(number, 20)
-    lease     = optional(number, 60)
-    drain     = optional(number, 90)
-    doctor    = optional(number, 120)
-  })
-  default = {}
+  description = "Seconds: `heartbeat` of a daemon (20), `lease`, a claim on a job (60; `GAS_LEASE_SECONDS`), `drain` of a stopping daemon (90; `GAS_DRAIN_SECONDS`), `doctor`, between two of its runs (120; `GAS_DOCTOR_SECONDS`)."
+  type        = any
+  default     = {}
 
   validation {
-    condition     = var.timing.lease >= 3 * var.timing.heartbeat
+    condition     = length(setsubtract(keys(var.timing), keys(local.timing_defaults))) == 0
+    error_message = "The timing has no attribute ${join(", ", setsubtract(keys(var.timing), keys(local.timing_defaults)))}: there are ${join(", ", keys(local.timing_defaults))}."
+  }
+
+  validation {
+    condition     = try(var.timing.lease, local.timing_defaults.lease) >= 3 * try(var.timing.heartbeat, local.timing_defaults.heartbeat)
     error_message = "The lease must be at least three heartbeats: an annotator that misses two must still own its job."
   }
+}
+
+variable "restored_tables" {
+  description = "By table, the end of the name of a copy that was restored and takes its place: see \"Restore a table\" in docs/operations.md."
+  type        = map(string)
+  default     = {}
 }
 
 variable "references" {
@@ -199,8 +228,8 @@ variable "settings" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.settings) : can(regex("^GAS_[A-Z_]+$", name))])
-    error_message = "Settings have names such as GAS_CONCURRENCY."
+    condition     = length(setsubtract(keys(var.settings), local.settable)) == 0
+    error_message = "Not to be set here: ${join(", ", setsubtract(keys(var.settings), local.settable))}. What can be set is ${join(", ", local.settable)}; everything else follows from other variables, such as `timing`."
   }
 
   validation {

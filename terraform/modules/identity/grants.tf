@@ -121,7 +121,7 @@ locals {
       Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
       SendMail = {
         actions   = ["ses:SendEmail"]
-        resources = [var.mail.identity_arn, var.mail.configuration_set_arn]
+        resources = concat([var.mail.identity_arn, var.mail.configuration_set_arn], var.mail.recipient_arns)
       }
       # what `gas check` asks before the daemon starts
       SeeIdentity = { actions = ["ses:GetEmailIdentity"], resources = [var.mail.identity_arn] }

@@ -19,9 +19,7 @@ locals {
           reason    = "Metrics have no ARN; the condition names the namespaces."
         }
         LiveInTheGroup = {
-          actions = [
-            "autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:SetInstanceHealth",
-          ]
+          actions   = ["autoscaling:CompleteLifecycleAction"]
           resources = ["arn:${local.partition}:autoscaling:${local.here}:autoScalingGroup:*:autoScalingGroupName/${var.name}-${tier}"]
         }
         OpenSessions = {

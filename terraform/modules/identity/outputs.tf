@@ -6,6 +6,17 @@ output "instance_profile_arns" {
   depends_on = [aws_iam_role_policy_attachment.this]
 }
 
+output "services" {
+  description = "AWS services that each tier's instances call, by the prefix of their IAM actions."
+  value = {
+    for tier, daemons in var.tiers : tier => toset(flatten([
+      for policy in concat(tolist(daemons), ["host-${tier}"]) : [
+        for statement in local.policies[policy] : [for action in statement.actions : split(":", action)[0]]
+      ]
+    ]))
+  }
+}
+
 output "role_arns" {
   description = "ARN of each tier's role."
   value       = { for tier, role in aws_iam_role.tier : tier => role.arn }

@@ -86,14 +86,15 @@ variable "archive" {
 }
 
 variable "mail" {
-  description = "ARNs of the SES identity that mail is sent from and of its configuration set."
+  description = "ARNs of the SES identity that mail is sent from, of its configuration set, and of the recipients' identities in SES's sandbox, where SES authorises these as well."
   type = object({
     identity_arn          = string
     configuration_set_arn = string
+    recipient_arns        = optional(list(string), [])
   })
 
   validation {
-    condition     = alltrue([for arn in values(var.mail) : can(regex("^arn:[a-z-]+:ses:", arn))])
+    condition     = alltrue([for arn in concat([var.mail.identity_arn, var.mail.configuration_set_arn], var.mail.recipient_arns) : can(regex("^arn:[a-z-]+:ses:", arn))])
     error_message = "Identity and configuration set are given by their ARN."
   }
 }

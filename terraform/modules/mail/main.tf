@@ -95,4 +95,6 @@ resource "aws_cloudwatch_metric_alarm" "reputation" {
   evaluation_periods  = 1
   treat_missing_data  = "ignore"
   alarm_actions       = var.alarm_topic_arns
+
+  tags = { Severity = "urgent" }
 }

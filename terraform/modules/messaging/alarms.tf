@@ -14,6 +14,8 @@ resource "aws_cloudwatch_metric_alarm" "dead" {
   treat_missing_data  = "notBreaching" # SQS reports nothing of a queue that nobody has used for six hours
   alarm_actions       = var.alarm_topic_arns
   ok_actions          = var.alarm_topic_arns
+
+  tags = { Severity = "urgent" }
 }
 
 resource "aws_cloudwatch_metric_alarm" "age" {
@@ -32,4 +34,6 @@ resource "aws_cloudwatch_metric_alarm" "age" {
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_topic_arns
   ok_actions          = var.alarm_topic_arns
+
+  tags = { Severity = "urgent" }
 }

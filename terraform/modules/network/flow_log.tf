@@ -38,12 +38,19 @@ resource "aws_iam_role_policy" "flow" {
   role = aws_iam_role.flow[0].id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Effect = "Allow"
-      Action = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-      # the streams of this one group
-      Resource = "arn:${local.partition}:logs:${local.here}:log-group:/gas/${var.name}/network:*"
-    }]
+    # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html, for this one group
+    Statement = [
+      {
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+        Resource = [for end in ["", ":*"] : "arn:${local.partition}:logs:${local.here}:log-group:/gas/${var.name}/network${end}"]
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["logs:DescribeLogGroups"]
+        Resource = "arn:${local.partition}:logs:${local.here}:log-group:*"
+      },
+    ]
   })
 }
 

@@ -7,6 +7,10 @@ locals {
   nats    = { none = [], single = slice(var.zones, 0, 1), per_zone = var.zones }[var.nat]
   nat_of  = { for zone in var.zones : zone => contains(local.nats, zone) ? zone : local.nats[0] if var.nat != "none" }
   flowing = var.flow_log_days > 0 ? 1 : 0
+
+  # of some services the endpoint has another name than the actions
+  endpoint_of = { cloudwatch = "monitoring", ses = "email" }
+  reachable   = concat(tolist(var.interface_endpoints), ["dynamodb", "s3"])
 }
 
 resource "aws_vpc" "this" {

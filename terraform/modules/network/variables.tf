@@ -58,6 +58,22 @@ variable "interface_endpoints" {
   }
 }
 
+variable "called" {
+  description = "AWS services that are called from private subnets, by tier and the prefix of their IAM actions; without NAT each needs an endpoint."
+  type        = map(set(string))
+  default     = {}
+
+  validation {
+    condition = var.nat != "none" || alltrue([
+      for services in var.called : length(setsubtract([for service in services : lookup(local.endpoint_of, service, service)], local.reachable)) == 0
+    ])
+    error_message = join(" ", [
+      for tier, services in var.called : "Without NAT the tier ${tier} needs the interface endpoints ${join(", ", setsubtract([for service in services : lookup(local.endpoint_of, service, service)], local.reachable))}."
+      if length(setsubtract([for service in services : lookup(local.endpoint_of, service, service)], local.reachable)) > 0
+    ])
+  }
+}
+
 variable "flow_log_days" {
   description = "Days that the record of refused connections is kept; 0 keeps none."
   type        = number

@@ -6,21 +6,25 @@ locals {
   alarms = merge(
     {
       portal-errors = {
+        severity  = "urgent"
         says      = "The portal answers with errors of ours: read the tier web's log, by request id."
         namespace = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = var.front
         statistic = "Sum", above = 5, period = 300, periods = 1, missing = "notBreaching"
       }
       balancer-errors = {
+        severity  = "urgent"
         says      = "The load balancer finds no portal that answers: look at the group's instances and their boot logs."
         namespace = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", dimensions = local.balancer
         statistic = "Sum", above = 5, period = 300, periods = 1, missing = "notBreaching"
       }
       portal-unhealthy = {
+        severity  = "warning"
         says      = "An instance of the portal fails its health check."
         namespace = "AWS/ApplicationELB", metric = "UnHealthyHostCount", dimensions = var.front
         statistic = "Maximum", above = 0, period = 60, periods = 10, missing = "notBreaching"
       }
       portal-slow = {
+        severity  = "warning"
         says      = "The portal takes more than two seconds for an answer on average."
         namespace = "AWS/ApplicationELB", metric = "TargetResponseTime", dimensions = local.balancer
         statistic = "Average", above = 2, period = 300, periods = 3, missing = "notBreaching"
@@ -28,12 +32,31 @@ locals {
     },
     {
       for table, name in var.table_names : "${table}-throttled" => {
+        severity  = "warning"
         says      = "DynamoDB turns requests on the table ${table} away: one user's partition is too busy, or traffic rose too fast."
         namespace = "AWS/DynamoDB", metric = "ThrottledRequests", dimensions = { TableName = name }
         statistic = "Sum", above = 10, period = 300, periods = 2, missing = "notBreaching"
       }
     },
+    # what CloudWatch's agent says of the fullest instance of a tier (ansible/roles/common)
+    merge([for tier in var.tiers : {
+      "${tier}-disk" = {
+        severity  = "warning"
+        says      = "The disk of an instance of the tier ${tier} is nearly full: what has grown in /var and /tmp?"
+        namespace = "CWAgent", metric = "disk_used_percent", dimensions = { Deployment = var.name, Tier = tier }
+        statistic = "Maximum", above = 85, period = 300, periods = 2, missing = "notBreaching"
+      }
+      "${tier}-memory" = {
+        severity  = "warning"
+        says      = "An instance of the tier ${tier} is short of memory: systemd restarts a daemon that takes more than its part."
+        namespace = "CWAgent", metric = "mem_used_percent", dimensions = { Deployment = var.name, Tier = tier }
+        statistic = "Maximum", above = 92, period = 300, periods = 3, missing = "notBreaching"
+      }
+    }]...),
   )
+
+  # urgent: people are turned away, or work stands still; a warning can wait until the morning
+  hears = { urgent = [aws_sns_topic.alarms.arn], warning = [aws_sns_topic.warnings.arn] }
 
   # three runs of the doctor, in the whole minutes that CloudWatch counts in
   doctor_period = max(60, ceil(var.doctor_seconds * 3 / 60) * 60)
@@ -53,8 +76,10 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   period              = each.value.period
   evaluation_periods  = each.value.periods
   treat_missing_data  = each.value.missing
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
+  alarm_actions       = local.hears[each.value.severity]
+  ok_actions          = local.hears[each.value.severity]
+
+  tags = { Severity = each.value.severity }
 }
 
 resource "aws_cloudwatch_metric_alarm" "doctor_unrepaired" {
@@ -64,8 +89,8 @@ resource "aws_cloudwatch_metric_alarm" "doctor_unrepaired" {
   threshold           = 0
   evaluation_periods  = 3
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
+  alarm_actions       = local.hears["warning"]
+  ok_actions          = local.hears["warning"]
 
   metric_query {
     id          = "unrepaired"
@@ -83,12 +108,14 @@ resource "aws_cloudwatch_metric_alarm" "doctor_unrepaired" {
       metric {
         namespace   = "GAS"
         metric_name = metric_query.value
-        dimensions  = { verb = "doctor" }
+        dimensions  = { deployment = var.name, verb = "doctor" }
         period      = local.doctor_period
         stat        = "Sum"
       }
     }
   }
+
+  tags = { Severity = "warning" }
 }
 
 # A doctor that has died reports nothing at all.
@@ -97,15 +124,17 @@ resource "aws_cloudwatch_metric_alarm" "doctor_silent" {
   alarm_description   = "The doctor has not reported for three periods: is gas-doctor running on the utility tier?"
   namespace           = "GAS"
   metric_name         = "violations"
-  dimensions          = { verb = "doctor" }
+  dimensions          = { deployment = var.name, verb = "doctor" }
   statistic           = "SampleCount"
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   period              = local.doctor_period
   evaluation_periods  = 3
   treat_missing_data  = "breaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
+  alarm_actions       = local.hears["urgent"]
+  ok_actions          = local.hears["urgent"]
+
+  tags = { Severity = "urgent" }
 }
 
 resource "aws_cloudwatch_metric_alarm" "short" {
@@ -122,6 +151,8 @@ resource "aws_cloudwatch_metric_alarm" "short" {
   period              = 60
   evaluation_periods  = 20 # longer than a boot
   treat_missing_data  = "breaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
+  alarm_actions       = local.hears["urgent"]
+  ok_actions          = local.hears["urgent"]
+
+  tags = { Severity = "urgent" }
 }

@@ -9,10 +9,13 @@ locals {
     ["Messages waiting", "Maximum", [for name in values(var.queue_names) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name]]],
     ["Age of the oldest message", "Maximum", [for name in values(var.queue_names) : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", name]]],
     ["Instances", "Average", [for group in values(var.groups) : ["AWS/AutoScaling", "GroupInServiceInstances", "AutoScalingGroupName", group.name]]],
-    ["Handled", "Sum", [for verb in local.verbs : ["GAS", "handled", "verb", verb]]],
-    ["Seconds in the handler", "p99", [for verb in local.verbs : ["GAS", "seconds", "verb", verb]]],
-    ["Failed and buried", "Sum", [for pair in setproduct(["failed", "buried"], local.verbs) : ["GAS", pair[0], "verb", pair[1]]]],
-    ["The doctor", "Maximum", [["GAS", "violations", "verb", "doctor"], ["GAS", "repairs", "verb", "doctor"]]],
+    ["Handled", "Sum", [for verb in local.verbs : ["GAS", "handled", "deployment", var.name, "verb", verb]]],
+    ["Seconds in the handler", "p99", [for verb in local.verbs : ["GAS", "seconds", "deployment", var.name, "verb", verb]]],
+    ["Failed and buried", "Sum", [for pair in setproduct(["failed", "buried"], local.verbs) : ["GAS", pair[0], "deployment", var.name, "verb", pair[1]]]],
+    ["Per cent of disk and memory, fullest instance", "Maximum", [
+      for pair in setproduct(["disk_used_percent", "mem_used_percent"], var.tiers) : ["CWAgent", pair[0], "Deployment", var.name, "Tier", pair[1]]
+    ]],
+    ["The doctor", "Maximum", [for metric in ["violations", "repairs"] : ["GAS", metric, "deployment", var.name, "verb", "doctor"]]],
   ]
   verbs = ["annotate", "archive", "restore", "thaw", "notify"]
 }

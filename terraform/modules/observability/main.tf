@@ -10,7 +10,7 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.region
   account_id = data.aws_caller_identity.current.account_id
-  topic_arn  = "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.name}_alarms"
+  topics     = "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.name}"
 }
 
 resource "aws_cloudwatch_log_group" "tier" {
@@ -25,8 +25,12 @@ resource "aws_sns_topic" "alarms" {
   name = "${var.name}_alarms"
 }
 
-resource "aws_sns_topic_policy" "alarms" {
-  arn = aws_sns_topic.alarms.arn
+resource "aws_sns_topic" "warnings" {
+  name = "${var.name}_warnings"
+}
+
+resource "aws_sns_topic_policy" "warnings" {
+  arn = aws_sns_topic.warnings.arn
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -34,7 +38,22 @@ resource "aws_sns_topic_policy" "alarms" {
       Effect    = "Allow"
       Principal = { Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"] }
       Action    = "sns:Publish"
-      Resource  = local.topic_arn
+      Resource  = "${local.topics}_warnings"
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+    }]
+  })
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn = aws_sns_topic.alarms.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "LetAlarmsSpeak"
+      Effect    = "Allow"
+      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Action    = "sns:Publish"
+      Resource  = "${local.topics}_alarms"
       Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
     }]
   })
@@ -44,6 +63,14 @@ resource "aws_sns_topic_subscription" "mail" {
   for_each = var.alarm_emails
 
   topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = each.key
+}
+
+resource "aws_sns_topic_subscription" "warning" {
+  for_each = coalesce(var.warning_emails, var.alarm_emails)
+
+  topic_arn = aws_sns_topic.warnings.arn
   protocol  = "email"
   endpoint  = each.key
 }
@@ -69,9 +96,9 @@ resource "aws_budgets_budget" "this" {
       threshold                 = notification.value
       threshold_type            = "PERCENTAGE"
       comparison_operator       = "GREATER_THAN"
-      subscriber_sns_topic_arns = [aws_sns_topic.alarms.arn]
+      subscriber_sns_topic_arns = [aws_sns_topic.warnings.arn]
     }
   }
 
-  depends_on = [aws_sns_topic_policy.alarms]
+  depends_on = [aws_sns_topic_policy.warnings]
 }

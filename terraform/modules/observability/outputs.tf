@@ -1,5 +1,5 @@
 output "alarm_topic_arn" {
-  description = "Topic that hears of alarms."
+  description = "Topic that hears of urgent alarms."
   value       = aws_sns_topic.alarms.arn
 }
 

@@ -9,12 +9,23 @@ variable "name" {
 }
 
 variable "alarm_emails" {
-  description = "Mail addresses that hear of alarms and of the budget; each must confirm once."
+  description = "Mail addresses that hear of urgent alarms; each must confirm once."
   type        = set(string)
 
   validation {
     condition     = length(var.alarm_emails) > 0 && alltrue([for address in var.alarm_emails : can(regex("^[^@\\s]+@[^@\\s]+$", address))])
     error_message = "Somebody must hear of alarms: give at least one mail address."
+  }
+}
+
+variable "warning_emails" {
+  description = "Mail addresses that hear of what can wait until the morning, and of the budget; null: those of `alarm_emails`."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.warning_emails == null ? true : length(var.warning_emails) > 0 && alltrue([for address in var.warning_emails : can(regex("^[^@\\s]+@[^@\\s]+$", address))])
+    error_message = "Somebody must hear of warnings: give at least one mail address, or none at all for those that hear of alarms."
   }
 }
 

@@ -10,6 +10,9 @@ locals {
   partition = data.aws_partition.current.partition
   here      = "${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}"
 
+  # a table that was restored has a name of its own, for the one before it stays until all is well
+  names = { for table in keys(var.tables) : table => join("_", compact([var.name, table, lookup(var.restored, table, "")])) }
+
   key_attributes = {
     for name, table in var.tables : name => toset(flatten([
       table.partition_key, table.sort_key, [for index in values(table.indexes) : [index.partition_key, index.sort_key]],
@@ -20,7 +23,7 @@ locals {
 resource "aws_dynamodb_table" "this" {
   for_each = var.tables
 
-  name                        = "${var.name}_${each.key}"
+  name                        = local.names[each.key]
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = each.value.partition_key
   range_key                   = each.value.sort_key

@@ -1,13 +1,13 @@
 output "table_names" {
   description = "Name of each table: `GAS_TABLE_NAMES`."
-  value       = { for table in keys(var.tables) : table => "${var.name}_${table}" }
+  value       = local.names
 }
 
 output "table_arns" {
   description = "ARN of each table."
   value = {
     for table in keys(var.tables) : table =>
-    "arn:${local.partition}:dynamodb:${local.here}:table/${var.name}_${table}"
+    "arn:${local.partition}:dynamodb:${local.here}:table/${local.names[table]}"
   }
 }
 

@@ -29,6 +29,22 @@ variable "tables" {
   }
 }
 
+variable "restored" {
+  description = "By table, the end of the name of a copy that was restored and takes its place: `20261129` for `gas-dev_jobs_20261129`."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for end in values(var.restored) : can(regex("^[a-z0-9]+$", end))])
+    error_message = "The name of a restored table ends in a word of small letters and digits."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.restored), keys(var.tables))) == 0
+    error_message = "Only a table can be restored: ${join(", ", keys(var.tables))}."
+  }
+}
+
 variable "attribute_types" {
   description = "Type of each attribute that is part of a key: S for text, N for numbers, B for bytes."
   type        = map(string)

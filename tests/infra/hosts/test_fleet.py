@@ -56,6 +56,7 @@ def user_data(world: World, deployment: dict[str, Any]) -> str:
         "hook": "configured",
         "archive": f"s3://{BUCKET}/releases/{deployment['gas_release']}.tar.gz",
         "deployment": json.dumps(deployment),
+        "boot_log": json.dumps({"logs": {}}),
         'stock ? "install,configure" : "configure"': "configure",
     }
     for name, value in values.items():

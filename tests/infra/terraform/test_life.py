@@ -6,14 +6,11 @@ import re
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from tests.support.terraform.kinds import KINDS, RECORDED
 from tests.support.terraform.life import kind_of
 
 TIERS = ("annotate", "utility", "web")
 UPDATED = {tier: ["update"] for tier in TIERS}
-REPLACED = {tier: ["delete", "create"] for tier in TIERS}
 GROUP = re.compile(r'module\.gas\.module\.fleet\["(\w+)"\]\.(\w+)\.(\w+)(\[.*\])?')
 
 
@@ -39,7 +36,7 @@ def test_what_was_made_is_what_was_planned(life: Any, record_property: Any) -> N
     assert life.different == {}
     assert sum(life.compared.values()) > 4 * len(really)
     counted: Counter[str] = Counter()
-    for step in ("release", "by hand", "drain", "unprotect", "destroy"):
+    for step in ("release", "by hand", "drain", "rebuild", "unprotect", "destroy"):
         counted += kinds(life.actions(step)) if step in life.plans else Counter()
     told = {
         "deployment": "-".join((life.deployment.environment, life.deployment.backend)),
@@ -96,30 +93,48 @@ def test_change_by_hand_is_seen_and_taken_back(life: Any) -> None:
     assert life.seen["by hand"] == declared != 14
 
 
-@pytest.mark.parametrize("step", ["hook", "drain"])
-def test_changed_hook_replaces_every_group_and_what_scales_it(life: Any, step: str) -> None:
-    """Nothing else goes with the groups: neither their templates nor the load balancer."""
-    changed = fleet(life.actions(step))
-    assert changed.pop("aws_autoscaling_group.this") == REPLACED
-    # a group that is deleted takes its policies along, so that they have to be made again in the same apply
-    replaced = {address for address, what in life.actions(step).items() if what == ["delete", "create"]}
-    policies = set(life.deployment.applied("aws_autoscaling_policy"))
-    groups = {address for address in replaced if "aws_autoscaling_group" in address}
-    assert policies and replaced - groups == policies
-    if step == "hook":
-        for tier in TIERS:
-            change = life.change(step, f'module.gas.module.fleet["{tier}"].aws_autoscaling_group.this')
-            assert change["replace_paths"] == [["initial_lifecycle_hook"]]
+def test_a_longer_boot_changes_a_hook_and_nothing_else(life: Any) -> None:
+    """Given with the creation of a group alone, the hook would replace the group and take every instance of a tier away."""
+    launch = {f'module.gas.module.fleet["{tier}"].aws_autoscaling_lifecycle_hook.this["launch"]': ["update"] for tier in TIERS}
+    assert life.actions("hook") == launch
 
 
-def test_changed_drain_reaches_hooks_and_daemons(life: Any) -> None:
+def test_a_new_group_has_its_hooks_before_its_first_instance(life: Any) -> None:
+    """In the same call that makes the group; a hook that comes after it races the instances that the group launches."""
+    groups = life.deployment.planned("aws_autoscaling_group").values()
+    hooks = list(life.deployment.planned("aws_autoscaling_lifecycle_hook").values())
+    assert len(groups) == len(TIERS)
+    names = ("name", "lifecycle_transition", "default_result", "heartbeat_timeout")
+    for group in groups:
+        of_group = [hook for hook in hooks if hook["autoscaling_group_name"] == group["name"]]
+        given = [{name: hook[name] for name in names} for hook in group["initial_lifecycle_hook"]]
+        assert sorted(given, key=repr) == sorted(({name: hook[name] for name in names} for hook in of_group), key=repr)
+        assert {hook["name"] for hook in given} == {"configured", "drained"}
+
+
+def test_changed_drain_reaches_hooks_and_daemons_in_place(life: Any) -> None:
     """A drain is a setting of the daemons, so templates change too; instances get a minute more than the daemons."""
-    changed = fleet(life.actions("drain"))
-    assert changed["aws_launch_template.this"] == UPDATED
+    assert fleet(life.actions("drain")) == {
+        "aws_launch_template.this": UPDATED,
+        "aws_autoscaling_group.this": UPDATED,
+        "aws_autoscaling_lifecycle_hook.this": UPDATED,
+    }
+    assert len(life.actions("drain")) == 3 * len(TIERS)
     for tier in TIERS:
         seen = life.seen["drain"][f"gas-{life.deployment.environment}-{tier}"]
         assert seen["hooks"]["drained"] == 155
         assert (seen["latest"], seen["launched"]) == (3, "3")
+
+
+def test_a_group_that_is_replaced_gets_its_hooks_and_policies_again(life: Any) -> None:
+    """AWS deletes both with a group, and Terraform would not notice before the next apply."""
+    actions = life.actions("rebuild")
+    web = [address for address in life.deployment.applied("") if address.startswith('module.gas.module.fleet["web"]')]
+    gone = {address for address in web if kind_of(address).startswith("aws_autoscaling")}
+    assert set(actions) == gone and len(gone) >= 3
+    assert {tuple(what) for what in actions.values()} == {("delete", "create")}
+    seen = life.seen["rebuild"][f"gas-{life.deployment.environment}-web"]
+    assert seen["hooks"] == {"configured": 900, "drained": 155}
 
 
 def test_protected_data_outlives_a_destroy(life: Any) -> None:

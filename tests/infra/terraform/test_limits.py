@@ -214,6 +214,7 @@ def test_what_is_just_within_is_taken(kind: str, values: dict[str, Any]) -> None
         ("aws_cloudwatch_metric_alarm", {"metric_query": [{"metric": [{"period": 90}]}]}),
         ("aws_secretsmanager_secret", {"recovery_window_in_days": 3}),
         ("aws_autoscaling_group", {"initial_lifecycle_hook": [{"heartbeat_timeout": 29}]}),
+        ("aws_autoscaling_lifecycle_hook", {"heartbeat_timeout": 7201}),
         ("aws_lb", {"name": "internal-gas"}),
     ],
 )

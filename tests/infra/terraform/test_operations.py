@@ -28,9 +28,10 @@ def kind(alarm: str) -> str:
 
 def test_every_alarm_has_a_line(deploy: Any) -> None:
     (table,) = re.findall(r"## Alarms\n(.*?)\n## ", PAGE.read_text(), re.DOTALL)
-    written = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)}
+    rows = re.findall(r"^\| (`.*?) \| (\w+) \|", table, re.MULTILINE)
+    written = {name: severity for names, severity in rows for name in re.findall(r"`([^`]+)`", names)}
     planned = {
-        kind(values["alarm_name"])
+        kind(values["alarm_name"]): (values["tags"] or {}).get("Severity", "none")
         for environment in ("dev", "prod")
         for values in deploy(environment, "s3").planned("aws_cloudwatch_metric_alarm").values()
     }

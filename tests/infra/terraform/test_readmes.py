@@ -29,20 +29,39 @@ def test_every_module_is_named() -> None:
     assert linked | {"gas"} == {path.name for path in (ROOT / "terraform" / "modules").iterdir()}
 
 
-@pytest.fixture
-def costs() -> dict[str, tuple[float, float, float]]:
+def section(environment: str) -> str:
+    return README.read_text().partition(f"## What {environment} costs at rest")[2].partition("\n## ")[0]
+
+
+def parts(environment: str) -> dict[str, tuple[float, float, float]]:
     """Quantity, unit price and month's price of each part."""
-    return {part: (float(many), float(price), float(month)) for part, many, price, month in ROW.findall(README.read_text())}
+    return {part: (float(many), float(price), float(month)) for part, many, price, month in ROW.findall(section(environment))}
 
 
-def test_costs_add_up(costs: dict[str, tuple[float, float, float]]) -> None:
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_costs_add_up(environment: str) -> None:
+    costs = parts(environment)
     for part, (many, price, month) in costs.items():
         assert month == pytest.approx(many * price, abs=0.006), part
-    (together,) = re.findall(r"\*\*together\*\* \| \| \| \*\*([\d.]+)\*\*", README.read_text())
+    (together,) = re.findall(r"\*\*together\*\* \| \| \| \*\*([\d.]+)\*\*", section(environment))
     assert float(together) == pytest.approx(sum(month for _, _, month in costs.values()), abs=0.001)
 
 
-def test_costs_count_what_is_planned(costs: dict[str, tuple[float, float, float]], deploy: Any) -> None:
+def test_costs_of_prod_count_what_is_planned(deploy: Any) -> None:
+    prod, costs = deploy("prod", "s3"), parts("prod")
+    gateways, groups = len(prod.planned("aws_nat_gateway")), prod.planned("aws_autoscaling_group").values()
+    said = {
+        start: sum(many for part, (many, _, _) in costs.items() if part.startswith(start)) for start in ("NAT", "public", "inst")
+    }
+    assert said == {
+        "NAT": HOURS * gateways,
+        "public": HOURS * (len(prod.planned("aws_subnet")) // 2 + gateways),
+        "inst": HOURS * sum(group["min_size"] for group in groups),
+    }
+
+
+def test_costs_of_dev_count_what_is_planned(deploy: Any) -> None:
+    costs = parts("dev")
     dev = deploy("dev", "s3")
     groups = dev.planned("aws_autoscaling_group").values()
     instances = sum(group["min_size"] for group in groups)

@@ -191,6 +191,8 @@ def called(adapter: tuple[str, str], method: str, target: str) -> frozenset[Perm
         elif client in CLIENTS and (inner.attr in operations(CLIENTS[client]) or inner.attr in S3_ACTIONS):
             operation = operations(CLIENTS[client]).get(inner.attr, inner.attr)
             found |= permissions(client, operation, target, node, adapter)
+    if any(isinstance(inner, ast.Call) and attribute(inner.func) == "batch_get" for inner in ast.walk(node)):
+        found.add(("dynamodb:BatchGetItem", target))
     for call in (inner for inner in ast.walk(node) if isinstance(inner, ast.Call) and attribute(inner.func) == "pages"):
         index = next((word.value.value for word in call.keywords if word.arg == "IndexName"), "")  # type: ignore[attr-defined]
         operation = operations("dynamodb")[str(literal(call, 1))]
@@ -294,6 +296,32 @@ def test_actions_exist(policies: dict[str, str]) -> None:
             service, _, operation = action.partition(":")
             if service != "ssmmessages" and action not in beside:
                 assert operation in operations(CLIENTS.get(service, service)).values(), action
+
+
+# what an instance does beside its daemons, and where that is to be seen: a file of the project with the words, or the manual
+BOOT, AGENT_CONFIGURATION = "terraform/modules/fleet/boot.sh.tftpl", "ansible/roles/common/templates/cloudwatch-agent.json.j2"
+AGENT = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/create-iam-roles-for-cloudwatch-agent.html"
+SESSIONS = "https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html"
+ON_HOSTS = {
+    "s3:GetObject": (BOOT, "aws s3 cp"),
+    "autoscaling:CompleteLifecycleAction": (BOOT, "aws autoscaling complete-lifecycle-action"),
+    "logs:CreateLogStream": (AGENT_CONFIGURATION, "log_stream_name"),
+    "logs:DescribeLogStreams": (AGENT, ""),
+    "logs:PutLogEvents": (AGENT_CONFIGURATION, "collect_list"),
+    "cloudwatch:PutMetricData": (AGENT_CONFIGURATION, "metrics_collected"),
+    "ssm:UpdateInstanceInformation": (SESSIONS, ""),
+    **{f"ssmmessages:{verb}{what}Channel": (SESSIONS, "") for verb in ("Create", "Open") for what in ("Control", "Data")},
+}
+
+
+def test_hosts_may_do_what_they_do_and_no_more(policies: dict[str, str]) -> None:
+    hosts = {name: {action for action, _ in granted(said)} for name, said in policies.items() if name.startswith("host-")}
+    assert len(hosts) == 3
+    assert {name: set(actions) ^ set(ON_HOSTS) for name, actions in hosts.items()} == {name: set() for name in hosts}
+    for action, (source, words) in ON_HOSTS.items():
+        assert source.startswith("https://docs.aws.amazon.com/") or words in (ROOT / source).read_text(), action
+    # the agent asks EC2 for what its dimensions name, if they are its own
+    assert "${aws:" not in (ROOT / AGENT_CONFIGURATION).read_text()
 
 
 def test_tiers_have_the_policies_of_their_daemons(deployment: Any) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 TAGS = {"Project": "gas", "ManagedBy": "terraform"}
-SERVICE_TOPICS = {"retrievals", "alarms", "bounces"}
+UNIT = Path(__file__).parents[3] / "ansible" / "roles" / "daemon" / "templates" / "daemon.service.j2"
+SERVICE_TOPICS = {"retrievals", "alarms", "warnings", "bounces"}
 
 
 def by_key(resources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -109,13 +111,30 @@ def test_everything_is_tagged(deployment) -> None:
 
 def test_every_alarm_reaches_somebody(deployment) -> None:
     alarms = deployment.applied("aws_cloudwatch_metric_alarm")
-    topic = f"arn:aws:sns:us-east-1:123456789012:gas-{deployment.environment}_alarms"
+    topic = f"arn:aws:sns:us-east-1:123456789012:gas-{deployment.environment}"
+    topics = {"urgent": f"{topic}_alarms", "warning": f"{topic}_warnings"}
+    severities = set()
     assert len(alarms) >= 15
     for address, alarm in alarms.items():
         assert alarm["alarm_description"] and alarm["alarm_actions"], address
         if not address.endswith(".wake[0]"):
-            assert alarm["alarm_actions"] == [topic], address
-    assert deployment.planned("aws_sns_topic_subscription")
+            severities.add(severity := alarm["tags"]["Severity"])
+            assert alarm["alarm_actions"] == [topics[severity]], address
+    assert severities == set(topics)
+    heard = {values["topic_arn"] for values in deployment.applied("aws_sns_topic_subscription").values()}
+    assert set(topics.values()) <= heard
+
+
+def test_no_alarm_looks_at_what_another_deployment_reports(deployment) -> None:
+    """Metrics of daemons and of hosts carry the deployment; those of AWS have its name in what they are about."""
+    name = f"gas-{deployment.environment}"
+    for address, alarm in deployment.applied("aws_cloudwatch_metric_alarm").items():
+        asked = [alarm, *(query["metric"][0] for query in alarm.get("metric_query", []) if query["metric"])]
+        for one in (one for one in asked if one.get("dimensions")):
+            if one["namespace"] in ("GAS", "CWAgent"):
+                assert name in (one["dimensions"].get("deployment"), one["dimensions"].get("Deployment")), address
+            elif one["namespace"] != "AWS/SES":  # an account has one reputation
+                assert all(name in value for value in one["dimensions"].values()), address
 
 
 def test_alarms_name_metrics_that_daemons_report(deployment) -> None:
@@ -166,11 +185,15 @@ def test_vault_only_where_it_is_the_archive(deployment) -> None:
 def test_groups_drain_and_replace(deployment) -> None:
     groups = {values["name"]: values for values in deployment.planned("aws_autoscaling_group").values()}
     assert len(groups) == 3
+    (unit,) = re.findall(r"^TimeoutStopSec={{ daemon_drain_seconds \| int \+ (\d+) }}$", UNIT.read_text(), re.MULTILINE)
+    stopping_seconds = int(deployment.output("settings")["GAS_DRAIN_SECONDS"]) + int(unit)
+    hooks = deployment.planned("aws_autoscaling_lifecycle_hook").values()
     for group in groups.values():
-        hooks = {hook["lifecycle_transition"].rpartition("_")[2]: hook for hook in group["initial_lifecycle_hook"]}
-        assert hooks["LAUNCHING"]["default_result"] == "ABANDON"
-        assert hooks["TERMINATING"]["default_result"] == "CONTINUE"
-        assert hooks["TERMINATING"]["heartbeat_timeout"] >= int(deployment.output("settings")["GAS_DRAIN_SECONDS"])
+        own = {h["lifecycle_transition"].rpartition("_")[2]: h for h in hooks if h["autoscaling_group_name"] == group["name"]}
+        assert own["LAUNCHING"]["default_result"] == "ABANDON"
+        assert own["TERMINATING"]["default_result"] == "CONTINUE"
+        # gas-drain waits for systemd, and systemd for the daemons
+        assert own["TERMINATING"]["heartbeat_timeout"] > stopping_seconds
         assert group["instance_refresh"][0]["preferences"][0]["min_healthy_percentage"] == 100
     web = groups[f"gas-{deployment.environment}-web"]
     assert web["health_check_type"] == "ELB"

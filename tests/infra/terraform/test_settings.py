@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from pathlib import Path
 
 import pytest
 
 from app.local.topology import load
 from app.settings import Settings
 
+SETTINGS = Path(__file__).parents[3] / "terraform" / "modules" / "gas" / "settings.tf"
 SECRETS = {"GAS_GLOBUS_CLIENT_SECRET": "a", "GAS_STRIPE_SECRET_KEY": "b", "GAS_STRIPE_WEBHOOK_SECRET": "c"}
 
 
@@ -18,6 +21,50 @@ def test_every_output_is_a_setting(deployment) -> None:
     assert set(deployment.output("settings")) <= known
     (secret,) = deployment.planned("aws_secretsmanager_secret").values()
     assert set(SECRETS) <= known and all(name in secret["description"] for name in SECRETS)
+
+
+# of Ansible's, which says what a unit reads on its host
+BESIDE = {"GAS_SECRET"}
+
+
+def test_what_can_be_set_by_hand_is_what_terraform_does_not_decide(deployment) -> None:
+    """So that a misspelt name is refused, and one that something else hangs on, such as a hook on the drain."""
+    (said,) = re.findall(r"settable = \[(.*?)\]", SETTINGS.read_text(), re.DOTALL)
+    settable, known = set(re.findall(r"GAS_\w+", said)), {f"GAS_{name.upper()}" for name in Settings.model_fields}
+    decided = {*deployment.output("settings"), "GAS_VAULT", "GAS_ARCHIVE_STORAGE_CLASS", "GAS_ARCHIVE_RESTORED_DAYS"}
+    assert not settable & decided
+    assert settable == known - decided - SECRETS.keys() - BESIDE
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"settings": {"GAS_DRAIN_SECONDS": "1800"}}, "Not to be set here: GAS_DRAIN_SECONDS"),
+        ({"settings": {"GAS_LEASE_SECOND": "60"}}, "Not to be set here: GAS_LEASE_SECOND."),
+        ({"settings": {"GAS_QUEUE_URLS": "{}"}}, "Not to be set here: GAS_QUEUE_URLS"),
+        ({"network": {"zones": ["us-east-1a", "us-east-1b"], "natt": "none"}}, "The network has no attribute natt"),
+        ({"timing": {"drains": 1}}, "The timing has no attribute drains"),
+    ],
+)
+def test_what_an_environment_cannot_say_is_refused_with_a_sentence(
+    core, checkout, variables: dict[str, dict[str, str]], says: str
+) -> None:
+    folder = checkout() / "environments" / "dev"
+    core.prepare(folder)
+    (folder / "own.auto.tfvars.json").write_text(json.dumps(variables))
+    done = core.try_run(folder, "plan", "-input=false", "-no-color")
+    assert done.returncode != 0
+    assert says in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_misspelt_attribute_of_a_fleet_is_refused_with_its_name(core, checkout) -> None:
+    folder = checkout() / "environments" / "dev"
+    tfvars = folder / "terraform.tfvars"
+    tfvars.write_text(tfvars.read_text().replace("    spot             = true", "    spott            = true"))
+    core.prepare(folder)
+    done = core.try_run(folder, "plan", "-input=false", "-no-color")
+    assert done.returncode != 0
+    assert "The fleet `annotate` has no attribute spott" in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_daemons_start_with_the_outputs(deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,7 @@ def build(folder: Path, version: str, wheels: Path | None = None, edits: Mapping
         assert old in content
         (copy / name).write_text(content.replace(old, new, 1))
     command = [sys.executable, str(copy / "scripts/build_release.py"), version, "--out", str(folder), "--bundle", BUNDLE]
+    command += ["--without-agents"]  # no registry that is reached here has them
     subprocess.run(command + (["--wheels", str(wheels)] if wheels else []), check=True, timeout=600)
     shutil.rmtree(copy)
     return folder / f"{version}.tar.gz"

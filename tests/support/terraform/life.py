@@ -16,6 +16,7 @@ from tests.support.terraform.kinds import KINDS
 from tests.support.terraform.kinds.kind import Missing
 from tests.support.terraform.kinds.shape import agrees, declared
 
+REBUILT = 'module.gas.module.fleet["web"].aws_autoscaling_group.this'
 HOOK = 'module "fleet" {\n  boot_seconds = 1800\n}\n'
 DRAIN = 'module "gas" {\n  timing = { drain = 95 }\n}\n'
 
@@ -131,6 +132,8 @@ def live(core: Any, folder: Path, made: Any) -> dict[str, Any]:
     override.write_text(DRAIN)
     plan("drain", "-refresh=false", released, apply=True)
     seen["drain"] = _templates_and_groups(aws)
+    plan("rebuild", "-refresh=false", released, f"-replace={REBUILT}", apply=True)
+    seen["rebuild"] = _templates_and_groups(aws)
     refused = ""
     if made.environment == "prod":
         # with what depends on them; a secret that is destroyed keeps its name for days, so that it could not be made again

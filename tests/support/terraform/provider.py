@@ -109,6 +109,17 @@ class Provider:
                 _overlay(self.resources[kind], kind, state, found)
         return self.messages["ReadResponse"](new_state=self._encode(state), private=request.private)
 
+    def ImportResourceState(self, request: Any) -> Any:
+        """A thing that is really there, by its id, which is its name."""
+        named: dict[str, Any] = {"id": request.id, "name": request.id}
+        named["arn"] = self._made_up(request.type_name, named)("arn", {})
+        with self.one_at_a_time:
+            found = KINDS[request.type_name].attributes(self.aws, named)
+        (state,) = _whole(self.resources[request.type_name], [named | found])
+        _each_absent(self.resources[request.type_name], state, self._made_up(request.type_name, state))
+        imported = self.messages["ImportedResource"](type_name=request.type_name, state=self._encode(state))
+        return self.messages["ImportResponse"](imported_resources=[imported])
+
     def PlanResourceChange(self, request: Any) -> Any:
         kind, block, planned = request.type_name, self.resources[request.type_name], _decode(request.proposed_new_state)
         prior = _decode(request.prior_state)
@@ -264,7 +275,10 @@ def _whole(block: dict[str, Any], items: Iterable[dict[str, Any]]) -> list[dict[
     """Nested blocks with every attribute that the schema has."""
     return [
         {name: item.get(name) for name in block["attributes"]}
-        | {name: _whole(nested["block"], item.get(name) or []) for name, nested in block.get("block_types", {}).items()}
+        | {
+            name: None if nested["nesting_mode"] == "single" else _whole(nested["block"], item.get(name) or [])
+            for name, nested in block.get("block_types", {}).items()
+        }
         for item in items
     ]
 

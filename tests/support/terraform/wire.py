@@ -36,6 +36,9 @@ MESSAGES = {
     "UpgradeRequest": "type_name=1:string version=2:int64 raw_state=3:RawState",
     "UpgradeResponse": "upgraded_state=1:DynamicValue diagnostics=2:Diagnostic*",
     "ReadRequest": "type_name=1:string current_state=2:DynamicValue private=3:bytes",
+    "ImportRequest": "type_name=1:string id=2:string",
+    "ImportedResource": "type_name=1:string state=2:DynamicValue private=3:bytes",
+    "ImportResponse": "imported_resources=1:ImportedResource* diagnostics=2:Diagnostic*",
     "ReadResponse": "new_state=1:DynamicValue diagnostics=2:Diagnostic* private=3:bytes",
     "PlanRequest": (
         "type_name=1:string prior_state=2:DynamicValue proposed_new_state=3:DynamicValue "
@@ -60,6 +63,7 @@ CALLS = {
     "ConfigureProvider": ("ProviderConfig", "Diagnostics"),
     "UpgradeResourceState": ("UpgradeRequest", "UpgradeResponse"),
     "ReadResource": ("ReadRequest", "ReadResponse"),
+    "ImportResourceState": ("ImportRequest", "ImportResponse"),
     "PlanResourceChange": ("PlanRequest", "PlanResponse"),
     "ApplyResourceChange": ("ApplyRequest", "ApplyResponse"),
     "ReadDataSource": ("TypedConfig", "DataResponse"),

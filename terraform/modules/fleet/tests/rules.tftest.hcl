@@ -265,3 +265,13 @@ run "front_with_a_port_of_root" {
 
   expect_failures = [var.front]
 }
+
+run "types_of_another_architecture" {
+  command = plan
+
+  variables {
+    instances = { types = ["t4g.small", "t3.small"], architecture = "amd64" }
+  }
+
+  expect_failures = [var.instances]
+}

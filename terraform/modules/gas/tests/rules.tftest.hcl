@@ -245,3 +245,86 @@ run "zone_by_name" {
 
   expect_failures = [var.zone_id]
 }
+
+# an object type would take no notice of it, and the annotators would be on demand
+run "attribute_of_a_fleet_that_is_misspelt" {
+  command = plan
+
+  variables {
+    fleets = {
+      web      = { daemons = ["web"], instance_types = ["t3a.small"], min = 1, max = 2 }
+      annotate = { daemons = ["annotate"], instance_types = ["c6a.large"], spott = true, min = 0, max = 2, scaling = { backlog_per_instance = 10 } }
+      utility  = { daemons = ["archive", "restore", "thaw", "notify", "doctor"], instance_types = ["t3a.small"], min = 1, max = 2 }
+    }
+  }
+
+  expect_failures = [var.fleets]
+}
+
+run "measure_that_is_misspelt" {
+  command = plan
+
+  variables {
+    fleets = {
+      web      = { daemons = ["web"], instance_types = ["t3a.small"], min = 1, max = 2, scaling = { request_per_instance = 10 } }
+      annotate = { daemons = ["annotate"], instance_types = ["c6a.large"], min = 0, max = 2, scaling = { backlog_per_instance = 10 } }
+      utility  = { daemons = ["archive", "restore", "thaw", "notify", "doctor"], instance_types = ["t3a.small"], min = 1, max = 2 }
+    }
+  }
+
+  expect_failures = [var.fleets]
+}
+
+run "fleet_without_a_size" {
+  command = plan
+
+  variables {
+    fleets = {
+      web      = { daemons = ["web"], instance_types = ["t3a.small"], min = 1 }
+      annotate = { daemons = ["annotate"], instance_types = ["c6a.large"], min = 0, max = 2, scaling = { backlog_per_instance = 10 } }
+      utility  = { daemons = ["archive", "restore", "thaw", "notify", "doctor"], instance_types = ["t3a.small"], min = 1, max = 2 }
+    }
+  }
+
+  expect_failures = [var.fleets]
+}
+
+run "attribute_of_the_network_that_is_misspelt" {
+  command = plan
+
+  variables {
+    network = { zones = ["us-east-1a", "us-east-1b"], natt = "none" }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "network_without_zones" {
+  command = plan
+
+  variables {
+    network = { nat = "single" }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "timing_that_is_misspelt" {
+  command = plan
+
+  variables {
+    timing = { drains = 30 }
+  }
+
+  expect_failures = [var.timing]
+}
+
+run "recipient_that_is_none" {
+  command = plan
+
+  variables {
+    sandbox_recipients = ["somebody"]
+  }
+
+  expect_failures = [var.sandbox_recipients]
+}

@@ -40,3 +40,24 @@ run "tier_may_do_what_its_daemons_do" {
     error_message = "Every statement on all resources says why."
   }
 }
+
+run "recipients_of_the_sandbox_are_granted" {
+  command = plan
+
+  variables {
+    tiers = { utility = ["notify"] }
+    mail = {
+      identity_arn          = "arn:aws:ses:us-east-1:123456789012:identity/gas.example.org"
+      configuration_set_arn = "arn:aws:ses:us-east-1:123456789012:configuration-set/gas-test"
+      recipient_arns        = ["arn:aws:ses:us-east-1:123456789012:identity/me@example.org"]
+    }
+  }
+
+  assert {
+    condition = anytrue([
+      for statement in jsondecode(aws_iam_policy.this["notify"].policy).Statement :
+      statement.Sid == "SendMail" && contains(statement.Resource, "arn:aws:ses:us-east-1:123456789012:identity/me@example.org")
+    ])
+    error_message = "In the sandbox SES authorises the recipient's identity as well."
+  }
+}

@@ -60,3 +60,18 @@ run "without_nat_only_endpoints_lead_out" {
     error_message = "No days means no flow log."
   }
 }
+
+run "every_service_that_is_called_has_an_endpoint" {
+  command = plan
+
+  variables {
+    nat                 = "none"
+    interface_endpoints = ["email", "monitoring", "sqs"]
+    called              = { utility = ["cloudwatch", "dynamodb", "s3", "ses", "sqs"] }
+  }
+
+  assert {
+    condition     = length(aws_vpc_endpoint.interface) == 3
+    error_message = "SES is reached by `email`, CloudWatch by `monitoring`."
+  }
+}

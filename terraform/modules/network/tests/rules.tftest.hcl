@@ -100,3 +100,15 @@ run "zone_of_another_region" {
 
   expect_failures = [var.zones]
 }
+
+run "service_without_an_endpoint" {
+  command = plan
+
+  variables {
+    nat                 = "none"
+    interface_endpoints = ["sqs"]
+    called              = { utility = ["s3", "dynamodb", "sqs", "ses"] }
+  }
+
+  expect_failures = [var.called]
+}

@@ -36,3 +36,30 @@ run "group_that_may_be_empty_has_no_alarm" {
     error_message = "Only a group that must have instances is missed."
   }
 }
+
+run "urgent_alarms_and_warnings_are_two_topics" {
+  command = plan
+
+  variables {
+    warning_emails = ["team@example.org"]
+  }
+
+  assert {
+    condition     = keys(aws_sns_topic_subscription.mail) == ["oncall@example.org"] && keys(aws_sns_topic_subscription.warning) == ["team@example.org"]
+    error_message = "Who is woken and who reads in the morning may be different people."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["portal-errors"].tags.Severity == "urgent" && aws_cloudwatch_metric_alarm.this["web-disk"].tags.Severity == "warning"
+    error_message = "Errors of the portal are urgent, a disk that fills is not yet."
+  }
+}
+
+run "deployments_keep_their_metrics_apart" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.doctor_silent.dimensions == tomap({ deployment = "gas-test", verb = "doctor" })
+    error_message = "Another deployment's doctor must not keep this one's alarm quiet."
+  }
+}

@@ -92,3 +92,13 @@ run "group_of_less_than_none" {
 
   expect_failures = [var.groups]
 }
+
+run "nobody_hears_warnings" {
+  command = plan
+
+  variables {
+    warning_emails = []
+  }
+
+  expect_failures = [var.warning_emails]
+}

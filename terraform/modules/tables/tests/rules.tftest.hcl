@@ -69,3 +69,23 @@ run "recovery_beyond_35_days" {
 
   expect_failures = [var.recovery_days]
 }
+
+run "restored_with_a_dash" {
+  command = plan
+
+  variables {
+    restored = { jobs = "2026-11-29" }
+  }
+
+  expect_failures = [var.restored]
+}
+
+run "restored_that_is_no_table" {
+  command = plan
+
+  variables {
+    restored = { queues = "20261129" }
+  }
+
+  expect_failures = [var.restored]
+}

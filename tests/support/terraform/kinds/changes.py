@@ -30,6 +30,7 @@ CHANGES = {
     # the hooks of a group are given with its creation alone:
     # https://github.com/hashicorp/terraform-provider-aws/pull/34260
     "aws_autoscaling_group": Change("autoscaling/group.go", ("name", "initial_lifecycle_hook")),
+    "aws_autoscaling_lifecycle_hook": Change("autoscaling/lifecycle_hook.go", ("name", "autoscaling_group_name")),
     "aws_autoscaling_policy": Change("autoscaling/policy.go", ("name", "autoscaling_group_name")),
     "aws_budgets_budget": Change("budgets/budget.go", ("name",)),
     "aws_cloudwatch_dashboard": Change("cloudwatch/dashboard.go", ("dashboard_name",)),

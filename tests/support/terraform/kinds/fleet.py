@@ -232,6 +232,12 @@ def read_template(aws: Any, values: Values) -> Any:
     return {**template, **only(latest["LaunchTemplateVersions"])["LaunchTemplateData"]}
 
 
+HOOK: Shape = {
+    "name": Field("LifecycleHookName"),
+    "lifecycle_transition": Field("LifecycleTransition"),
+    "default_result": Field("DefaultResult"),
+    "heartbeat_timeout": Field("HeartbeatTimeout"),
+}
 GROUP: Shape = {
     "name": Field("AutoScalingGroupName"),
     "min_size": Field("MinSize", kept=False),
@@ -266,16 +272,6 @@ GROUP: Shape = {
             ),
         },
     ),
-    "initial_lifecycle_hook": Block(
-        "Hooks",
-        {
-            "name": Field("LifecycleHookName"),
-            "lifecycle_transition": Field("LifecycleTransition"),
-            "default_result": Field("DefaultResult"),
-            "heartbeat_timeout": Field("HeartbeatTimeout"),
-        },
-        one=False,
-    ),
 }
 METRICS = ("GroupDesiredCapacity", "GroupInServiceInstances", "GroupTotalInstances")
 
@@ -288,34 +284,46 @@ def group_tags(values: Values) -> list[dict[str, Any]]:
 def make_group(aws: Any, values: Values) -> Values:
     """The group without instances: the emulator would start them, and nothing runs on them."""
     said = to_aws(GROUP, values)
-    hooks = said.pop("Hooks", [])
     aws("autoscaling").create_auto_scaling_group(
         **{**said, "MinSize": 0, "DesiredCapacity": 0},
         Tags=group_tags(values),
         NewInstancesProtectedFromScaleIn=False,
     )
-    for hook in hooks:
-        aws("autoscaling").put_lifecycle_hook(AutoScalingGroupName=values["name"], **hook)
+    # with the creation alone, and the provider never looks at them again
+    for hook in values["initial_lifecycle_hook"]:
+        aws("autoscaling").put_lifecycle_hook(AutoScalingGroupName=values["name"], **to_aws(HOOK, hook))
     change_group(aws, values)
     return {"id": values["name"]}
 
 
 def change_group(aws: Any, values: Values) -> None:
     said = to_aws(GROUP, values)
-    dropped = ("Hooks", "TargetGroupARNs", "MinSize")
+    dropped = ("TargetGroupARNs", "MinSize")
     aws("autoscaling").update_auto_scaling_group(**{name: value for name, value in said.items() if name not in dropped})
     aws("autoscaling").create_or_update_tags(Tags=group_tags(values))
 
 
 def read_group(aws: Any, values: Values) -> Any:
-    name = {"AutoScalingGroupName": values["name"]}
-    found = aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[values["name"]])["AutoScalingGroups"]
-    hooks = aws("autoscaling").describe_lifecycle_hooks(**name)["LifecycleHooks"]
-    return {**only(found), "Hooks": hooks}
+    return only(aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[values["name"]])["AutoScalingGroups"])
 
 
 def delete_group(aws: Any, values: Values) -> None:
     aws("autoscaling").delete_auto_scaling_group(AutoScalingGroupName=values["name"], ForceDelete=True)
+
+
+def put_hook(aws: Any, values: Values) -> Values:
+    """Also of a hook that is there: AWS changes the one of this name."""
+    aws("autoscaling").put_lifecycle_hook(**of_hook(values), **{**to_aws(HOOK, values), "LifecycleHookName": values["name"]})
+    return {"id": values["name"]}
+
+
+def of_hook(values: Values) -> dict[str, Any]:
+    return {"AutoScalingGroupName": values["autoscaling_group_name"]}
+
+
+def read_hook(aws: Any, values: Values) -> Any:
+    of = {**of_hook(values), "LifecycleHookNames": [values["name"]]}
+    return only(aws("autoscaling").describe_lifecycle_hooks(**of)["LifecycleHooks"])
 
 
 POLICY: Shape = {"name": Field("PolicyName"), "autoscaling_group_name": Field("AutoScalingGroupName")}
@@ -430,6 +438,13 @@ KINDS = {
         delete_group,
         change_group,
         facts={"arn": Field("AutoScalingGroupARN")},
+    ),
+    "aws_autoscaling_lifecycle_hook": Kind(
+        HOOK | {"autoscaling_group_name": Field("AutoScalingGroupName")},
+        put_hook,
+        read_hook,
+        lambda aws, values: aws("autoscaling").delete_lifecycle_hook(**of_hook(values), LifecycleHookName=values["name"]),
+        put_hook,
     ),
     "aws_autoscaling_policy": Kind(
         SCALING,

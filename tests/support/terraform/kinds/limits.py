@@ -116,6 +116,12 @@ LIMITS = tuple(
             "https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html",
         ),
         (
+            "aws_autoscaling_lifecycle_hook",
+            "heartbeat_timeout",
+            between(30, 7200),
+            "https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html",
+        ),
+        (
             "aws_autoscaling_group",
             "max_instance_lifetime",
             (lambda value: value == 0 or 86_400 <= value <= 31_536_000, "must be 0 or 86400 to 31536000"),
