@@ -31,7 +31,7 @@ from app.engine.consequence.transcript import Transcript
 from app.engine.pipeline.annotate import annotate
 
 WANTED_SHARE = 0.999
-SKIPPED = frozenset({"Existing_variation", "ALLELE_NUM", "SOURCE", "SYMBOL_SOURCE", "HGNC_ID", "CANONICAL", "FLAGS", "Feature"})
+SKIPPED = frozenset({"Existing_variation", "ALLELE_NUM", "SOURCE", "SYMBOL_SOURCE", "HGNC_ID", "CANONICAL", "Feature"})
 """Fields that VEP fills from its cache, or with the name of its file."""
 
 SEARCHED_BASES = 1000
