@@ -26,22 +26,27 @@ from app.engine.bundles.manifest import Bundle
 from app.engine.bundles.sources import opened
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence.csq_fields import NAMES
+from app.engine.consequence.genetic_code import STANDARD
+from app.engine.consequence.transcript import Transcript
 from app.engine.pipeline.annotate import annotate
 
 WANTED_SHARE = 0.999
-SKIPPED = frozenset({"Existing_variation", "ALLELE_NUM", "SOURCE", "SYMBOL_SOURCE", "HGNC_ID", "CANONICAL", "FLAGS", "Feature"})
+SKIPPED = frozenset({"Existing_variation", "ALLELE_NUM", "SOURCE", "SYMBOL_SOURCE", "HGNC_ID", "CANONICAL", "Feature"})
 """Fields that VEP fills from its cache, or with the name of its file."""
 
 SEARCHED_BASES = 1000
 """How far VEP looks for the 3'-most place; so near to the end of a contig it looks at the wrong bases."""
 
 NOT_HGVS = re.compile(
-    r"Ter\d+[A-Z][a-z]{2}fs|_\?|delext|_Ter\d+delinsTer$"  # a frameshift of the stop, unknown ends, mixed types
+    r"Ter\d+[A-Z][a-z]{2}fs|_\?|delext"  # a frameshift of the stop, unknown ends, mixed types
     r"|^p\.(?:[A-Z][a-z]{2}){2,}\d"  # several amino acids before one number
-    r"|^p\.[A-Z][a-z]{2}\d+delinsTer$"  # one amino acid by a stop, which is a substitution
+    r"|^p\.[A-Z][a-z]{2}\d+delinsTer$|insTer$"  # one amino acid by a stop, which is a substitution
     r"|^p\.(?!Met1\?)...\d+\?"  # a start that is not Met1
+    r"|_Ter\d+del|^p\.Ter\d+delins|^p\.\w{3}0_"  # a lost stop without its extension, amino acid 0
+    r"|^p\.(\w{3})\d+\1fs"  # a frameshift that begins with an amino acid that stays
 )
 TER_NUMBER = re.compile(r"Ter(?:\d+|\?)$")
+FIRST_SHIFTED = re.compile(r"p\.\w{3}1\w{3}fsTer\?$")
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,34 @@ class Pair:
     field: str
     vep: str
     ours: str
-    code: int  # NCBI's number of the genetic code
-    strand: int
+    model: Transcript | None
     position: int
     contig_bases: int
+    terms: frozenset[str]  # that only one of both has for this entry
+
+    @property
+    def code(self) -> int:
+        """NCBI's number of the genetic code."""
+        return self.model.code if self.model else STANDARD
+
+    @property
+    def strand(self) -> int:
+        """1 or -1."""
+        return self.model.strand if self.model else 1
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether bases of the coding sequence are missing at an end."""
+        model = self.model
+        if model is None:
+            return False
+        bases = model.coding_end - model.coding_start + 1 + model.phase
+        return bool(model.phase or bases % 3 or model.incomplete_start or model.incomplete_end)
+
+    @property
+    def selenocysteine(self) -> bool:
+        """Whether the protein has one."""
+        return bool(self.model and self.model.selenocysteines)
 
 
 REASONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
@@ -72,16 +101,67 @@ REASONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
         lambda pair: pair.code != 1 and pair.field in ("Consequence", "IMPACT", "Amino_acids"),
     ),
     (
-        "VEP reads on behind the stop of a reverse-strand transcript in other bases",
+        "VEP names the change of a protein whose start is lost",
+        lambda pair: pair.field == "HGVSp" and pair.ours == "p.Met1?",
+    ),
+    (
+        "VEP names a lost stop without its extension",
+        lambda pair: pair.field == "HGVSp" and "ext" in pair.ours and "ext" not in pair.vep,
+    ),
+    (
+        "VEP takes the part of a codon at an incomplete end for a stop, or names what is beside it only",
         lambda pair: (
             pair.field == "HGVSp"
-            and pair.strand < 0
-            and (TER_NUMBER.sub("", pair.vep) == TER_NUMBER.sub("", pair.ours) or "Ter" in pair.vep)
+            and pair.incomplete
+            and (pair.ours in ("", "p.?") or re.search("Xaa|fsTer.?$", pair.ours) is not None)
         ),
     ),
     (
+        "VEP shows no base where only those are left that an incomplete start lacks",
+        lambda pair: pair.field in ("Codons", "Amino_acids") and pair.incomplete and pair.vep.endswith("/-"),
+    ),
+    (
+        "VEP finds no stop behind a frameshift of the first amino acid, or of one before a selenocysteine",
+        lambda pair: (
+            pair.field == "HGVSp"
+            and (pair.selenocysteine or FIRST_SHIFTED.match(pair.vep) is not None)
+            and "Ter" in pair.vep
+            and "Ter" in pair.ours
+        ),
+    ),
+    (
+        "VEP reads on behind the stop of a reverse-strand transcript in other bases",
+        lambda pair: (
+            pair.strand < 0
+            and (
+                (pair.field == "HGVSp" and (TER_NUMBER.sub("", pair.vep) == TER_NUMBER.sub("", pair.ours) or "Ter" in pair.vep))
+                or (pair.field == "Codons" and pair.vep.split("/")[0] == pair.ours.split("/")[0])
+                or (pair.field in ("Consequence", "IMPACT") and pair.terms == {"stop_lost", "stop_retained_variant"})
+            )
+        ),
+    ),
+    (
+        "VEP inserts amino acids at another place than the 3'-most",
+        lambda pair: pair.field == "HGVSp" and pair.ours.endswith("dup") and re.search("ins|dup", pair.vep) is not None,
+    ),
+    (
+        "VEP deletes amino acids at another place than the 3'-most",
+        lambda pair: pair.field == "HGVSp" and pair.ours.endswith("del") and pair.vep.endswith("del"),
+    ),
+    (
+        "VEP counts an intron before the last base of the coding sequence from the 3' UTR",
+        lambda pair: pair.field == "HGVSc" and "*-" in pair.vep and "*-" not in pair.ours,
+    ),
+    (
+        "VEP leaves the total out where no earlier variant had needed it",
+        lambda pair: pair.field == "CDS_position" and pair.ours.split("/")[0] == (pair.vep or "-"),
+    ),
+    (
         "VEP shifts wrongly near the end of a contig",
-        lambda pair: pair.field in ("HGVSc", "HGVS_OFFSET") and pair.position + SEARCHED_BASES >= pair.contig_bases,
+        lambda pair: (
+            pair.field in ("HGVSc", "HGVS_OFFSET")
+            and (pair.position if pair.strand < 0 else pair.contig_bases - pair.position) <= SEARCHED_BASES
+        ),
     ),
     (
         "named at its 3'-most place, though spelled outside",
@@ -162,7 +242,7 @@ class Comparison:
     def __init__(self, bundle: Bundle) -> None:
         transcripts = Transcripts.open(bundle.path(bundle.transcripts))
         rows = map(transcripts.__getitem__, range(len(transcripts)))
-        self._models = {one.identifier.split(".")[0]: (one.code, one.strand) for one in rows}
+        self._models = {one.identifier.split(".")[0]: one for one in rows}
         self._lengths = {contig.name: contig.length for contig in bundle.contigs}
         self.records = self.entries = self.missing = self.extra = 0
         self.equal: Counter[str] = Counter()
@@ -176,15 +256,15 @@ class Comparison:
         self.missing += len(vep.keys() - ours.keys())
         self.extra += len(ours.keys() - vep.keys() - {""})
         for feature in vep.keys() & ours.keys():
+            terms = frozenset(vep[feature]["Consequence"].split("&")) ^ frozenset(ours[feature]["Consequence"].split("&"))
             for field in [field for field in NAMES if field in vep[feature] and field not in SKIPPED]:
-                self._value(field, columns, feature, plain(field, vep[feature][field]), plain(field, ours[feature][field]))
+                self._value(field, columns, feature, plain(field, vep[feature][field]), plain(field, ours[feature][field]), terms)
 
-    def _value(self, field: str, columns: list[str], feature: str, vep: str, ours: str) -> None:
+    def _value(self, field: str, columns: list[str], feature: str, vep: str, ours: str, terms: frozenset[str]) -> None:
         if vep == ours:
             self.equal[field] += 1
             return
-        code, strand = self._models.get(feature, (1, 1))
-        pair = Pair(field, vep, ours, code, strand, int(columns[1]), self._lengths[columns[0]])
+        pair = Pair(field, vep, ours, self._models.get(feature), int(columns[1]), self._lengths[columns[0]], terms)
         if reason := next((name for name, holds in REASONS if holds(pair)), None):
             self.explained[field][reason] += 1
             return

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.engine.consequence import terms
-from app.engine.consequence.genetic_code import BASE_NUMBERS, NUMBERS, STANDARD, VERTEBRATE_MITOCHONDRIAL, genetic_code
+from app.engine.consequence.genetic_code import BASE_NUMBERS, NUMBERS, STANDARD, genetic_code
 from app.engine.consequence.regions import (
     ACCEPTOR,
     DONOR,
@@ -32,13 +32,10 @@ NO_CODON = 255
 
 _LETTERS = np.full((max(NUMBERS) + 1, 64), UNKNOWN, np.uint8)
 _INITIATORS = np.zeros((max(NUMBERS) + 1, 64), bool)
-_PAIRS = np.zeros((max(NUMBERS) + 1, 16), bool)  # two bases that decide the amino acid without the third
 for _number in NUMBERS:
     _code = genetic_code(_number)
     _LETTERS[_number], _INITIATORS[_number] = _code.array, _code.initiator_array
-    _PAIRS[_number] = (_code.array.reshape(16, 4) == _code.array.reshape(16, 4)[:, :1]).all(axis=1)
 _COMPLEMENT_NUMBERS = np.array([2, 3, 0, 1, 4], np.uint8)  # of TCAG, in its order: AGTC
-_T, _A = 0, 2
 
 
 @dataclass(frozen=True)
@@ -333,9 +330,5 @@ class _Codings:
         bases = BASE_NUMBERS[spliced[tail]].astype(np.int64)
         codon = np.where((bases > 3).any(axis=1), 0, bases @ np.array([16, 4, 1]))
         stops = (rest == 0) & (bases <= 3).all(axis=1) & (_LETTERS[self.codes, codon] == STOP)
-        two = np.where((bases[:, 1:] > 3).any(axis=1), 0, bases[:, 1:] @ np.array([4, 1]))
-        completed = (self.codes == VERTEBRATE_MITOCHONDRIAL) & (self.end == self.size)
-        completed &= ((rest == 1) & (bases[:, 2] == _T)) | ((rest == 2) & (bases[:, 1] == _T) & (bases[:, 2] == _A))
-        decided = (rest == 2) & ~completed & (bases[:, 1:] <= 3).all(axis=1) & _PAIRS[self.codes, two]
-        length: Array = whole - stops + decided
+        length: Array = whole - stops
         return length

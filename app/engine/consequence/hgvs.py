@@ -41,7 +41,10 @@ def transcript(model: Spliced, allele: Allele, contig: Sequence[int]) -> str:
     incomplete HGVS has no number 1; as with VEP, substitutions count the bases that the first codon lacks, all else does not.
     """
     change = allele.change.moved(allele.run.toward(model.strand))
-    if not (_named(change) and model.start <= min(change.start, change.end) and max(change.start, change.end) <= model.end):
+    low, high = sorted((change.start, change.end))
+    if not change.ref:  # what comes in right behind the last base may repeat what is before it
+        low, high = (low, change.end) if model.strand > 0 else (change.start, high)
+    if not (_named(change) and model.start <= low and high <= model.end):
         return ""
     ref, alt, before = change.ref, change.alt, b""
     if model.strand > 0:
@@ -55,6 +58,8 @@ def transcript(model: Spliced, allele: Allele, contig: Sequence[int]) -> str:
             before = reverse_complement(bytes(contig[change.start - 1 : min(change.end + len(alt), model.end)]))
     if model.phase and len(ref) == len(alt) == 1 and (coding := model.coding_span(model.span(change))[0]):
         return f"c.{coding}{ref.decode()}>{alt.decode()}"
+    if alt != before and not (ref or model.start <= first <= model.end):
+        return ""
     described = _described(ref, alt, before, 0, lambda offset: numbered(model, first + step * offset))
     return f"{'c' if model.coding else 'n'}.{described}"
 

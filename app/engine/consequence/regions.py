@@ -62,11 +62,16 @@ def touched(model: Spliced, change: Change) -> Touched:
     stretch = MENDED_BASES if model.mends_frame else 0
     found, flags = Touched(), _Splice()
     found.exon = bisect_left(ends, low - stretch) < bisect_right(starts, high + stretch)
-    nearest = max(bisect_left(starts, low - REGION_EXON_BASES + 1) - 1, 0)  # the first intron that reaches so far
-    for i in range(nearest, model.exon_count - 1):
+    first = max(bisect_left(starts, low - REGION_EXON_BASES + 1) - 1, 0)  # the first intron that reaches so far
+    while first and ends[first - 1] + 1 + REGION_INTRON[1] >= low:
+        first -= 1  # the splice region of a very short intron goes on in the next exon
+    last = first
+    while (
+        last < model.exon_count - 1 and min(ends[last] + 1 - REGION_EXON_BASES, starts[last + 1] - 1 - REGION_INTRON[1]) <= high
+    ):
+        last += 1
+    for i in range(first, last)[:: model.strand]:
         start, end = ends[i] + 1, starts[i + 1] - 1
-        if start - REGION_EXON_BASES > high:
-            break
         if start <= end:
             _intron(model, change, low, high, start, end, found, flags)
     found.mask = flags.mask(found.exon, found.intron)
@@ -107,7 +112,7 @@ def _intron(model: Spliced, change: Change, low: int, high: int, start: int, end
     if start + _DEEP < low and high < end - _DEEP:
         found.intron = flags.intronic = True
         return
-    inside = overlaps(low, high, start, end)
+    inside = overlaps(low - 1, high + 1, start, end)  # VEP's look-up finds introns that a change only touches, too
     bound = overlaps(low, high, start - 3, start + 7) or overlaps(low, high, end - 7, end + 3)
     found.intron |= inside
     for first, last in regions(change):
@@ -129,7 +134,7 @@ def _intron(model: Spliced, change: Change, low: int, high: int, start: int, end
             flags.fifth |= overlaps(first, last, *_from_donor(model, start, end, FIFTH_BASE))
             flags.donor_region |= overlaps(first, last, *_from_donor(model, start, end, DONOR_REGION))
             if not (flags.donor or flags.acceptor):
-                flags.region = _splice_region(first, last, start, end)  # as in VEP, the last of several spans decides
+                flags.region = _splice_region(first, last, start, end)  # as in VEP, the last of several decides
 
 
 def _from_donor(model: Spliced, start: int, end: int, bases: tuple[int, int]) -> tuple[int, int]:

@@ -142,12 +142,7 @@ class Spliced:
                 letters[position - 1] = ord("U")
         if self.starts_whole:
             letters[:1] = b"M"
-        rest = self.sequence[len(self.sequence) // 3 * 3 :]
-        if self.polyadenylated:
-            letters += b"*"
-        elif len(rest) == 2 and (last := self.code.letter(rest + b"N")) != ord("X"):
-            letters.append(last)  # the third base would not matter
-        return bytes(letters)
+        return bytes(letters + b"*" if self.polyadenylated else letters)
 
     @lazy
     def protein_length(self) -> int:

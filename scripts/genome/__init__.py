@@ -1,0 +1,1 @@
+"""A generated genome for comparisons with other annotators."""
