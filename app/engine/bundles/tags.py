@@ -11,11 +11,14 @@ TAGS: tuple[Column, ...] = (
     Column("GAS_HGVSC", "1", "String", "HGVS name of the allele in GAS_TRANSCRIPT"),
     Column("GAS_HGVSP", "1", "String", "HGVS name of the protein change in GAS_TRANSCRIPT"),
     Column("GAS_HGVSG", "1", "String", "HGVS name of the allele on its contig, with the accession where the reference has one"),
+    Column("GAS_GENES", "1", "Integer", "Genes that a very large variant overlaps; CSQ has the worst of them"),
+    Column("GAS_GENES_LEFT_OUT", "1", "Integer", "Those of GAS_GENES that have no entry in CSQ"),
     Column(
         "GAS_FLAG",
         "1",
         "String",
-        "Why the allele carries no consequence: ambiguous, breakend, origin, ref_mismatch, symbolic, telomere or unknown_contig; "
+        "Why the allele carries no consequence: ambiguous, origin, ref_mismatch, symbolic (of unknown kind), telomere or "
+        "unknown_contig; "
         "or spelling: where another spelling of the same allele has other terms",
     ),
     Column(

@@ -3,6 +3,7 @@
 import re
 
 from app.engine.bundles.manifest import Bundle, Contig
+from app.engine.consequence.structural import kind as structural_kind
 from app.engine.errors import InputError, RecordError
 from app.engine.formats import vcf
 from app.engine.formats.fasta import Sequences
@@ -19,7 +20,7 @@ _POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
 _BASES = re.compile(rb"[ACGT]+").fullmatch
 _NAME = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*").fullmatch  # of a contig, by VCF 4.5
 # what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
-PLAIN, SILENT = "plain", "silent"
+PLAIN, SILENT, STRUCTURAL = "plain", "silent", "structural"
 TELOMERE, ORIGIN = "telomere", "origin"
 _UNAMBIGUOUS = re.compile(rb"[ACGT]+").fullmatch
 _OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
@@ -173,18 +174,18 @@ class SiteChecks:
             if alt == b"*"
             else "reference_block"
             if alt in (b".", b"<*>", b"<NON_REF>", b"<X>")
-            else "symbolic"
-            if alt.startswith(b"<") and alt.endswith(b">")
             else "ambiguous"
             if alt.isalpha()
-            else "breakend"
+            else STRUCTURAL
+            if structural_kind(alt)
+            else "symbolic"
         )
         self.notes.add(code, number, "" if alt == b"." else f"line {number}: {text(alt[:40])}")
-        if code == "symbolic":
+        if alt.startswith(b"<"):
             self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
-        if code == "symbolic" and strange != "unknown_contig":
+        if code in (STRUCTURAL, "symbolic") and strange != "unknown_contig":
             return code
-        if code in ("ambiguous", "breakend"):
+        if code == "ambiguous":
             return code
         return SILENT if alt == b"." or strange in ("", "ambiguous") else strange
 
