@@ -9,6 +9,8 @@ from app.engine.reading.values import cut
 CODES: dict[str, tuple[str, str]] = {
     "bom": ("repair", "UTF-8 byte-order mark removed"),
     "crlf": ("repair", "Windows or old Macintosh line endings converted"),
+    "no_newline": ("repair", "the end of the last line was missing"),
+    "no_samples": ("repair", "FORMAT column without samples left out of the header"),
     "blank_lines": ("repair", "blank lines removed"),
     "no_fileformat": ("repair", 'the first line is not "##fileformat=VCF…"; VCFv4.2 assumed'),
     "old_version": ("repair", "VCF 3.x converted to 4.2"),
@@ -57,6 +59,7 @@ CODES: dict[str, tuple[str, str]] = {
     "same_as_ref": ("flag", "alternative alleles that are the reference itself passed through without consequence"),
     "duplicate_alt": ("info", "alternative alleles that a record names twice: each is written"),
     "reference_block": ("info", "reference blocks (gVCF) and sites without a variant passed through"),
+    "no_such_allele": ("flag", "genotypes with an alternative allele where the record has none"),
     "spanning_deletion": ("info", "* alleles (deletions that begin upstream) passed through without consequence"),
     "local_alleles": ("info", "local-allele fields (LAA and friends) are not split with the alleles"),
     "tag_name": ("info", "tag names that the VCF specification does not allow kept"),

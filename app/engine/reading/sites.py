@@ -22,6 +22,7 @@ _NAME = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]
 # what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
 PLAIN, SILENT, STRUCTURAL = "plain", "silent", "structural"
 TELOMERE, ORIGIN = "telomere", "origin"
+_OF_AN_ASSEMBLY = re.compile(rb"<[^<>\s,]+>").fullmatch  # a contig of the file that ##assembly names (VCF 4.3, 1.6.1)
 _UNAMBIGUOUS = re.compile(rb"[ACGT]+").fullmatch
 _OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
 _OLD_ALLELES = re.compile(rb"(?=.*[ID])%b(?:,%b)*" % (_OLD_ALLELE, _OLD_ALLELE)).fullmatch
@@ -61,6 +62,9 @@ class SiteChecks:
             raise RecordError(f"Line {number}: the CHROM column is empty.", number, "CHROM")
         contig, name = self.contigs.find(spelled), spelled
         if contig is None:
+            if _OF_AN_ASSEMBLY(name):
+                name = b"%b_assembly" % name[1:-1]
+                self.notes.add("contig_renamed", number, f"{text(spelled)} → {text(name)}")
             contig = self._stranger(name, number)
         elif (name := written(spelled)) != spelled:
             self.notes.add("contig_renamed", number, f"{text(spelled)} → {text(name)}")
