@@ -64,7 +64,7 @@ def test_two_genetic_codes_in_one_stream(small: manifest.Bundle, tmp_path: Path)
     found = annotated(small, tmp_path, *sites)
     assert [contig for contig, _ in found] == ["chr1", "chr1", "chrM", "chrM", "chrUn_KI270302v1"]
     infos = [info for _, info in found]
-    terms = ["missense_variant", None, "missense_variant", "start_retained_variant", "intergenic_variant"]
+    terms = ["missense_variant", "downstream_gene_variant", "missense_variant", "start_retained_variant", "intergenic_variant"]
     assert [info.get("GAS_CSQ") for info in infos] == terms
     assert infos[0]["GAS_HGVSP"] == "p.Ala2Val"
     assert infos[2]["GAS_CLNSIG"] == "Pathogenic" and infos[2]["GAS_RSID"] == "rs199476118"

@@ -197,3 +197,36 @@ def test_quotes_within_a_description_are_kept_and_noted(run: Run) -> None:
 def test_a_filter_with_a_space_keeps_its_name(run: Run) -> None:
     found = run(vcf("MT 3243 . A G . low~qual .", header=BARE).replace("~", " "))
     assert (found.records[0][6], found.notes()["spaces"]) == ("low_qual", 1)
+
+
+# --- what the specification permits
+
+
+@pytest.mark.parametrize("quality", ["+Inf", "-INF", "infinity", "+NaN", "nan", "1e-5", "+.5", "007."])
+def test_a_quality_however_it_may_be_spelled(run: Run, quality: str) -> None:
+    assert run(vcf(f"MT 3243 . A G {quality} . .", header=BARE)).records[0][5] == quality
+
+
+def test_a_contig_of_an_assembly_file_is_a_contig_of_its_own(run: Run) -> None:
+    found = run(vcf("MT 3243 . A G . . .", "<MT> 3243 . A G . . .", header=BARE))
+    assert [(row[0], found.info(index).get("GAS_FLAG")) for index, row in enumerate(found.records)] == [
+        ("MT", None), ("MT_assembly", "unknown_contig"),
+    ]  # fmt: skip
+    assert "##contig=<ID=MT_assembly>" in found.header
+
+
+def test_a_genotype_of_an_allele_that_is_not_called_is_noted(run: Run) -> None:
+    found = run(vcf("MT 3243 . A . . . . GT 0|1", header=SAMPLE))
+    assert (found.records[0][9], found.notes()["no_such_allele"]) == ("0|1", 1)
+
+
+def test_a_telomere_of_a_contig_without_known_variants(run: Run) -> None:
+    found = run(vcf("MT 3243 . A G . . .", "odd 0 . A G . . .", "odd 1 . A G . . .", "MT 8993 . T G . . .", header=BARE))
+    assert [row[:2] for row in found.records] == [["MT", "3243"], ["MT", "8993"], ["odd", "0"], ["odd", "1"]]
+
+
+def test_what_a_file_lacks_at_its_ends_is_noted(run: Run) -> None:
+    assert run(vcf("MT 3243 . A G . . .", header=BARE).rstrip("\n")).notes()["no_newline"] == 1
+    assert run(BARE.rstrip("\n") + "\tFORMAT\n").notes()["no_samples"] == 1
+    odd = BARE.replace("#CHROM", "##contig=<ID=MT,A,length=16569>\n#CHROM")
+    assert run(vcf("MT 3243 . A G . . .", header=odd)).notes()["declaration_repaired"] == 1

@@ -182,7 +182,7 @@ def _samples(form: str, samples: list[str], declared: dict[str, dict[str, str]],
             continue
         for key, value in zip(keys, values, strict=False):
             if key == "GT":
-                if not GENOTYPE.fullmatch(value) or any(int(index) > alts for index in re.findall(r"\d+", value)):
+                if not GENOTYPE.fullmatch(value) or any(int(index) > alts > 0 for index in re.findall(r"\d+", value)):
                     yield f"genotype {value[:60]!r} with {alts} alternative alleles"
             else:
                 for fault in _value(value, declared[key], alts, SAMPLE_VALUES):

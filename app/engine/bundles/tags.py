@@ -11,13 +11,15 @@ TAGS: tuple[Column, ...] = (
     Column("GAS_HGVSC", "1", "String", "HGVS name of the allele in GAS_TRANSCRIPT"),
     Column("GAS_HGVSP", "1", "String", "HGVS name of the protein change in GAS_TRANSCRIPT"),
     Column("GAS_HGVSG", "1", "String", "HGVS name of the allele on its contig, with the accession where the reference has one"),
+    Column("GAS_GENES", "1", "Integer", "Genes that a very large variant overlaps; CSQ has the worst of them"),
+    Column("GAS_GENES_LEFT_OUT", "1", "Integer", "Those of GAS_GENES that have no entry in CSQ"),
     Column(
         "GAS_FLAG",
         ".",
         "String",
-        "Why the allele carries no consequence: ambiguous, breakend, origin, ref_mismatch, symbolic, telomere or unknown_contig; "
-        "or what to know of it: spelling (another spelling of the same allele has other terms), codon_in_cis (another allele "
-        "changes the same codon on the same chromosome), codon_possibly_in_cis (perhaps on the same chromosome)",
+        "Why the allele carries no consequence: ambiguous, origin, ref_mismatch, symbolic (of unknown kind), telomere or "
+        "unknown_contig; or what to know of it: spelling (another spelling of the same allele has other terms), codon_in_cis "
+        "(another allele changes the same codon on the same chromosome), codon_possibly_in_cis (perhaps on the same chromosome)",
     ),
     Column(
         "GAS_OLD_REC",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from app.engine.consequence.caller import Consequence, consequence, depends_on_s
 from app.engine.consequence.codons import Touched, extent, row_of, touched
 from app.engine.consequence.pick import pick
 from app.engine.consequence.spliced import spliced
+from app.engine.consequence.structural_alleles import consequences
 from app.engine.consequence.substitutions import Substitutions
+from app.engine.reading.contigs import ContigNames
 from app.engine.reading.records import Key
 
 _ACCESSION = re.compile(r"N[CTWG]_\d+\.\d+").fullmatch
@@ -65,15 +67,29 @@ class AlleleAnnotator:
         self._distance = bundle.distance if distance is None else distance
         self._contigs = {contig.name: contig for contig in bundle.contigs}
         self._references: dict[str, _Reference] = {}
+        self._names = ContigNames(bundle, {})
 
     def of(self, contig: str, keys: Iterable[Key]) -> dict[Key, AlleleAnnotation]:
         """What is said of each of these alleles of a contig, given by position, REF and ALT as the file spells them."""
         reference = self._reference(contig)
         plain: list[Key] = []
         others: list[Key] = []
+        large = [key for key in keys if len(key) > 3]
         for key in keys:
-            (plain if key[1] in _BASES and key[2] in _BASES else others).append(key)
-        return {**self._substitutions(contig, reference, plain), **self._others(contig, reference, others)}
+            if len(key) == 3:
+                (plain if key[1] in _BASES and key[2] in _BASES else others).append(key)
+        found = {**self._substitutions(contig, reference, plain), **self._others(contig, reference, others)}
+        return found | {key: self._structural(contig, reference, key) for key in large}
+
+    def _structural(self, contig: str, reference: _Reference, key: Key) -> AlleleAnnotation:
+        found, variant, genes, left_out = consequences(self._transcripts, contig, key, self._distance, self._contig_of)
+        counted = b";GAS_GENES=%d;GAS_GENES_LEFT_OUT=%d" % (genes, left_out) if left_out else b""
+        said = _told(variant.allele, reference, "", found)
+        return replace(said, tags=said.tags + counted)
+
+    def _contig_of(self, name: bytes) -> str | None:
+        found = self._names.find(name)
+        return found.name if found else None
 
     def extent(self, codon: int) -> tuple[int, int]:
         """Returns the first and the last position of the bases of a codon, as `Touched` names it."""

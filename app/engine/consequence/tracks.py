@@ -30,7 +30,7 @@ class Table:
     def rows(self, contig: bytes, start: int, end: int) -> bytes:
         """Whole lines without their contig: at least all that overlap the 0-based, half-open interval."""
         windows = self._windows.get(contig, ())
-        first = start >> WINDOW_BITS
+        first = max(start, 0) >> WINDOW_BITS  # a telomere is before the first base
         if first >= len(windows):
             return b""
         prefix = b"\n%b\t" % contig

@@ -114,6 +114,8 @@ OF_HEADER = frozenset(
             "tag_name",
             "run_together",
             "read_as_reserved",
+            "no_newline",
+            "no_samples",
             "contigs_added",
         ),
         *("contig_alias", "assembly"),

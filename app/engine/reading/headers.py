@@ -190,8 +190,7 @@ def _attributes(value: bytes, line: bytes, number: int, notes: Diagnostics) -> d
         if len(value) > _MENDED_BYTES or _STRUCTURED.fullmatch(value.rstrip()):
             return plain
         mended = {name: _mended(given) for name, given in reversed(_TOLERANT.findall(value[1:]))}
-        if any(mended[name] != plain.get(name) for name in mended):
-            notes.add("declaration_repaired", number, text(line))
+        notes.add("declaration_repaired", number, text(line))
         return mended
     if not (old := _VCF3.match(line)):
         return {}
@@ -262,6 +261,8 @@ def _columns(header: Header, line: bytes, number: int, notes: Diagnostics, limit
     if len(names) < 8:
         raise InputError(f"Line {number}: the column line has {len(names)} columns, at least 8 expected (#CHROM … INFO).", number)
     header.columns = len(names)
+    if len(names) == 9:
+        notes.add("no_samples", number)
     header.samples = [name.strip() for name in names[9:]]
     if len(names) > 8 and names[8].strip() != b"FORMAT":
         raise InputError(f"Line {number}: column 9 is called {text(names[8])!r}, expected 'FORMAT'.", number)

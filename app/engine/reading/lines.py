@@ -90,6 +90,7 @@ class Lines:
             yield self._clean(b"".join([*pending, chunk[:cut]]))
             pending, held = [chunk[cut:]], len(chunk) - cut
         if rest := b"".join(pending):
+            self._note("no_newline")
             yield self._clean(rest + b"\n")
 
     def _clean(self, block: bytes) -> bytes:

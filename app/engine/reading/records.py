@@ -7,17 +7,19 @@ from itertools import groupby, repeat
 from operator import add
 
 from app.engine.bundles.manifest import Bundle, Contig
+from app.engine.consequence.structural import spans
 from app.engine.errors import InputError, LineFault, RecordError
 from app.engine.formats.fasta import Sequences
 from app.engine.formats.vcf import reach
 from app.engine.limits import Limits
+from app.engine.reading.contigs import is_circular
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import Header
 from app.engine.reading.normalize import Splitter, leftmost, movable
 from app.engine.reading.old_record import noted, old_record, settled
 from app.engine.reading.rejections import IN_A_BLOCK, NAMED, Rejections
 from app.engine.reading.schema import CLEAN, TagSchema
-from app.engine.reading.sites import PLAIN, SILENT, SiteChecks
+from app.engine.reading.sites import PLAIN, SILENT, STRUCTURAL, SiteChecks
 from app.engine.reading.values import CONTROLS, FLOAT, many, shown, text
 
 Key = tuple[bytes, ...]
@@ -324,7 +326,7 @@ class Records:
         parts = [(info, samples)] if len(alts) == 1 else self._splitter.split(info, form, samples, ref, alts)
         for number, (alt, verdict, (values, calls)) in enumerate(zip(alts, verdicts, parts, strict=True), 1):
             tail = b"\t".join((b"", form, *calls)) + b"\n" if samples else b"\n"
-            if verdict not in (PLAIN, SILENT):
+            if verdict not in (PLAIN, SILENT, STRUCTURAL):
                 values = b"GAS_FLAG=%b" % verdict.encode() if values == b"." else b"%b;GAS_FLAG=%b" % (values, verdict.encode())
             was = old if not self._move else old_record(fields, number)
             site = [*fields[:7], b"" if values == b"." else values]
@@ -335,7 +337,14 @@ class Records:
                 site[7] = noted(site[7], was)
             head = b"\t".join((*site[:4], alt, *site[5:]))
             end = max(min(reach(start, ref, alt, values, tail), contig.length), start + 1)
-            yield head, start, ref, alt, end, None, None, tail
+            key = self._extent(contig, start, ref, alt, values) if verdict == STRUCTURAL else None
+            yield head, start, ref, alt, end, key, None, tail
+
+    @staticmethod
+    def _extent(contig: Contig, start: int, ref: bytes, alt: bytes, info: bytes) -> Key:
+        """The key of a structural variant: where it stands, and where it begins and ends."""
+        places = spans(start + 1, alt, info, contig.length, circular=is_circular(contig))
+        return b"%d" % (start + 1), ref, alt, *(b"%d" % place for span in places for place in span)
 
     def _no_record(self, line: bytes, number: int) -> None:
         if not line.strip():

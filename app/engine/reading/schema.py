@@ -234,7 +234,9 @@ class TagSchema:
             self.header.version = "4.4"
             self._learn("VERSION", b"4.4", number)
         for index in re.findall(rb"[0-9]+", value):
-            if int(index) > alleles:
+            if int(index) > alleles == 0:
+                self.notes.add("no_such_allele", number, f"line {number}: {text(value)}")
+            elif int(index) > alleles:
                 raise RecordError(
                     f"Line {number}, sample {sample}: the genotype {shown(value)} names an allele that is not there.",
                     number,

@@ -3,6 +3,7 @@
 import re
 
 from app.engine.bundles.manifest import Bundle, Contig
+from app.engine.consequence.structural import kind as structural_kind
 from app.engine.errors import InputError, RecordError
 from app.engine.formats import vcf
 from app.engine.formats.fasta import Sequences
@@ -19,8 +20,9 @@ _POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
 _BASES = re.compile(rb"[ACGT]+").fullmatch
 _NAME = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*").fullmatch  # of a contig, by VCF 4.5
 # what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
-PLAIN, SILENT = "plain", "silent"
+PLAIN, SILENT, STRUCTURAL = "plain", "silent", "structural"
 TELOMERE, ORIGIN = "telomere", "origin"
+_OF_AN_ASSEMBLY = re.compile(rb"<[^<>\s,]+>").fullmatch  # a contig of the file that ##assembly names (VCF 4.3, 1.6.1)
 _UNAMBIGUOUS = re.compile(rb"[ACGT]+").fullmatch
 _OLD_ALLELE = rb"(?:I[ACGTNacgtn]+|D[1-9][0-9]{0,8}|[ACGTNacgtn]+)"
 _OLD_ALLELES = re.compile(rb"(?=.*[ID])%b(?:,%b)*" % (_OLD_ALLELE, _OLD_ALLELE)).fullmatch
@@ -60,6 +62,9 @@ class SiteChecks:
             raise RecordError(f"Line {number}: the CHROM column is empty.", number, "CHROM")
         contig, name = self.contigs.find(spelled), spelled
         if contig is None:
+            if _OF_AN_ASSEMBLY(name):
+                name = b"%b_assembly" % name[1:-1]
+                self.notes.add("contig_renamed", number, f"{text(spelled)} → {text(name)}")
             contig = self._stranger(name, number)
         elif (name := written(spelled)) != spelled:
             self.notes.add("contig_renamed", number, f"{text(spelled)} → {text(name)}")
@@ -173,18 +178,18 @@ class SiteChecks:
             if alt == b"*"
             else "reference_block"
             if alt in (b".", b"<*>", b"<NON_REF>", b"<X>")
-            else "symbolic"
-            if alt.startswith(b"<") and alt.endswith(b">")
             else "ambiguous"
             if alt.isalpha()
-            else "breakend"
+            else STRUCTURAL
+            if structural_kind(alt)
+            else "symbolic"
         )
         self.notes.add(code, number, "" if alt == b"." else f"line {number}: {text(alt[:40])}")
-        if code == "symbolic":
+        if alt.startswith(b"<"):
             self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
-        if code == "symbolic" and strange != "unknown_contig":
+        if code in (STRUCTURAL, "symbolic") and strange != "unknown_contig":
             return code
-        if code in ("ambiguous", "breakend"):
+        if code == "ambiguous":
             return code
         return SILENT if alt == b"." or strange in ("", "ambiguous") else strange
 

@@ -3,7 +3,8 @@
 import re
 
 _INTEGER = rb"(?:[-+]?+[0-9]{1,9}+|\.)"
-FLOAT = rb"(?:[-+]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+|\.|[nN]a[nN]|-?[iI]nf)"
+_NO_NUMBER = rb"[-+]?+(?:[nN][aA][nN]|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?+)"
+FLOAT = rb"(?:[-+]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+|\.|%b)" % _NO_NUMBER
 GENOTYPE = rb"[/|]?(?:[0-9]++|\.)(?:[/|](?:[0-9]++|\.))*+"
 _ONE = {b"Integer": _INTEGER, b"Float": FLOAT, b"Character": rb"[^,;:=\s]"}
 UNPRINTABLE = rb"\x01-\x08\x0b-\x1f\x7f"  # the inside of a class
