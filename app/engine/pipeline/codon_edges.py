@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from app.engine.pipeline.codons import WORDS, EdgeAllele, flagged, pairs, verdict_of
 from app.engine.reading import phase
@@ -81,6 +82,7 @@ def _place(line: bytes) -> tuple[bytes, int]:
     return contig, int(position) - 1
 
 
+@lru_cache(maxsize=16)
 def _calls(line: bytes) -> phase.Calls | None:
     columns = line.split(b"\t", 8)
     return phase.calls(b"\t" + columns[8]) if len(columns) > 8 else None
