@@ -92,6 +92,12 @@ class SiteChecks:
     def _stranger(self, name: bytes, number: int) -> Contig:
         """A contig that the reference does not have, such as a decoy or an HLA allele; its length is what the header says."""
         self.limits.name(NAMED["contig"], name, number)
+        if name.startswith(b'"'):
+            raise RecordError(
+                f"Line {number}: fields are in quotes. Please write the file again without them (in R: quote=FALSE).",
+                number,
+                "CHROM",
+            )
         if not _NAME(name) and not assembly.is_other_assembly(name, self.header):
             raise RecordError(assembly.unknown_contig(name, self.header, self.bundle, number).message, number, "CHROM")
         if not _NAME(name) or assembly.is_other_assembly(name, self.header) or len(self.names) > self.limits.contigs:
