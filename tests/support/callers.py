@@ -167,8 +167,8 @@ CALLERS: dict[str, Shape] = {
         "4.2",
         (GT, "INFO AF A Float"),
         ("11778 e1 @1 A,C . PASS AF=0.5,0.1;CSQ=A|missense_variant|MODERATE,C|missense_variant|MODERATE GT 0|2",),
-        lines=('##INFO=<ID=CSQ,Number=.,Type=String,Description="Consequence annotations from Ensembl VEP. Format: "
-        "Allele|Consequence|IMPACT">',),
+        lines=('##INFO=<ID=CSQ,Number=.,Type=String,Description="Consequence annotations from Ensembl VEP. Format: '
+               'Allele|Consequence|IMPACT">',),
     ),
     "snpeff-annotated": Shape(
         "4.1",
