@@ -71,6 +71,7 @@ class Header:
     samples: list[bytes] = field(default_factory=list)
     columns: int = 8
     lines: int = 0
+    known: set[bytes] = field(default_factory=set)  # the others again, and how those begin that declare a symbolic allele
     replaced: set[bytes] = field(default_factory=set)  # tags of INFO that an earlier run has added, without the prefix
 
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
@@ -177,10 +178,11 @@ def _other(header: Header, kind: bytes, value: bytes, line: bytes, number: int, 
     wrong = not value or not _KEY.fullmatch(kind) or (value.startswith(b"<") and not _STRUCTURED.fullmatch(value.rstrip()))
     if wrong or (kind == b"ALT" and not _ALT.match(value)):
         notes.add("header_line_dropped", number, text(line))
-    elif kind == b"ALT" and any(other.startswith(line.partition(b",")[0] + b",") for other in header.others):
+    elif kind == b"ALT" and line.partition(b",")[0] in header.known:
         notes.add("declared_twice", number, text(line))
-    elif line not in header.others:
-        header.others.append(line.rstrip())
+    elif (kept := line.rstrip()) not in header.known:
+        header.others.append(kept)
+        header.known |= {kept, line.partition(b",")[0]} if kind == b"ALT" else {kept}
 
 
 def _attributes(value: bytes, line: bytes, number: int, notes: Diagnostics) -> dict[bytes, bytes]:

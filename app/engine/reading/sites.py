@@ -99,7 +99,7 @@ class SiteChecks:
                 "CHROM",
             )
         if not _NAME(name) and not assembly.is_other_assembly(name, self.header):
-            raise RecordError(assembly.unknown_contig(name, self.header, self.bundle, number).message, number, "CHROM")
+            raise RecordError(f"Line {number}: {shown(name)} cannot be the name of a contig.", number, "CHROM")
         if not _NAME(name) or assembly.is_other_assembly(name, self.header) or len(self.names) > self.limits.contigs:
             raise assembly.unknown_contig(name, self.header, self.bundle, number)
         self.unknown_contig_records += 1
@@ -179,6 +179,8 @@ class SiteChecks:
             if strange == "ambiguous":
                 self.notes.add(strange, number, f"line {number}: REF {text(ref[:20])}")
             return strange or (PLAIN if alt != ref else SILENT)
+        if alt.startswith(b"<"):
+            self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
         code = (
             "spanning_deletion"
             if alt == b"*"
@@ -191,8 +193,6 @@ class SiteChecks:
             else "symbolic"
         )
         self.notes.add(code, number, "" if alt == b"." else f"line {number}: {text(alt[:40])}")
-        if alt.startswith(b"<"):
-            self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
         if code in (STRUCTURAL, "symbolic") and strange != "unknown_contig":
             return code
         if code == "ambiguous":
