@@ -78,6 +78,11 @@ class Header:
         """Declares a tag, or declares it anew; `kind` is INFO or FORMAT."""
         self.fields[kind][name] = declared
 
+    def check_tags(self, limits: Limits) -> None:
+        """Raises InputError if there are too many names of INFO, FORMAT and FILTER."""
+        if len(self.filters) + sum(map(len, self.fields.values())) > limits.tags:
+            raise InputError(f"The file has more than {limits.tags:,} different tags in INFO, FORMAT and FILTER. Is this a VCF?")
+
     def text(self, contigs: dict[bytes, int | None], *, added: tuple[bytes, ...] = ()) -> bytes:
         """The header of the result as bytes, with the `added` lines at its end."""
         out = [b"##fileformat=VCFv%b" % self.version.encode(), *self.others]
@@ -106,6 +111,7 @@ def read(lines: list[bytes], notes: Diagnostics, limits: Limits = DEFAULT) -> He
             if number == 1:
                 notes.add("no_fileformat", 1)
             _meta(header, line, number, notes, limits)
+            header.check_tags(limits)
         elif line.strip():
             notes.add("header_line_dropped", number, text(line))
     if len(lines) == 1:
