@@ -230,3 +230,11 @@ def test_what_a_file_lacks_at_its_ends_is_noted(run: Run) -> None:
     assert run(BARE.rstrip("\n") + "\tFORMAT\n").notes()["no_samples"] == 1
     odd = BARE.replace("#CHROM", "##contig=<ID=MT,A,length=16569>\n#CHROM")
     assert run(vcf("MT 3243 . A G . . .", header=odd)).notes()["declaration_repaired"] == 1
+
+
+@pytest.mark.parametrize("index", ["9" * 12, "0" * 5000 + "3", "9" * 5000])
+def test_an_index_that_no_reader_takes_is_no_allele(run: Run, index: str) -> None:
+    for alt in ("A,C", "."):
+        with pytest.raises(InputError, match="names an allele that is not there"):
+            run(vcf(f"MT 3460 . G {alt} . . . GT 0/{index}", header=SAMPLE))
+    assert run(vcf("MT 3460 . G A . . . GT 0/0001", header=SAMPLE)).summary["records_out"] == 1

@@ -45,9 +45,9 @@ def test_a_few_are_passed_through_and_flagged(run: Callable[..., Result], jobs: 
         assert len(list(file.fetch("chrUn_KN707606v1_decoy"))) == 1
         assert [row.info["GAS_GENE"] for row in file.fetch("chr1")] == ["GENE1"] * 6
     assert flagged == {
-        ("HLA-A*01:01", "G"): ("unknown_contig",),
-        ("HLA-A*01:01", "<DEL>"): ("unknown_contig",),
-        ("chrUn_KN707606v1_decoy", "A"): ("unknown_contig",),
+        ("HLA-A*01:01", "G"): "unknown_contig",
+        ("HLA-A*01:01", "<DEL>"): "unknown_contig",
+        ("chrUn_KN707606v1_decoy", "A"): "unknown_contig",
     }
     notes = {note["code"]: note for note in result.summary["notes"]}
     assert (notes["unknown_contig"]["count"], notes["unknown_contig"]["kind"]) == (2, "flag")
@@ -83,9 +83,9 @@ def test_other_bases_are_refused_before_the_end(run: Callable[..., Result], rcrs
         run("##fileformat=VCFv4.2\n" + COLUMNS + wrong.replace("\tN\t", "\tT\t") + "broken\n", rcrs, evidence=1000)
 
 
-@pytest.mark.parametrize("name", ["a b", "<X>", "chr,1", "*", "="])
+@pytest.mark.parametrize("name", ["a b", "chr,1", "*", "="])
 def test_what_is_no_name_of_a_contig_is_refused(run: Callable[..., Result], name: str) -> None:
-    with pytest.raises(InputError, match="is not part of the installed reference"):
+    with pytest.raises(InputError, match="cannot be the name of a contig"):
         run(META + COLUMNS + "".join(CODING) + f"{name}\t5\t.\tA\tG\t.\t.\t.\n")
 
 

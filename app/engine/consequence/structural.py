@@ -65,8 +65,8 @@ def kind(alt: bytes) -> tuple[str, str] | None:
     name = alt.strip(b"<>").upper()
     if copies := _COPIES(name):
         return KINDS[b"DEL" if int(copies[1]) == 0 else b"DUP" if int(copies[1]) > 1 else b"CNV"]
-    parts = name.split(b":")
-    return next((KINDS[one] for end in range(len(parts), 0, -1) if (one := b":".join(parts[:end])) in KINDS), None)
+    whole, *_ = parts = name.split(b":", 2)
+    return KINDS.get(b":".join(parts[:2])) or KINDS.get(whole)
 
 
 def spans(position: int, alt: bytes, info: bytes, length: int, *, circular: bool) -> list[tuple[int, int]]:

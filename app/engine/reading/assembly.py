@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import InputError
-from app.engine.reading.contigs import ContigNames, known_names
+from app.engine.reading.contigs import ContigNames, is_circular, known_names
 from app.engine.reading.headers import Header
 from app.engine.reading.values import text
 
@@ -87,12 +87,30 @@ def is_other_assembly(name: bytes, header: Header) -> bool:
     return bool(_CHROMOSOME(name)) or header.contigs.get(name) in LENGTHS
 
 
+def mitochondrion_of(header: Header, bundle: Bundle, seen: bytes) -> str:
+    """What a file with a record on the contig `seen` calls the mitochondrion; MT of one with chromosomes that does not say it."""
+    names = ContigNames(bundle, header.contigs)
+    genome = any(map(_CHROMOSOME, (seen, *header.contigs)))
+    return next((text(name) for name in header.contigs if names.find(name)), "MT" if genome else "")
+
+
+def alone(name: str) -> str:
+    """The sentence for a whole genome where only the mitochondrion can be annotated."""
+    return (
+        "Only the mitochondrion can be annotated here; to upload it alone: "
+        f"bcftools view -t {name} -Oz -o mitochondrion.vcf.gz, followed by the name of your file."
+    )
+
+
 def unknown_contig(name: bytes, header: Header, bundle: Bundle, line: int) -> InputError:
     """The sentence for a record on a contig that the bundle does not have."""
     length = f" (length {header.contigs[name]})" if header.contigs.get(name) else ""
     words = (
         f"Line {line}: contig {text(name)!r}{length} is not part of the installed reference {bundle.assembly} ({bundle.title})."
     )
+    if all(map(is_circular, bundle.contigs)) and (here := mitochondrion_of(header, bundle, name)):
+        guess = f"The file looks like {found}. " if (found := looks_like(header)) else ""
+        return InputError(f"{words} {guess}{alone(here)}", line)
     if assembly := looks_like(header):
         return InputError(f"{words} The file looks like {assembly}. It was not annotated.", line)
     return InputError(

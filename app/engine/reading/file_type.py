@@ -85,10 +85,54 @@ TEXTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
             "Please convert it to VCF (bcftools convert --tsv2vcf).",
         ),
         (rb"#?\"?chrom\"?,\"?pos", "a comma-separated table, not VCF", "Please save it with tabs between the columns."),
+        (
+            rb"## ENSEMBL VARIANT EFFECT PREDICTOR|(##[^\n]*\n)*#Uploaded_variation\t",
+            "the table that Ensembl VEP writes, not VCF",
+            "Please upload the VCF that VEP was given, or run VEP with --vcf.",
+        ),
+        (
+            rb"\"?sample_?id\"?[\t;,]\"?range|[^\t\n]+\t1-16569;?\t",
+            "a list of haplotypes for HaploGrep (HSD), not VCF",
+            "Please upload the VCF that the polymorphisms are from.",
+        ),
+        (
+            rb"\"?(ID|SampleID)\"?\t\"?Filter\"?\t\"?Pos\"?\t\"?Ref",
+            "the text output of mutserve, not VCF",
+            "Please run mutserve with an output whose name ends with .vcf.gz, and upload that.",
+        ),
+        (
+            rb"chr\tstart\tend\tref\talt|[^\t\n #]+[\t ]\d+[\t ]\d+[\t ][ACGTN0-]+[\t ][ACGTN0-]+\s",
+            "a table of ANNOVAR, not VCF",
+            "Please upload the VCF that it was made of.",
+        ),
+        (
+            rb"([A-Z0-9_.]+(\([^)\n]*\))?:)?[cgmnpr]\.[\w(*?]",
+            "a list of HGVS names, not VCF",
+            "Names like m.3243A>G can be typed in where a few variants are asked for; others have to be converted to VCF.",
+        ),
+        (rb"rs\d+\s", "a list of dbSNP identifiers, not VCF", "Please upload the VCF of the variants themselves."),
+        (
+            rb"\"##fileformat|(#[^\n]*\n)+\"[^\"\t\n]*\"\t",
+            "a VCF whose fields are in quotes, as spreadsheets and R write them",
+            "Please write it again without quotes (in R: quote=FALSE).",
+        ),
+        (
+            rb"[^\t\n#]+\t\d+\t[^\t\n]*\t[ACGTN]+\t[^\t\n]+\t[^\t\n]*\t[^\t\n]*\t",
+            "a VCF without its header",
+            "Please cut it out together with the header: bcftools view, or tabix -h.",
+        ),
         (rb"%!PS", "a PostScript document", AS_VCF),
         (rb"From: |MIME-Version:|Return-Path:", "an e-mail", AS_VCF),
     )
 )
+
+
+def table() -> dict[str, list[tuple[str, str, str]]]:
+    """The two tables as JSON takes them, for who looks at a file before it is sent: first bytes in hexadecimal, and patterns."""
+    return {
+        "binaries": [(magic.hex(), what, hint) for magic, what, hint in BINARIES],
+        "texts": [(pattern.pattern.decode(), what, hint) for pattern, what, hint in TEXTS],
+    }
 
 
 def check_text(head: bytes) -> None:

@@ -71,11 +71,17 @@ class Header:
     samples: list[bytes] = field(default_factory=list)
     columns: int = 8
     lines: int = 0
+    known: set[bytes] = field(default_factory=set)  # the others again, and how those begin that declare a symbolic allele
     replaced: set[bytes] = field(default_factory=set)  # tags of INFO that an earlier run has added, without the prefix
 
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
         """Declares a tag, or declares it anew; `kind` is INFO or FORMAT."""
         self.fields[kind][name] = declared
+
+    def check_tags(self, limits: Limits) -> None:
+        """Raises InputError if there are too many names of INFO, FORMAT and FILTER."""
+        if len(self.filters) + sum(map(len, self.fields.values())) > limits.tags:
+            raise InputError(f"The file has more than {limits.tags:,} different tags in INFO, FORMAT and FILTER. Is this a VCF?")
 
     def text(self, contigs: dict[bytes, int | None], *, added: tuple[bytes, ...] = ()) -> bytes:
         """The header of the result as bytes, with the `added` lines at its end."""
@@ -105,6 +111,7 @@ def read(lines: list[bytes], notes: Diagnostics, limits: Limits = DEFAULT) -> He
             if number == 1:
                 notes.add("no_fileformat", 1)
             _meta(header, line, number, notes, limits)
+            header.check_tags(limits)
         elif line.strip():
             notes.add("header_line_dropped", number, text(line))
     if len(lines) == 1:
@@ -177,10 +184,11 @@ def _other(header: Header, kind: bytes, value: bytes, line: bytes, number: int, 
     wrong = not value or not _KEY.fullmatch(kind) or (value.startswith(b"<") and not _STRUCTURED.fullmatch(value.rstrip()))
     if wrong or (kind == b"ALT" and not _ALT.match(value)):
         notes.add("header_line_dropped", number, text(line))
-    elif kind == b"ALT" and any(other.startswith(line.partition(b",")[0] + b",") for other in header.others):
+    elif kind == b"ALT" and line.partition(b",")[0] in header.known:
         notes.add("declared_twice", number, text(line))
-    elif line not in header.others:
-        header.others.append(line.rstrip())
+    elif (kept := line.rstrip()) not in header.known:
+        header.others.append(kept)
+        header.known |= {kept, line.partition(b",")[0]} if kind == b"ALT" else {kept}
 
 
 def _attributes(value: bytes, line: bytes, number: int, notes: Diagnostics) -> dict[bytes, bytes]:

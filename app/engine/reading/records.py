@@ -92,7 +92,7 @@ class Records:
         self._unique: set[bytes] = set()
         if len(header.samples) > limits.samples:
             raise InputError(f"The file has {len(header.samples):,} samples, more than the {limits.samples:,} that are accepted.")
-        self._count_tags()
+        self.header.check_tags(self.limits)
 
     def block(self, block: bytes, before: int) -> list[AlleleBatch]:
         """The alleles of a block of whole lines, before which `before` lines came."""
@@ -306,18 +306,12 @@ class Records:
             raise RecordError(f"Line {number}: QUAL is {shown(fields[5])}, expected a number or a dot.", number, "QUAL")
         self.declarations.filters(fields, number)
         self.declarations.info(fields, alleles, number)
-        self._count_tags()
+        self.header.check_tags(self.limits)
         if len(fields) > 8:
             self.declarations.genotypes(fields, alleles, number)
         self.count += 1
         self.splits += max(alleles - 1, 0)
         return contig.name, fields[0], int(fields[1]) - 1, list(self._rows(contig, fields, verdicts, asked, old))
-
-    def _count_tags(self) -> None:
-        if len(self.header.filters) + sum(map(len, self.header.fields.values())) > self.limits.tags:
-            raise InputError(
-                f"The file has more than {self.limits.tags:,} different tags in INFO, FORMAT and FILTER. Is this a VCF?"
-            )
 
     def _rows(self, contig: Contig, fields: list[bytes], verdicts: list[str], asked: Key | None, old: bytes) -> Iterator[Row]:
         """The alleles of a repaired record. `asked`, `old`: its key and what it was before, if it is of a settled file."""

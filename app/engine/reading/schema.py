@@ -35,6 +35,9 @@ examined one by one."""
 
 _DECLARABLE = re.compile(rb"(?!\[)[^\s,;=<>\"]+")
 _TAG_NAME = re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G")
+_INDEX_DIGITS = 5
+"""Of the index of an allele: more alleles than that no record has."""
+
 _LENGTH = re.compile(rb"(?:[0-9]{1,8}+|\.)").fullmatch
 _ALTERNATIVE = re.compile(rb"(?:^|\t)[^:\t]*1").search
 _LOCAL_ALLELES = re.compile(rb"L(?:AA|AD|GT|PL|GP|GL|EC|AF)")
@@ -234,9 +237,11 @@ class TagSchema:
             self.header.version = "4.4"
             self._learn("VERSION", b"4.4", number)
         for index in re.findall(rb"[0-9]+", value):
-            if int(index) > alleles == 0:
+            if len(index.lstrip(b"0")) <= _INDEX_DIGITS and int(index.lstrip(b"0") or 0) <= alleles:
+                continue
+            if not alleles and len(index) <= _INDEX_DIGITS:
                 self.notes.add("no_such_allele", number, f"line {number}: {text(value)}")
-            elif int(index) > alleles:
+            else:
                 raise RecordError(
                     f"Line {number}, sample {sample}: the genotype {shown(value)} names an allele that is not there.",
                     number,

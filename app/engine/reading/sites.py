@@ -92,8 +92,14 @@ class SiteChecks:
     def _stranger(self, name: bytes, number: int) -> Contig:
         """A contig that the reference does not have, such as a decoy or an HLA allele; its length is what the header says."""
         self.limits.name(NAMED["contig"], name, number)
+        if name.startswith(b'"'):
+            raise RecordError(
+                f"Line {number}: fields are in quotes. Please write the file again without them (in R: quote=FALSE).",
+                number,
+                "CHROM",
+            )
         if not _NAME(name) and not assembly.is_other_assembly(name, self.header):
-            raise RecordError(assembly.unknown_contig(name, self.header, self.bundle, number).message, number, "CHROM")
+            raise RecordError(f"Line {number}: {shown(name)} cannot be the name of a contig.", number, "CHROM")
         if not _NAME(name) or assembly.is_other_assembly(name, self.header) or len(self.names) > self.limits.contigs:
             raise assembly.unknown_contig(name, self.header, self.bundle, number)
         self.unknown_contig_records += 1
@@ -173,6 +179,8 @@ class SiteChecks:
             if strange == "ambiguous":
                 self.notes.add(strange, number, f"line {number}: REF {text(ref[:20])}")
             return strange or (PLAIN if alt != ref else SILENT)
+        if alt.startswith(b"<"):
+            self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
         code = (
             "spanning_deletion"
             if alt == b"*"
@@ -185,8 +193,6 @@ class SiteChecks:
             else "symbolic"
         )
         self.notes.add(code, number, "" if alt == b"." else f"line {number}: {text(alt[:40])}")
-        if alt.startswith(b"<"):
-            self.limits.name("a symbolic allele", alt.strip(b"<>"), number)
         if code in (STRUCTURAL, "symbolic") and strange != "unknown_contig":
             return code
         if code == "ambiguous":

@@ -66,11 +66,13 @@ class Row {
     const found = await inspect(this.file, known).catch(() => ({ problem: "cannot be read. Was it moved or changed?" }));
     if (found.problem) return this.show("wrong", `${this.file.name} ${found.problem}`);
     const there = found.assembly && offered[found.assembly];
-    const doubt = found.assembly && !there && found.elsewhere
-      ? `It looks like ${found.assembly}; this service has ${Object.values(offered).filter(Boolean).join(", ") || "another one"}, and would refuse it.`
-      : found.doubt;
-    this.show("ready", [size(this.file.size), found.said].filter(Boolean).join(", ") + (doubt ? `. ${doubt}` : ""));
-    this.part.classList.toggle("doubt", Boolean(doubt));
+    if (found.assembly && !there && found.elsewhere) {
+      const here = Object.values(offered).filter(Boolean);
+      const way = here.length === 1 && here[0] === "rCRS" ? ` ${found.alone}` : "";
+      return this.show("wrong", `${this.file.name} looks like ${found.assembly}; this service has ${here.join(", ") || "another assembly"}.${way}`);
+    }
+    this.show("ready", [size(this.file.size), found.said].filter(Boolean).join(", ") + (found.doubt ? `. ${found.doubt}` : ""));
+    this.part.classList.toggle("doubt", Boolean(found.doubt));
   }
 
   leave() {

@@ -2,6 +2,7 @@
 const LOOKED_AT = 1 << 20;
 const TEXT = 1 << 21;
 const RECORDS = 200;
+const CHROMOSOME = /^(chr)?([1-9]|1\d|2[0-2]|X|Y)$/i;
 const MITOCHONDRIAL = /^(chr)?MT?$|^NC_012920/i;
 
 async function inflate(blob, format, most) {
@@ -47,7 +48,14 @@ async function beginning(file) {
   const bcf = bytes[0] === 66 && bytes[1] === 67 && bytes[2] === 70;
   if (bcf) bytes = bytes.slice(9, 9 + new DataView(bytes.buffer).getUint32(5, true));
   const whole = !packed && !bcf && file.size <= LOOKED_AT;
-  return { text: new TextDecoder().decode(bytes).replace(/\0+$/, ""), whole, bcf };
+  const magic = Array.from(bytes.slice(0, 24), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { magic: bcf ? "" : magic, text: new TextDecoder().decode(bytes).replace(/\0+$/, ""), whole, bcf };
+}
+
+// what a file is instead of a VCF, in the words of the engine
+function foreign(magic, text, { binaries, texts }) {
+  const found = binaries.find(([start]) => magic.startsWith(start)) ?? texts.find(([pattern]) => new RegExp(`^(?:${pattern})`, "i").test(text));
+  return found && `is ${found[1]}. ${found[2]}`;
 }
 
 function guess(contigs, lines, seen, hints) {
@@ -66,8 +74,10 @@ export async function inspect(file, { limit, limitWords, hints }) {
   if (file.size > limit) {
     return { problem: `has ${file.size.toLocaleString()} bytes; your plan takes up to ${limitWords} (${limit.toLocaleString()} bytes).` };
   }
-  const { problem, text, whole, bcf } = await beginning(file);
+  const { problem, magic, text, whole, bcf } = await beginning(file);
   if (problem) return { problem };
+  const instead = foreign(magic, text.replace(/^\uFEFF/, "").trimStart(), hints);
+  if (instead) return { problem: instead };
   const lines = text.split(/\r\n|\n|\r/);
   if (!whole && !bcf) lines.pop(); // cut off
   if (!/^\uFEFF?\s*#/.test(text)) return { problem: "does not start like a VCF file, with “##fileformat=VCFv4…”." };
@@ -89,9 +99,10 @@ export async function inspect(file, { limit, limitWords, hints }) {
   const samples = Math.max(0, columns.length - 9);
   return {
     said: [samples ? `${samples} sample${samples > 1 ? "s" : ""}` : "no samples", assembly && `looks like ${assembly}`].filter(Boolean).join(", "),
-    doubt: wrong ? `Line ${wrong[0]} does not look like a record of a VCF.` : whole && !records.length ? "It has no variants." : "",
+    doubt: wrong ? `Line ${wrong[0]} does not look like a record of a VCF; you will be asked whether to leave such lines out.` : whole && !records.length ? "It has no variants." : "",
     assembly,
-    elsewhere: ![...seen].every((name) => MITOCHONDRIAL.test(name)),
+    elsewhere: [...seen].some((name) => CHROMOSOME.test(name)),
+    alone: hints.alone.replace("{name}", [...contigs.keys()].find((name) => MITOCHONDRIAL.test(name)) ?? "MT"),
   };
 }
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from app.engine.reading.assembly import LENGTHS, WORDS, match_assembly
+from app.engine.reading.assembly import LENGTHS, WORDS, alone, match_assembly
+from app.engine.reading.file_type import table
 from app.services.submissions import NotFound, prepare, submit
 from app.web.app_keys import BACKEND, SETTINGS, account
 from app.web.pages import page, see_other
 from app.web.paths import uploaded_job
 
-HINTS = {"lengths": LENGTHS, "words": [(pattern.pattern.decode(), name) for pattern, name in WORDS]}
-"""What distinguishes assemblies, for the script that looks at a file before it is sent."""
+HINTS = {
+    "lengths": LENGTHS,
+    "words": [(pattern.pattern.decode(), name) for pattern, name in WORDS],
+    "alone": alone("{name}"),
+    **table(),
+}
+"""What tells assemblies and kinds of files apart, in the engine's own tables, for the script that looks at a file."""
 
 ASSEMBLIES = {*LENGTHS.values(), *(name for _, name in WORDS), "rCRS"}
 

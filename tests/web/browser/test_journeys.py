@@ -77,10 +77,11 @@ async def test_a_wrong_file_is_refused_before_a_byte_is_sent(portal: Portal, ope
     spaces = vcf(RECORD).replace(b"\t", b" ")
     damaged = gzip.compress(vcf(RECORD))[:10] + b"\xff" * 50
     for name, body, words in (
-        ("notes.pdf", b"%PDF-1.7", "does not start like a VCF"),
+        ("notes.pdf", b"%PDF-1.7", "is a PDF document."),
         ("empty.vcf", b"", "is empty"),
         ("big.vcf", vcf("x" * 150_000), "your plan takes up to 150 kB (150,000 bytes)"),
         ("text.vcf", b"chr1\t1\n", "does not start like a VCF"),
+        ("list.txt", b"NC_012920.1:m.3243A>G\n", "is a list of HGVS names, not VCF."),
         ("spaces.vcf", spaces, "has spaces instead of tabs in line 2"),
         ("headless.vcf", b"##fileformat=VCFv4.2\n" + RECORD.encode(), "has no line “#CHROM"),
         ("damaged.vcf.gz", damaged, "is damaged"),
@@ -110,12 +111,12 @@ async def test_the_inside_of_a_compressed_file_is_looked_at(portal: Portal, open
         (
             "one.vcf.gz",
             gzip.compress(text),
-            "2 samples, looks like GRCh38 (hg38). It looks like GRCh38 (hg38); this service has rCRS",
+            "looks like GRCh38 (hg38); this service has rCRS. Only the mitochondrion can be annotated here",
         ),
         (
             "many.vcf.gz",
             compress(text) + BGZF_END,
-            "2 samples, looks like GRCh38 (hg38). It looks like GRCh38 (hg38); this service has rCRS",
+            "looks like GRCh38 (hg38); this service has rCRS. Only the mitochondrion can be annotated here",
         ),
         ("x.bcf", (tmp_path / "x.bcf").read_bytes(), "no samples, looks like rCRS"),
         ("odd.vcf", vcf("MT\t3243\tA"), "Line 3 does not look like a record"),
