@@ -15,7 +15,7 @@ LONG    := $(BIN)/pytest -q -n 4 --dist worksteal
 TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz truth load load-annotators simulate cost lint format docs clean
+.PHONY: help run demo check test test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz amplify truth load load-annotators simulate cost lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ test: $(STAMP) lint  ## The same, and every test that is quick: adapters, daemon
 test-slow: $(STAMP)  ## Run a sample of what is long: faults, storms, kills, load runs, API fuzz, the whole stack
 	$(LONG) $(TESTS) -m slow
 
-test-night: $(STAMP) chaos fuzz  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region
+test-night: $(STAMP) chaos fuzz amplify  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region
 	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed $(PYTEST) tests/faults/test_storm.py || exit 1; done
 	GAS_TEST_EXAMPLES=100 $(PYTEST) tests/web/test_schema.py
 	GAS_SYSTEM_JOBS=100 $(PYTEST) tests/system
@@ -102,6 +102,9 @@ bench-streaming: $(STAMP)  ## Measure the memory of the archive and thaw daemons
 
 fuzz: $(STAMP)  ## Damage VCFs in a hundred thousand ways, and see the engine keep its promises: half an hour or more
 	$(BIN)/python scripts/fuzz_engine.py $(OPTIONS)
+
+amplify: $(STAMP)  ## Give the engine one token a million times in every place of a VCF, compressed, and see what memory it takes
+	$(BIN)/python scripts/amplify_engine.py $(OPTIONS)
 
 truth: $(STAMP)  ## Compare consequences with those of Ensembl VEP (and on VEP=x.vep.vcf.gz FASTA=x.fa.gz GFF3=x.gff3)
 	$(BIN)/python -m scripts.truth tests/truth/mitochondrion.vep.vcf.gz --bundle rcrs --extra-ok $(OPTIONS)

@@ -17,6 +17,7 @@ class Limits:
     records: int = 500_000_000
     samples: int = 200_000
     alleles: int = 10_000
+    split_bytes: int = 96 << 20  # that a record becomes when each of its alleles takes its values with it
     name_bytes: int = 256  # a tag of INFO, FORMAT or FILTER, a contig, a sample, a symbolic allele
     contigs: int = 100_000  # names that the reference does not have are refused beyond
     tags: int = 10_000  # names of INFO, FORMAT and FILTER

@@ -122,3 +122,12 @@ def test_the_command_names_them_and_sets_them_aside(tmp_path: Path) -> None:
     assert len((out / "in.rejected.tsv").read_text().splitlines()) == 3
     assert "set aside 2, written 1" in (out / "in.vcf.count.log").read_text()
     assert json.loads((out / "in.summary.json").read_text())["set_aside"] == 2
+
+
+def test_a_record_that_would_grow_beyond_measure_is_none(run: Callable[..., Result]) -> None:
+    """Each of its alleles would take the whole value with it; in a block of lines, or as the file has them."""
+    alts, value = ",".join("G" * n for n in range(2, 202)), "x" * 1_000_000
+    for ref in ("G", "g"):
+        fault = refused(run, vcf(GOOD, f"MT 3460 . {ref} {alts} . . X={value}"))
+        assert "alleles with" in fault.message and fault.line == 6
+    assert run(vcf(GOOD, f"MT 3460 . G {alts} . . X={value[:9000]}")).summary["splits"] == 199

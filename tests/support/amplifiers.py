@@ -105,4 +105,12 @@ def copied(count: int) -> Iterator[str]:
     yield "\t.\t.\tX=" + "a" * count + "\n"
 
 
+def alleles(count: int) -> Iterator[str]:
+    """Records of as many alleles as a record may have, one after the other."""
+    yield HEAD
+    for _ in range(count // 9000 + 1):
+        yield "MT\t3460\t.\tG\t" + "A,C,T," * 2999 + "A\t.\t.\t.\n"
+
+
+PLACES["alleles of many records"] = alleles
 PLACES["a value that goes with many alleles"] = copied

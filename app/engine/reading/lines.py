@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from app.engine.errors import InputError
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.input_file import InputFile
 from app.engine.reading.values import text
+
+COMMAS = 50_000
+"""In a block: so many alleles it can have at most, and one more a line."""
 
 
 class Lines:
@@ -51,9 +55,8 @@ class Lines:
 
     def body(self) -> Iterator[bytes]:
         """The blocks after the header."""
-        if self._rest:
-            yield self._rest
-        yield from self._blocks
+        for block in chain((self._rest,) if self._rest else (), self._blocks):
+            yield from _portions(block)
 
     def numbered(self) -> Iterator[tuple[bytes, int]]:
         """The same, each with the number of lines before it."""
@@ -110,6 +113,16 @@ class Lines:
 
     def _note(self, code: str) -> None:
         self.notes.add(code, self.number + 1)
+
+
+def _portions(block: bytes) -> Iterator[bytes]:
+    """The block, cut at ends of lines where it could have very many alleles."""
+    middle = block.find(b"\n", len(block) // 2) + 1
+    if block.count(b",") <= COMMAS or not 0 < middle < len(block):
+        yield block
+    else:
+        yield from _portions(block[:middle])
+        yield from _portions(block[middle:])
 
 
 def _utf8(line: bytes) -> bytes:

@@ -228,6 +228,8 @@ class Records:
         alts = alt.split(b",")
         tail = columns.tails[index]
         parts = [(fields[7], tail)]
+        if len(alts) * (len(columns.heads[index]) + len(tail)) > self.limits.split_bytes:
+            return None
         if ref in alts or len(set(alts)) < len(alts) or len(alts) > self.limits.alleles:
             return None
         if len(alts) > 1:
@@ -290,6 +292,14 @@ class Records:
         if len(fields[3]) > 1 << 20 or fields[4].count(b",") >= self.limits.alleles:
             raise RecordError(
                 f"Line {number}: more than {self.limits.alleles:,} ALT alleles or a REF beyond a million bases.", number, "ALT"
+            )
+        size = len(line) - len(fields[4])
+        if (fields[4].count(b",") + 1) * size > self.limits.split_bytes:
+            raise RecordError(
+                f"Line {number}: {fields[4].count(b',') + 1:,} alleles with {size:,} bytes each are more than can be split. "
+                "Please split the record before.",
+                number,
+                "ALT",
             )
         for index, name in ((2, "ID"), (5, "QUAL"), (6, "FILTER"), (7, "INFO")):
             if not fields[index].strip():
