@@ -15,6 +15,7 @@ from app.aws.dynamodb import to_wire
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Speed, Status, Tier, job_id
 from app.domain.messages import PlanChanged, RetrievalLook
+from app.domain.retrievals import BY_STORAGE_CLASS, FLEXIBLE, Retrievals
 from app.local.vault import Vault
 from tests.support.service import Service
 from workers.runtime import Reschedule
@@ -84,6 +85,7 @@ class Counting:
     """An archive that only counts what is started: this is about the walk."""
 
     speeds: list[Speed] = field(default_factory=list)
+    retrievals: Retrievals = field(default_factory=lambda: FLEXIBLE)
 
     async def retrieval_state(self, job: Job, retrieval: str | None = None) -> RetrievalState:
         return RetrievalState.NONE
@@ -146,3 +148,16 @@ async def test_hundreds_of_archived_jobs_on_one_upgrade(service: Service) -> Non
     assert {one.speed for one in newest[100:]} == {Speed.STANDARD}
     assert (await service.gas.accounts.get(account.user_id)).deadline is None  # type: ignore[union-attr]
     assert peaks[JOBS // PAGE - 1] < 2 * peaks[1]  # a page, and not the walk, is what is in memory
+
+
+async def test_an_upgrade_spends_no_expedited_retrieval_where_there_is_none(service: Service) -> None:
+    """Deep Archive has no Expedited: the record says Standard, and half a day is no overdue retrieval."""
+    account = await service.account()
+    job = await service.in_archive(account)
+    archive = Counting(retrievals=BY_STORAGE_CLASS["DEEP_ARCHIVE"])
+    deep = Service(replace(service.gas, archive=archive), service.aws)  # type: ignore[arg-type]
+    await service.gas.accounts.change_plan(account.user_id, Plan.PREMIUM)
+    await deep.handle("restore", PlanChanged(user_id=account.user_id, plan_version=1))
+    job = await service.now(job)
+    assert (job.tier, job.speed, archive.speeds) == (Tier.RESTORING, Speed.STANDARD, [Speed.STANDARD])
+    assert job.deadline and job.deadline - service.gas.now() > 12 * 3600 * 1000

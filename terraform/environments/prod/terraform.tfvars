@@ -22,12 +22,13 @@ network = {
   flow_log_days = 90
 }
 
-# Bake an image with `ansible-playbook site.yml --tags install` and name it as image_id: instances then boot in a fraction of
-# the time, need no package mirror, and a refresh that fails rolls back by itself.
+# Bake an image with `ansible-playbook site.yml --tags install` and name it as image_id, here and for each fleet: instances then
+# are what was tried, boot in a fraction of the time, need no package mirror, and a refresh that fails rolls back by itself.
 fleets = {
   web = {
     daemons        = ["web"]
     instance_types = ["m7a.large", "m6a.large", "m6i.large"]
+    image_id       = "ami-0123456789abcdef0"
     min            = 2
     max            = 8
     scaling        = { requests_per_instance = 6000 } # a minute
@@ -39,6 +40,7 @@ fleets = {
   annotate = {
     daemons        = ["annotate"]
     instance_types = ["c7a.large", "c6a.large", "c6i.large", "c5a.large", "m6a.large"]
+    image_id       = "ami-0123456789abcdef0"
     volume_gb      = 60
     min            = 2
     max            = 200
@@ -50,6 +52,7 @@ fleets = {
   utility = {
     daemons        = ["archive", "restore", "thaw", "notify", "doctor"]
     instance_types = ["m7a.medium", "m6a.large"]
+    image_id       = "ami-0123456789abcdef0"
     min            = 2
     max            = 6
     scaling        = { cpu_percent = 60 }

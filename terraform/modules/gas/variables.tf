@@ -158,6 +158,11 @@ variable "fleets" {
   }
 
   validation {
+    condition     = var.environment != "prod" || alltrue([for fleet in var.fleets : try(fleet.image_id, null) != null])
+    error_message = "In prod each fleet needs an `image_id`: an image that is looked up at launch may be another one tomorrow, and AWS cannot roll back to it."
+  }
+
+  validation {
     condition = try(toset(flatten([for fleet in var.fleets : tolist(fleet.daemons)])) == toset([
       "web", "annotate", "archive", "restore", "thaw", "notify", "doctor",
     ]), false)

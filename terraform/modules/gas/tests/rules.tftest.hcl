@@ -328,3 +328,13 @@ run "recipient_that_is_none" {
 
   expect_failures = [var.sandbox_recipients]
 }
+
+run "image_that_is_looked_up_in_prod" {
+  command = plan
+
+  variables {
+    environment = "prod"
+  }
+
+  expect_failures = [var.fleets]
+}
