@@ -159,8 +159,7 @@ REASONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
     (
         "VEP shifts wrongly near the end of a contig",
         lambda pair: (
-            pair.field in ("HGVSc", "HGVS_OFFSET")
-            and (pair.position if pair.strand < 0 else pair.contig_bases - pair.position) <= SEARCHED_BASES
+            pair.field in ("HGVSc", "HGVS_OFFSET") and min(pair.position, pair.contig_bases - pair.position) <= SEARCHED_BASES
         ),
     ),
     (
