@@ -108,6 +108,7 @@ amplify: $(STAMP)  ## Give the engine one token a million times in every place o
 
 truth: $(STAMP)  ## Compare consequences with those of Ensembl VEP (and on VEP=x.vep.vcf.gz FASTA=x.fa.gz GFF3=x.gff3)
 	$(BIN)/python -m scripts.truth tests/truth/mitochondrion.vep.vcf.gz --bundle rcrs --extra-ok $(OPTIONS)
+	$(BIN)/python -m scripts.truth tests/truth/generated/vep.vcf.gz --fasta tests/truth/generated/genome.fa.gz --gff3 tests/truth/generated/genes.gff3.gz $(OPTIONS)
 	$(if $(VEP),$(BIN)/python -m scripts.truth $(VEP) --fasta $(FASTA) --gff3 $(GFF3) $(OPTIONS))
 
 lint: $(STAMP)  ## Check style, types and the direction of imports

@@ -36,7 +36,7 @@ KNOWN = [
     (14672, "A", "C", "start_lost", "MT-ND6", "p.Met1?"),
     (4468, "TAA", "T", "coding_sequence_variant", "MT-ND2", None),  # VEP says no more of what reaches beyond an edge
     (14672, "AT", "A", "frameshift_variant", "MT-ND6", "p.Met1?"),  # VEP counts a base of the gene as lost; flagged
-    (3309, "AC", "GT", "start_lost", "MT-ND1", "p.Met1?"),  # VEP compares both amino acids: start_lost&start_retained
+    (3309, "AC", "GT", "missense_variant", "MT-ND1", "p.Pro2Ser"),  # ATA CCC to ATG TCC: another start, c.3_4delinsGT
     # the last base of an RNA gene that touches a protein gene
     (4469, "A", "C", "non_coding_transcript_exon_variant", "MT-TM", None),
     (12336, "A", "G", "non_coding_transcript_exon_variant", "MT-TL2", None),

@@ -127,6 +127,8 @@ class Coding:
         if self.letters is None or self.first != 1:
             return False
         before, after = self.letters
+        if not self.resized and self.start_retained and self.model.starts_whole:
+            return False  # another start codon of this code; VEP, which has none, compares all amino acids of the change
         return bool(before) and after not in (b"", b"X") and not after.endswith(before) and not after.startswith(before)
 
     @lazy
