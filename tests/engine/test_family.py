@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[Content, str]] = {
     "hg19 mitochondrion": (GOOD.replace("16569", "16571").replace("MT", "chrM"), "NC_001807"),
     "mouse": (GOOD.replace("16569", "16299"), "mouse"),
     "strange contig": (GOOD.replace("MT", "<MT>"), "contig"),
-    "no header at all": (RECORD, "does not look like a VCF"),
+    "no header at all": (RECORD, "a VCF without its header"),
     "no column line": (META + RECORD, "#CHROM column line is missing"),
     "columns missing": (GOOD.replace("\tQUAL", ""), "'FILTER', expected 'QUAL'"),
     "a column too few": (GOOD.replace("\tINFO\n", "\n"), "7 columns, at least 8"),
