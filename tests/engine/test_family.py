@@ -164,7 +164,6 @@ ANNOTATED: dict[str, tuple[Content, set[str], int]] = {
     "as it should be": (GOOD, set(), 1),
     "no record": (META + COLUMNS, set(), 0),
     "no line end at the end": (GOOD[:-1], {"no_newline"}, 1),
-    "genotype at a site without variant": (called("MT 3460 . G . . . . GT 0/1", "S1"), {"no_such_allele", "reference_block"}, 1),
     "gzip in two members": (gzip.compress(GOOD[:60].encode()) + gzip.compress(GOOD[60:].encode()), set(), 1),
     "gzip with an empty member": (gzip.compress(b"") + gzip.compress(GOOD.encode()), set(), 1),
     "bgzip files joined": (squeezed(GOOD) + squeezed(RECORD), set(), 2),

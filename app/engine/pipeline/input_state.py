@@ -33,15 +33,19 @@ class InputState:
     sorted: bool = True
     presorted: bool = True  # whether nothing was learned that earlier records would have needed
 
+    def __post_init__(self) -> None:
+        self.taken = set(self.names.values())  # contigs that have a name already
+
     def apply_header(self, stats: BlockStats) -> None:
         """Take in what a verdict says of the header and of contigs."""
         for name, (contig, line) in stats.names.items():
             if name in self.names:
                 continue
-            if contig in self.names.values():
+            if contig in self.taken:
                 self.presorted = False
                 continue
             self.names[name] = contig
+            self.taken.add(contig)
             if text(name) != contig:
                 self.notes.add("contig_alias", line, f"{text(name)} → {contig}")
             if self.header.contigs.get(name) is None:

@@ -177,6 +177,7 @@ class TagSchema:
 
     def _learn(self, kind: str, name: bytes, number: int) -> None:
         self.learned[kind, name] = number
+        self.header.check_tags(self.limits)
         self._clean = None
         self._formats.clear()
 
