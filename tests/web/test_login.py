@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
+from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
@@ -56,18 +59,87 @@ async def test_the_request_to_the_provider_has_state_nonce_and_pkce(portal: Port
         assert len(one[name][0]) >= 32 and one[name] != other[name]
 
 
+async def try_to_sign_in(portal: Portal) -> Page:
+    browser = await portal.browser()
+    return await browser.get(await back_from_provider(browser))
+
+
 async def test_a_key_is_chosen_by_the_name_that_the_token_gives(portal: Portal) -> None:
     portal.provider.key_id = {"kid": "second"}
+    assert signed_in(await try_to_sign_in(portal))
+
+
+@pytest.mark.parametrize("names", [[{"kid": "one"}, {"kid": "two"}], [{}, {}], [{}, {"kid": "two"}], [{"kid": "one"}] * 2])
+async def test_the_keys_of_the_provider_rotate_without_an_outage(portal: Portal, names: list[dict[str, str]]) -> None:
+    portal.provider.key_id = names[0]
+    assert signed_in(await try_to_sign_in(portal))
+    portal.provider.key_id = names[1]
+    portal.provider.key, portal.provider.stray_key = portal.provider.stray_key, portal.provider.key
+    assert [signed_in(page) for page in await asyncio.gather(*(try_to_sign_in(portal) for _ in range(3)))] == [True] * 3
+
+
+async def test_keys_are_fetched_at_a_limited_rate_and_again_later(portal: Portal) -> None:
+    assert signed_in(await try_to_sign_in(portal))
+    globus, now = portal.app[app_keys.GLOBUS]._things[""], time.monotonic()
+    globus.keys.now = lambda: now
+    fetched: list[float] = []
+    published = globus.keys._published
+
+    async def counted() -> Any:
+        fetched.append(now)
+        return await published()
+
+    globus.keys._published = counted  # type: ignore[method-assign]
     browser = await portal.browser()
-    assert signed_in(await browser.get(await back_from_provider(browser)))
-    portal.provider.key_id = {"kid": "unknown"}  # the portal has the keys already, and does not fetch them at every try
-    other = await portal.browser()
-    assert (await other.get(await back_from_provider(other))).status == 400
+    for _ in range(5):
+        assert (await browser.get(await back_from_provider(browser, wrong="key"))).status == 400
+    assert len(fetched) == 2  # and the one before
+    portal.provider.key, portal.provider.stray_key = portal.provider.stray_key, portal.provider.key
+    assert (await try_to_sign_in(portal)).status == 400
+    now += 61
+    assert signed_in(await try_to_sign_in(portal)) and len(fetched) == 3
+
+
+async def test_the_known_keys_are_good_while_none_can_be_fetched(portal: Portal) -> None:
+    assert signed_in(await try_to_sign_in(portal))
+    keys = portal.app[app_keys.GLOBUS]._things[""].keys
+    later = time.monotonic() + 7200
+    keys.url, keys.now = "http://127.0.0.1:9/jwk.json", lambda: later
+    assert signed_in(await try_to_sign_in(portal))
+
+
+async def test_a_provider_that_hangs_takes_only_threads_of_its_own(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert signed_in(await try_to_sign_in(portal))
+    globus, go_on = portal.app[app_keys.GLOBUS]._things[""], threading.Event()
+    real, begun = type(globus)._exchange, threading.Semaphore(0)
+
+    def hanging(*arguments: Any) -> str:
+        begun.release()
+        go_on.wait(20)
+        return real(*arguments)
+
+    monkeypatch.setattr(type(globus), "_exchange", hanging)
+    waiting = [asyncio.create_task(try_to_sign_in(portal)) for _ in range(40)]
+    try:
+        for _ in range(4):
+            await asyncio.to_thread(begun.acquire)
+        async with asyncio.timeout(10):  # with all threads taken it would wait for the provider
+            assert await asyncio.to_thread(lambda: 7) == 7
+        assert not any(task.done() for task in waiting)
+    finally:
+        go_on.set()
+    assert all(signed_in(page) for page in await asyncio.gather(*waiting))
+
+
+async def test_long_claims_are_cut(portal: Portal) -> None:
+    browser = await portal.browser()
+    await browser.sign_in("eve@example.org", "x" * 500_000)
+    assert (await portal.account("eve@example.org")).name == "x" * 200
 
 
 async def test_a_wrong_id_token_is_refused(portal: Portal) -> None:
     browser = await portal.browser()
-    for wrong in ("issuer", "audience", "nonce", "no_nonce", "expired", "subject", "key", "unsigned"):
+    for wrong in ("issuer", "audience", "nonce", "no_nonce", "expired", "azp", "audiences", "subject", "key", "unsigned"):
         page = await browser.get(await back_from_provider(browser, wrong=wrong))
         assert page.status == 400, wrong
         assert await portal.backend.accounts.get(subject("eve@example.org")) is None
