@@ -18,7 +18,7 @@ from globus_sdk.transport import RetryConfig
 
 from app.domain.keys import USER_ID
 from app.services.concurrency import ConcurrencyLimit, TooManyRequests
-from app.services.identity import Attempt, LoginFailed, Person, ProviderDown
+from app.services.identity import Attempt, LoginFailed, LoginProblem, Person, ProviderDown
 from app.services.signing_keys import SigningKeys
 from app.settings import Settings
 
@@ -66,7 +66,7 @@ class Globus:
     async def person(self, attempt: Attempt, state: str, code: str) -> Person:
         """The person who came back with `code`. Raises LoginFailed, ProviderDown."""
         if not secrets.compare_digest(state.encode(), attempt.state.encode()):
-            raise LoginFailed("the state is not the one that this browser was sent away with")
+            raise LoginFailed("the state is not the one that this browser was sent away with", LoginProblem.OTHER_ATTEMPT)
         token = await self._in_thread(code, attempt.verifier)
         try:
             claims = await self.keys.verified(token, lambda key: self._claims(token, key))
@@ -87,7 +87,7 @@ class Globus:
         except globus_sdk.GlobusAPIError as error:
             if error.http_status >= 500:
                 raise ProviderDown(f"{error.http_status} {error.code}") from error
-            raise LoginFailed(f"{error.http_status} {error.code}") from error
+            raise LoginFailed(f"{error.http_status} {error.code}", LoginProblem.USED) from error
         except globus_sdk.NetworkError as error:
             raise ProviderDown(str(error)) from error
         except (KeyError, ValueError) as error:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from app.local.globus import subject
 from app.web import app_keys
 from app.web.paths import local_path
+from app.web.views.login import MOST_ATTEMPTS
 from tests.support.portal import Browser, Page, Portal
 
 
@@ -166,7 +167,9 @@ async def test_an_answer_is_good_only_once(portal: Portal) -> None:
     browser = await portal.browser()
     address = await back_from_provider(browser)
     assert signed_in(await browser.get(address))
-    assert (await browser.get(address)).status == 400
+    browser.http.cookie_jar.clear(lambda one: one.key == "gas")
+    page = await browser.get(address)
+    assert page.status == 400 and "No sign-in is under way in this browser" in page.text
 
 
 async def test_a_code_is_good_only_with_its_own_verifier(portal: Portal) -> None:
@@ -181,6 +184,49 @@ async def test_a_refusal_of_the_provider_is_a_page_without_its_words(portal: Por
     await to_provider(browser)
     page = await browser.get("/authcallback?error=access_denied&error_description=<script>")
     assert page.status == 400 and "<script>" not in page.text and "access_denied" not in page.text
+    assert "You did not give Globus your consent" in page.text
+    other = await browser.get("/authcallback?error=server_error")
+    assert other.status == 400 and "Globus could not sign you in" in other.text
+
+
+async def test_the_callback_says_which_of_its_failures_it_was(portal: Portal) -> None:
+    browser = await portal.browser()
+    address = await back_from_provider(browser)
+    stranger = await (await portal.browser()).get(address)
+    assert stranger.status == 400 and "No sign-in is under way in this browser" in stranger.text
+    forged = await browser.get(address.partition("&state=")[0] + "&state=forged")
+    assert forged.status == 400 and "not the answer to a sign-in that began in this browser" in forged.text
+    wrong = await browser.get(await back_from_provider(browser, wrong="issuer"))
+    assert wrong.status == 400 and "could not be verified" in wrong.text
+    portal.provider.grants.clear()
+    used = await browser.get(address)
+    assert used.status == 400 and "has been used already" in used.text
+
+
+async def test_who_is_signed_in_and_comes_back_again_goes_on(portal: Portal) -> None:
+    browser = await portal.browser()
+    address = await back_from_provider(browser)
+    assert signed_in(await browser.get(address))
+    held = cookie(browser)
+    for again in (address, "/authcallback?error=access_denied", "/authcallback"):
+        answer = await browser.get(again, follow=False)
+        assert (answer.status, answer.headers["Location"]) == (303, "/annotations")
+    assert cookie(browser) == held
+
+
+async def test_two_tabs_sign_in_at_once(portal: Portal) -> None:
+    browser = await portal.browser()
+    first, second = [await to_provider(browser, **{"as": "eve@example.org"}) for _ in range(2)]
+    for tab in (first, second):
+        assert signed_in(await browser.get(tab))
+    assert not [one.key for one in browser.http.cookie_jar if one.key.startswith("gas-login-")]
+
+
+async def test_sign_ins_that_are_begun_and_left_fill_no_header(portal: Portal) -> None:
+    browser = await portal.browser()
+    tabs = [await to_provider(browser, **{"as": "eve@example.org"}) for _ in range(10)]
+    assert len([one.key for one in browser.http.cookie_jar if one.key.startswith("gas-login-")]) == MOST_ATTEMPTS
+    assert signed_in(await browser.get(tabs[-1]))
 
 
 @pytest.mark.parametrize("changes", [{"globus_url": "http://127.0.0.1:9"}])
@@ -309,7 +355,7 @@ async def test_behind_https_cookies_are_secure_and_bound_to_the_host(portal: Por
     browser = await portal.browser()
     answer = await browser.get("/login", headers={"Host": "gas.example.org"}, follow=False)
     line = answer.headers["Set-Cookie"]
-    assert line.startswith("__Host-gas-login=") and "Secure" in line
+    assert line.startswith("__Host-gas-login-") and "Secure" in line
     assert "max-age=" in answer.headers["Strict-Transport-Security"]
     assert "redirect_uri=https%3A%2F%2Fgas.example.org%2Fauthcallback" in answer.headers["Location"]
 

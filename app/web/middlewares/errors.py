@@ -82,7 +82,7 @@ def _problem(error: Exception) -> Problem:
             return Problem(422, "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]))
         case LoginFailed():
             log.warning("login failed", why=str(error))
-            return Problem(400, "The sign-in did not work. It may have taken too long; please sign in again.")
+            return Problem(400, error.problem)
         case ProviderDown():
             log.error("identity provider down", why=str(error))
             return Problem(503, "Globus, where you sign in, does not answer.")
