@@ -53,11 +53,24 @@ class Accounts:
         return account
 
     async def change_plan(self, user_id: str, plan: Plan) -> Account | None:
-        """Gives the account another plan, a new version and a deadline; None if it has that plan already, or was granted
-        premium, which only the operator who gave it takes away."""
+        """Gives the account another plan, a new version and a deadline; None if it has that plan already, is being
+        deleted, or was granted premium, which only the operator who gave it takes away."""
         waits = {"overdue_shard": self._shard(user_id), "deadline": self.now() + 1000 * self.deadline_seconds}
         keeps_grant = " AND attribute_not_exists(#granted)" if plan is Plan.FREE else ""
-        write = update({"plan": plan, **waits}, f"attribute_exists(#user_id) AND #plan <> :plan{keeps_grant}")
+        condition = f"attribute_exists(#user_id) AND attribute_not_exists(#erasing) AND #plan <> :plan{keeps_grant}"
+        write = update({"plan": plan, **waits}, condition)
+        write["UpdateExpression"] += " ADD #version :one"
+        write["ExpressionAttributeNames"]["#version"] = "version"
+        write["ExpressionAttributeValues"][":one"] = {"N": "1"}
+        return await self._update(user_id, write)
+
+    async def begin_erasing(self, user_id: str) -> Account | None:
+        """Marks that the account is being deleted, with a deadline after which somebody else goes on; None if it is gone.
+
+        From here on its plan does not change: a change that is not settled yet would take the deadline away.
+        """
+        waits = {"overdue_shard": self._shard(user_id), "deadline": self.now() + 1000 * self.deadline_seconds}
+        write = update({"erasing": True, **waits}, "attribute_exists(#user_id)")
         write["UpdateExpression"] += " ADD #version :one"
         write["ExpressionAttributeNames"]["#version"] = "version"
         write["ExpressionAttributeValues"][":one"] = {"N": "1"}

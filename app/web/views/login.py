@@ -15,7 +15,7 @@ import json
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
@@ -121,7 +121,7 @@ def _began(request: web.Request, name: str) -> int:
         return 0
 
 
-def _kept(request: web.Request, name: str) -> dict[str, object]:
+def _kept(request: web.Request, name: str) -> dict[str, Any]:
     return json.loads(urlsafe_b64decode(request.cookies[name]))
 
 
