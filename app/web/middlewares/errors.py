@@ -14,6 +14,7 @@ from app.domain.keys import Gone
 from app.services.billing import BadSignature
 from app.services.concurrency import TooManyRequests
 from app.services.identity import LoginFailed, ProviderDown
+from app.services.stripe_states import refusal
 from app.services.submissions import NotFound, Refused
 from app.web.app_keys import REQUEST_ID
 from app.web.pages import page
@@ -87,8 +88,9 @@ def _problem(error: Exception) -> Problem:
             log.error("identity provider down", why=str(error))
             return Problem(503, "Globus, where you sign in, does not answer.")
         case StripeError():
-            log.error("billing down", why=str(error))
-            return Problem(503, "Stripe, where you pay, does not answer. Nothing was changed.")
+            shown = refusal(error)
+            log.error("billing down" if shown.status == 503 else "billing refused", why=str(error))
+            return Problem(shown.status, shown.said)
         case BadSignature():
             log.warning("webhook refused", why=str(error))
             return Problem(400)
