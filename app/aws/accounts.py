@@ -22,6 +22,9 @@ from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
 MAIL = "MARK#mail:"
+RACED = {"ConditionalCheckFailed", "TransactionConflict"}
+"""Why DynamoDB cancels a transaction that another write came before."""
+
 SETTLE_SECONDS = 300
 """Seconds after which a change of plan that is not settled is overdue."""
 
@@ -131,6 +134,22 @@ class Accounts:
         write = update({**values, "expires_at": expires_at}, "attribute_not_exists(#expires_at) OR #expires_at <= :now")
         write["ExpressionAttributeValues"] |= to_wire({":now": self.now() // 1000})
         return await self._write(user_id, item, write) is not None
+
+    async def put_once(self, user_id: str, item: str, put: dict[str, Any], was: str, *, expires_at: int, **values: Any) -> bool:
+        """One transaction: writes an item that stands for a job, and records that job by `put`, as `Jobs.creation` makes it.
+
+        False where the item stands for another job than `was` (empty: for any), or somebody writes it in this moment.
+        """
+        free = "attribute_not_exists(#expires_at) OR #expires_at <= :now_seconds OR #job_id = :was"
+        write = update({**values, "expires_at": expires_at}, free, now_seconds=self.now() // 1000, was=was)
+        items = [{"Update": {"TableName": self.table, "Key": self._key(user_id, item), **write}}, {"Put": put}]
+        try:
+            await self.dynamodb.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if {reason.get("Code") for reason in error.response.get("CancellationReasons", [])} & RACED:
+                return False
+            raise
+        return True
 
     async def mark(self, user_id: str, event: str, token: str | None = None, *, expires_at: int) -> bool:
         """Marks that the mail for `event` is about to be sent; False if it was marked before.

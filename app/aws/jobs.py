@@ -40,37 +40,15 @@ class Jobs:
 
     async def create(self, job: Job, *, deadline_seconds: int | None = None) -> Job:
         """Records a new UPLOADING job. Its id must be new. `deadline_seconds` (seconds) replaces that of the state."""
-        job = replace(job, deadline=self._deadline(job.status, deadline_seconds))
-        item = to_wire({**asdict(job), "overdue_shard": self._shard(job.job_id)})
-        await self.dynamodb.put_item(TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(job_id)")
+        job, put = self.creation(job, deadline_seconds=deadline_seconds)
+        await self.dynamodb.put_item(**put)
         return job
 
-    async def create_once(self, job: Job, mark: str, was: str, *, expires_at: int, deadline_seconds: int) -> Job | None:
-        """One transaction: records a new UPLOADING job, and that the account's item `mark` stands for it until `expires_at`
-        (seconds since 1970). None where the mark stands for another job than `was` (empty: for any).
-
-        So there is no job without its mark, however late a request is; a job of a mark that is gone was deleted.
-        """
+    def creation(self, job: Job, *, deadline_seconds: int | None = None) -> tuple[Job, dict[str, Any]]:
+        """The job as `create` records it, and the arguments of the write that does, also as a part of a transaction."""
         job = replace(job, deadline=self._deadline(job.status, deadline_seconds))
-        values = {"job_id": job.job_id, "file_name": job.file_name, "assembly": job.assembly, "expires_at": expires_at}
-        free = "attribute_not_exists(#expires_at) OR #expires_at <= :now_seconds OR #job_id = :was"
-        items = [
-            {
-                "Update": {
-                    "TableName": self.accounts_table,
-                    "Key": to_wire({"user_id": job.user_id, "item": mark}),
-                    **update(values, free, now_seconds=self.now() // 1000, was=was),
-                }
-            },
-            {
-                "Put": {
-                    "TableName": self.table,
-                    "Item": to_wire({**asdict(job), "overdue_shard": self._shard(job.job_id)}),
-                    "ConditionExpression": "attribute_not_exists(job_id)",
-                }
-            },
-        ]
-        return job if await self._transact(items) else None
+        item = to_wire({**asdict(job), "overdue_shard": self._shard(job.job_id)})
+        return job, {"TableName": self.table, "Item": item, "ConditionExpression": "attribute_not_exists(job_id)"}
 
     async def get(self, user_id: str, job_id: str) -> Job | None:
         """Returns the job as it is now, read consistently; None if there is none."""
@@ -138,11 +116,11 @@ class Jobs:
         The deadline stays the claim's: moving it would be two more writes, to the index.
         """
         values = {**values, **changed(job, trigger)}
-        return replace(job, **values) if await self._transact_while(job, plan, values) else None
+        return replace(job, **values) if await self._transact(job, plan, values) else None
 
     async def clear_deadline_while(self, job: Job, plan: Plan) -> bool:
         """One transaction: the account has `plan`, and `job`, still at its rev, comes to rest."""
-        return await self._transact_while(job, plan, self._rests(job))
+        return await self._transact(job, plan, self._rests(job))
 
     async def clear_deadline(self, job: Job) -> None:
         """The job comes to rest, if it is still at its rev: every message is sent, and what was superseded is deleted."""
@@ -301,8 +279,8 @@ class Jobs:
             await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
         raise AssertionError("unreachable")
 
-    async def _transact_while(self, job: Job, plan: Plan, values: dict[str, Any]) -> bool:
-        items: list[dict[str, Any]] = [
+    async def _transact(self, job: Job, plan: Plan, values: dict[str, Any]) -> bool:
+        items = [
             {
                 "ConditionCheck": {
                     "TableName": self.accounts_table,
@@ -320,10 +298,6 @@ class Jobs:
                 }
             },
         ]
-        return await self._transact(items)
-
-    async def _transact(self, items: list[dict[str, Any]]) -> bool:
-        """False where a condition does not hold."""
         for attempt in range(CONFLICTS):
             try:
                 await self.dynamodb.transact_write_items(TransactItems=items)

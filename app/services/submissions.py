@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import random
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -227,10 +229,13 @@ async def _once(backend: Backend, job: Job, key: str, deadline_seconds: int) -> 
         known = await backend.jobs.get(job.user_id, kept["job_id"]) if kept else None
         if known and known.status is not Status.DELETING:
             return known
+        values = {"job_id": job.job_id, "file_name": job.file_name, "assembly": job.assembly}
+        made, put = backend.jobs.creation(job, deadline_seconds=deadline_seconds)
         was = kept.get("job_id", "")
-        made = await backend.jobs.create_once(job, mark, was, expires_at=expires_at, deadline_seconds=deadline_seconds)
-        if made:
+        # both or neither: there is no job without its mark, however late a request is, and a marked job that is gone was deleted
+        if await backend.accounts.put_once(job.user_id, mark, put, was, expires_at=expires_at, **values):
             return made
+        await asyncio.sleep(random.uniform(0, 0.1))
     raise Refused("Many requests came with this Idempotency-Key at once. Please try again in a moment.")
 
 

@@ -105,8 +105,8 @@ async def test_a_key_whose_job_was_deleted_makes_one_new_job(portal: Portal) -> 
 async def test_a_request_that_was_held_up_makes_no_second_job(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     """As by SIGSTOP: between its look at the key and its job, another request makes one."""
     await portal.signed_in(ME)
-    account, jobs = await portal.account(ME), type(portal.backend.jobs)
-    real, held = jobs.create_once, True
+    account, accounts = await portal.account(ME), type(portal.backend.accounts)
+    real, held = accounts.put_once, True
 
     async def slow(*arguments: Any, **options: Any) -> Any:
         nonlocal held
@@ -115,7 +115,7 @@ async def test_a_request_that_was_held_up_makes_no_second_job(portal: Portal, mo
             await submissions.prepare(portal.backend, account, "a.vcf", "", {}, "one")
         return await real(*arguments, **options)
 
-    monkeypatch.setattr(jobs, "create_once", slow)
+    monkeypatch.setattr(accounts, "put_once", slow)
     late = await submissions.prepare(portal.backend, account, "a.vcf", "", {}, "one")
     assert [job.job_id for job in await portal.backend.jobs.page(account.user_id)] == [late.job.job_id]
 
