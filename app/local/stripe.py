@@ -76,8 +76,7 @@ class Stripe:
     async def create_session(self, request: web.Request) -> web.Response:
         """POST /v1/checkout/sessions."""
         form = await _form(request)
-        if "deleted" in self.customers.get(str(form.get("customer")), {"deleted": True}):
-            raise _missing("customer", str(form.get("customer")))
+        self._demand_live_customer(form)
         name = _id("cs_test")
         session = {"id": name, "object": "checkout.session", "status": "open", "subscription": None, **form}
         self.sessions[name] = session | {"url": f"{self.url}/pay/{name}"}
@@ -134,6 +133,7 @@ class Stripe:
     async def create_portal(self, request: web.Request) -> web.Response:
         """POST /v1/billing_portal/sessions."""
         form = await _form(request)
+        self._demand_live_customer(form)
         return web.json_response({"id": _id("bps"), "object": "billing_portal.session", "url": f"{self.url}/", **form})
 
     # the pages
@@ -180,6 +180,11 @@ class Stripe:
     def _demand_customer(self, request: web.Request) -> None:
         """Stripe refuses a list of a customer that it does not know; of a deleted one it has it."""
         if (customer := request.query.get("customer")) and customer not in self.customers:
+            raise _missing("customer", customer)
+
+    def _demand_live_customer(self, form: Values) -> None:
+        customer = str(form.get("customer"))
+        if "deleted" in self.customers.get(customer, {"deleted": True}):
             raise _missing("customer", customer)
 
     def _subscribe(self, customer: str) -> Values:

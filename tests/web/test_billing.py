@@ -191,6 +191,29 @@ async def test_a_refusal_of_stripe_is_not_called_an_outage(portal: Portal, monke
     assert page.status == 500 and "not set up" in page.text and "does not answer" not in page.text
 
 
+async def test_the_stand_in_refuses_what_stripe_refuses(portal: Portal) -> None:
+    async with ClientSession(portal.stripe.url, headers={"Authorization": f"Bearer {portal.stripe.secret_key}"}) as http:
+
+        async def ask(method: str, path: str, key: str = "", **form: str) -> tuple[int, Any]:
+            values = {"params" if method == "GET" else "data": form}
+            async with http.request(method, f"/v1/{path}", headers={"Idempotency-Key": key} if key else {}, **values) as answer:
+                return answer.status, (await answer.json()).get("error", {}).get("code")
+
+        made = await ask("POST", "customers", "k", name="A")
+        assert made == await ask("POST", "customers", "k", name="A") == (200, None)
+        assert (await ask("POST", "customers", "k", name="B"))[0] == 400
+        (deleted,) = portal.stripe.customers
+        assert (await ask("DELETE", f"customers/{deleted}"))[0] == 200
+        missing = (400, "resource_missing")
+        for customer in ("cus_unknown", deleted):
+            for path in ("checkout/sessions", "billing_portal/sessions"):
+                assert await ask("POST", path, customer=customer) == missing
+        for path in ("subscriptions", "checkout/sessions"):
+            assert await ask("GET", path, customer="cus_unknown") == missing
+            assert (await ask("GET", path, customer=deleted))[0] == 200
+        assert await ask("GET", "customers/cus_unknown") == (404, "resource_missing")
+
+
 @pytest.mark.parametrize("status", SUBSCRIPTIONS)
 async def test_the_plan_follows_the_status_of_the_subscription(portal: Portal, status: str) -> None:
     browser = await portal.signed_in(ME)
