@@ -21,6 +21,9 @@ from app.web.pages import page
 
 log = structlog.get_logger()
 
+SHOWN = 80
+"""Letters of a name that a client made up which are shown again."""
+
 WORDS: dict[int, tuple[str, str]] = {
     400: ("That did not work", "The request could not be understood."),
     401: ("You are signed out", "Please sign in and try again."),
@@ -80,7 +83,8 @@ def _problem(error: Exception) -> Problem:
         case Gone():
             return Problem(409, "This file is not there any more. The job's page says where it is.")
         case ValidationError():
-            return Problem(422, "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]))
+            places = [(".".join(str(part)[:SHOWN] for part in one["loc"]), one["msg"]) for one in error.errors()[:5]]
+            return Problem(422, "; ".join(f"{place}: {said}" for place, said in places))
         case LoginFailed():
             log.warning("login failed", why=str(error))
             return Problem(400, error.problem)
