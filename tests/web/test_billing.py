@@ -195,7 +195,7 @@ async def test_the_stand_in_refuses_what_stripe_refuses(portal: Portal) -> None:
     async with ClientSession(portal.stripe.url, headers={"Authorization": f"Bearer {portal.stripe.secret_key}"}) as http:
 
         async def ask(method: str, path: str, key: str = "", **form: str) -> tuple[int, Any]:
-            values = {"params" if method == "GET" else "data": form}
+            values: dict[str, Any] = {"params" if method == "GET" else "data": form}
             async with http.request(method, f"/v1/{path}", headers={"Idempotency-Key": key} if key else {}, **values) as answer:
                 return answer.status, (await answer.json()).get("error", {}).get("code")
 
