@@ -142,14 +142,16 @@ async def _fail(
 
 async def _run(job: Job, source: Path, out: Path, engine: Engine, settings: Settings) -> None:
     """Runs the engine as a child and follows what it says. Raises EngineFailed unless it is done or rejects the input."""
-    command = ["-m", "app.engine", str(source), str(out), f"--name={job.file_name}"]
+    command = ["-m", "app.engine", str(source), str(out), "--name-from-stdin"]
     command += ["--skip-bad"] if job.skip_bad else []
     command += [f"--bundle={job.bundle}"] if job.assembly else []
     command += [f"--among={settings.bundle(assembly)}" for assembly in settings.references]
     command += [f"--bundles={settings.bundles}"] if settings.bundles else []
     command += [f"--limit={name}={most:g}" for name, most in settings.engine_limits.items()]
     async with _child(sys.executable, *command) as child:
-        assert child.stdout and child.stderr
+        assert child.stdin and child.stdout and child.stderr
+        child.stdin.write(job.file_name.encode(errors="replace"))
+        child.stdin.close()
         complaints = asyncio.create_task(_tail(child.stderr))
         async for line in child.stdout:
             engine.last = json.loads(line)
@@ -165,9 +167,8 @@ async def _run(job: Job, source: Path, out: Path, engine: Engine, settings: Sett
 @asynccontextmanager
 async def _child(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A child process that does not outlive the block."""
-    child = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
-    )
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, stdin=pipe)
     try:
         yield child
     finally:

@@ -22,6 +22,9 @@ from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
 MAIL = "MARK#mail:"
+RACED = {"ConditionalCheckFailed", "TransactionConflict"}
+"""Why DynamoDB cancels a transaction that another write came before."""
+
 SETTLE_SECONDS = 300
 """Seconds after which a change of plan that is not settled is overdue."""
 
@@ -53,11 +56,24 @@ class Accounts:
         return account
 
     async def change_plan(self, user_id: str, plan: Plan) -> Account | None:
-        """Gives the account another plan, a new version and a deadline; None if it has that plan already, or was granted
-        premium, which only the operator who gave it takes away."""
+        """Gives the account another plan, a new version and a deadline; None if it has that plan already, is being
+        deleted, or was granted premium, which only the operator who gave it takes away."""
         waits = {"overdue_shard": self._shard(user_id), "deadline": self.now() + 1000 * self.deadline_seconds}
         keeps_grant = " AND attribute_not_exists(#granted)" if plan is Plan.FREE else ""
-        write = update({"plan": plan, **waits}, f"attribute_exists(#user_id) AND #plan <> :plan{keeps_grant}")
+        condition = f"attribute_exists(#user_id) AND attribute_not_exists(#erasing) AND #plan <> :plan{keeps_grant}"
+        write = update({"plan": plan, **waits}, condition)
+        write["UpdateExpression"] += " ADD #version :one"
+        write["ExpressionAttributeNames"]["#version"] = "version"
+        write["ExpressionAttributeValues"][":one"] = {"N": "1"}
+        return await self._update(user_id, write)
+
+    async def begin_erasing(self, user_id: str) -> Account | None:
+        """Marks that the account is being deleted, with a deadline after which somebody else goes on; None if it is gone.
+
+        From here on its plan does not change: a change that is not settled yet would take the deadline away.
+        """
+        waits = {"overdue_shard": self._shard(user_id), "deadline": self.now() + 1000 * self.deadline_seconds}
+        write = update({"erasing": True, **waits}, "attribute_exists(#user_id)")
         write["UpdateExpression"] += " ADD #version :one"
         write["ExpressionAttributeNames"]["#version"] = "version"
         write["ExpressionAttributeValues"][":one"] = {"N": "1"}
@@ -118,6 +134,22 @@ class Accounts:
         write = update({**values, "expires_at": expires_at}, "attribute_not_exists(#expires_at) OR #expires_at <= :now")
         write["ExpressionAttributeValues"] |= to_wire({":now": self.now() // 1000})
         return await self._write(user_id, item, write) is not None
+
+    async def put_once(self, user_id: str, item: str, put: dict[str, Any], was: str, *, expires_at: int, **values: Any) -> bool:
+        """One transaction: writes an item that stands for a job, and records that job by `put`, as `Jobs.creation` makes it.
+
+        False where the item stands for another job than `was` (empty: for any), or somebody writes it in this moment.
+        """
+        free = "attribute_not_exists(#expires_at) OR #expires_at <= :now_seconds OR #job_id = :was"
+        write = update({**values, "expires_at": expires_at}, free, now_seconds=self.now() // 1000, was=was)
+        items = [{"Update": {"TableName": self.table, "Key": self._key(user_id, item), **write}}, {"Put": put}]
+        try:
+            await self.dynamodb.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if {reason.get("Code") for reason in error.response.get("CancellationReasons", [])} & RACED:
+                return False
+            raise
+        return True
 
     async def mark(self, user_id: str, event: str, token: str | None = None, *, expires_at: int) -> bool:
         """Marks that the mail for `event` is about to be sent; False if it was marked before.

@@ -40,10 +40,15 @@ class Jobs:
 
     async def create(self, job: Job, *, deadline_seconds: int | None = None) -> Job:
         """Records a new UPLOADING job. Its id must be new. `deadline_seconds` (seconds) replaces that of the state."""
+        job, put = self.creation(job, deadline_seconds=deadline_seconds)
+        await self.dynamodb.put_item(**put)
+        return job
+
+    def creation(self, job: Job, *, deadline_seconds: int | None = None) -> tuple[Job, dict[str, Any]]:
+        """The job as `create` records it, and the arguments of the write that does, also as a part of a transaction."""
         job = replace(job, deadline=self._deadline(job.status, deadline_seconds))
         item = to_wire({**asdict(job), "overdue_shard": self._shard(job.job_id)})
-        await self.dynamodb.put_item(TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(job_id)")
-        return job
+        return job, {"TableName": self.table, "Item": item, "ConditionExpression": "attribute_not_exists(job_id)"}
 
     async def get(self, user_id: str, job_id: str) -> Job | None:
         """Returns the job as it is now, read consistently; None if there is none."""

@@ -1,28 +1,34 @@
 """`gas remote`: annotates files on a GAS somewhere else, by its API.
 
 A file is known by its SHA-256, so that a command that is given again goes on where the one before stopped. Exit codes:
-0 done, 3 not yet, 1 failed.
+0 done, 3 not yet, 1 failed, 2 the command itself was wrong.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import typer
+from pydantic import BaseModel
 
+from app.cli.remote_answers import AccountAnswer, Job, Upload, VariantsPage, problem, strange, understood, wait_seconds
+from app.cli.remote_state import Known, Stop
 from app.domain.file_names import derived
 from app.domain.keys import Output
 
-remote = typer.Typer(no_args_is_help=True, help="Annotate files on another GAS. Exit codes: 0 done, 3 not yet, 1 failed.")
+remote = typer.Typer(
+    no_args_is_help=True,
+    help="Annotate files on another GAS. Exit codes: 0 done, 3 not yet, 1 failed, 2 the command itself was wrong.",
+)
 
 DONE, FAILED, PENDING = 0, 1, 3
 ENDS = {"COMPLETED": DONE, "FAILED": FAILED, "CANCELLED": FAILED}
@@ -34,39 +40,7 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 CHUNK_BYTES = 1 << 20
 
 
-class Stop(Exception):
-    """Ends the command with these words."""
-
-
-@dataclass
-class Known:
-    """Where we are signed in, and which job each file became, by its SHA-256 and assembly. Kept where only its owner reads it."""
-
-    url: str = ""
-    token: str = ""
-    jobs: dict[str, str] = field(default_factory=dict)
-
-    @staticmethod
-    def path() -> Path:
-        """The file where it is kept."""
-        return Path(typer.get_app_dir("gas")) / "remote.json"
-
-    @classmethod
-    def read(cls) -> Known:
-        """Returns what is kept; nothing if there is no file yet."""
-        try:
-            return cls(**json.loads(cls.path().read_text()))
-        except FileNotFoundError:
-            return cls()
-
-    def write(self) -> None:
-        """Keeps it in a file that only its owner can read."""
-        path = self.path()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(self), file)
-        fresh.replace(path)
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass
@@ -76,10 +50,11 @@ class Gas:
     known: Known
     http: aiohttp.ClientSession
 
-    async def ask(self, method: str, path: str, **options: Any) -> dict[str, Any] | None:
-        """The answer; None if there is no such thing. Raises Stop with the problem's words.
+    async def ask(self, kind: type[M], method: str, path: str, **options: Any) -> M | None:
+        """The answer, as `kind`; None if there is no such thing. Raises Stop with the problem's words.
 
-        Waits where the server asks for it, and repeats what had no answer or failed at the server: every request may be repeated.
+        Waits where the server asks for it, and repeats what had no answer, half of one, or failed at the server: every request
+        may be repeated.
         """
         headers = {"Authorization": f"Bearer {self.known.token}"} | options.pop("headers", {})
         waits = iter(RETRY_SECONDS)
@@ -87,50 +62,49 @@ class Gas:
             wait = next(waits, None)
             try:
                 async with self.http.request(method, f"{self.known.url}/api/v1{path}", headers=headers, **options) as answer:
+                    body = await answer.read()
                     if answer.status not in AGAIN or wait is None:
-                        return await self._understood(answer)
-                    wait = float(answer.headers.get("Retry-After", wait))
-            except aiohttp.ClientConnectionError:
+                        return self._understood(kind, body, answer)
+                    wait = wait_seconds(answer.headers.get("Retry-After"), wait)
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
                 if wait is None:
                     raise
             await asyncio.sleep(wait)
 
-    async def _understood(self, answer: aiohttp.ClientResponse) -> dict[str, Any] | None:
+    def _understood(self, kind: type[M], body: bytes, answer: aiohttp.ClientResponse) -> M | None:
         if answer.status == 404:
             return None
         if answer.status == 401:
             raise Stop(f"{self.known.url} does not know the token (any more): gas remote login {self.known.url}")
-        said = await answer.json(content_type=None)
         if answer.status >= 400:
-            raise Stop(said["detail"])
-        return said
+            raise problem(body, answer)
+        return understood(kind, body, answer)
 
-    async def job(self, job_id: str) -> dict[str, Any]:
+    async def job(self, job_id: str) -> Job:
         """Returns a job by its id. Raises Stop if there is none."""
-        if found := await self.ask("GET", f"/jobs/{job_id}"):
+        if found := await self.ask(Job, "GET", f"/jobs/{quote(job_id, safe='', errors='replace')}"):
             return found
         raise Stop(f"There is no job {job_id}.")
 
-    async def submitted(self, file: Path, digest: str, assembly: str) -> dict[str, Any]:
+    async def submitted(self, file: Path, digest: str, assembly: str) -> Job:
         """The job of this file: the one that it has, if that did not fail, else a new one, uploaded and submitted."""
-        wanted, name = {"file_name": file.name, "assembly": assembly}, f"{digest} {assembly}".rstrip()
+        # what is no UTF-8 in a name can't be sent
+        wanted = {"file_name": os.fsencode(file.name).decode(errors="replace"), "assembly": assembly}
+        name = f"{digest} {assembly}".rstrip()
         before = self.known.jobs.get(name, "")
-        job = await self.ask("GET", f"/jobs/{before}") if before else None
-        if job and ENDS.get(job["status"], DONE) != FAILED and job["status"] != "UPLOADING":
+        job = await self.ask(Job, "GET", f"/jobs/{quote(before, safe='')}") if before else None
+        if job and ENDS.get(job.status, DONE) != FAILED and job.status != "UPLOADING":
             return job
         # a job that ended badly is not gone on with, and its key not used again
-        key = f"{name}:{before if job and job['status'] != 'UPLOADING' else ''}"
-        made = await self.ask("POST", "/jobs", json=wanted, headers={"Idempotency-Key": key})
-        assert made
-        job = made["job"]
-        # the newest last
-        self.known.jobs.pop(name, None)
-        self.known.jobs[name] = job["job_id"]
-        self.known.write()
-        if job["status"] != "UPLOADING":
-            return job
-        await self.upload(file, made["url"], made["fields"])
-        return await self.ask("POST", f"/jobs/{job['job_id']}/submit") or job
+        key = f"{name}:{before if job and job.status != 'UPLOADING' else ''}"
+        made = await self.ask(Upload, "POST", "/jobs", json=wanted, headers={"Idempotency-Key": key})
+        if made is None:
+            raise Stop(f"{self.known.url} is not a GAS.")
+        self.known.remember(name, made.job.job_id)
+        if made.job.status != "UPLOADING":
+            return made.job
+        await self.upload(file, made.url, made.fields)
+        return await self.ask(Job, "POST", f"/jobs/{quote(made.job.job_id, safe='')}/submit") or made.job
 
     async def upload(self, file: Path, url: str, fields: dict[str, str]) -> None:
         """Posts the file to storage by the form that the API gave. Raises Stop if storage refuses it."""
@@ -145,16 +119,22 @@ class Gas:
         """The file appears whole or not at all. The link that the API leads to is shown no token."""
         headers = {"Authorization": f"Bearer {self.known.token}"}
         async with self.http.get(f"{self.known.url}/api/v1{path}", headers=headers, allow_redirects=False) as answer:
-            if answer.status != 303:
-                raise Stop((await answer.json(content_type=None))["detail"])
+            if answer.status != 303 or "Location" not in answer.headers:
+                body = await answer.read()
+                raise problem(body, answer) if answer.status >= 400 else strange(body, answer)
             link = answer.headers["Location"]
-        part = target.with_name(target.name + ".part")
-        async with self.http.get(link) as answer:
-            answer.raise_for_status()
-            with part.open("wb") as file:
-                async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
-                    file.write(chunk)
-        part.replace(target)
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")  # another command may fetch the same
+        try:
+            async with self.http.get(link) as answer:
+                if answer.status != 200 or answer.content_type == "text/html":
+                    raise strange(await answer.content.read(1000), answer)
+                with part.open("wb") as file:
+                    async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
+                        file.write(chunk)
+            part.replace(target)
+        finally:
+            with suppress(OSError):
+                part.unlink()
 
 
 @remote.command()
@@ -165,14 +145,14 @@ def login(
     ],
 ) -> None:
     """Keep the address and a token of a GAS, after trying them."""
-    known = Known(url.rstrip("/"), token.strip(), Known.read().jobs)
+    known = Known(url=url.rstrip("/"), token=token.strip())
 
     async def work(gas: Gas) -> int:
-        account = await gas.ask("GET", "/account")
+        account = await gas.ask(AccountAnswer, "GET", "/account")
         if account is None:
             raise Stop(f"{known.url} is not a GAS.")
-        known.write()
-        typer.echo(f"Signed in at {known.url} as {account['email'] or account['user_id']}, on the {account['plan']} plan.")
+        known.sign_in()
+        typer.echo(f"Signed in at {known.url} as {account.email or account.user_id}, on the {account.plan} plan.")
         return DONE
 
     _run(work, known)
@@ -188,9 +168,9 @@ def annotate(
 
     async def work(gas: Gas) -> int:
         job = await gas.submitted(file, _digest(file), assembly)
-        while wait and job["status"] not in ENDS:
+        while wait and job.status not in ENDS:
             await asyncio.sleep(LOOK_SECONDS)
-            job = await gas.job(job["job_id"])
+            job = await gas.job(job.job_id)
         return _said(job)
 
     _run(work)
@@ -215,12 +195,12 @@ def fetch(
 
     async def work(gas: Gas) -> int:
         job = await gas.job(_job_of(gas.known, what))
-        if job["status"] != "COMPLETED" or job["tier"] not in ("AVAILABLE", "ARCHIVING"):
+        if job.status != "COMPLETED" or job.tier not in ("AVAILABLE", "ARCHIVING"):
             return _said(job) or PENDING
         out.mkdir(parents=True, exist_ok=True)
         for path, output in (("index", Output.INDEX), ("result", Output.RESULT)):
-            await gas.download(f"/jobs/{job['job_id']}/{path}", out / derived(job["file_name"], output))
-        typer.echo(out / derived(job["file_name"], Output.RESULT))
+            await gas.download(f"/jobs/{quote(job.job_id, safe='')}/{path}", out / derived(job.file_name, output))
+        typer.echo(out / derived(job.file_name, Output.RESULT))
         return DONE
 
     _run(work)
@@ -250,34 +230,35 @@ def variants(
         typer.echo("\t".join(SHOWN))
         query: dict[str, str] = {name: value for name, value in asked.items() if value}
         while True:
-            page = await gas.ask("GET", f"/jobs/{job['job_id']}/variants", params=query)
-            assert page
-            for one in page["variants"]:
-                for row in [_in_transcript(one, each) for each in one["transcripts"]] if transcripts else [one]:
-                    typer.echo("\t".join(_cell(row[name]) for name in SHOWN))
-            if page["next"] is None:
+            page = await gas.ask(VariantsPage, "GET", f"/jobs/{quote(job.job_id, safe='')}/variants", params=query)
+            if page is None:
+                raise Stop(f"The variants of {job.job_id} are not there any more.")
+            for one in page.variants:
+                for row in [_in_transcript(one, each) for each in one.get("transcripts", [])] if transcripts else [one]:
+                    typer.echo("\t".join(_cell(row.get(name, "")) for name in SHOWN))
+            if page.next is None:
                 return DONE
-            query["cursor"] = page["next"]
+            query["cursor"] = page.next
 
     _run(work)
 
 
 def _in_transcript(variant: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
     """A variant as it is in one of its transcripts."""
-    names = {name: one[name] for name in ("gene", "consequence", "impact", "transcript")}
-    return variant | names | {"hgvs_coding": one["dna"], "hgvs_protein": one["protein"]}
+    names = {name: one.get(name, "") for name in ("gene", "consequence", "impact", "transcript")}
+    return variant | names | {"hgvs_coding": one.get("dna", ""), "hgvs_protein": one.get("protein", "")}
 
 
 def _cell(value: Any) -> str:
-    return ",".join(value) if isinstance(value, list) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _said(job: dict[str, Any]) -> int:
+def _said(job: Job) -> int:
     """Prints the job's state and returns the exit code that means it."""
-    state = job["tier"] if job["status"] == "COMPLETED" else job["status"]
-    words = job["message"] or (f"{job['records']:,} records" if job["records"] else "")
-    typer.echo("\t".join(filter(None, (job["job_id"], job["file_name"], state.lower(), words))))
-    return ENDS.get(job["status"], PENDING)
+    state = job.tier if job.status == "COMPLETED" else job.status
+    words = job.message or (f"{job.records:,} records" if job.records else "")
+    typer.echo("\t".join(filter(None, (job.job_id, job.file_name, state.lower(), words))))
+    return ENDS.get(job.status, PENDING)
 
 
 def _job_of(known: Known, what: str) -> str:
@@ -302,8 +283,8 @@ def _run(work: Callable[[Gas], Awaitable[int]], known: Known | None = None) -> N
 
     try:
         code = asyncio.run(session())
-    except (Stop, aiohttp.ClientError, OSError) as error:
-        typer.echo(str(error) or type(error).__name__, err=True)
+    except (Stop, aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a URL or header that aiohttp can't send
+        typer.echo((str(error) or type(error).__name__).encode(errors="replace").decode(), err=True)
         code = FAILED
     raise typer.Exit(code)
 

@@ -55,7 +55,8 @@ PLANS: dict[Plan, PlanLimits] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One user's account. `version` counts changes of plan; `deadline` (ms since 1970) is there until a change is settled."""
+    """One user's account. `version` counts changes of plan; `deadline` (ms since 1970) is there until a change is settled,
+    or the account is gone."""
 
     user_id: str  # the `sub` of Globus Auth, a UUID
     plan: Plan = Plan.FREE
@@ -73,6 +74,7 @@ class Account:
     undeliverable: str = ""  # the address from which a mail came back, until its owner says that it works again
     bounce_reason: str = ""  # why: bounce or complaint
     address_confirmed_at: int | None = None  # when its owner last said so; what came back before is settled
+    erasing: bool = False  # its owner had it deleted: what is left of it goes, and no job is added
     created_at: int | None = None
     seen_at: int | None = None  # the last login
 

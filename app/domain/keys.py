@@ -9,6 +9,7 @@ from enum import StrEnum
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 USER_ID = re.compile(UUID)
 JOB_ID = re.compile(UUID)
+_INPUT = re.compile(rf"({UUID})/({UUID})/input")
 _LABEL = re.compile(rf"({UUID})/({UUID})/(\d+)")
 _COPY = re.compile(rf"(results|archive)/({UUID})/({UUID})/(\d+)/[a-z.]+")
 
@@ -29,6 +30,12 @@ class Gone(LookupError):
 def input_key(user_id: str, job_id: str) -> str:
     """Returns the key of the uploaded file, in the inputs bucket."""
     return f"{user_id}/{job_id}/input"
+
+
+def uploader(key: str) -> tuple[str, str] | None:
+    """The user id and job id of an uploaded file, read from its key; None for a key that this scheme did not make."""
+    match = _INPUT.fullmatch(key)
+    return (match[1], match[2]) if match else None
 
 
 def results_prefix(user_id: str, job_id: str) -> str:

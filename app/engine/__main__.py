@@ -1,4 +1,4 @@
-"""The engine as a child process: `python -m app.engine INPUT OUT_DIR --name NAME [--bundle ID] [--among ID]…`.
+"""The engine as a child process: `python -m app.engine INPUT OUT_DIR --name-from-stdin [--bundle ID] [--among ID]…`.
 
 Standard output carries JSON lines: `progress` at least once a second, then exactly one of `done` (exit 0), `rejected` (1: the
 input is at fault) or `failed` (3: we are). Usage errors exit with 2. SIGTERM ends it and everything it started.
@@ -62,7 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m app.engine", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("input", type=Path)
     parser.add_argument("out_dir", type=Path)
-    parser.add_argument("--name", required=True, help="the file's name as its owner knows it; only ever shown")
+    named = parser.add_mutually_exclusive_group(required=True)
+    named.add_argument("--name", help="the file's name as its owner knows it; only ever shown")
+    # every user of the host sees the arguments of processes, and names of files are names of people
+    named.add_argument("--name-from-stdin", action="store_true", help="read that name from standard input, as UTF-8")
     parser.add_argument("--bundle", help="the reference bundle that was asked for; without it, the file decides")
     parser.add_argument("--among", action="append", help="a bundle that the file may decide for (default: all)")
     parser.add_argument("--bundles", type=Path, action="append", default=[], help="a folder of further reference bundles")
@@ -79,6 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     if not options.input.is_file():
         parser.error(f"{options.input} is not a file")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    name = sys.stdin.buffer.read().decode(errors="replace") if options.name_from_stdin else options.name
     report = Reporter()
     try:
         wanted = manifest.find(options.bundle, *options.bundles) if options.bundle else None
@@ -86,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         bundle, why = choose(options.input, wanted, among, limits)
         chosen: dict[str, Any] = {"bundle": bundle, "overruled": why, "limits": limits, "jobs": options.jobs}
         chosen["skip_bad"] = options.skip_bad
-        result = annotate(options.input, options.out_dir, name=options.name, progress=report, **chosen)
+        result = annotate(options.input, options.out_dir, name=name, progress=report, **chosen)
         summary = result.summary
         facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits", "set_aside")}
         return report.end("done", records=summary["records_out"], notes=len(summary["notes"]), **facts)

@@ -10,6 +10,9 @@ from app.explorer.gene_lookup import GeneInterval, Reference
 from app.explorer.record import WHOLE, Filter, Region
 from app.services.submissions import Refused
 
+SHOWN = 80
+"""Letters of a name that are shown, also of those in the file: its owner may have written any."""
+
 
 class Unknown(Refused):
     """There is no such contig or gene; the text names some that are there."""
@@ -20,7 +23,8 @@ def resolve_filter(wanted: Filter, reference: Reference | None, index: StoredInd
     bundle = reference.bundle if reference else None
     region = wanted.region
     if region and not (name := _name(region.contig, bundle, index)):
-        raise Unknown(f"There is no contig {region.contig[:50]} in this result. It has {', '.join(list(index.contigs)[:30])}.")
+        there = ", ".join(contig[:SHOWN] for contig in list(index.contigs)[:30])
+        raise Unknown(f"There is no contig {region.contig[:SHOWN]} in this result. It has {there}.")
     if region:
         region = replace(region, contig=name)
     if wanted.gene and reference and reference.genes:
@@ -41,7 +45,7 @@ def _gene(name: str, reference: Reference) -> GeneInterval:
         return found
     near = reference.genes.near(name)
     hint = f"Did you mean {' or '.join(near)}?" if near else "Please use its symbol, or its Ensembl id."
-    raise Unknown(f"The reference {reference.bundle.assembly} knows no gene {name[:50]}. {hint}")
+    raise Unknown(f"The reference {reference.bundle.assembly} knows no gene {name[:SHOWN]}. {hint}")
 
 
 def _name(contig: str, bundle: Bundle | None, index: StoredIndex) -> str:

@@ -34,6 +34,8 @@ WRONG: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "nonce": lambda claims: claims | {"nonce": "another login's"},
     "no_nonce": lambda claims: {name: value for name, value in claims.items() if name != "nonce"},
     "expired": lambda claims: claims | {"iat": claims["iat"] - 9000, "exp": claims["iat"] - 5400},
+    "azp": lambda claims: claims | {"azp": str(uuid.uuid4())},
+    "audiences": lambda claims: claims | {"aud": [claims["aud"], str(uuid.uuid4())]},
     "subject": lambda claims: claims | {"sub": "../PROFILE"},
 }
 """Claims that a client must refuse. `key` (signed by an unpublished one) and `unsigned` are made in `_sign`."""

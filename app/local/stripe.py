@@ -48,8 +48,10 @@ class Stripe:
     async def create_customer(self, request: web.Request) -> web.Response:
         """POST /v1/customers, idempotent by its key."""
         key = request.headers.get("Idempotency-Key", "")
+        form = await _form(request)
+        if key in self.answers and not form.items() <= self.answers[key].items():
+            raise _problem(400, "Keys for idempotent requests can only be used with the same parameters", "idempotency_error")
         if key not in self.answers:
-            form = await _form(request)
             customer = {"id": _id("cus"), "object": "customer", "metadata": {}, **form}
             self.customers[customer["id"]] = self.answers[key or customer["id"]] = customer
             return web.json_response(customer)
@@ -63,18 +65,18 @@ class Stripe:
         """DELETE /v1/customers/{id}: its subscriptions end at once."""
         customer = _known(self.customers, request)
         if "deleted" in customer:
-            raise _problem(404, "No such customer")
+            raise _missing("customer", customer["id"], 404)
         for subscription in self.subscriptions.values():
             if subscription["customer"] == customer["id"] and subscription["status"] != "canceled":
                 self._cancel(subscription)
         self.customers[customer["id"]] = {"id": customer["id"], "object": "customer", "deleted": True}
+        self.tell("customer.deleted", customer)
         return web.json_response(self.customers[customer["id"]])
 
     async def create_session(self, request: web.Request) -> web.Response:
         """POST /v1/checkout/sessions."""
         form = await _form(request)
-        if "deleted" in self.customers.get(str(form.get("customer")), {"deleted": True}):
-            raise _problem(400, "No such customer")
+        self._demand_live_customer(form)
         name = _id("cs_test")
         session = {"id": name, "object": "checkout.session", "status": "open", "subscription": None, **form}
         self.sessions[name] = session | {"url": f"{self.url}/pay/{name}"}
@@ -86,6 +88,7 @@ class Stripe:
 
     async def list_sessions(self, request: web.Request) -> web.Response:
         """GET /v1/checkout/sessions, by customer and status."""
+        self._demand_customer(request)
         wanted = {name: request.query[name] for name in ("customer", "status") if name in request.query}
         found = [one for one in self.sessions.values() if wanted.items() <= one.items()]
         return web.json_response({"object": "list", "url": "/v1/checkout/sessions", "has_more": False, "data": found[::-1]})
@@ -100,6 +103,7 @@ class Stripe:
 
     async def list_subscriptions(self, request: web.Request) -> web.Response:
         """GET /v1/subscriptions, by customer."""
+        self._demand_customer(request)
         customer, status = request.query.get("customer"), request.query.get("status")
         found = [
             one
@@ -129,6 +133,7 @@ class Stripe:
     async def create_portal(self, request: web.Request) -> web.Response:
         """POST /v1/billing_portal/sessions."""
         form = await _form(request)
+        self._demand_live_customer(form)
         return web.json_response({"id": _id("bps"), "object": "billing_portal.session", "url": f"{self.url}/", **form})
 
     # the pages
@@ -171,6 +176,16 @@ class Stripe:
             subscription["status"] = "past_due"
             self.tell("customer.subscription.updated", subscription)
         return web.Response(status=303, headers={"Location": "/"})
+
+    def _demand_customer(self, request: web.Request) -> None:
+        """Stripe refuses a list of a customer that it does not know; of a deleted one it has it."""
+        if (customer := request.query.get("customer")) and customer not in self.customers:
+            raise _missing("customer", customer)
+
+    def _demand_live_customer(self, form: Values) -> None:
+        customer = str(form.get("customer"))
+        if "deleted" in self.customers.get(customer, {"deleted": True}):
+            raise _missing("customer", customer)
 
     def _subscribe(self, customer: str) -> Values:
         name = _id("sub")
@@ -244,13 +259,19 @@ async def _form(request: web.Request) -> Values:
 
 def _known(table: dict[str, Values], request: web.Request) -> Values:
     if (found := table.get(request.match_info["id"])) is None:
-        raise _problem(404, "No such object")
+        raise _missing("object", request.match_info["id"], 404)
     return found
 
 
-def _problem(status: int, message: str) -> web.HTTPException:
+def _missing(kind: str, name: str, status: int = 400) -> web.HTTPException:
+    """As Stripe says it, which also tells what is there in its other mode: here, whatever is named so."""
+    other = "; a similar object exists in live mode, but a test mode key was used to make this request." * ("live" in name)
+    return _problem(status, f"No such {kind}: {name!r}{other}", code="resource_missing", param=kind)
+
+
+def _problem(status: int, message: str, kind: str = "invalid_request_error", **more: str) -> web.HTTPException:
     kinds = {400: web.HTTPBadRequest, 401: web.HTTPUnauthorized, 404: web.HTTPNotFound}
-    error = {"error": {"type": "invalid_request_error", "message": message}}
+    error = {"error": {"type": kind, "message": message, **more}}
     return kinds[status](text=json.dumps(error), content_type="application/json")
 
 

@@ -6,8 +6,9 @@ reordered notices are all the same.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import stripe
@@ -16,10 +17,8 @@ from stripe import StripeClient, StripeObject
 from app.domain.accounts import Account, Plan
 from app.domain.messages import PlanEnding
 from app.services.backend import Backend
+from app.services.stripe_states import PAID, CustomerState, missing
 from app.services.subscriptions import change_plan
-
-PAID = {"active", "trialing", "past_due"}
-"""States of a subscription that mean premium; while a payment is past due, Stripe tries again."""
 
 LOOKS = 5
 """How often the plan is compared with Stripe again after a change, before the next notice has to do it."""
@@ -96,7 +95,8 @@ class Billing:
     async def cancel(self, account: Account) -> None:
         """Ends what is paid for at the end of the time that is paid for."""
         for subscription in await self._paid(account.stripe_customer):
-            await self.client.v1.subscriptions.update_async(subscription.id, {"cancel_at_period_end": True})
+            with _unless_gone():
+                await self.client.v1.subscriptions.update_async(subscription.id, {"cancel_at_period_end": True})
 
     async def subscription(self, account: Account) -> Subscription | None:
         """The subscription that makes this account premium for longest, as Stripe has it now."""
@@ -112,7 +112,7 @@ class Billing:
     async def forget(self, account: Account) -> None:
         """Deletes the customer at Stripe, which keeps the invoices; what is paid for ends with it. May be repeated."""
         if account.stripe_customer:
-            with suppress(stripe.InvalidRequestError):  # it is gone already
+            with _unless_gone():
                 await self.client.v1.customers.delete_async(account.stripe_customer)
 
     async def sync_plan(self, user_id: str, customer: str) -> Plan:
@@ -135,7 +135,7 @@ class Billing:
         except (stripe.SignatureVerificationError, ValueError) as error:
             raise BadSignature(str(error)) from error
         customer = _customer_of(event.data.object) if event.type in HEARD else ""
-        if customer and (user_id := await self._owner(customer)):
+        if customer and (user_id := await self._owner(customer, event.data.object)):
             await self.sync_plan(user_id, customer)
             paid = _longest(await self._paid(customer))
             if paid and (ending := paid.ending(user_id, self.backend.now())):
@@ -143,30 +143,46 @@ class Billing:
 
     async def _customer(self, account: Account) -> str:
         known = account.stripe_customer
-        if known and not (await self.client.v1.customers.retrieve_async(known)).to_dict().get("deleted"):
+        if known and await self._known(known) is CustomerState.KNOWN:
             return known
+        # two clicks make one customer; Stripe refuses a key that comes with other values
+        said = hashlib.sha256(f"{account.name}\n{account.email}".encode()).hexdigest()[:16]
         customer = await self.client.v1.customers.create_async(
             {"name": account.name, "email": account.email, "metadata": {"user_id": account.user_id}},
-            {"idempotency_key": f"customer-{account.user_id}-{known}"},  # two clicks make one customer
+            {"idempotency_key": f"customer-{account.user_id}-{known}-{said}"},
         )
         await self.backend.accounts.update(account.user_id, stripe_customer=customer.id)
         return customer.id
 
-    async def _owner(self, customer: str) -> str | None:
-        """The user whose customer this is, by both records: Stripe's metadata and the account."""
-        found = await self.client.v1.customers.retrieve_async(customer)
-        user_id = (found.to_dict().get("metadata") or {}).get("user_id")
+    async def _known(self, customer: str) -> CustomerState:
+        """Raises StripeError where it can't be said, or only the keys are wrong."""
+        with _unless_gone():
+            found = await self.client.v1.customers.retrieve_async(customer)
+            return CustomerState.DELETED if found.to_dict().get("deleted") else CustomerState.KNOWN
+        return CustomerState.UNKNOWN
+
+    async def _owner(self, customer: str, about: StripeObject) -> str | None:
+        """The user whose customer this is, by both records: Stripe's metadata and the account. Of a customer that is deleted,
+        only the notice that Stripe signed has the metadata."""
+        values = about.to_dict()
+        with _unless_gone():
+            found = (await self.client.v1.customers.retrieve_async(customer)).to_dict()
+            values = values if found.get("deleted") else found
+        user_id = (values.get("metadata") or {}).get("user_id")
         account = await self.backend.accounts.get(user_id) if user_id else None
         return user_id if account and account.stripe_customer == customer else None
 
     async def _paid(self, customer: str | None) -> list[Subscription]:
         if not customer:
             return []
-        found = await self.client.v1.subscriptions.list_async({"customer": customer, "status": "all", "limit": 100})
-        return [_subscription(one) for one in found.data if one.status in PAID]
+        with _unless_gone():
+            found = await self.client.v1.subscriptions.list_async({"customer": customer, "status": "all", "limit": 100})
+            return [_subscription(one) for one in found.data if one.status in PAID]
+        return []
 
 
 HEARD = {
+    "customer.deleted",
     "checkout.session.completed",
     "customer.subscription.created",
     "customer.subscription.updated",
@@ -194,8 +210,19 @@ async def billing(backend: Backend) -> AsyncIterator[Billing | None]:
         await http.close_async()
 
 
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Goes on after it where Stripe does not know, or not any more, what it is asked about. Raises every other StripeError."""
+    try:
+        yield
+    except stripe.InvalidRequestError as error:
+        if missing(error) is not CustomerState.UNKNOWN:
+            raise
+
+
 def _customer_of(about: StripeObject) -> str:
-    customer = about.to_dict().get("customer")
+    values = about.to_dict()
+    customer = values.get("id") if values.get("object") == "customer" else values.get("customer")
     return customer if isinstance(customer, str) else ""
 
 

@@ -19,7 +19,7 @@ from app.aws.archives import RetrievalState
 from app.aws.queues import NotSent
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import LONGEST_DEADLINE_SECONDS, RESTING, WAITING, Job, Status, Tier
-from app.domain.keys import input_key, owner
+from app.domain.keys import input_key, owner, uploader
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.domain.retrievals import retrieval
 from app.process import systemd
@@ -71,18 +71,17 @@ async def examine(backend: Backend, *, repair: bool, full: bool = False) -> Asyn
     async for user_id in backend.accounts.overdue():
         account = await backend.accounts.get(user_id)
         if account and account.deadline and account.deadline < backend.now():
-            done = ""
-            if repair:
-                await subscriptions.announce(backend, account)
-                await backend.accounts.postpone(account)
-                done = "sent the change of plan again"
-            yield Finding("overdue account", user_id, "", f"{account.plan}, version {account.version}", done)
+            done = await (_finish_erasing if account.erasing else _announce)(backend, account) if repair else ""
+            what = "being deleted" if account.erasing else f"{account.plan}, version {account.version}"
+            yield Finding("overdue account", user_id, "", what, done)
     if full:
         async for finding in _scan(backend, repair):
             yield finding
         async for finding in _unsent(backend):
             yield finding
         async for finding in _orphans(backend, repair):
+            yield finding
+        async for finding in _late_uploads(backend, repair):
             yield finding
         if repair:
             await _sweep_inventory(backend)
@@ -123,6 +122,27 @@ async def _regularly(backend: Backend, metrics: Metrics, seconds: float, *, full
             log.exception("look failed")
         metrics.flush()
         await asyncio.sleep(seconds)
+
+
+async def _announce(backend: Backend, account: Account) -> str:
+    await subscriptions.announce(backend, account)
+    await backend.accounts.postpone(account)
+    return "sent the change of plan again"
+
+
+async def _finish_erasing(backend: Backend, account: Account) -> str:
+    from stripe import StripeError  # and all that it brings, which few looks need
+
+    from app.services import privacy
+    from app.services.billing import billing
+
+    try:
+        async with billing(backend) as paid:
+            done = await privacy.erase(backend, account, paid)
+    except (ClientError, StripeError) as error:
+        log.error("repair failed", user_id=account.user_id, error=repr(error))
+        return ""
+    return "deleted what was left" if done else ""
 
 
 async def _repair(backend: Backend, job: Job) -> str:
@@ -292,6 +312,24 @@ async def _orphans(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
             if repair:
                 await sweep(backend, who.user_id, who.job_id, key)
             yield Finding("orphan", who.user_id, who.job_id, key, "deleted it" if repair else "")
+
+
+async def _late_uploads(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
+    """Uploaded files without a job: its form was used after the job, or its account, was deleted. Every form has a job first."""
+    suspects = [key async for key in backend.inputs.list("") if await _has_no_job(backend, key)]
+    if suspects:
+        await asyncio.sleep(GRACE)  # who deletes a job just now deletes its record before or after its file
+    for key in suspects:
+        if await _has_no_job(backend, key) and await backend.inputs.head(key):
+            if repair:
+                await backend.inputs.delete([key])
+            user_id, job_id = uploader(key) or ("", "")
+            yield Finding("upload without a job", user_id, job_id, key, "deleted it" if repair else "")
+
+
+async def _has_no_job(backend: Backend, key: str) -> bool:
+    who = uploader(key)
+    return who is not None and await backend.jobs.get(*who) is None
 
 
 async def _unneeded(backend: Backend, prefix: str) -> AsyncIterator[str]:

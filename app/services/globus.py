@@ -1,23 +1,25 @@
 """The login at Globus Auth.
 
-The id token is believed only if Globus signed it for this portal, for this login. The SDK and PyJWKClient block, so every
-call of theirs runs in a thread.
+The id token is believed only if Globus signed it for this portal, for this login. The SDK blocks, so its calls run in a few
+threads of their own: however slow Globus is, those of everything else stay free.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
 
 import globus_sdk
 import jwt
 from globus_sdk.transport import RetryConfig
 
 from app.domain.keys import USER_ID
-from app.services.identity import Attempt, LoginFailed, Person, ProviderDown
+from app.services.concurrency import ConcurrencyLimit, TooManyRequests
+from app.services.identity import Attempt, LoginFailed, LoginProblem, Person, ProviderDown
+from app.services.signing_keys import SigningKeys
 from app.settings import Settings
 
 SCOPES = "openid profile email"
@@ -28,7 +30,11 @@ LEEWAY = 30
 ANSWER_SECONDS = 10
 """How long Globus may take for one answer."""
 
-R = TypeVar("R")
+THREADS, WAITING = 4, 64
+"""Sign-ins that ask Globus at once, and those that are under way at all."""
+
+LONGEST_CLAIMS = {"name": 200, "email": 254, "preferred_username": 200, "organization": 200}
+"""Letters that are kept of a claim. A longer mail address is none (RFC 5321), and not kept."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,14 @@ class Globus:
     """The authorization-code flow with PKCE, state and nonce at `settings.globus_url`."""
 
     settings: Settings
-    keys: jwt.PyJWKClient
+    keys: SigningKeys
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "globus"))
+    limit: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(WAITING, WAITING))
 
     @classmethod
     def at(cls, settings: Settings) -> Globus:
-        """Globus Auth at the address in the settings; its keys are fetched at the first login, and kept for an hour."""
-        return cls(settings, jwt.PyJWKClient(f"{settings.globus_url}/jwk.json", lifespan=3600, timeout=ANSWER_SECONDS))
+        """Globus Auth at the address in the settings; its keys are fetched at the first login."""
+        return cls(settings, SigningKeys(f"{settings.globus_url}/jwk.json", ANSWER_SECONDS))
 
     @property
     def redirect_uri(self) -> str:
@@ -58,15 +66,32 @@ class Globus:
     async def person(self, attempt: Attempt, state: str, code: str) -> Person:
         """The person who came back with `code`. Raises LoginFailed, ProviderDown."""
         if not secrets.compare_digest(state.encode(), attempt.state.encode()):
-            raise LoginFailed("the state is not the one that this browser was sent away with")
-        token = await _in_thread(self._exchange, code, attempt.verifier)
-        claims = await _in_thread(self._claims, token)
+            raise LoginFailed("the state is not the one that this browser was sent away with", LoginProblem.OTHER_ATTEMPT)
+        token = await self._in_thread(code, attempt.verifier)
+        try:
+            claims = await self.keys.verified(token, lambda key: self._claims(token, key))
+        except (jwt.PyJWTError, ValueError) as error:
+            raise LoginFailed(f"{type(error).__name__}: {error}") from error
         if not secrets.compare_digest(str(claims.get("nonce")).encode(), attempt.nonce.encode()):
             raise LoginFailed("the nonce is not this login's")
         if not USER_ID.fullmatch(str(claims["sub"])):
             raise LoginFailed("the subject is no UUID")
-        names = {"name": "name", "email": "email", "preferred_username": "username", "organization": "organization"}
-        return Person(claims["sub"], {field: str(claims[claim]) for claim, field in names.items() if claims.get(claim)})
+        return Person(claims["sub"], _profile(claims))
+
+    async def _in_thread(self, code: str, verifier: str) -> str:
+        try:
+            with self.limit.slot(""):
+                return await asyncio.get_running_loop().run_in_executor(self.threads, self._exchange, code, verifier)
+        except TooManyRequests as error:
+            raise ProviderDown(f"{WAITING} sign-ins wait for its answer already") from error
+        except globus_sdk.GlobusAPIError as error:
+            if error.http_status >= 500:
+                raise ProviderDown(f"{error.http_status} {error.code}") from error
+            raise LoginFailed(f"{error.http_status} {error.code}", LoginProblem.USED) from error
+        except globus_sdk.NetworkError as error:
+            raise ProviderDown(str(error)) from error
+        except (KeyError, ValueError) as error:
+            raise LoginFailed(f"{type(error).__name__}: {error}") from error
 
     def _exchange(self, code: str, verifier: str) -> str:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri, "code_verifier": verifier}
@@ -76,23 +101,23 @@ class Globus:
             raise LoginFailed("the answer has no id token")
         return token
 
-    def _claims(self, token: str) -> dict[str, Any]:
-        return jwt.decode(
+    def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+        """What the token says, if Globus signed it with this key for this portal. Raises PyJWTError."""
+        client = self.settings.globus_client_id
+        claims = jwt.decode(
             token,
-            self._key(token),
+            key,
             algorithms=ALGORITHMS,
             issuer=self.settings.globus_url,
-            audience=self.settings.globus_client_id,
+            audience=client,
             leeway=LEEWAY,
             options={"require": ["exp", "iat", "sub", "aud", "iss"]},
         )
-
-    def _key(self, token: str) -> jwt.PyJWK:
-        """The key that the token names. A key set that names none, as Globus's, is clear only if it has one key."""
-        published = self.keys.get_jwk_set().keys
-        if len(published) == 1 and published[0].key_id is None:
-            return published[0]
-        return self.keys.get_signing_key_from_jwt(token)
+        # source: OpenID Connect Core 1.0, 3.1.3.7, steps 4 and 5
+        several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        if claims.get("azp", None if several else client) != client:
+            raise jwt.InvalidAudienceError("the token was issued to another client (azp)")
+        return claims
 
     def _client(self) -> globus_sdk.ConfidentialAppAuthClient:
         return globus_sdk.ConfidentialAppAuthClient(
@@ -103,14 +128,9 @@ class Globus:
         )
 
 
-async def _in_thread(call: Callable[..., R], *arguments: Any) -> R:
-    try:
-        return await asyncio.to_thread(call, *arguments)
-    except globus_sdk.GlobusAPIError as error:
-        if error.http_status >= 500:
-            raise ProviderDown(f"{error.http_status} {error.code}") from error
-        raise LoginFailed(f"{error.http_status} {error.code}") from error
-    except (globus_sdk.NetworkError, jwt.PyJWKClientConnectionError) as error:
-        raise ProviderDown(str(error)) from error
-    except (jwt.PyJWTError, KeyError, ValueError) as error:
-        raise LoginFailed(f"{type(error).__name__}: {error}") from error
+def _profile(claims: dict[str, Any]) -> dict[str, str]:
+    said = {claim: str(claims[claim])[: most + 1] for claim, most in LONGEST_CLAIMS.items() if claims.get(claim)}
+    if len(said.get("email", "")) > LONGEST_CLAIMS["email"]:
+        del said["email"]
+    names = {"preferred_username": "username"}
+    return {names.get(claim, claim): value[: LONGEST_CLAIMS[claim]] for claim, value in said.items()}

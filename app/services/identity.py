@@ -11,6 +11,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from app.aws.accounts import Accounts
@@ -21,8 +22,26 @@ READ, WRITE = "read", "write"
 """What a token may do: only look, or everything that its owner may do to jobs."""
 
 
+class LoginProblem(StrEnum):
+    """Why somebody is not signed in. The value is what they read."""
+
+    REFUSED = "You did not give Globus your consent, so you are not signed in. Please sign in again if you want to."
+    AT_PROVIDER = "Globus could not sign you in. Please try again."
+    NOT_BEGUN = (
+        "No sign-in is under way in this browser: it took more than ten minutes, began in another browser, or your browser "
+        "keeps no cookies for this site. Please sign in again."
+    )
+    OTHER_ATTEMPT = "This is not the answer to a sign-in that began in this browser. Please sign in again."
+    USED = "What Globus answered has been used already, or is too old. Please sign in again."
+    NOT_BELIEVED = "What Globus says of you could not be verified, so you are not signed in. Please sign in again."
+
+
 class LoginFailed(Exception):
-    """The login is not believed; the text says why, for the log and not for the page."""
+    """The login is not believed; the text says why, for the log and not for the page, which says the problem."""
+
+    def __init__(self, why: str, problem: LoginProblem = LoginProblem.NOT_BELIEVED) -> None:
+        super().__init__(why)
+        self.problem = problem
 
 
 class ProviderDown(Exception):

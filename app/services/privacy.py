@@ -58,21 +58,27 @@ async def export(backend: Backend, account: Account) -> AsyncIterator[str]:
 
 
 async def erase(backend: Backend, account: Account, billing: Billing | None) -> bool:
-    """Deletes the account with all its data, the record that it was there last. False if time ran out: again, then.
+    """Deletes the account with all its data, the record that it was there last. False if time ran out, or if the account is a
+    customer of Stripe, which can't be asked here: again, then.
 
-    Tokens go first, so that no program adds jobs meanwhile; sessions after the jobs, so that the user can go on.
+    It may end anywhere: the account is marked before anything goes, and the doctor goes on with what is marked. Tokens go
+    before the jobs, so that no program adds more meanwhile; sessions after the jobs, so that the user can go on.
     """
     user_id, until = account.user_id, time.monotonic() + ERASE_SECONDS
+    await backend.accounts.begin_erasing(user_id)
     await _forget(backend, user_id, "TOKEN#")
     if not await _delete_jobs(backend, user_id, until):
         return False
     if billing:
         await billing.forget(account)
+    elif account.stripe_customer:
+        return False
     for prefix in ("SESSION#", "DAY#", "MARK#", "AUDIT#"):
         await _forget(backend, user_id, prefix)
+    # what was submitted in another tab before the account was marked
+    if not await _delete_jobs(backend, user_id, until):
+        return False
     await backend.accounts.delete_item(user_id, PROFILE)
-    # what was submitted in another tab meanwhile; from here on it is refused
-    await _delete_jobs(backend, user_id, until=float("inf"))
     return True
 
 

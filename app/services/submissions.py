@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import random
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +23,8 @@ from app.services.sweep import sweep
 
 DAY_MS = 86_400_000
 LONGEST_NAME = 500
-UNRECORDED = 30_000
-"""Milliseconds that a request may take from its key to its job."""
+RACES = 5
+"""How often a request looks again whose Idempotency-Key another one took in the same moment."""
 
 SLOWEST_UPLOAD = 100_000
 """Bytes a second: who is slower may find the job gone that the file was for."""
@@ -53,17 +55,22 @@ async def prepare(
     The same `key` within a day is the same job: a client that repeats a request whose answer got lost makes no second one.
     """
     name, assembly = _clean(file_name) or "upload.vcf", _offered(backend, assembly)
-    found = await _id_for(backend, account.user_id, key, name, assembly) if key else job_id(backend.now(), os.urandom(10))
     limits = backend.settings.limits(account.plan)
-    form = await backend.inputs.upload_form(input_key(account.user_id, found), most_bytes=limits.max_upload_bytes, fields=fields)
-    if key and (job := await backend.jobs.get(account.user_id, found)):
-        return Upload(job, form)
     bundle = backend.settings.bundle(assembly)
-    job = Job(user_id=account.user_id, job_id=found, file_name=name, assembly=assembly, bundle=bundle)
+    fresh = job_id(backend.now(), os.urandom(10))
+    job = Job(user_id=account.user_id, job_id=fresh, file_name=name, assembly=assembly, bundle=bundle)
     deadline_seconds = max(backend.jobs.deadline_seconds[Status.UPLOADING], limits.max_upload_bytes // SLOWEST_UPLOAD)
-    job = await backend.jobs.create(job, deadline_seconds=deadline_seconds)
+    if key:
+        job = await _once(backend, job, key, deadline_seconds)
+    else:
+        job = await backend.jobs.create(job, deadline_seconds=deadline_seconds)
+    most = limits.max_upload_bytes
+    form = await backend.inputs.upload_form(input_key(job.user_id, job.job_id), most_bytes=most, fields=fields)
+    if job.job_id != fresh:
+        return Upload(job, form)
     try:
         # now that it is there: many requests at once would each see too few before
+        await _check_still_there(backend, account, key)
         await _check_limits(backend, account, job.job_id)
     except Refused:
         await delete(backend, account.user_id, job.job_id)
@@ -205,22 +212,41 @@ def _offered(backend: Backend, assembly: str) -> str:
     return found or ""
 
 
-async def _id_for(backend: Backend, user_id: str, key: str, name: str, assembly: str) -> str:
-    """The job id that stands for this key: the first request with it decides. Raises Refused if that was another request."""
-    item, now = f"MARK#key:{hashlib.sha256(key.encode()).hexdigest()}", backend.now()
-    fresh = {"job_id": job_id(now, os.urandom(10)), "file_name": name, "assembly": assembly}
-    if await backend.accounts.put_new(user_id, item, expires_at=(now + DAY_MS) // 1000, **fresh):
-        return fresh["job_id"]
-    kept = await backend.accounts.item(user_id, item) or fresh
-    if (kept["file_name"], kept["assembly"]) != (name, assembly):
-        raise Refused("This Idempotency-Key was used for another file or assembly. Please choose a new one for each request.")
-    if await backend.jobs.get(user_id, kept["job_id"]):
-        return kept["job_id"]
-    if now - Job(user_id=user_id, job_id=kept["job_id"]).created_at < UNRECORDED:
-        raise Refused("The first request with this Idempotency-Key is still being worked on. Please try again in a moment.")
-    # its portal died, or the job was deleted: never the same id again, for late messages and sweeps may know it
-    await backend.accounts.put_item(user_id, item, expires_at=(now + DAY_MS) // 1000, **fresh)
-    return fresh["job_id"]
+def _mark(key: str) -> str:
+    return f"MARK#key:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+async def _once(backend: Backend, job: Job, key: str, deadline_seconds: int) -> Job:
+    """The job that stands for this key: this new one, unless there is one already. Raises Refused if that was for another file.
+
+    A deleted one is replaced by one with an id of its own, for late messages and sweeps may know the old one.
+    """
+    mark, expires_at = _mark(key), (backend.now() + DAY_MS) // 1000
+    for _ in range(RACES):
+        kept = await backend.accounts.item(job.user_id, mark) or {}
+        if kept and (kept["file_name"], kept["assembly"]) != (job.file_name, job.assembly):
+            raise Refused("This Idempotency-Key was used for another file or assembly. Please choose a new one for each request.")
+        known = await backend.jobs.get(job.user_id, kept["job_id"]) if kept else None
+        if known and known.status is not Status.DELETING:
+            return known
+        values = {"job_id": job.job_id, "file_name": job.file_name, "assembly": job.assembly}
+        made, put = backend.jobs.creation(job, deadline_seconds=deadline_seconds)
+        was = kept.get("job_id", "")
+        # both or neither: there is no job without its mark, however late a request is, and a marked job that is gone was deleted
+        if await backend.accounts.put_once(job.user_id, mark, put, was, expires_at=expires_at, **values):
+            return made
+        await asyncio.sleep(random.uniform(0, 0.1))
+    raise Refused("Many requests came with this Idempotency-Key at once. Please try again in a moment.")
+
+
+async def _check_still_there(backend: Backend, account: Account, key: str) -> None:
+    """Raises Refused if the account is deleted meanwhile. The deletion marks the account before it lists jobs, and this looks
+    at the mark after the job is recorded: one of the two sees the other, and the job goes."""
+    now = await backend.accounts.get(account.user_id)
+    if now is None or now.erasing:
+        if key:
+            await backend.accounts.delete_item(account.user_id, _mark(key))
+        raise Refused("This account is being deleted: it takes no more jobs.")
 
 
 def _clean(name: str) -> str:

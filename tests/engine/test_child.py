@@ -26,6 +26,14 @@ def test_done(child: Callable, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["name"] == "mine.vcf"
 
 
+def test_the_name_comes_by_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text(GOOD)
+    command = [sys.executable, "-m", "app.engine", str(tmp_path / "in"), str(tmp_path / "out"), "--name-from-stdin"]
+    assert subprocess.run(command, input="--Jörg\u2028 Doe.vcf".encode(), capture_output=True, timeout=60, check=True)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["name"] == "--Jörg\u2028 Doe.vcf"
+    assert subprocess.run([*command, "--name=x"], capture_output=True, timeout=60, check=False).returncode == 2
+
+
 def test_rejected_says_what_and_where(child: Callable, tmp_path: Path) -> None:
     (tmp_path / "in").write_text(GOOD + "MT\t3461\t.\tC\n")
     status, events, _ = child(tmp_path / "in", tmp_path / "out", "--name", "mine.vcf")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession
 
 from app.domain.jobs import Trigger
 from app.domain.keys import input_key
+from app.services import submissions
 from app.web import app_keys
 from app.web.api.openapi import document
 from app.web.rate_limit import RateLimit
@@ -83,6 +86,38 @@ async def test_a_repeated_request_makes_one_job(portal: Portal) -> None:
     other = await portal.signed_in("other@example.org")
     _, theirs = await other.api("POST", "/jobs", json={"file_name": "a.vcf"}, headers={"Idempotency-Key": "one"})
     assert theirs["job"]["job_id"] != ids[0]
+
+
+async def test_a_key_whose_job_was_deleted_makes_one_new_job(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+
+    async def ask() -> tuple[int, Any]:
+        return await browser.api("POST", "/jobs", json={"file_name": "a.vcf"}, headers={"Idempotency-Key": "one"})
+
+    _, first = await ask()
+    assert (await browser.api("DELETE", f"/jobs/{first['job']['job_id']}"))[0] == 204
+    answers = await asyncio.gather(*(ask() for _ in range(6)))
+    (job,) = await portal.backend.jobs.page((await portal.account(ME)).user_id)
+    assert job.job_id != first["job"]["job_id"]
+    assert {answer["job"]["job_id"] for status, answer in answers if status == 201} == {job.job_id}
+
+
+async def test_a_request_that_was_held_up_makes_no_second_job(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by SIGSTOP: between its look at the key and its job, another request makes one."""
+    await portal.signed_in(ME)
+    account, accounts = await portal.account(ME), type(portal.backend.accounts)
+    real, held = accounts.put_once, True
+
+    async def slow(*arguments: Any, **options: Any) -> Any:
+        nonlocal held
+        if held:
+            held = False
+            await submissions.prepare(portal.backend, account, "a.vcf", "", {}, "one")
+        return await real(*arguments, **options)
+
+    monkeypatch.setattr(accounts, "put_once", slow)
+    late = await submissions.prepare(portal.backend, account, "a.vcf", "", {}, "one")
+    assert [job.job_id for job in await portal.backend.jobs.page(account.user_id)] == [late.job.job_id]
 
 
 async def test_a_job_names_its_assembly(portal: Portal) -> None:

@@ -13,8 +13,9 @@ from aiohttp import ClientSession
 
 from app.domain.accounts import Plan
 from app.domain.messages import PlanChanged, PlanEnding, parse
+from app.local import stripe as stripe_stand_in
 from app.local.stripe import sign
-from app.services.billing import PAID
+from app.services.stripe_states import CUSTOMERS, PAID, SUBSCRIPTIONS, CustomerState
 from app.web import app_keys
 from tests.support.portal import Browser, Page, Portal
 
@@ -133,6 +134,97 @@ async def test_a_customer_who_was_deleted_at_stripe_can_pay_again(portal: Portal
     await paid(portal, browser)
     await plan_becomes(portal, Plan.PREMIUM)
     assert (await portal.account(ME)).stripe_customer not in (None, customer)
+
+
+async def test_a_customer_who_is_deleted_at_stripe_is_free_without_looking_at_a_page(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
+    (customer,) = portal.stripe.customers
+    async with ClientSession(headers={"Authorization": f"Bearer {portal.stripe.secret_key}"}) as http:
+        await http.delete(f"{portal.stripe.url}/v1/customers/{customer}")
+    await plan_becomes(portal, Plan.FREE)
+
+
+@pytest.mark.parametrize("path", ["/subscribe", "/billing"])
+async def test_a_customer_whom_stripe_does_not_know_becomes_a_new_one(portal: Portal, path: str) -> None:
+    """As after test keys became live ones, or a table was restored."""
+    browser = await portal.signed_in(ME)
+    user_id = (await portal.account(ME)).user_id
+    await portal.backend.accounts.update(user_id, stripe_customer="cus_fromTestMode", plan=Plan.PREMIUM)
+    assert [(await browser.get(look)).status for look in ("/profile", "/unsubscribe")] == [200, 200]
+    assert await plan(portal) is CUSTOMERS[CustomerState.UNKNOWN].plan is Plan.FREE
+    answer = await browser.post(path, follow=False)
+    assert answer.status == 303 and answer.headers["Location"].startswith(portal.stripe.url)
+    assert (await portal.account(ME)).stripe_customer in portal.stripe.customers
+    about = event("customer.subscription.deleted", {"customer": "cus_fromTestMode"})
+    assert await hook(portal, about) == 200
+
+
+async def test_an_account_whose_customer_is_unknown_can_be_deleted(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await portal.backend.accounts.update((await portal.account(ME)).user_id, stripe_customer="cus_gone")
+    assert (await browser.post("/profile/delete", {"words": "delete my account"}, follow=False)).status == 303
+
+
+async def test_keys_of_the_test_mode_take_nobody_premium(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    user_id = (await portal.account(ME)).user_id
+    await portal.backend.accounts.update(user_id, stripe_customer="cus_live", plan=Plan.PREMIUM)
+    page = await browser.post("/subscribe")
+    assert page.status == 500 and "your plan stays" in page.text
+    assert (await browser.get("/profile")).status == 200
+    assert (await portal.account(ME)).stripe_customer == "cus_live" and await plan(portal) is Plan.PREMIUM
+
+
+async def test_a_refusal_of_stripe_is_not_called_an_outage(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await portal.signed_in(ME)
+
+    def refused(*_: object) -> dict[str, Any]:
+        raise stripe_stand_in._problem(400, "No such price: 'price_premium'", code="resource_missing", param="line_items")
+
+    monkeypatch.setattr(stripe_stand_in, "_id", refused)
+    page = await browser.post("/subscribe")
+    assert page.status == 409 and "refused this" in page.text and "does not answer" not in page.text
+    portal.stripe.secret_key = "another"
+    page = await browser.post("/subscribe")
+    assert page.status == 500 and "not set up" in page.text and "does not answer" not in page.text
+
+
+async def test_the_stand_in_refuses_what_stripe_refuses(portal: Portal) -> None:
+    async with ClientSession(portal.stripe.url, headers={"Authorization": f"Bearer {portal.stripe.secret_key}"}) as http:
+
+        async def ask(method: str, path: str, key: str = "", **form: str) -> tuple[int, Any]:
+            values: dict[str, Any] = {"params" if method == "GET" else "data": form}
+            async with http.request(method, f"/v1/{path}", headers={"Idempotency-Key": key} if key else {}, **values) as answer:
+                return answer.status, (await answer.json()).get("error", {}).get("code")
+
+        made = await ask("POST", "customers", "k", name="A")
+        assert made == await ask("POST", "customers", "k", name="A") == (200, None)
+        assert (await ask("POST", "customers", "k", name="B"))[0] == 400
+        (deleted,) = portal.stripe.customers
+        assert (await ask("DELETE", f"customers/{deleted}"))[0] == 200
+        missing = (400, "resource_missing")
+        for customer in ("cus_unknown", deleted):
+            for path in ("checkout/sessions", "billing_portal/sessions"):
+                assert await ask("POST", path, customer=customer) == missing
+        for path in ("subscriptions", "checkout/sessions"):
+            assert await ask("GET", path, customer="cus_unknown") == missing
+            assert (await ask("GET", path, customer=deleted))[0] == 200
+        assert await ask("GET", "customers/cus_unknown") == (404, "resource_missing")
+
+
+@pytest.mark.parametrize("status", SUBSCRIPTIONS)
+async def test_the_plan_follows_the_status_of_the_subscription(portal: Portal, status: str) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
+    await all_heard(portal)
+    (subscription,) = portal.stripe.subscriptions.values()
+    subscription["status"] = status
+    portal.stripe.tell("customer.subscription.updated", subscription)
+    await all_heard(portal)
+    assert await plan(portal) is SUBSCRIPTIONS[status].plan
 
 
 @pytest.mark.parametrize("look", ["/profile", "/subscribe"])

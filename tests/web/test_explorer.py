@@ -18,6 +18,7 @@ import pytest
 from app.domain.jobs import Job, Trigger
 from app.domain.keys import Output
 from app.engine.consequence import terms
+from app.engine.formats.tabix import StoredContig, StoredIndex
 from app.explorer import reader as explorer_reader
 from app.explorer.query import resolve_filter
 from app.explorer.reader import Explorer
@@ -82,6 +83,13 @@ async def test_pages_give_exactly_what_tabix_finds(portal: Portal, tmp_path: Pat
         assert len(await everything(explorer, job, Filter(known=True), 5)) < 20
     with pytest.raises(Refused, match="no contig chr7"):
         await explorer.page(job, Filter(region=Region("chr7")), cursor=None, limit=5)
+
+
+def test_names_that_a_file_made_up_fill_no_message() -> None:
+    index = StoredIndex(b"", dict.fromkeys((f"{n}{'x' * 10_000}" for n in range(50)), StoredContig(0, (0, 0), 0)))
+    with pytest.raises(Refused) as refused:
+        resolve_filter(Filter(region=Region("y" * 10_000)), None, index)
+    assert "y" * 80 in str(refused.value) and len(str(refused.value)) < 3000
 
 
 WIDE = (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
+from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from app.local.globus import subject
 from app.web import app_keys
 from app.web.paths import local_path
+from app.web.views.login import MOST_ATTEMPTS
 from tests.support.portal import Browser, Page, Portal
 
 
@@ -56,18 +60,87 @@ async def test_the_request_to_the_provider_has_state_nonce_and_pkce(portal: Port
         assert len(one[name][0]) >= 32 and one[name] != other[name]
 
 
+async def try_to_sign_in(portal: Portal) -> Page:
+    browser = await portal.browser()
+    return await browser.get(await back_from_provider(browser))
+
+
 async def test_a_key_is_chosen_by_the_name_that_the_token_gives(portal: Portal) -> None:
     portal.provider.key_id = {"kid": "second"}
+    assert signed_in(await try_to_sign_in(portal))
+
+
+@pytest.mark.parametrize("names", [[{"kid": "one"}, {"kid": "two"}], [{}, {}], [{}, {"kid": "two"}], [{"kid": "one"}] * 2])
+async def test_the_keys_of_the_provider_rotate_without_an_outage(portal: Portal, names: list[dict[str, str]]) -> None:
+    portal.provider.key_id = names[0]
+    assert signed_in(await try_to_sign_in(portal))
+    portal.provider.key_id = names[1]
+    portal.provider.key, portal.provider.stray_key = portal.provider.stray_key, portal.provider.key
+    assert [signed_in(page) for page in await asyncio.gather(*(try_to_sign_in(portal) for _ in range(3)))] == [True] * 3
+
+
+async def test_keys_are_fetched_at_a_limited_rate_and_again_later(portal: Portal) -> None:
+    assert signed_in(await try_to_sign_in(portal))
+    globus, now = portal.app[app_keys.GLOBUS]._things[""], time.monotonic()
+    globus.keys.now = lambda: now
+    fetched: list[float] = []
+    published = globus.keys._published
+
+    async def counted() -> Any:
+        fetched.append(now)
+        return await published()
+
+    globus.keys._published = counted  # type: ignore[method-assign]
     browser = await portal.browser()
-    assert signed_in(await browser.get(await back_from_provider(browser)))
-    portal.provider.key_id = {"kid": "unknown"}  # the portal has the keys already, and does not fetch them at every try
-    other = await portal.browser()
-    assert (await other.get(await back_from_provider(other))).status == 400
+    for _ in range(5):
+        assert (await browser.get(await back_from_provider(browser, wrong="key"))).status == 400
+    assert len(fetched) == 2  # and the one before
+    portal.provider.key, portal.provider.stray_key = portal.provider.stray_key, portal.provider.key
+    assert (await try_to_sign_in(portal)).status == 400
+    now += 61
+    assert signed_in(await try_to_sign_in(portal)) and len(fetched) == 3
+
+
+async def test_the_known_keys_are_good_while_none_can_be_fetched(portal: Portal) -> None:
+    assert signed_in(await try_to_sign_in(portal))
+    keys = portal.app[app_keys.GLOBUS]._things[""].keys
+    later = time.monotonic() + 7200
+    keys.url, keys.now = "http://127.0.0.1:9/jwk.json", lambda: later
+    assert signed_in(await try_to_sign_in(portal))
+
+
+async def test_a_provider_that_hangs_takes_only_threads_of_its_own(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert signed_in(await try_to_sign_in(portal))
+    globus, go_on = portal.app[app_keys.GLOBUS]._things[""], threading.Event()
+    real, begun = type(globus)._exchange, threading.Semaphore(0)
+
+    def hanging(*arguments: Any) -> str:
+        begun.release()
+        go_on.wait(20)
+        return real(*arguments)
+
+    monkeypatch.setattr(type(globus), "_exchange", hanging)
+    waiting = [asyncio.create_task(try_to_sign_in(portal)) for _ in range(40)]
+    try:
+        for _ in range(4):
+            await asyncio.to_thread(begun.acquire)
+        async with asyncio.timeout(10):  # with all threads taken it would wait for the provider
+            assert await asyncio.to_thread(lambda: 7) == 7
+        assert not any(task.done() for task in waiting)
+    finally:
+        go_on.set()
+    assert all(signed_in(page) for page in await asyncio.gather(*waiting))
+
+
+async def test_long_claims_are_cut(portal: Portal) -> None:
+    browser = await portal.browser()
+    await browser.sign_in("eve@example.org", "x" * 500_000)
+    assert (await portal.account("eve@example.org")).name == "x" * 200
 
 
 async def test_a_wrong_id_token_is_refused(portal: Portal) -> None:
     browser = await portal.browser()
-    for wrong in ("issuer", "audience", "nonce", "no_nonce", "expired", "subject", "key", "unsigned"):
+    for wrong in ("issuer", "audience", "nonce", "no_nonce", "expired", "azp", "audiences", "subject", "key", "unsigned"):
         page = await browser.get(await back_from_provider(browser, wrong=wrong))
         assert page.status == 400, wrong
         assert await portal.backend.accounts.get(subject("eve@example.org")) is None
@@ -94,7 +167,9 @@ async def test_an_answer_is_good_only_once(portal: Portal) -> None:
     browser = await portal.browser()
     address = await back_from_provider(browser)
     assert signed_in(await browser.get(address))
-    assert (await browser.get(address)).status == 400
+    browser.http.cookie_jar.clear(lambda one: one.key == "gas")
+    page = await browser.get(address)
+    assert page.status == 400 and "No sign-in is under way in this browser" in page.text
 
 
 async def test_a_code_is_good_only_with_its_own_verifier(portal: Portal) -> None:
@@ -109,6 +184,49 @@ async def test_a_refusal_of_the_provider_is_a_page_without_its_words(portal: Por
     await to_provider(browser)
     page = await browser.get("/authcallback?error=access_denied&error_description=<script>")
     assert page.status == 400 and "<script>" not in page.text and "access_denied" not in page.text
+    assert "You did not give Globus your consent" in page.text
+    other = await browser.get("/authcallback?error=server_error")
+    assert other.status == 400 and "Globus could not sign you in" in other.text
+
+
+async def test_the_callback_says_which_of_its_failures_it_was(portal: Portal) -> None:
+    browser = await portal.browser()
+    address = await back_from_provider(browser)
+    stranger = await (await portal.browser()).get(address)
+    assert stranger.status == 400 and "No sign-in is under way in this browser" in stranger.text
+    forged = await browser.get(address.partition("&state=")[0] + "&state=forged")
+    assert forged.status == 400 and "not the answer to a sign-in that began in this browser" in forged.text
+    wrong = await browser.get(await back_from_provider(browser, wrong="issuer"))
+    assert wrong.status == 400 and "could not be verified" in wrong.text
+    portal.provider.grants.clear()
+    used = await browser.get(address)
+    assert used.status == 400 and "has been used already" in used.text
+
+
+async def test_who_is_signed_in_and_comes_back_again_goes_on(portal: Portal) -> None:
+    browser = await portal.browser()
+    address = await back_from_provider(browser)
+    assert signed_in(await browser.get(address))
+    held = cookie(browser)
+    for again in (address, "/authcallback?error=access_denied", "/authcallback"):
+        answer = await browser.get(again, follow=False)
+        assert (answer.status, answer.headers["Location"]) == (303, "/annotations")
+    assert cookie(browser) == held
+
+
+async def test_two_tabs_sign_in_at_once(portal: Portal) -> None:
+    browser = await portal.browser()
+    first, second = [await to_provider(browser, **{"as": "eve@example.org"}) for _ in range(2)]
+    for tab in (first, second):
+        assert signed_in(await browser.get(tab))
+    assert not [one.key for one in browser.http.cookie_jar if one.key.startswith("gas-login-")]
+
+
+async def test_sign_ins_that_are_begun_and_left_fill_no_header(portal: Portal) -> None:
+    browser = await portal.browser()
+    tabs = [await to_provider(browser, **{"as": "eve@example.org"}) for _ in range(10)]
+    assert len([one.key for one in browser.http.cookie_jar if one.key.startswith("gas-login-")]) == MOST_ATTEMPTS
+    assert signed_in(await browser.get(tabs[-1]))
 
 
 @pytest.mark.parametrize("changes", [{"globus_url": "http://127.0.0.1:9"}])
@@ -237,7 +355,7 @@ async def test_behind_https_cookies_are_secure_and_bound_to_the_host(portal: Por
     browser = await portal.browser()
     answer = await browser.get("/login", headers={"Host": "gas.example.org"}, follow=False)
     line = answer.headers["Set-Cookie"]
-    assert line.startswith("__Host-gas-login=") and "Secure" in line
+    assert line.startswith("__Host-gas-login-") and "Secure" in line
     assert "max-age=" in answer.headers["Strict-Transport-Security"]
     assert "redirect_uri=https%3A%2F%2Fgas.example.org%2Fauthcallback" in answer.headers["Location"]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from aiohttp import ClientSession, FormData
 
 from app.domain.accounts import Account
 from app.domain.jobs import Trigger
@@ -14,6 +16,8 @@ from app.domain.keys import input_key
 from app.local.topology import load
 from app.services import privacy
 from app.services.billing import Billing
+from app.services.doctor import examine
+from app.services.submissions import Refused, prepare
 from app.settings import Settings
 from app.web import app_keys
 from app.web.pages import duration
@@ -154,3 +158,72 @@ async def test_a_job_made_in_another_tab_while_the_account_is_erased_goes_too(po
     assert await privacy.erase(portal.backend, account, Meanwhile(billing.backend, billing.client))
     assert await portal.backend.jobs.page(account.user_id) == []
     assert await portal.backend.accounts.get(account.user_id) is None
+
+
+async def test_a_job_that_is_recorded_too_late_for_the_deletion_goes(portal: Portal) -> None:
+    await portal.signed_in(ME)
+    account = await portal.account(ME)  # as a request holds it that was held up
+    assert await privacy.erase(portal.backend, account, portal.app[app_keys.BILLING])
+    for key in ("", "one"):
+        with pytest.raises(Refused, match="being deleted"):
+            await prepare(portal.backend, account, "a.vcf", "", {}, key)
+    assert await portal.backend.jobs.page(account.user_id) == []
+    kinds = ("PROFILE", "SESSION#", "TOKEN#", "DAY#", "MARK#")
+    assert [one for kind in kinds async for one in portal.backend.accounts.items(account.user_id, kind)] == []
+
+
+async def test_a_deletion_that_dies_anywhere_is_finished_by_the_doctor(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection to AWS breaks at each call in turn, and nothing runs after it, as at a SIGKILL."""
+    accounts, inputs = portal.backend.accounts, portal.backend.inputs
+    table = portal.settings.table_names["accounts"]
+    for call in range(1, 40):
+        browser = await portal.signed_in(ME)
+        await token(browser)
+        job = await portal.job(ME, *COMPLETE)
+        await inputs.s3.put_object(Bucket=inputs.name, Key=input_key(job.user_id, job.job_id), Body=b"x")
+        account, left = await portal.account(ME), call
+
+        async def dies(name: str, arguments: object, real: Any = accounts.dynamodb._make_api_call) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise ConnectionError("died")
+            return await real(name, arguments)
+
+        died = False
+        with monkeypatch.context() as patch:
+            patch.setattr(accounts.dynamodb, "_make_api_call", dies)
+            try:
+                await privacy.erase(portal.backend, account, portal.app[app_keys.BILLING])
+            except ConnectionError:
+                died = True
+        begun = await accounts.get(account.user_id)
+        if died and begun and begun.erasing:
+            past = {"deadline": 1}
+            await accounts.update(account.user_id, **past)
+            assert "overdue account" in {one.kind async for one in examine(portal.backend, repair=True)}
+            assert (await accounts.dynamodb.scan(TableName=table))["Items"] == []
+            assert await portal.backend.jobs.page(account.user_id) == []
+            assert [key async for key in inputs.list("")] == []
+        elif not died:
+            assert call > 5 and begun is None
+            return
+    raise AssertionError("the deletion never ended")
+
+
+async def test_forms_that_are_used_after_the_deletion_leave_nothing(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    inputs = portal.backend.inputs
+    _, deleted = await browser.api("POST", "/jobs", json={"file_name": "a.vcf"})
+    _, kept = await browser.api("POST", "/jobs", json={"file_name": "b.vcf"})
+    await browser.api("DELETE", f"/jobs/{deleted['job']['job_id']}")
+    for form in (deleted, kept):
+        data = FormData({**form["fields"]})
+        data.add_field("file", b"x", filename="input")
+        async with ClientSession() as http, http.post(form["url"], data=data) as answer:
+            assert answer.status < 400
+    late, good = deleted["fields"]["key"], kept["fields"]["key"]
+    assert {key async for key in inputs.list("")} == {late, good}
+    found = [one async for one in examine(portal.backend, repair=True, full=True)]
+    assert [(one.kind, one.detail) for one in found] == [("upload without a job", late)]
+    assert [key async for key in inputs.list("")] == [good]

@@ -81,7 +81,7 @@ HEADERS = (
     ("X-HTTP-Method-Override", "DELETE"),
     ("Cookie", "gas=" + "0" * 36 + ".x"),
     ("Cookie", "gas=01900000-0000-7000-8000-000000000000.\x80"),
-    ("Cookie", 'gas="; gas-login=%%%; a=b; ;=;'),
+    ("Cookie", 'gas="; gas-login-=%%%; a=b; ;=;'),
     ("Authorization", "Bearer"),
     ("Authorization", "Bearer ../../" + "x" * 3000),
     ("Authorization", "Basic YTpi"),

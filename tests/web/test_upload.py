@@ -175,6 +175,8 @@ async def test_a_bad_request_to_the_api_is_explained(portal: Portal) -> None:
     for body in BAD_BODIES:
         status, problem = await browser.api("POST", "/jobs", data=body.encode())
         assert status == 422 and problem["detail"], body
+    _, problem = await browser.api("POST", "/jobs", json={"file_name": "a.vcf", **{f"{n}{'x' * 10_000}": 1 for n in range(9)}})
+    assert "x" * 70 in problem["detail"] and len(problem["detail"]) < 1000
 
 
 async def test_limits_of_the_plan_are_said(portal: Portal) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +31,7 @@ from app.domain.messages import (
 from app.engine.bundles.manifest import EMBEDDED
 from app.services import mail_preferences, submissions
 from tests.support.service import Service
+from workers import annotate
 from workers.runtime import Reschedule, RetryLater
 
 
@@ -367,3 +372,21 @@ async def test_no_second_mail_whatever_is_delivered_again(service: Service) -> N
     await asyncio.gather(*(service.handle("notify", news, again=bool(n)) for n in range(5)))
     (mail,) = mails_to(account)
     assert "Ada &lt;i&gt;" in mail
+
+
+async def test_a_file_name_is_in_no_list_of_processes(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every user of a host sees the arguments of all processes."""
+    job, seen = await service.submit(await service.account(), name="--Jane Doe é.vcf"), list[str]()
+    begun = annotate._child
+
+    @asynccontextmanager
+    async def looked_at(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        async with begun(*command) as child:
+            seen.append(Path(f"/proc/{child.pid}/cmdline").read_text())
+            yield child
+
+    monkeypatch.setattr(annotate, "_child", looked_at)
+    await service.handle("annotate", JobRequested(user_id=job.user_id, job_id=job.job_id))
+    done = await service.now(job)
+    assert done.status is Status.COMPLETED and len(seen) == 1 and "Jane" not in seen[0]
+    assert json.loads(await service.gas.results.read(str(done.summary)))["name"] == "--Jane Doe é.vcf"

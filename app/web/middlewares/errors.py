@@ -14,11 +14,15 @@ from app.domain.keys import Gone
 from app.services.billing import BadSignature
 from app.services.concurrency import TooManyRequests
 from app.services.identity import LoginFailed, ProviderDown
+from app.services.stripe_states import refusal
 from app.services.submissions import NotFound, Refused
 from app.web.app_keys import REQUEST_ID
 from app.web.pages import page
 
 log = structlog.get_logger()
+
+SHOWN = 80
+"""Letters of a name that a client made up which are shown again."""
 
 WORDS: dict[int, tuple[str, str]] = {
     400: ("That did not work", "The request could not be understood."),
@@ -79,16 +83,18 @@ def _problem(error: Exception) -> Problem:
         case Gone():
             return Problem(409, "This file is not there any more. The job's page says where it is.")
         case ValidationError():
-            return Problem(422, "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]))
+            places = [(".".join(str(part)[:SHOWN] for part in one["loc"]), one["msg"]) for one in error.errors()[:5]]
+            return Problem(422, "; ".join(f"{place}: {said}" for place, said in places))
         case LoginFailed():
             log.warning("login failed", why=str(error))
-            return Problem(400, "The sign-in did not work. It may have taken too long; please sign in again.")
+            return Problem(400, error.problem)
         case ProviderDown():
             log.error("identity provider down", why=str(error))
             return Problem(503, "Globus, where you sign in, does not answer.")
         case StripeError():
-            log.error("billing down", why=str(error))
-            return Problem(503, "Stripe, where you pay, does not answer. Nothing was changed.")
+            shown = refusal(error)
+            log.error("billing down" if shown.status == 503 else "billing refused", why=str(error))
+            return Problem(shown.status, shown.said)
         case BadSignature():
             log.warning("webhook refused", why=str(error))
             return Problem(400)
