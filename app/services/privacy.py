@@ -6,12 +6,11 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from app.domain.accounts import Account
 from app.domain.jobs import UNFINISHED, Job
 from app.services.backend import Backend
-from app.services.billing import Billing
 from app.services.submissions import DAY_MS, delete
 
 PAGE = 50
@@ -57,7 +56,14 @@ async def export(backend: Backend, account: Account) -> AsyncIterator[str]:
     yield "]}\n"
 
 
-async def erase(backend: Backend, account: Account, billing: Billing | None) -> bool:
+class Shop(Protocol):
+    """Where an account may be a customer."""
+
+    async def forget(self, account: Account) -> None:
+        """Deletes the customer there. May be repeated."""
+
+
+async def erase(backend: Backend, account: Account, shop: Shop | None) -> bool:
     """Deletes the account with all its data, the record that it was there last. False if time ran out, or if the account is a
     customer of Stripe, which can't be asked here: again, then.
 
@@ -69,8 +75,9 @@ async def erase(backend: Backend, account: Account, billing: Billing | None) -> 
     await _forget(backend, user_id, "TOKEN#")
     if not await _delete_jobs(backend, user_id, until):
         return False
-    if billing:
-        await billing.forget(account)
+    if shop:
+        await shop.forget(account)
+        await backend.accounts.update(user_id, stripe_customer=None)  # what goes on with it needs no key of the shop
     elif account.stripe_customer:
         return False
     for prefix in ("SESSION#", "DAY#", "MARK#", "AUDIT#"):

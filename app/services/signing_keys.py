@@ -54,7 +54,10 @@ class SigningKeys:
             return _first(fresh, token, verify)
 
     async def _current(self) -> list[jwt.PyJWK]:
+        came = self.now()
         async with self._one:
+            if not self._keys and self._fetches and self._fetches[-1] >= came:
+                raise ProviderDown("no keys: the look that began meanwhile found none")  # else each would wait for its own
             if not self._keys or self.now() - self._fetches[-1] > LIFE_SECONDS:
                 await self._fetch()
             return self._keys

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.local.globus import subject
+from app.services.identity import ProviderDown
+from app.services.signing_keys import SigningKeys
 from app.web import app_keys
 from app.web.paths import local_path
 from app.web.views.login import MOST_ATTEMPTS
@@ -130,6 +132,22 @@ async def test_a_provider_that_hangs_takes_only_threads_of_its_own(portal: Porta
     finally:
         go_on.set()
     assert all(signed_in(page) for page in await asyncio.gather(*waiting))
+
+
+async def test_who_waits_for_keys_that_never_come_waits_together() -> None:
+    asked = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        keys = SigningKeys(f"http://127.0.0.1:{port}/jwk.json", answer_seconds=0.5)
+        ends = await asyncio.gather(*(keys.verified("", lambda _: {}) for _ in range(10)), return_exceptions=True)
+    assert {type(end) for end in ends} == {ProviderDown} and asked <= 2  # one look may have begun before the rest came
 
 
 async def test_long_claims_are_cut(portal: Portal) -> None:

@@ -211,6 +211,19 @@ async def test_a_deletion_that_dies_anywhere_is_finished_by_the_doctor(portal: P
     raise AssertionError("the deletion never ended")
 
 
+async def test_a_customer_of_stripe_is_deleted_by_the_portal(portal: Portal) -> None:
+    await portal.signed_in(ME)
+    await portal.job(ME, *COMPLETE)
+    user_id = (await portal.account(ME)).user_id
+    await portal.backend.accounts.begin_erasing(user_id)
+    account = await portal.backend.accounts.update(user_id, stripe_customer="cus_gone", deadline=1)
+    assert account
+    assert [(one.kind, one.repaired) async for one in examine(portal.backend, repair=True)] == [("overdue account", "")]
+    assert await portal.backend.jobs.page(user_id) == [] and await portal.backend.accounts.get(user_id)
+    assert await privacy.erase(portal.backend, account, portal.app[app_keys.BILLING])
+    assert await portal.backend.accounts.get(user_id) is None
+
+
 async def test_forms_that_are_used_after_the_deletion_leave_nothing(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     inputs = portal.backend.inputs
