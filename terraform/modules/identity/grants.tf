@@ -135,10 +135,16 @@ locals {
     # it reads all records, sends again what moves those that are overdue, and sweeps
     doctor = merge(local.archive.look, local.archive.delete, local.archive.inventory, {
       Jobs = {
-        actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"]
+        actions = [
+          "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
+        ]
         resources = local.jobs
       }
-      Accounts = { actions = ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"], resources = local.accounts }
+      # deletions of accounts that broke off are finished here
+      Accounts = {
+        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"]
+        resources = local.accounts
+      }
       Overdue = {
         actions   = ["dynamodb:Query"]
         resources = [for table in ["accounts", "jobs"] : "${var.table_arns[table]}/index/overdue"]
