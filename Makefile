@@ -7,7 +7,9 @@ LOCAL   := $(VENV)/local
 CHECKOV := .venv-checkov
 ANSIBLE := .venv-ansible
 OPTIONS ?=
-# Python compiles a module when it is first imported, which is a fraction of what is installed
+# Python compiles a module when it is first imported, which is a fraction of what is installed; each process would do so again
+# where the environment forbids to keep what it compiled
+unexport PYTHONDONTWRITEBYTECODE
 PIP     := --quiet --disable-pip-version-check --no-compile
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 # those that are long wait most of the time
