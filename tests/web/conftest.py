@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from app.cli import remote
 from app.local import globus, stripe
 from app.settings import Settings
 from app.web.main import create_app
@@ -56,3 +58,10 @@ async def portal(settings: Settings, provider_keys: Any, changes: dict[str, Any]
         for sock, one in ((theirs, globus.create_app(provider)), (stripes, stripe.create_app(shop)), (ours, app)):
             await stack.enter_async_context(served(one, sock))
         yield Portal(address(ours), app, settings, provider, shop, stack)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where `gas remote` keeps what it knows."""
+    monkeypatch.setattr(remote.typer, "get_app_dir", lambda name: str(tmp_path / "home" / name))
+    return tmp_path / "home" / "gas"

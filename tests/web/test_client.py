@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import stat
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from app.cli import remote
 from app.domain.jobs import Fault, Tier, Trigger
 from app.services.concurrency import TooManyRequests
 from app.web import app_keys
+from tests.support.client import VCF, gas
 from tests.support.explored import HEADER, explored
 from tests.support.portal import Portal, token
 from tests.support.steps import ME
 
-VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nMT\t3243\t.\tA\tG\t.\t.\t.\n"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(remote.typer, "get_app_dir", lambda name: str(tmp_path / "home" / name))
-    return tmp_path / "home" / "gas"
-
-
-async def gas(*arguments: str | Path) -> Result:
-    """In a thread, for the command has a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, remote.remote, [str(one) for one in arguments])
+pytestmark = pytest.mark.usefixtures("home")
 
 
 async def test_from_login_to_the_annotated_file(portal: Portal, tmp_path: Path, home: Path) -> None:

@@ -16,10 +16,10 @@ from aiohttp import web
 
 from app.cli import remote, remote_answers
 from app.cli.remote_state import Known
+from tests.support.client import VCF, gas
 from tests.support.portal import address, listening, served
-from tests.web.test_client import VCF, gas, home
 
-__all__ = ["home"]
+pytestmark = pytest.mark.usefixtures("home")
 
 JOB = {"job_id": "j", "file_name": "a.vcf", "status": "COMPLETED", "tier": "AVAILABLE", "message": "", "records": 1}
 

@@ -13,7 +13,7 @@ from app.engine.consequence.allele import allele
 from app.engine.consequence.caller import consequence
 from app.engine.consequence.hgvs import three
 from app.engine.consequence.transcript import Transcript
-from tests.engine.consequence.test_mitochondrion import COMPLEMENT, CONTIG, LETTERS, MODELS
+from tests.support.mitochondrion import COMPLEMENT, CONTIG, LETTERS, MODELS
 
 SIZES = 1, 2, 3, 6
 AWAY = 6  # bases: the first and the last two codons are not judged here

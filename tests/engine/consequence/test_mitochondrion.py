@@ -1,26 +1,12 @@
 """The mitochondrion under its own code, judged by the definition of the code and by what the literature says."""
 
-from itertools import product
-
 import pytest
 
-from app.engine.bundles import manifest
-from app.engine.bundles.sequence import Sequence
-from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence import terms
 from app.engine.consequence.allele import allele
 from app.engine.consequence.caller import consequence
 from app.engine.consequence.transcript import Transcript
-
-BUNDLE = manifest.find("rcrs")
-CONTIG = bytes(Sequence.open(BUNDLE.path(BUNDLE.sequence)).view("MT"))
-TRANSCRIPTS = Transcripts.open(BUNDLE.path(BUNDLE.transcripts))
-MODELS = [TRANSCRIPTS[row] for row in range(len(TRANSCRIPTS))]
-BY_SYMBOL = {model.symbol: model for model in MODELS}
-
-CODONS = ["".join(codon) for codon in product("TCAG", repeat=3)]
-LETTERS = dict(zip(CODONS, "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSS**VVVVAAAADDEEGGGG", strict=True))
-COMPLEMENT = str.maketrans("ACGT", "TGCA")
+from tests.support.mitochondrion import BY_SYMBOL, COMPLEMENT, CONTIG, LETTERS, MODELS
 
 
 def expected(model: Transcript, position: int, alt: str) -> str:
