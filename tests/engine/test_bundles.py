@@ -70,6 +70,7 @@ def test_two_genetic_codes_in_one_stream(small: manifest.Bundle, tmp_path: Path)
     assert infos[2]["GAS_CLNSIG"] == "Pathogenic" and infos[2]["GAS_RSID"] == "rs199476118"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assembly", ["GRCh38", "GRCh37"])
 def test_the_recipes_build_what_they_promise(assembly: str, rcrs: manifest.Bundle, tmp_path: Path) -> None:
     with Site(files(rcrs, assembly)) as site:

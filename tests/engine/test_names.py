@@ -44,6 +44,7 @@ def test_a_long_name_is_refused_with_its_line_and_its_beginning(what: str, run: 
     )
 
 
+@pytest.mark.slow
 def test_a_key_of_megabytes_costs_little_and_its_sentence_is_short(
     child: Callable[..., tuple[int, list[dict[str, object]], str]], tmp_path: Path
 ) -> None:

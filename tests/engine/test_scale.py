@@ -145,7 +145,8 @@ def test_what_is_learned_late_holds_from_the_beginning(
     assert {note["code"]: note["count"] for note in told["notes"]} == {note["code"]: note["count"] for note in summary["notes"]}
 
 
-@pytest.mark.parametrize("chunk", [pytest.param(1000, marks=pytest.mark.slow), 1 << 20])
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", [1000, 1 << 20])
 def test_sorting_on_disk(
     chunk: int, records: list[str], outcome: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_genome_is_refused_before_its_end(run: Callable[..., Result], rcrs: ma
         run("##fileformat=VCFv4.2\n" + COLUMNS + many + "broken\0\n", rcrs, evidence=1_000_000)
 
 
+@pytest.mark.slow
 def test_other_bases_are_refused_before_the_end(run: Callable[..., Result], rcrs: manifest.Bundle) -> None:
     wrong = "".join(f"MT\t{position % 16000 + 1}\t.\tN\tG\t.\t.\t.\n" for position in range(60_000))
     with pytest.raises(InputError, match="REF that disagrees"):

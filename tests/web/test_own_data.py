@@ -75,6 +75,7 @@ async def test_the_profile_counts_what_is_used(portal: Portal) -> None:
     assert "2 of 20 at once" in page.text and "2 of 100 today" in page.text
 
 
+@pytest.mark.slow
 async def test_the_export_has_everything_and_no_secret(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     secret = await token(browser)

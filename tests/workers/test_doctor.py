@@ -119,6 +119,7 @@ class Late(Bucket):
         return found
 
 
+@pytest.mark.slow
 async def test_a_daemon_that_is_down_for_a_day_finds_a_few_duplicates_of_a_message(service: Service) -> None:
     job, time = await at(service, Status.PENDING), service.gas.now()
     clock = replace(service.gas.jobs, now=lambda: time, deadline_seconds=DEADLINE_SECONDS)

@@ -394,6 +394,7 @@ async def test_a_burst_above_the_rate_of_the_account_is_sent_to_the_last_mail_on
     assert await service.findings() == []
 
 
+@pytest.mark.slow
 async def test_refusals_eat_no_receive_count(mailing: tuple[Service, Ses], monkeypatch: pytest.MonkeyPatch) -> None:
     service, ses = mailing
     monkeypatch.setattr(runtime, "FIRST_PUT_OFF", 0)

@@ -63,6 +63,7 @@ async def test_a_job_is_annotated_on_its_assembly(service: Service, offering: Se
         assert failed.fault is Fault.USER and "'chr7' is not part of the installed reference GRCh99" in failed.message
 
 
+@pytest.mark.slow
 async def test_a_bundle_that_does_not_match_keeps_the_daemon_from_starting(service: Service, offering: Settings) -> None:
     key = "bundles/nuclear/1/genes.tsv"
     await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=key, Body=b"#\n")
