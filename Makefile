@@ -12,8 +12,6 @@ OPTIONS ?=
 unexport PYTHONDONTWRITEBYTECODE
 PIP     := --quiet --disable-pip-version-check --no-compile
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
-# those that are long wait most of the time
-LONG    := $(BIN)/pytest -q -n 4 --dist worksteal
 TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 
 .DEFAULT_GOAL := help
@@ -56,7 +54,7 @@ test: $(STAMP) lint  ## The same, and every test that is quick: adapters, daemon
 	$(PYTEST) $(TESTS) -m 'not slow'
 
 test-slow: $(STAMP)  ## Run a sample of what is long: faults, storms, kills, load runs, API fuzz, the whole stack
-	$(LONG) $(TESTS) -m slow
+	$(PYTEST) $(TESTS) -m slow
 
 test-night: $(STAMP) chaos fuzz amplify  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region
 	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed $(PYTEST) tests/faults/test_storm.py || exit 1; done
