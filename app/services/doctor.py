@@ -157,6 +157,8 @@ async def _submit_or_delete(backend: Backend, job: Job) -> str:
     if account and await backend.inputs.head(input_key(job.user_id, job.job_id)):
         await submissions.submit(backend, account, job.job_id)
         return "submitted what was uploaded"
+    if account is None:  # it was recorded while the account was deleted, and counted
+        await privacy.forget_marks(backend, job.user_id)
     await submissions.delete(backend, job.user_id, job.job_id, at=job.rev)  # unless it was submitted just now
     return "deleted what was never uploaded"
 

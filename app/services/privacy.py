@@ -89,6 +89,12 @@ async def erase(backend: Backend, account: Account, shop: Shop | None) -> bool:
     return True
 
 
+async def forget_marks(backend: Backend, user_id: str) -> None:
+    """Deletes what a request may have left of an account that is gone: its counts and its idempotency keys."""
+    for prefix in ("DAY#", "MARK#"):
+        await _forget(backend, user_id, prefix)
+
+
 async def _delete_jobs(backend: Backend, user_id: str, until: float) -> bool:
     while jobs := await backend.jobs.page(user_id, limit=PAGE):
         for job in jobs:

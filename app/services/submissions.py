@@ -70,7 +70,8 @@ async def prepare(
         return Upload(job, form)
     try:
         # now that it is there: many requests at once would each see too few before
-        await _check_still_there(backend, account, key)
+        if key:
+            await _check_still_there(backend, account, key)
         await _check_limits(backend, account, job.job_id)
     except Refused:
         await delete(backend, account.user_id, job.job_id)
@@ -241,7 +242,11 @@ async def _once(backend: Backend, job: Job, key: str, deadline_seconds: int) -> 
 
 async def _check_still_there(backend: Backend, account: Account, key: str) -> None:
     """Raises Refused if the account is deleted meanwhile. The deletion marks the account before it lists jobs, and this looks
-    at the mark after the job is recorded: one of the two sees the other, and the job goes."""
+    at the mark after the job is recorded: one of the two sees the other, and the job goes.
+
+    A job without a key needs no such look, which costs a request: only who is signed in can submit it, and the doctor deletes
+    what stays UPLOADING without an account.
+    """
     now = await backend.accounts.get(account.user_id)
     if now is None or now.erasing:
         if key:

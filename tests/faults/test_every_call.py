@@ -1,7 +1,8 @@
 """Whatever call a daemon dies or fails at, each job ends in its one right state, without a copy or a mail too many.
 
 The calls are learned by watching one message being handled without faults, so that new code is covered by itself.
-A sample of the faults runs by default, every one of them with GAS_FAULTS=all.
+A sample of the faults runs by default, every one of them with GAS_FAULTS=all. How many calls a message takes depends on how busy
+the machine is (progress is written by the clock), so that some are not reached; a sample goes on until as many as it has fired.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list
 @pytest.mark.parametrize(("verb", "backend"), LANES)
 async def test_a_fault_at_every_call(verb: str, backend: str, aws: dict[str, Any], vault: Vault, tmp_path: Path) -> None:
     cases: list[tuple[Scenario, Rule]] = []
-    missed, failures = list[str](), list[str]()
+    missed, failures, fired = list[str](), list[str](), list[Rule]()
     archives = vault if backend == "glacier" else None
 
     async def watch(here: Lane) -> None:
@@ -62,23 +63,24 @@ async def test_a_fault_at_every_call(verb: str, backend: str, aws: dict[str, Any
                 possible = [(call, fault) for call in calls for fault in Fault if fault.befalls(call.operation)]
                 cases.extend((scenario, Rule(call.operation, fault, call.number)) for call, fault in possible)
                 print(f"{scenario.begin.__name__}: {', '.join(map(str, calls))}")
-        if not ALL:
-            cases[:] = seeded(SEED, verb).sample(cases, min(SAMPLE, len(cases)))
+        seeded(SEED, verb).shuffle(cases)
 
     async def work_in(here: Lane) -> None:
         """Until all is done, or a failure leaves this lane's queues in disorder."""
-        while waiting:
+        while waiting and (ALL or len(fired) < SAMPLE):
             scenario, rule = waiting.pop()
             try:
                 await play(here, scenario, rule)
             except AssertionError as failure:
                 failures.append(str(failure))
                 return
-            if not rule.fired:
+            if rule.fired:
+                fired.append(rule)
+            else:
                 missed.append(f"{rule.operation}#{rule.number} {rule.fault.name}")
 
     async def work(lease: int) -> None:
-        while waiting:
+        while waiting and (ALL or len(fired) < SAMPLE):
             async with lane(aws, tmp_path / uuid.uuid4().hex, [verb], lease=lease, vault=archives) as here:
                 await work_in(here)
 
@@ -89,6 +91,6 @@ async def test_a_fault_at_every_call(verb: str, backend: str, aws: dict[str, Any
             lanes.create_task(work_in(watched))
             for lease in LEASES:
                 lanes.create_task(work(lease))
-    print(f"{verb}, {backend}: {len(cases)} faults, {len(failures)} failures, not reached: {missed}")
+    print(f"{verb}, {backend}: {len(fired)} of {len(cases)} faults, {len(failures)} failures, not reached: {missed}")
     assert not failures, "\n\n".join(failures)
-    assert len(missed) <= len(cases) // 4, missed
+    assert len(fired) >= (len(cases) * 3 // 4 if ALL else min(SAMPLE, len(cases))), missed

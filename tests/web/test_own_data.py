@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from app.local.topology import load
 from app.services import privacy
 from app.services.billing import Billing
 from app.services.doctor import examine
-from app.services.submissions import Refused, prepare
+from app.services.submissions import DAY_MS, Refused, prepare
 from app.settings import Settings
 from app.web import app_keys
 from app.web.pages import duration
@@ -165,10 +165,18 @@ async def test_a_job_that_is_recorded_too_late_for_the_deletion_goes(portal: Por
     await portal.signed_in(ME)
     account = await portal.account(ME)  # as a request holds it that was held up
     assert await privacy.erase(portal.backend, account, portal.app[app_keys.BILLING])
-    for key in ("", "one"):
-        with pytest.raises(Refused, match="being deleted"):
-            await prepare(portal.backend, account, "a.vcf", "", {}, key)
+    with pytest.raises(Refused, match="being deleted"):
+        await prepare(portal.backend, account, "a.vcf", "", {}, "one")
     assert await portal.backend.jobs.page(account.user_id) == []
+    job = (await prepare(portal.backend, account, "a.vcf", "", {})).job
+    await portal.backend.inputs.s3.put_object(
+        Bucket=portal.backend.inputs.name, Key=input_key(job.user_id, job.job_id), Body=b"x"
+    )
+    backend = portal.backend
+    later = replace(backend, jobs=replace(backend.jobs, now=lambda: backend.now() + DAY_MS))
+    assert [finding.repaired async for finding in examine(later, repair=True)] == ["deleted what was never uploaded"]
+    assert await portal.backend.jobs.page(account.user_id) == []
+    assert await portal.backend.inputs.head(input_key(job.user_id, job.job_id)) is None
     kinds = ("PROFILE", "SESSION#", "TOKEN#", "DAY#", "MARK#")
     assert [one for kind in kinds async for one in portal.backend.accounts.items(account.user_id, kind)] == []
 
