@@ -97,7 +97,7 @@ variable "fleets" {
 }
 
 variable "restored_tables" {
-  description = "By table, the end of the name of a copy that was restored and takes its place: see \"Restore a table\" in docs/operations.md."
+  description = "By table, the end of the name of a copy that was restored and takes its place: see Restore a table in docs/operations.md."
   type        = map(string)
   default     = {}
 }
