@@ -27,7 +27,7 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "not_split": ("repair", "values that are not one for each allele: not split, in their records alone"),
     "read_as_reserved": ("repair", "tags declared with any number of values read as the specification (or usage) has them"),
-    "run_together": ("repair", "header lines that stood on one line told apart"),
+    "run_together": ("repair", "header lines that stood on one line separated"),
     "contigs_added": ("repair", "contig lines added to the header"),
     "contig_alias": ("repair", "contig names mapped to those of the reference (and restored in the result)"),
     "contig_renamed": ("repair", "several names of one contig unified"),

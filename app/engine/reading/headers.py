@@ -52,7 +52,7 @@ class Field:
     number: bytes
     type: bytes
     description: bytes = b'""'
-    per: bytes = b""  # A, R or G: how values are told apart for the alleles of a record in which they fit
+    per: bytes = b""  # A, R or G: how values belong to the alleles of a record in which their number fits
 
     def line(self, kind: str, name: bytes) -> bytes:
         """Returns the header line that declares this tag; `kind` is INFO or FORMAT."""
@@ -121,7 +121,7 @@ def read(lines: list[bytes], notes: Diagnostics, limits: Limits = DEFAULT) -> He
 
 
 def _each(lines: list[bytes], notes: Diagnostics) -> Iterator[tuple[int, bytes]]:
-    """The lines with their numbers; those that lost the end of line between them are told apart."""
+    """The lines with their numbers; those that lost the end of line between them are separated."""
     for number, line in enumerate(lines, 1):
         begin = 0
         for joint in _RUN_TOGETHER.finditer(line) if line.count(b"##") > 1 else ():

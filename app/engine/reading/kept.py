@@ -6,29 +6,27 @@ from app.engine.consequence.allele import trimmed
 from app.engine.reading.headers import Field
 
 _FORMAT = re.compile(rb"Format:\s*'?\s*([^'\"]+)")
-_FORMATS = {b"CSQ_original": b"Allele", b"ANN_original": b"Allele"}
-"""The tags, as a result calls them, and what their entries begin with, unless the header says more."""
-
-NAMES = frozenset(_FORMATS)
+NAMES = frozenset({b"CSQ_original", b"ANN_original"})
+"""The tags, as a result calls them."""
 
 
 def apart(name: bytes, declared: Field, value: bytes, ref: bytes, alts: list[bytes]) -> list[bytes]:
-    """Returns for each allele its entries of a value, empty where there is none; an entry that does not tell goes to all.
+    """Returns for each allele its entries of a value, empty where there is none; an entry that names none goes to all.
 
-    An entry tells by its ALLELE_NUM, else by its Allele, in whichever spelling explains most entries: VEP leaves out the first
+    An entry names its allele by ALLELE_NUM, else by Allele, in whichever spelling explains most entries: VEP leaves out the first
     base that all alleles share (with --minimal, all that REF and ALT share), SnpEff writes ALT as it is.
     """
     entries = value.split(b",")
     described = _FORMAT.search(declared.description)
-    names = [one.strip() for one in (described[1] if described else _FORMATS[name]).split(b"|")]
+    names = [one.strip() for one in (described[1] if described else b"Allele").split(b"|")]
     column = names.index(b"Allele") if b"Allele" in names else 0
     spellings = [_without_anchor(ref, alts), _minimal(ref, alts), _as_they_are(alts)]
     if name != b"CSQ_original" and b"VEP" not in declared.description:
         spellings.reverse()
-    told = [_owners(entries, column, spelling) for spelling in spellings]
+    readings = [_owners(entries, column, spelling) for spelling in spellings]
     if b"ALLELE_NUM" in names:
-        told.insert(0, _owners(entries, names.index(b"ALLELE_NUM"), _numbers(alts)))
-    best = min(told, key=lambda owners: owners.count(None))  # the first of equals
+        readings.insert(0, _owners(entries, names.index(b"ALLELE_NUM"), _numbers(alts)))
+    best = min(readings, key=lambda owners: owners.count(None))  # the first of equals
     return _given(entries, best, len(alts))
 
 
@@ -38,8 +36,8 @@ def _owners(entries: list[bytes], column: int, table: dict[bytes, int]) -> list[
 
 
 def _given(entries: list[bytes], owners: list[int | None], count: int) -> list[bytes]:
-    told = list(zip(entries, owners, strict=True))
-    return [b",".join(entry for entry, owner in told if owner in (None, allele)) for allele in range(count)]
+    owned = list(zip(entries, owners, strict=True))
+    return [b",".join(entry for entry, owner in owned if owner in (None, allele)) for allele in range(count)]
 
 
 def _numbers(alts: list[bytes]) -> dict[bytes, int]:
@@ -59,6 +57,6 @@ def _without_anchor(ref: bytes, alts: list[bytes]) -> dict[bytes, int]:
 
 
 def _minimal(ref: bytes, alts: list[bytes]) -> dict[bytes, int]:
-    """As VEP writes them with --minimal. Those that share a spelling are not told apart by it."""
+    """As VEP writes them with --minimal. Those that share a spelling are left out."""
     spelled = [trimmed(1, ref, alt).alt or b"-" if alt.isalpha() else alt.upper() for alt in alts]
     return {one: number for number, one in enumerate(spelled) if spelled.count(one) == 1}

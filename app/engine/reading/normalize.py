@@ -61,7 +61,7 @@ class Splitter:
             if name in kept.NAMES and equals:
                 for part, entries in zip(parts, kept.apart(name, declared[name], value, ref, alts), strict=True):
                     part += [b"%b=%b" % (name, entries)] if entries else []
-            elif number in _COUNTED and (values := _told_apart(number, value, count, strict)):
+            elif number in _COUNTED and (values := _by_allele(number, value, count, strict)):
                 for part, one in zip(parts, values, strict=True):
                     part.append(b"%b=%b" % (name, one))
             else:
@@ -85,7 +85,7 @@ def _calls(samples: list[bytes], kinds: list[bytes], count: int, strict: bool) -
             if kind == b"GT":
                 values = [_genotype(value, allele) for allele in range(1, count + 1)]
             elif kind in _COUNTED:
-                values = _told_apart(kind, value, count, strict)
+                values = _by_allele(kind, value, count, strict)
             for part, one in zip(parts, values or repeat(value), strict=False):
                 part.append(one)
         memo[sample] = list(map(b":".join, parts))
@@ -97,7 +97,7 @@ def _genotype(value: bytes, allele: int) -> bytes:
     return _INDEX(lambda index: b"1" if int(index[0]) == allele else b"0", value)
 
 
-def _told_apart(number: bytes, value: bytes, count: int, strict: bool) -> list[bytes] | None:
+def _by_allele(number: bytes, value: bytes, count: int, strict: bool) -> list[bytes] | None:
     """Values an allele (A), allele and reference (R) or genotype (G), those that are about each allele; None if not so many."""
     parts = value.split(b",")
     if number == b"A" and len(parts) == count:

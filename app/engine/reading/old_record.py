@@ -14,10 +14,10 @@ def old_record(fields: list[bytes], number: int) -> bytes:
     REF and ALT are dots where they are long.
     """
     name, position, _, ref, alt = fields[:5]
-    told = [name, position, ref, alt] if len(ref) + len(alt) <= _MOST_LETTERS else [name, position, b".", b"."]
+    parts = [name, position, ref, alt] if len(ref) + len(alt) <= _MOST_LETTERS else [name, position, b".", b"."]
     for character, escape in _ESCAPES:
-        told = [one.replace(character, escape) for one in told]
-    return b"|".join([*told, b"%d" % number] if b"," in alt else told)
+        parts = [one.replace(character, escape) for one in parts]
+    return b"|".join([*parts, b"%d" % number] if b"," in alt else parts)
 
 
 def noted(info: bytes, old: bytes) -> bytes:
