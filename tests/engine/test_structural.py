@@ -45,6 +45,17 @@ def test_the_common_deletion_names_the_same_genes_however_it_is_written(run: Run
     assert all(found.info(index).get("GAS_FLAG") is None for index in range(3))
 
 
+def test_one_whose_base_is_not_the_references_has_no_consequence(run: Run) -> None:
+    """As the note says of it; a REF of N says nothing, and the file may be of another assembly."""
+    found = run(vcf("MT 8469 a G <DEL> . . END=13446", "MT 8469 b N <DEL> . . END=13446", *ENOUGH, header=HEADER))
+    assert (found.info(0).get("GAS_FLAG"), found.info(0).get("CSQ")) == ("ref_mismatch", None)
+    assert found.notes()["ref_mismatch"] == 1
+    assert found.info(1).get("GAS_FLAG") is None and "MT-ND4" in entries(found, 1)
+
+
+ENOUGH = ("MT 14484 . T C . . .",) * 4
+"""Good records, so that one bad base is not taken for another assembly."""
+
 KINDS = {
     "<DEL> END=8800": ("feature_truncation&coding_sequence_variant", "HIGH", "deletion"),
     "<DUP> END=8800": ("feature_elongation&coding_sequence_variant", "HIGH", "duplication"),

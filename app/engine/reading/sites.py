@@ -193,7 +193,7 @@ class SiteChecks:
             else "symbolic"
         )
         self.notes.add(code, number, "" if alt == b"." else f"line {number}: {text(alt[:40])}")
-        if code in (STRUCTURAL, "symbolic") and strange != "unknown_contig":
+        if code in (STRUCTURAL, "symbolic") and strange not in ("unknown_contig", "ref_mismatch"):
             return code
         if code == "ambiguous":
             return code
