@@ -53,6 +53,13 @@ class AlleleBatch:
     first: int = 0  # where the records began and ended before their alleles were moved
     last: int = 0
 
+    def part(self, begin: int, end: int) -> "AlleleBatch":
+        """The alleles from one index to another, as a batch that could stand in a block of its own."""
+        first = self.first if begin == 0 else max(self.first, self.starts[begin])
+        last = self.last if end == len(self.starts) else max(self.first, self.starts[end - 1])
+        columns = {name: getattr(self, name)[begin:end] for name in COLUMNS}
+        return AlleleBatch(self.place, self.name, **columns, bare=self.bare, first=first, last=max(first, last))
+
     def order(self) -> None:
         """Sort by position; alleles may have moved."""
         order = sorted(range(len(self.starts)), key=self.starts.__getitem__)
