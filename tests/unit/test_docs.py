@@ -81,6 +81,13 @@ def test_generated_pages_are_current() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_inputs_and_outputs_of_the_modules_are_current() -> None:
+    checked = subprocess.run(
+        [sys.executable, "scripts/terraform_readmes.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert checked.returncode == 0, f"run python scripts/terraform_readmes.py: {checked.stdout}{checked.stderr}"
+
+
 @pytest.mark.parametrize("page", pages())
 def test_every_path_that_a_page_names_exists(page: str) -> None:
     assert missing_paths(page) == []
