@@ -6,6 +6,7 @@ STAMP   := $(VENV)/installed
 LOCAL   := $(VENV)/local
 CHECKOV := .venv-checkov
 ANSIBLE := .venv-ansible
+MINISTACK := .venv-ministack
 OPTIONS ?=
 # Python compiles a module when it is first imported, which is a fraction of what is installed; each process would do so again
 # where the environment forbids to keep what it compiled
@@ -53,8 +54,9 @@ check: $(STAMP) lint  ## Lint, types, import rules and unit tests: less than a m
 test: $(STAMP) lint  ## The same, and every test that is quick: adapters, daemons, portal, engine
 	$(PYTEST) $(TESTS) -m 'not slow'
 
-test-slow: $(STAMP)  ## Run a sample of what is long: faults, storms, kills, load runs, API fuzz, the whole stack
+test-slow: $(STAMP) $(MINISTACK)/installed  ## Run a sample of what is long: faults, storms, kills, load runs, API fuzz, the whole stack
 	$(PYTEST) $(TESTS) -m slow
+	$(BIN)/python -m tests.support.second_emulator $(PYTEST) tests/aws tests/system/test_second_emulator.py
 
 test-night: $(STAMP) chaos fuzz amplify  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region
 	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed $(PYTEST) tests/faults/test_storm.py || exit 1; done
@@ -73,7 +75,7 @@ test-infra: $(STAMP) $(CHECKOV)/installed $(ANSIBLE)/installed  ## Plan the infr
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/infra/hosts
 	LOG_LEVEL=ERROR $(CHECKOV)/bin/checkov --config-file terraform/.checkov.yaml --compact --quiet
 
-# apart from the rest: it pins versions of what we use in others
+# apart from the rest: these pin versions of what we use in others
 $(CHECKOV)/installed:
 	$(PYTHON) -m venv $(CHECKOV)
 	$(CHECKOV)/bin/pip install $(PIP) 'checkov>=3.2,<4'
@@ -82,6 +84,12 @@ $(CHECKOV)/installed:
 $(ANSIBLE)/installed:
 	$(PYTHON) -m venv $(ANSIBLE)
 	$(ANSIBLE)/bin/pip install $(PIP) 'ansible>=12,<13' 'ansible-lint>=25' 'awscli>=1.40,<2' boto3
+	@touch $@
+
+# its version is pinned, for each has faults of its own that tests know; with awscrt it computes the checksums that S3 has
+$(MINISTACK)/installed:
+	$(PYTHON) -m venv $(MINISTACK)
+	$(MINISTACK)/bin/pip install $(PIP) ministack==1.5.33 'awscrt>=0.38,<1'
 	@touch $@
 
 chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: an hour or more
@@ -138,4 +146,4 @@ docs: $(STAMP)  ## Write the pages of docs/ that follow from the code
 	$(BIN)/python scripts/generate_docs.py
 
 clean:  ## Remove what was built and what the local stack left
-	rm -rf $(VENV) $(CHECKOV) $(ANSIBLE) .local build dist *.egg-info
+	rm -rf $(VENV) $(CHECKOV) $(ANSIBLE) $(MINISTACK) .local build dist *.egg-info

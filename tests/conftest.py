@@ -39,7 +39,8 @@ SERVICES = ("dynamodb", "s3", "sqs", "sns", "glacier", "sesv2")
 @pytest.fixture(scope="session")
 def aws_endpoint(own_emulator: bool) -> Iterator[str]:
     """The address of an AWS emulator: moto's, or the one that AWS_ENDPOINT_URL names."""
-    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     if not own_emulator:
         yield os.environ["AWS_ENDPOINT_URL"]
         return
