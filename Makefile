@@ -8,6 +8,7 @@ CHECKOV := .venv-checkov
 ANSIBLE := .venv-ansible
 MINISTACK := .venv-ministack
 OPTIONS ?=
+SIZE    ?= 200
 # Python compiles a module when it is first imported, which is a fraction of what is installed; each process would do so again
 # where the environment forbids to keep what it compiled
 unexport PYTHONDONTWRITEBYTECODE
@@ -59,7 +60,7 @@ test-slow: $(STAMP) $(MINISTACK)/installed  ## Run a sample of what is long: fau
 	$(BIN)/python -m tests.support.second_emulator $(PYTEST) tests/aws tests/system/test_second_emulator.py
 
 test-night: $(STAMP) chaos fuzz amplify  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region
-	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed $(PYTEST) tests/faults/test_storm.py || exit 1; done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed GAS_STORM_JOBS=$(SIZE) $(PYTEST) tests/faults/test_storm.py || exit 1; done
 	GAS_TEST_EXAMPLES=100 $(PYTEST) tests/web/test_schema.py
 	GAS_SYSTEM_JOBS=100 $(PYTEST) tests/system
 	$(PYTEST) tests/infra/terraform -m slow
@@ -92,8 +93,8 @@ $(MINISTACK)/installed:
 	$(MINISTACK)/bin/pip install $(PIP) ministack==1.5.33 'awscrt>=0.38,<1'
 	@touch $@
 
-chaos: $(STAMP)  ## Every fault at every call of every daemon, the long storm, and the whole model: an hour or more
-	GAS_FAULTS=all $(BIN)/pytest -q -n 2 tests/faults
+chaos: $(STAMP)  ## Every fault at every call of every daemon, long storms (SIZE=200 jobs each), and the whole model: an hour or more
+	GAS_FAULTS=all GAS_STORM_JOBS=$(SIZE) $(BIN)/pytest -q -n 2 tests/faults
 	$(BIN)/python -m tests.support.model.model
 
 bench: $(STAMP)  ## Measure daemons, portal, live pages and start-up (OPTIONS='portal --repeat 1 --out before.json')

@@ -16,7 +16,7 @@ import pytest
 
 from app.local.vault import Vault
 from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
-from tests.support.proxy import Call, Fault, Rule
+from tests.support.proxy import CALLS, Call, Rule
 from tests.support.scenarios import SCENARIOS, Scenario, at_rest, problems
 from workers import VERBS
 
@@ -60,7 +60,7 @@ async def test_a_fault_at_every_call(verb: str, backend: str, aws: dict[str, Any
         for scenario in SCENARIOS:
             if scenario.verb == verb:
                 calls = await play(here, scenario)
-                possible = [(call, fault) for call in calls for fault in Fault if fault.befalls(call.operation)]
+                possible = [(call, fault) for call in calls for fault in CALLS if fault.befalls(call.operation)]
                 cases.extend((scenario, Rule(call.operation, fault, call.number)) for call, fault in possible)
                 print(f"{scenario.begin.__name__}: {', '.join(map(str, calls))}")
         seeded(SEED, verb).shuffle(cases)
