@@ -18,7 +18,7 @@ from app.local import emulator, topology
 from app.local.vault import Vault, create_app, publish
 from app.services.backend import Backend, backend
 from app.settings import Settings
-from tests.support import deployment
+from tests.support import deployment, polls
 from tests.support.pool import Pool
 from tests.support.service import Service
 
@@ -47,7 +47,9 @@ def aws_endpoint(own_emulator: bool) -> Iterator[str]:
     server = emulator.start()
     host, port = server.get_host_and_port()
     os.environ["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
-    yield os.environ["AWS_ENDPOINT_URL"]
+    with pytest.MonkeyPatch.context() as patch:
+        polls.install(patch)
+        yield os.environ["AWS_ENDPOINT_URL"]
     del os.environ["AWS_ENDPOINT_URL"]
     server.stop()
 
