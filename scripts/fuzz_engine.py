@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seeds", type=Path, action="append", default=[], help="a folder of further files to damage")
+    parser.add_argument("--folder", type=Path, help="where work is done: fastest in memory, as in /dev/shm")
     parser.add_argument("--keep", type=Path, help="where files are kept on which a promise was broken")
     options = parser.parse_args()
     files = [path for folder in options.seeds for path in sorted(folder.rglob("*.vcf*")) if path.is_file()]
@@ -43,7 +44,7 @@ def main() -> int:
     ends: Counter[str] = Counter()
     broken = 0
     began = said = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=options.folder) as folder:
         pool = Pool(options.processes, partial(_start, folder, seeds))
         numbers = range(options.first, options.first + options.cases)
         for number, end, wrong, data in pool.imap_unordered(_case, numbers, chunksize=20):

@@ -24,6 +24,7 @@ from app.cli.remote_answers import AccountAnswer, Job, Upload, VariantsPage, pro
 from app.cli.remote_state import Known, Stop
 from app.domain.file_names import derived
 from app.domain.keys import Output
+from app.engine.reading.values import many
 
 remote = typer.Typer(
     no_args_is_help=True,
@@ -86,8 +87,16 @@ class Gas:
             return found
         raise Stop(f"There is no job {job_id}.")
 
-    async def submitted(self, file: Path, digest: str, assembly: str) -> Job:
-        """The job of this file: the one that it has, if that did not fail, else a new one, uploaded and submitted."""
+    async def without_bad_lines(self, job: Job) -> Job:
+        """Runs a refused job again, its lines that are no records set aside."""
+        path = f"/jobs/{quote(job.job_id, safe='')}/retry"
+        return await self.ask(Job, "POST", path, json={"skip_bad": True}) or await self.job(job.job_id)
+
+    async def submitted(self, file: Path, digest: str, assembly: str, *, skip_bad: bool = False) -> Job:
+        """The job of this file: the one that it has, if that did not fail, else a new one, uploaded and submitted.
+
+        `skip_bad`: one that was refused for lines that are no records, and could do without them, is run again without them.
+        """
         # what is no UTF-8 in a name can't be sent
         wanted = {"file_name": os.fsencode(file.name).decode(errors="replace"), "assembly": assembly}
         name = f"{digest} {assembly}".rstrip()
@@ -95,6 +104,8 @@ class Gas:
         job = await self.ask(Job, "GET", f"/jobs/{quote(before, safe='')}") if before else None
         if job and ENDS.get(job.status, DONE) != FAILED and job.status != "UPLOADING":
             return job
+        if job and skip_bad and job.status == "FAILED" and job.skippable:
+            return await self.without_bad_lines(job)
         # a job that ended badly is not gone on with, and its key not used again
         key = f"{name}:{before if job and job.status != 'UPLOADING' else ''}"
         made = await self.ask(Upload, "POST", "/jobs", json=wanted, headers={"Idempotency-Key": key})
@@ -163,12 +174,17 @@ def annotate(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A VCF, plain or compressed, or BCF.")],
     wait: Annotated[bool, typer.Option(help="Wait until it is done.")] = False,
     assembly: Annotated[str, typer.Option(help="Assembly that the file is on; without it, the file decides.")] = "",
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="After a refusal: set lines aside that are no records, if they are few.")
+    ] = False,
 ) -> None:
     """Upload a file and have it annotated; given again, goes on with the same job."""
 
     async def work(gas: Gas) -> int:
-        job = await gas.submitted(file, _digest(file), assembly)
-        while wait and job.status not in ENDS:
+        job, skips = await gas.submitted(file, _digest(file), assembly, skip_bad=skip_bad), skip_bad
+        while wait and (job.status not in ENDS or (skips and job.status == "FAILED" and job.skippable)):
+            if job.status in ENDS:
+                job, skips = await gas.without_bad_lines(job), False
             await asyncio.sleep(LOOK_SECONDS)
             job = await gas.job(job.job_id)
         return _said(job)
@@ -191,14 +207,15 @@ def fetch(
     what: Annotated[str, typer.Argument(help="A file that was annotated, or a job id.")],
     out: Annotated[Path, typer.Option(help="Folder for the annotated VCF and its index.")] = Path(),
 ) -> None:
-    """Download the annotated VCF and its index."""
+    """Download the annotated VCF and its index, and the lines that were set aside, if there are any."""
 
     async def work(gas: Gas) -> int:
         job = await gas.job(_job_of(gas.known, what))
         if job.status != "COMPLETED" or job.tier not in ("AVAILABLE", "ARCHIVING"):
             return _said(job) or PENDING
         out.mkdir(parents=True, exist_ok=True)
-        for path, output in (("index", Output.INDEX), ("result", Output.RESULT)):
+        aside = (("rejected", Output.REJECTED),) if job.set_aside else ()
+        for path, output in (*aside, ("index", Output.INDEX), ("result", Output.RESULT)):
             await gas.download(f"/jobs/{quote(job.job_id, safe='')}/{path}", out / derived(job.file_name, output))
         typer.echo(out / derived(job.file_name, Output.RESULT))
         return DONE
@@ -254,10 +271,15 @@ def _cell(value: Any) -> str:
 
 
 def _said(job: Job) -> int:
-    """Prints the job's state and returns the exit code that means it."""
+    """Prints the job's state and returns the exit code that means it; the lines at fault go to standard error."""
     state = job.tier if job.status == "COMPLETED" else job.status
     words = job.message or (f"{job.records:,} records" if job.records else "")
-    typer.echo("\t".join(filter(None, (job.job_id, job.file_name, state.lower(), words))))
+    aside = f"{many(job.set_aside, 'line')} set aside" if job.set_aside else ""
+    typer.echo("\t".join(filter(None, (job.job_id, job.file_name, state.lower(), words, aside))))
+    for one in job.faults if len(job.faults) > 1 else ():
+        typer.echo(f"  {one.line}\t{one.column}\t{one.reason}", err=True)
+    if job.status == "FAILED" and job.skippable:
+        typer.echo("Correct the file, or have it annotated without what cannot be read: --skip-bad", err=True)
     return ENDS.get(job.status, PENDING)
 
 

@@ -20,6 +20,14 @@ LONGEST_WAIT_SECONDS = 60.0
 M = TypeVar("M", bound=BaseModel)
 
 
+class Line(BaseModel):
+    """A line of the file that is no record."""
+
+    line: int
+    column: str = ""
+    reason: str
+
+
 class Job(BaseModel):
     """A job, as far as the command line looks at it."""
 
@@ -29,6 +37,9 @@ class Job(BaseModel):
     tier: str = "NONE"
     message: str | None = None
     records: int | None = None
+    faults: list[Line] = []
+    skippable: int = 0
+    set_aside: int = 0
 
 
 class Upload(BaseModel):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from math import comb
 
+import cyvcf2
 import pysam
 import pytest
 
@@ -98,6 +99,32 @@ def test_htslib_reads_the_result(run: Callable[..., Annotated], genome: str, cal
     with pysam.VariantFile(str(found.folder / "annot.vcf.gz")) as file:
         rows = [(row.pos, row.id, dict(row.info), [dict(sample) for sample in row.samples.values()]) for row in file]
     assert len(rows) == found.summary["records_out"]
+
+
+def called(row: cyvcf2.Variant | pysam.VariantRecord) -> list[list[int]]:
+    """The indices of alleles of each sample, -1 where missing."""
+    if isinstance(row, cyvcf2.Variant):
+        return [one[:-1] for one in row.genotypes] if "GT" in row.FORMAT else []
+    return [[-1 if index is None else index for index in one["GT"]] for one in row.samples.values() if "GT" in one]
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_cyvcf2_reads_the_result(run: Callable[..., Annotated], genome: str, caller: str) -> None:
+    """Every record, its alleles, INFO of every tag and genotypes of every sample, as htslib's other reader has them."""
+    found = run(text(CALLERS[caller], lambda position, count: genome[position - 1 : position - 1 + count]))
+    path = str(found.folder / "annot.vcf.gz")
+    reader = cyvcf2.VCF(path)
+    seen = [(row.POS, row.ID, row.REF, row.ALT, {*dict(row.INFO)}, called(row)) for row in reader]
+    assert reader.samples == found.header[-1].split("\t")[9:]
+    with pysam.VariantFile(path) as file:
+        # pysam has END as the end of the record, and not among its tags
+        rows = [(row.pos, row.id, row.ref, list(row.alts or ()), {*row.info, *ended(row)}, called(row)) for row in file]
+    assert len(seen) == found.summary["records_out"]
+    assert seen == rows
+
+
+def ended(row: pysam.VariantRecord) -> set[str]:
+    return {"END"} if re.search(r"[\t;]END=", str(row)) else set()
 
 
 @pytest.mark.parametrize("caller", CALLERS)

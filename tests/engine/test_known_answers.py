@@ -51,6 +51,7 @@ KNOWN = [
     (3461, "CCATAAA", "C", "inframe_deletion", "MT-ND1", "p.Met53_Lys54del"),
     (3463, "A", "AGTC", "protein_altering_variant", "MT-ND1", "p.Met53delinsSerLeu"),
     (3461, "C", "CCGT", "inframe_insertion", "MT-ND1", "p.Ala52_Met53insVal"),
+    (3462, "C", "CGGA", "inframe_insertion", "MT-ND1", "p.Ala52_Met53insGly"),
     # two genes in different frames
     (8563, "A", "G", "missense_variant", "MT-ATP6", "p.Thr13Ala"),
     # terminal codons that polyadenylation completes

@@ -18,7 +18,8 @@ import pytest
 from app.engine.bundles import manifest
 from app.engine.formats.fasta import Sequences
 from app.engine.pipeline import annotate as pipeline
-from app.engine.pipeline import pool, presort
+from app.engine.pipeline import annotator, pool, presort
+from app.engine.pipeline import block as blocks
 from app.engine.pipeline.annotate import INDEX, SUMMARY, VCF, annotate
 from app.engine.reading import input_file
 from tests.support.records import META, record
@@ -93,6 +94,29 @@ def test_alleles_that_move_are_put_into_their_block(
     assert sorted(cut) == sorted(whole)
     positions = [int(line.split("\t")[1]) for line in cut]
     assert positions == sorted(positions)
+    assert told == summary
+
+
+def test_a_block_of_many_entries_is_made_in_several_pieces(
+    records: list[str], outcome: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is made at once has a bound, however many transcripts overlap however many alleles."""
+    content = META + "".join(records)
+    whole, summary, _ = outcome(content, 1 << 24)
+    made: list[int] = []
+    lay = blocks.lay
+
+    def counted(piece: blocks.AnnotatedBlock, parts: list[blocks.ContigSlice]) -> None:
+        made.append(sum(len(part.lines) for part in parts))
+        lay(piece, parts)
+
+    monkeypatch.setattr(blocks, "lay", counted)
+    for module in (blocks, annotator):
+        monkeypatch.setattr(module, "MOST_ENTRIES", 300)
+    cut, told, _ = outcome(content, 1 << 25)
+    assert len(made) > 10
+    assert max(made) <= 300
+    assert cut == whole
     assert told == summary
 
 

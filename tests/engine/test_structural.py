@@ -98,6 +98,15 @@ def test_a_deletion_goes_round_the_origin(run: Run) -> None:
         assert "MT-ND4" not in said
 
 
+def test_confidence_intervals_are_kept_and_move_nothing(run: Run) -> None:
+    """As VEP 115 has it: CIPOS and CIEND stand beside POS and END, which the consequences are of."""
+    found = run(
+        vcf("MT 8600 . N <DEL> . . END=9100", "MT 8600 . N <DEL> . . END=9100;CIPOS=-500,500;CIEND=-300,900", header=HEADER)
+    )
+    assert found.info(0)["CSQ"] == found.info(1)["CSQ"]
+    assert (found.info(1)["CIPOS"], found.info(1)["CIEND"]) == ("-500,500", "-300,900")
+
+
 def test_alleles_of_one_record_have_extents_of_their_own(run: Run) -> None:
     found = run(vcf("MT 8600 . N <DEL>,<DUP> . . END=9300;SVLEN=50,700", header=HEADER))
     assert [set(entries(found, index)) for index in range(2)] == [{"MT-ATP6"}, {"MT-ATP6", "MT-CO3"}]

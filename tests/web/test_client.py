@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import stat
 from pathlib import Path
 
@@ -113,6 +115,60 @@ async def test_what_failed_is_said_and_begins_anew(portal: Portal, tmp_path: Pat
     assert failed.exit_code == 1 and "Line 3 has no ALT." in failed.output
     assert (await gas("annotate", file)).exit_code == 3
     assert len(await portal.backend.jobs.page(job.user_id)) == 2
+
+
+async def test_a_refused_file_is_annotated_without_its_bad_lines(portal: Portal, tmp_path: Path) -> None:
+    secret = await token(await portal.signed_in(ME))
+    file = tmp_path / "patient.vcf"
+    file.write_text(VCF)
+    await gas("login", portal.url, "--token", secret)
+    assert (await gas("annotate", file, "--skip-bad")).exit_code == 3
+    (job,) = await portal.backend.jobs.page((await portal.account(ME)).user_id)
+    faults = [{"line": line, "column": "POS", "reason": f"POS is {line}x.", "text": ""} for line in (3, 5)]
+    refusal = {"fault": Fault.USER, "message": "Line 3: POS is 3x.", "faults": json.dumps(faults), "skippable": 2}
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.FAIL, **refusal)
+    refused = await gas("status", file)
+    assert refused.exit_code == 1
+    assert "5\tPOS\tPOS is 5x." in refused.output and "--skip-bad" in refused.output
+    assert (await gas("annotate", file, "--skip-bad")).exit_code == 3
+    (again,) = await portal.backend.jobs.page(job.user_id)
+    assert (again.status, again.skip_bad) == ("PENDING", True)
+
+    results = portal.backend.results
+    keys = {name: f"results/{name}" for name in ("result", "index", "rejected")}
+    for name, key in keys.items():
+        await results.s3.put_object(Bucket=results.name, Key=key, Body=name.encode())
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
+    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.COMPLETE, **keys, records=1, set_aside=2)
+    fetched = await gas("fetch", file, "--out", tmp_path / "out")
+    assert fetched.exit_code == 0, fetched.output
+    assert (tmp_path / "out" / "patient.rejected.tsv").read_bytes() == b"rejected"
+    assert "2 lines set aside" in (await gas("status", file)).output
+
+
+async def test_a_file_that_is_waited_for_is_run_again_once(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --skip-bad and --wait a refusal is followed by one more run; what is refused then stays refused."""
+    monkeypatch.setattr(remote, "LOOK_SECONDS", 0.01)
+    file = tmp_path / "patient.vcf"
+    file.write_text(VCF)
+    await gas("login", portal.url, "--token", await token(await portal.signed_in(ME)))
+    user_id = (await portal.account(ME)).user_id
+
+    async def refuse_twice() -> None:
+        for _ in range(2):
+            while not (pending := [one for one in await portal.backend.jobs.page(user_id) if one.status == "PENDING"]):
+                await asyncio.sleep(0.01)
+            await portal.backend.jobs.advance(user_id, pending[0].job_id, Trigger.CLAIM)
+            end = {"fault": Fault.USER, "message": "Line 3: POS is 3x.", "skippable": 1}
+            await portal.backend.jobs.advance(user_id, pending[0].job_id, Trigger.FAIL, **end)
+
+    ended, _ = await asyncio.gather(gas("annotate", file, "--wait", "--skip-bad"), refuse_twice())
+    assert ended.exit_code == 1 and "Line 3: POS is 3x." in ended.output
+    (job,) = await portal.backend.jobs.page(user_id)
+    assert job.skip_bad
 
 
 async def test_another_assembly_is_another_job(portal: Portal, tmp_path: Path) -> None:

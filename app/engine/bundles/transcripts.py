@@ -91,23 +91,36 @@ class Transcripts:
         in time. Or it started before, and reaches into the bin: those the bin lists. Of both, what ends before `low` is
         dropped, and there is little of that, however long or nested transcripts are. Between the genes nothing is left to do.
         """
-        first, count, first_bin, bins = self._places.get(contig, (0, 0, 0, 0))
-        if not count or not len(starts):
+        if contig not in self._places or not len(starts):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        low = np.maximum(np.asarray(starts, np.int64) - distance, 0)
-        high = np.minimum(np.asarray(ends, np.int64) + distance, np.iinfo(np.int32).max)
-        bin_firsts, bin_offsets, bin_rows = self._bins
-        place = first_bin + np.minimum(low >> BIN_SHIFT, bins)
-        run = bin_firsts[place].astype(np.int64)
-        after = first + np.searchsorted(self.starts[first : first + count], high.astype(np.int32), side="right")
-        listed = bin_offsets[place].astype(np.int64)
-        ran_alleles, ran = _spread(run, np.maximum(after - run, 0))
-        listed_alleles, at = _spread(listed, bin_offsets[place + 1] - listed)
-        alleles, rows = np.concatenate([listed_alleles, ran_alleles]), np.concatenate([bin_rows[at].astype(np.int64), ran])
+        low, run, runs, listed, lists = self._candidates(contig, starts, ends, distance)
+        ran_alleles, ran = _spread(run, runs)
+        listed_alleles, at = _spread(listed, lists)
+        bin_rows = self._bins[2][at].astype(np.int64)
+        alleles, rows = np.concatenate([listed_alleles, ran_alleles]), np.concatenate([bin_rows, ran])
         near = self.ends[rows] >= low[alleles]
         alleles, rows = alleles[near], rows[near]
         order = np.argsort(alleles, kind="stable")
         return alleles[order], rows[order]
+
+    def at_most(self, contig: str, starts: Ints, ends: Ints, distance: int = 0) -> Ints:
+        """For each allele a number of transcripts that `overlapping` does not exceed, without any of them being looked at."""
+        if contig not in self._places or not len(starts):
+            return np.zeros(len(starts), np.int64)
+        _, _, runs, _, lists = self._candidates(contig, starts, ends, distance)
+        return runs + lists
+
+    def _candidates(self, contig: str, starts: Ints, ends: Ints, distance: int) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+        """As `overlapping` has it, for each allele: `low`, the first row and length of its run, and of what its bin lists."""
+        first, count, first_bin, bins = self._places[contig]
+        low = np.maximum(np.asarray(starts, np.int64) - distance, 0)
+        high = np.minimum(np.asarray(ends, np.int64) + distance, np.iinfo(np.int32).max)
+        bin_firsts, bin_offsets, _ = self._bins
+        place = first_bin + np.minimum(low >> BIN_SHIFT, bins)
+        run = bin_firsts[place].astype(np.int64)
+        after = first + np.searchsorted(self.starts[first : first + count], high.astype(np.int32), side="right")
+        listed = bin_offsets[place].astype(np.int64)
+        return low, run, np.maximum(after - run, 0), listed, bin_offsets[place + 1] - listed
 
     def exon_at(self, rows: Ints, positions: Ints) -> Ints:
         """For each pair the index of the last exon (on the contig) that starts at or before the position.

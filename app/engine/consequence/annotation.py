@@ -8,7 +8,7 @@ import numpy as np
 
 from app.engine.bundles.manifest import MITOCHONDRIAL, Bundle, Contig
 from app.engine.bundles.sequence import Sequence
-from app.engine.bundles.transcripts import Transcripts
+from app.engine.bundles.transcripts import Ints, Transcripts
 from app.engine.consequence import csq, hgvs, terms
 from app.engine.consequence.allele import NOWHERE, Allele, Change, allele
 from app.engine.consequence.caller import Consequence, consequence, depends_on_spelling
@@ -23,6 +23,9 @@ from app.engine.reading.records import Key
 _ACCESSION = re.compile(r"N[CTWG]_\d+\.\d+").fullmatch
 SPELLING = "spelling"
 """Word of GAS_FLAG: another spelling of the allele has other terms."""
+
+MOST_ENTRIES = 2000
+"""Of one allele, for an estimate: of those that overlap more transcripts most have an entry a gene."""
 
 _BASES = frozenset({b"A", b"C", b"G", b"T"})
 
@@ -80,6 +83,11 @@ class AlleleAnnotator:
                 (plain if key[1] in _BASES and key[2] in _BASES else others).append(key)
         found = {**self._substitutions(contig, reference, plain), **self._others(contig, reference, others)}
         return found | {key: self._structural(contig, reference, key) for key in large}
+
+    def entries(self, contig: str, starts: list[int], ends: list[int]) -> Ints:
+        """Returns for alleles (0-based, half-open) a number of entries that INFO/CSQ of each does not exceed by much."""
+        at_most = self._transcripts.at_most(contig, np.array(starts, np.int64) + 1, np.array(ends, np.int64), self._distance)
+        return np.minimum(at_most, MOST_ENTRIES) + 1
 
     def _structural(self, contig: str, reference: _Reference, key: Key) -> AlleleAnnotation:
         found, variant, genes, left_out = consequences(self._transcripts, contig, key, self._distance, self._contig_of)

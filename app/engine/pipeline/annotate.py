@@ -22,7 +22,7 @@ from app.engine.bundles import tags
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import EngineError, InputError
 from app.engine.limits import DEFAULT, Limits
-from app.engine.pipeline.block import AnnotatedBlock, AnnotationContext, Reader
+from app.engine.pipeline.block import AnnotatedPieces, AnnotationContext, Reader
 from app.engine.pipeline.input_state import InputState
 from app.engine.pipeline.pool import affordable, cores, workers
 from app.engine.pipeline.presort import presort
@@ -155,16 +155,17 @@ def _pieces(
     totals, output = Counts(), outputs.enter_context(closing(ResultWriter(work / "body", samples=bool(context.header.samples))))
     source = lines.source
     blocks = lines.numbered()
-    waiting: deque[Future[AnnotatedBlock]] = deque()
+    waiting: deque[Future[AnnotatedPieces]] = deque()
 
     def take() -> None:
-        piece = waiting.popleft().result()
-        state.add(piece.stats)
+        stats, pieces = waiting.popleft().result()
+        state.add(stats)
         state.early(context.bundle)
         if not (state.sorted and state.presorted):
             raise NeedsPresort
-        output.add(piece)
-        totals.merge(piece.totals)
+        for piece in pieces:
+            output.add(piece)
+            totals.merge(piece.totals)
         progress("annotating", state.records, min(100 * source.position / source.size, 100.0))
 
     first = next(blocks, None)

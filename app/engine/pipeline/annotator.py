@@ -2,6 +2,9 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
 
 from app.engine.bundles.manifest import Bundle
 from app.engine.consequence.annotation import SILENT, SPELLING, AlleleAnnotation, AlleleAnnotator
@@ -13,6 +16,9 @@ from app.engine.reading.headers import Header
 from app.engine.reading.normalize import REACH
 from app.engine.reading.records import AlleleBatch
 from app.engine.report.counts import Counts
+
+MOST_ENTRIES = 100_000
+"""Entries of INFO/CSQ, of some 250 bytes each, that are made before they are compressed."""
 
 _FREQUENCIES = [re.compile(before + rb"AF=([0-9][^,;\t\n]*)") for before in (b"\t", b";")]  # a literal beginning is found fast
 
@@ -29,6 +35,15 @@ class BlockAnnotator:
     def close(self) -> None:
         for track in self._tracks:
             track.close()
+
+    def portions(self, batch: AlleleBatch) -> Iterator[tuple[AlleleBatch, int]]:
+        """The batch in parts of MOST_ENTRIES entries of CSQ at most, or of one allele, with their number, by estimate."""
+        before = np.cumsum(self._answers.entries(batch.place, batch.starts, batch.ends))
+        begin = entries = 0
+        while begin < len(before):
+            end = max(int(np.searchsorted(before, entries + MOST_ENTRIES, side="right")), begin + 1)
+            yield batch if end - begin == len(before) else batch.part(begin, end), int(before[end - 1]) - entries
+            begin, entries = end, int(before[end - 1])
 
     def annotated(self, batch: AlleleBatch, totals: Counts) -> tuple[list[bytes], list[EdgeAllele]]:
         """The lines of these alleles, in order, and those to compare with other blocks; they are counted, too."""

@@ -10,7 +10,7 @@ from app.engine.errors import InputError, LineFault
 from app.engine.formats import bgzf, tabix
 from app.engine.formats.fasta import Sequences
 from app.engine.limits import Limits
-from app.engine.pipeline.annotator import BlockAnnotator
+from app.engine.pipeline.annotator import MOST_ENTRIES, BlockAnnotator
 from app.engine.pipeline.codons import EdgeAllele
 from app.engine.reading.diagnostics import Diagnostics, Note
 from app.engine.reading.headers import Header
@@ -60,10 +60,9 @@ class MovedRecord:
 
 @dataclass
 class AnnotatedBlock:
-    """A block's part of the result."""
+    """A part of the result: what a block, or a portion of it, became."""
 
-    stats: BlockStats
-    totals: Counts
+    totals: Counts = field(default_factory=Counts)
     blocks: list[bytes] = field(default_factory=list)  # compressed
     records: int = 0
     spans: list[tabix.Span] = field(default_factory=list)
@@ -73,6 +72,10 @@ class AnnotatedBlock:
     early: list[MovedRecord] = field(default_factory=list)
     late: list[MovedRecord] = field(default_factory=list)
     edges: list[EdgeAllele] = field(default_factory=list)
+
+
+AnnotatedPieces = tuple[BlockStats, list[AnnotatedBlock]]
+"""What a block taught, and its parts of the result in order."""
 
 
 class Reader:
@@ -125,22 +128,33 @@ class Worker:
         self._reader = Reader(context)
         self._annotator = BlockAnnotator(self._reader.header, context.bundle, context.distance, moved=context.presorted)
 
-    def piece(self, block: bytes, before: int) -> AnnotatedBlock:
-        """The part of the result that this block is."""
+    def pieces(self, block: bytes, before: int) -> AnnotatedPieces:
+        """The part of the result that this block is: in several pieces, if it is a large one."""
         batches, stats = self._reader.read(block, before)
         if not stats.sorted:
-            return AnnotatedBlock(stats, Counts())  # the file is read anew, and sorted first
-        totals = Counts()
-        piece = AnnotatedBlock(stats, totals)
+            return stats, []  # the file is read anew, and sorted first
+        held: list[AlleleBatch] = []
+        entries = 0
+        pieces: list[AnnotatedBlock] = []
+        for batch in batches:
+            for portion, more in self._annotator.portions(batch):
+                if held and entries + more > MOST_ENTRIES:
+                    pieces.append(self._piece(held))
+                    held, entries = [], 0
+                held.append(portion)
+                entries += more
+        return stats, [*pieces, self._piece(held)] if held else []
+
+    def _piece(self, batches: list[AlleleBatch]) -> AnnotatedBlock:
+        piece = AnnotatedBlock()
         parts = []
         for batch in batches:
-            lines, edges = self._annotator.annotated(batch, totals)
+            lines, edges = self._annotator.annotated(batch, piece.totals)
             parts.append(ContigSlice(batch.place, batch.name, batch.starts, batch.ends, lines))
             piece.edges += edges
-        if batches:
-            piece.first, piece.last = batches[0].first, batches[-1].last
-            piece.early = parts[0].without(lambda start: start < piece.first)
-            piece.late = parts[-1].without(lambda start: start > piece.last)
+        piece.first, piece.last = batches[0].first, batches[-1].last
+        piece.early = parts[0].without(lambda start: start < piece.first)
+        piece.late = parts[-1].without(lambda start: start > piece.last)
         lay(piece, parts)
         return piece
 

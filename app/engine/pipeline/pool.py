@@ -16,7 +16,7 @@ from pathlib import Path
 
 from app.engine.errors import EngineError
 from app.engine.formats import bcftools
-from app.engine.pipeline.block import AnnotatedBlock, AnnotationContext, Worker
+from app.engine.pipeline.block import AnnotatedPieces, AnnotationContext, Worker
 
 WORKER = 100 << 20  # bytes that a worker takes; the bundle is mapped, and its pages are shared
 
@@ -41,7 +41,7 @@ def affordable() -> int:
     return max(1, free // 2 // WORKER)
 
 
-Make = Callable[[bytes, int], "Future[AnnotatedBlock]"]
+Make = Callable[[bytes, int], "Future[AnnotatedPieces]"]
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def workers(context: AnnotationContext, count: int) -> Iterator[Make]:
     if count == 1:
         worker = Worker(context)
         try:
-            yield lambda block, before: _done(worker.piece(block, before))
+            yield lambda block, before: _done(worker.pieces(block, before))
         finally:
             worker.close()
         return
@@ -58,10 +58,10 @@ def workers(context: AnnotationContext, count: int) -> Iterator[Make]:
     children: list[_Child] = []
     pool = ThreadPoolExecutor(count, thread_name_prefix="worker")
 
-    def make(block: bytes, before: int) -> AnnotatedBlock:
+    def make(block: bytes, before: int) -> AnnotatedPieces:
         child = idle.get()
         try:
-            return child.piece(block, before)
+            return child.pieces(block, before)
         finally:
             idle.put(child)
 
@@ -79,9 +79,9 @@ def workers(context: AnnotationContext, count: int) -> Iterator[Make]:
             child.close()
 
 
-def _done(piece: AnnotatedBlock) -> "Future[AnnotatedBlock]":
-    future: Future[AnnotatedBlock] = Future()
-    future.set_result(piece)
+def _done(pieces: AnnotatedPieces) -> "Future[AnnotatedPieces]":
+    future: Future[AnnotatedPieces] = Future()
+    future.set_result(pieces)
     return future
 
 
@@ -98,7 +98,7 @@ class _Child:
         pickle.dump(what, self.process.stdin, pickle.HIGHEST_PROTOCOL)
         self.process.stdin.flush()
 
-    def piece(self, block: bytes, before: int) -> AnnotatedBlock:
+    def pieces(self, block: bytes, before: int) -> AnnotatedPieces:
         assert self.process.stdout is not None
         try:
             self._send((block, before))
@@ -107,7 +107,7 @@ class _Child:
             raise EngineError(f"a worker ended with status {self.process.wait()}") from error
         if isinstance(answer, BaseException):
             raise answer
-        assert isinstance(answer, AnnotatedBlock)
+        assert isinstance(answer, tuple)
         return answer
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ def main(parent: int) -> None:
         except EOFError:
             break
         try:
-            answer: object = worker.piece(block, before)
+            answer: object = worker.pieces(block, before)
         except Exception as error:
             answer = error
         pickle.dump(answer, target, pickle.HIGHEST_PROTOCOL)

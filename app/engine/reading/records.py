@@ -53,6 +53,13 @@ class AlleleBatch:
     first: int = 0  # where the records began and ended before their alleles were moved
     last: int = 0
 
+    def part(self, begin: int, end: int) -> "AlleleBatch":
+        """The alleles from one index to another, as a batch that could stand in a block of its own."""
+        first = self.first if begin == 0 else max(self.first, self.starts[begin])
+        last = self.last if end == len(self.starts) else max(self.first, self.starts[end - 1])
+        columns = {name: getattr(self, name)[begin:end] for name in COLUMNS}
+        return AlleleBatch(self.place, self.name, **columns, bare=self.bare, first=first, last=max(first, last))
+
     def order(self) -> None:
         """Sort by position; alleles may have moved."""
         order = sorted(range(len(self.starts)), key=self.starts.__getitem__)
@@ -89,6 +96,7 @@ class Records:
         self.sorted, self._move = True, move
         self._splitter = Splitter(header)
         self._batches: list[AlleleBatch] = []
+        self._places: set[str] = set()  # contigs of these batches
         self._unique: set[bytes] = set()
         if len(header.samples) > limits.samples:
             raise InputError(f"The file has {len(header.samples):,} samples, more than the {limits.samples:,} that are accepted.")
@@ -96,7 +104,7 @@ class Records:
 
     def block(self, block: bytes, before: int) -> list[AlleleBatch]:
         """The alleles of a block of whole lines, before which `before` lines came."""
-        self._batches = []
+        self._batches, self._places = [], set()
         found = self.declarations.lines(block)
         lines = Block(block, before + 1)
         contigs, start = [row[1] for row in found], 0
@@ -193,7 +201,8 @@ class Records:
     def _batch(self, place: str, name: bytes, start: int) -> AlleleBatch:
         """The run that an allele on this contig belongs to."""
         if not self._batches or self._batches[-1].place != place:
-            self.sorted = self.sorted and all(run.place != place for run in self._batches)
+            self.sorted = self.sorted and place not in self._places
+            self._places.add(place)
             self._batches.append(AlleleBatch(place, name, first=start, last=start))
         run = self._batches[-1]
         self.sorted = self.sorted and start >= run.last
