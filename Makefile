@@ -103,8 +103,8 @@ bench: $(STAMP)  ## Measure daemons, portal, live pages and start-up (OPTIONS='p
 bench-compare: $(STAMP)  ## Put two runs of `make bench` side by side (OPTIONS='before.json after.json')
 	$(BIN)/python -m scripts.bench compare $(OPTIONS)
 
-bench-engine: $(STAMP)  ## Measure the engine against the floor: bcftools view to bgzip, in the same run
-	$(BIN)/python scripts/bench_engine.py $(OPTIONS)
+bench-engine: $(STAMP)  ## Measure the CPU of the engine beside the floor and a pipeline of bcftools, and say which bars are missed
+	$(BIN)/python -m scripts.bench_engine $(OPTIONS)
 
 bench-streaming: $(STAMP)  ## Measure the memory of the archive and thaw daemons at a result of 2 GiB, for both archives
 	$(BIN)/python scripts/bench_streaming.py $(OPTIONS)

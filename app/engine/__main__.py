@@ -73,6 +73,7 @@ def main(argv: list[str] | None = None) -> int:
         "--jobs", type=int, default=0, help="processes that work on it (default: one a core if the file is large)"
     )
     parser.add_argument("--limit", action="append", default=[], help="a cap on inputs, as name=number")
+    parser.add_argument("--distance", type=int, help="bases of upstream and downstream, instead of what the bundle says")
     parser.add_argument("--skip-bad", action="store_true", help="set lines aside that are no records, if they are few")
     options = parser.parse_args(argv)
     try:
@@ -89,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         among = [manifest.find(one, *options.bundles) for one in options.among or ()] or manifest.installed(*options.bundles)
         bundle, why = choose(options.input, wanted, among, limits)
         chosen: dict[str, Any] = {"bundle": bundle, "overruled": why, "limits": limits, "jobs": options.jobs}
-        chosen["skip_bad"] = options.skip_bad
+        chosen |= {"skip_bad": options.skip_bad, "distance": options.distance}
         result = annotate(options.input, options.out_dir, name=name, progress=report, **chosen)
         summary = result.summary
         facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits", "set_aside")}

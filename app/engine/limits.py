@@ -1,7 +1,10 @@
 """Caps on what one input may ask of a machine, all in one table."""
 
+import resource
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from app.engine.errors import RecordError
 from app.engine.reading.values import shown
@@ -35,6 +38,35 @@ class Limits:
 
 
 DEFAULT = Limits()
+
+
+@dataclass(frozen=True)
+class HardLimits:
+    """What the kernel holds the process of a job to. Mapped bundles do not count as data."""
+
+    data_bytes: int = 2 << 30
+    cpu_seconds: int = 600
+    cpu_seconds_per_input_mib: int = 60
+    file_bytes: int = 4 << 30
+    file_bytes_per_input_byte: int = 200
+
+
+HARD = HardLimits()
+
+
+def hold(arguments: Iterable[str], hard: HardLimits = HARD) -> None:
+    """Has the kernel hold this process, and what it starts, to the hard limits of a job with these arguments of the engine."""
+    paths = [Path(argument) for argument in arguments if not argument.startswith("-")]
+    size = paths[0].stat().st_size if paths and paths[0].is_file() else 0
+    for kind, most in (
+        (resource.RLIMIT_DATA, hard.data_bytes),
+        (resource.RLIMIT_CPU, hard.cpu_seconds + hard.cpu_seconds_per_input_mib * (size >> 20)),
+        (resource.RLIMIT_FSIZE, hard.file_bytes + hard.file_bytes_per_input_byte * size),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, highest = resource.getrlimit(kind)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, most) if highest == resource.RLIM_INFINITY else (min(most, highest),) * 2)
 
 
 def limited(given: Iterable[str]) -> Limits:

@@ -4,7 +4,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,7 @@ def load(folder: Path) -> Bundle:
         raise EngineError(f"The reference bundle in {folder} cannot be read: {error!r}") from error
 
 
+@lru_cache(maxsize=16)
 def described(text: str, folder: Path) -> Bundle:
     """The bundle that this manifest describes; EngineError if it is malformed. Its files need not be in the folder yet."""
     try:
