@@ -102,7 +102,7 @@ class Sequence:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Map the file, or give what was mapped of it before. Raises BundleError if it is no sequence, or cut off or damaged."""
-        return _opened(cls, path, identity(path))
+        return _opened(cls, path, identity(path))  # type: ignore[arg-type]  # a class is hashable
 
     def verify(self) -> None:
         """Read the whole file, and raise BundleError if it is not what was written."""
