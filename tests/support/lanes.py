@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import random
-import sys
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +23,7 @@ from app.services import submissions
 from app.services.backend import backend
 from app.services.doctor import examine
 from app.settings import Settings
+from tests.support.forks import Forked, Forks
 from tests.support.proxy import Proxy, serving
 from tests.support.service import Service, spec, working
 from workers import VERBS
@@ -56,8 +56,9 @@ class Daemon:
     verb: str
     environment: dict[str, str]
     folder: Path
+    forks: Forks
     proxy: Proxy = field(init=False)
-    process: asyncio.subprocess.Process | None = None
+    process: Forked | None = None
     deaths: int = 0
 
     def __post_init__(self) -> None:
@@ -77,17 +78,16 @@ class Daemon:
         """Runs the process, and again whenever it dies, until cancelled."""
         here = {name: self.proxy.url for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_GLACIER")}
         environment = {**self.environment, **here, "TMPDIR": str(self.folder)}
-        command = [sys.executable, "-m", "app.cli.main", "worker", self.verb]
-        with self.log.open("ab") as log:
-            while True:
-                self.process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
-                try:
-                    await self.process.wait()
-                    self.deaths += 1
-                except asyncio.CancelledError:
-                    self.kill()
-                    await self.process.wait()
-                    raise
+        self.log.touch()
+        while True:
+            self.process = await self.forks.start(["worker", self.verb], environment, self.log)
+            try:
+                await self.process.wait()
+                self.deaths += 1
+            except asyncio.CancelledError:
+                self.kill()
+                await self.process.wait()
+                raise
 
 
 @dataclass
@@ -138,7 +138,7 @@ class Lane:
 
 @asynccontextmanager
 async def lane(
-    aws: dict[str, Any], folder: Path, verbs: Iterable[str], *, lease: int = 2, vault: Vault | None = None
+    aws: dict[str, Any], forks: Forks, folder: Path, verbs: Iterable[str], *, lease: int = 2, vault: Vault | None = None
 ) -> AsyncIterator[Lane]:
     """A deployment whose `verbs` are processes; yields when each of them polls. With a `lease` above the visibility (3),
     a message of a dead daemon comes back before its lease has run out."""
@@ -146,7 +146,7 @@ async def lane(
     environment = await topology.create(aws, f"f{uuid.uuid4().hex[:10]}", retention=1) | WAITS | {"GAS_LEASE_SECONDS": str(lease)}
     environment["GAS_ARCHIVE_BACKEND"] = "glacier" if vault else "s3"
     await aws["sesv2"].create_email_identity(EmailIdentity=WAITS["GAS_MAIL_FROM"])
-    daemons = {verb: Daemon(verb, {**os.environ, **environment}, folder) for verb in verbs}
+    daemons = {verb: Daemon(verb, {**os.environ, **environment}, folder, forks) for verb in verbs}
     async with AsyncExitStack() as stack:
         gas = await stack.enter_async_context(backend(settings_of(environment), mail=True))
         await stack.enter_async_context(working(gas, *(spec(verb) for verb in VERBS if verb not in daemons)))
