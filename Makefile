@@ -14,10 +14,12 @@ SIZE    ?= 200
 unexport PYTHONDONTWRITEBYTECODE
 PIP     := --quiet --disable-pip-version-check --no-compile
 PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
+# tests that wait for others, as for a lease to run out, leave room for one more process than there are cores
+WAITING := $(BIN)/pytest -q -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
 TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz amplify truth load load-annotators simulate cost lint format docs clean
+.PHONY: help run demo check test test-quick test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz amplify truth load load-annotators simulate cost lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,12 +54,16 @@ demo: $(LOCAL)  ## Play a user's whole journey on a stack of its own and print t
 check: $(STAMP) lint  ## Lint, types, import rules and unit tests: less than a minute
 	$(PYTEST) tests/unit -m 'not slow'
 
-test: $(STAMP) lint  ## The same, and every test that is quick: adapters, daemons, portal, engine
+# side by side: mypy has one core only
+test: $(STAMP)  ## The same, and every test that is quick: adapters, daemons, portal, engine
+	@$(MAKE) --no-print-directory --jobs 2 lint test-quick
+
+test-quick: $(STAMP)
 	$(PYTEST) $(TESTS) -m 'not slow'
 
 test-slow: $(STAMP) $(MINISTACK)/installed  ## Run a sample of what is long: faults, storms, kills, load runs, API fuzz, the whole stack
-	$(PYTEST) $(TESTS) -m slow
-	$(BIN)/python -m tests.support.second_emulator $(PYTEST) tests/aws tests/system/test_second_emulator.py
+	$(WAITING) $(TESTS) -m slow
+	$(BIN)/python -m tests.support.second_emulator $(WAITING) tests/aws tests/system/test_second_emulator.py
 
 test-night: $(STAMP) chaos fuzz amplify  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region
 	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed GAS_STORM_JOBS=$(SIZE) $(PYTEST) tests/faults/test_storm.py || exit 1; done
@@ -69,7 +75,7 @@ test-times: $(STAMP)  ## Show the twenty slowest of the quick tests and the sum 
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -p tests.support.times $(TESTS) -m 'not slow' $(OPTIONS)
 
 test-browser: $(STAMP)  ## Run the tests that drive a browser (needs Debian's chromium)
-	$(PYTEST) tests/web/browser
+	$(WAITING) tests/web/browser
 
 test-infra: $(STAMP) $(CHECKOV)/installed $(ANSIBLE)/installed  ## Plan the infrastructure offline, and configure real systemd hosts (as root)
 	$(PYTEST) tests/infra --ignore tests/infra/hosts

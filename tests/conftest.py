@@ -11,11 +11,14 @@ from typing import Any
 
 import hypothesis
 import pytest
+import stripe
 import structlog
 from aiohttp import web
+from botocore.retries.standard import ExponentialBackoff
 
 from app.local import emulator, topology
 from app.local.vault import Vault, create_app, publish
+from app.services import doctor
 from app.services.backend import Backend, backend
 from app.settings import Settings
 from tests.support import deployment, polls
@@ -126,7 +129,16 @@ async def environment(aws: dict[str, Any], deployments: dict[str, dict[str, str]
 
 
 @pytest.fixture
-async def settings(aws: dict[str, Any], environment: dict[str, str], archive_backend: str) -> Settings:
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortens what is waited before a second look or another try, where nothing but the test itself goes on meanwhile."""
+    monkeypatch.setattr(doctor, "GRACE", 1)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
+    monkeypatch.setattr(stripe.HTTPClient, "MAX_DELAY", 0.01)
+
+
+@pytest.fixture
+async def settings(aws: dict[str, Any], environment: dict[str, str], archive_backend: str, hurried: None) -> Settings:
     """Settings of a deployment of its own, with waits of seconds."""
     values = {
         name.removeprefix("GAS_").lower(): json.loads(value) if value.startswith("{") else value

@@ -24,6 +24,7 @@ from app.domain.keys import input_key
 from app.services import submissions, subscriptions
 from app.services.backend import Backend, backend
 from app.services.doctor import examine
+from tests.support.forks import Forks
 from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
 from tests.support.proxy import CALLS, Call, Proxy, Rule, serving
 from tests.support.scenarios import at_rest, problems
@@ -161,10 +162,11 @@ async def test_a_fault_at_every_call_of_a_service(
     ends: set[Status],
     aws: dict[str, Any],
     aws_endpoint: str,
+    forks: Forks,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with lane(aws, tmp_path, []) as here, mortal(here, aws_endpoint, monkeypatch) as (process, gas):
+    async with lane(aws, forks, tmp_path, []) as here, mortal(here, aws_endpoint, monkeypatch) as (process, gas):
         calls = await process.does(act(gas, *(await begin(here.service))))
         rules = [Rule(call.operation, fault, call.number) for call in calls for fault in CALLS if fault.befalls(call.operation)]
         if not ALL:

@@ -22,6 +22,7 @@ from app.domain.jobs import Job, Status, Tier
 from app.local.vault import Vault
 from app.services import privacy, submissions, subscriptions
 from app.services.submissions import NotFound, Refused
+from tests.support.forks import Forks
 from tests.support.lanes import ALL, SEED, Lane, lane, seeded
 from tests.support.proxy import Fault, Rule
 from tests.support.scenarios import at_rest, problems
@@ -113,12 +114,14 @@ class Storm:
 
 
 @pytest.mark.parametrize("backend", ["s3", "glacier"])
-async def test_a_storm_leaves_nothing_to_report(backend: str, aws: dict[str, Any], vault: Vault, tmp_path: Path) -> None:
+async def test_a_storm_leaves_nothing_to_report(
+    backend: str, aws: dict[str, Any], vault: Vault, forks: Forks, tmp_path: Path
+) -> None:
     vault.seconds, vault.failing = 0.5, JOBS // 10
     clocks = seeded(SEED, "clocks")
     ahead = {verb: round(clocks.uniform(-AHEAD_SECONDS, AHEAD_SECONDS), 1) for verb in VERBS}
     archives = vault if backend == "glacier" else None
-    async with lane(aws, tmp_path, VERBS, lease=LEASE_SECONDS, vault=archives, ahead_seconds=ahead) as here:
+    async with lane(aws, forks, tmp_path, VERBS, lease=LEASE_SECONDS, vault=archives, ahead_seconds=ahead) as here:
         storm = Storm(here, seeded(SEED, "users"))
         storm.users = [await here.service.account(plan) for plan in (Plan.FREE, Plan.PREMIUM) for _ in range(max(2, JOBS // 20))]
         rules = [Rule("*", fault, share=share) for fault, share in SHARES.items()]
