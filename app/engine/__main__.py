@@ -5,6 +5,7 @@ input is at fault) or `failed` (3: we are). Usage errors exit with 2. SIGTERM en
 """
 
 import argparse
+import errno
 import json
 import os
 import signal
@@ -13,13 +14,19 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from app.engine import hard_limits
 from app.engine.bundles import manifest
 from app.engine.errors import InputError
-from app.engine.limits import limited
+from app.engine.limits import Limits, limited
 from app.engine.pipeline.annotate import annotate
 from app.engine.reading.choice import choose
 
 TICK = 0.5
+OF_THE_NODE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
+)
+"""What fails for want of the machine, and would not on another: a disk that is full or read-only, no memory, no process."""
+
 EXITS = {"done": 0, "rejected": 1, "failed": 3}
 
 
@@ -85,16 +92,10 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     name = sys.stdin.buffer.read().decode(errors="replace") if options.name_from_stdin else options.name
     report = Reporter()
+    hard_limits.apply(limits, options.input.stat().st_size)
     try:
-        wanted = manifest.find(options.bundle, *options.bundles) if options.bundle else None
-        among = [manifest.find(one, *options.bundles) for one in options.among or ()] or manifest.installed(*options.bundles)
-        bundle, why = choose(options.input, wanted, among, limits)
-        chosen: dict[str, Any] = {"bundle": bundle, "overruled": why, "limits": limits, "jobs": options.jobs}
-        chosen |= {"skip_bad": options.skip_bad, "distance": options.distance}
-        result = annotate(options.input, options.out_dir, name=name, progress=report, **chosen)
-        summary = result.summary
-        facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits", "set_aside")}
-        return report.end("done", records=summary["records_out"], notes=len(summary["notes"]), **facts)
+        with hard_limits.said(limits):
+            return _annotated(options, name, limits, report)
     except InputError as fault:
         faults = [one.shown() for one in fault.faults]
         return report.end("rejected", message=fault.message, line=fault.line, faults=faults, skippable=fault.skippable)
@@ -102,7 +103,20 @@ def main(argv: list[str] | None = None) -> int:
         import traceback
 
         traceback.print_exc()
-        return report.end("failed", message=f"{type(fault).__name__}: {fault}"[:1000])
+        of_node = isinstance(fault, OSError) and fault.errno in OF_THE_NODE
+        return report.end("failed", message=f"{type(fault).__name__}: {fault}"[:1000], of_node=of_node)
+
+
+def _annotated(options: argparse.Namespace, name: str, limits: Limits, report: Reporter) -> int:
+    wanted = manifest.find(options.bundle, *options.bundles) if options.bundle else None
+    among = [manifest.find(one, *options.bundles) for one in options.among or ()] or manifest.installed(*options.bundles)
+    bundle, why = choose(options.input, wanted, among, limits)
+    chosen: dict[str, Any] = {"bundle": bundle, "overruled": why, "limits": limits, "jobs": options.jobs}
+    chosen |= {"skip_bad": options.skip_bad, "distance": options.distance}
+    result = annotate(options.input, options.out_dir, name=name, progress=report, **chosen)
+    summary = result.summary
+    facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits", "set_aside")}
+    return report.end("done", records=summary["records_out"], notes=len(summary["notes"]), **facts)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,6 @@ from app.engine.bundles.sequence import Sequence
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.errors import EngineError
 from app.engine.formats.bcftools import die_with
-from app.engine.limits import hold
 from app.engine.pipeline.annotate import annotate
 
 PACKET_BYTES = 1 << 18
@@ -71,7 +70,6 @@ def fork(arguments: list[str], streams: tuple[int, int, int], kept: Iterable[int
         for one in {*kept, *streams} - {0, 1, 2}:
             os.close(one)
         sys.stdin, sys.stdout, sys.stderr = (os.fdopen(fd, mode) for fd, mode in ((0, "r"), (1, "w"), (2, "w")))
-        hold(arguments)
         status = engine(arguments)
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1

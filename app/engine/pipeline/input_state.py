@@ -66,7 +66,7 @@ class InputState:
         self.notes.merge(stats.notes)
         self.rejections.add(stats.rejected, self.records)
         if self.records > self.limits.records:
-            raise InputError(f"The file has more than {self.limits.records:,} records. Please split it.")
+            raise InputError(self.limits.said("records"))
 
     def again(self) -> "InputState":
         """The same file, to be read again now that its header is known."""

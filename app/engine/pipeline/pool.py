@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from app.engine import hard_limits
 from app.engine.errors import EngineError
 from app.engine.formats import bcftools
 from app.engine.pipeline.block import AnnotatedPieces, AnnotationContext, Worker
@@ -121,6 +122,7 @@ class _Child:
 
 def main(parent: int) -> None:
     bcftools.die_with(parent)
+    hard_limits.watch()  # the limits themselves are its parent's
     gc.disable()  # nothing here makes cycles, and looking for them takes a tenth of the time
     source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     worker = Worker(pickle.load(source))  # noqa: S301
@@ -131,8 +133,8 @@ def main(parent: int) -> None:
             break
         try:
             answer: object = worker.pieces(block, before)
-        except Exception as error:
-            answer = error
+        except (Exception, MemoryError) as error:
+            answer = error.with_traceback(None)
         pickle.dump(answer, target, pickle.HIGHEST_PROTOCOL)
         target.flush()
     worker.close()

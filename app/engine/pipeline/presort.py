@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.engine.errors import InputError
 from app.engine.pipeline.block import AnnotationContext, Reader
 from app.engine.pipeline.input_state import InputState
 from app.engine.reading.diagnostics import Diagnostics
@@ -39,7 +40,7 @@ def presort(source: InputFile, context: AnnotationContext, state: InputState, wo
         progress("sorting", records, 50 + 50 * source.position / source.size)
 
     _read(Lines(source, state.notes), context, state, lambda batches: None, reading)
-    learned, again, sorter = replace(context, names=dict(state.names)), state.again(), _Sorter(work)
+    learned, again, sorter = replace(context, names=dict(state.names)), state.again(), _Sorter(work, source)
     _read(Lines(source, Diagnostics(silent=True)), learned, again, sorter.add, sorting)
     path = work / "settled.vcf"
     with path.open("wb") as file:
@@ -74,8 +75,11 @@ def _read(
 class _Sorter:
     """Sorts more lines than fit into memory; equal positions stay in their order."""
 
-    def __init__(self, work: Path) -> None:
-        self._work = work
+    def __init__(self, work: Path, source: InputFile) -> None:
+        self._work, self._limits = work, source.limits
+        self._room = (
+            source.limits.free_bytes + source.limits.sort_ratio * source.size
+        )  # on disk; what is merged takes its place twice
         self._contigs: dict[str, int] = {}
         self._rows: list[_Row] = []
         self._held = self._made = 0
@@ -103,6 +107,8 @@ class _Sorter:
         return heapq.merge(*map(_stored, self._files), self._rows, key=_place)
 
     def _spill(self) -> None:
+        if self._held > self._room:
+            raise InputError(self._limits.said("sort_ratio"))
         self._rows.sort(key=_place)
         self._store(iter(self._rows))
         self._rows, self._held = [], 0
@@ -110,6 +116,7 @@ class _Sorter:
             files, self._files = self._files, []
             self._store(heapq.merge(*map(_stored, files), key=_place))
             for file in files:
+                self._room += file.stat().st_size
                 file.unlink()
 
     def _store(self, rows: Iterator[_Row]) -> None:
@@ -117,6 +124,7 @@ class _Sorter:
         self._made += 1
         with path.open("wb") as file:
             file.writelines(b"%d\t%d\t%b" % row for row in rows)
+            self._room -= file.tell()
         self._files.append(path)
 
 

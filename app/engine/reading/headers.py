@@ -81,7 +81,7 @@ class Header:
     def check_tags(self, limits: Limits) -> None:
         """Raises InputError if there are too many names of INFO, FORMAT and FILTER."""
         if len(self.filters) + sum(map(len, self.fields.values())) > limits.tags:
-            raise InputError(f"The file has more than {limits.tags:,} different tags in INFO, FORMAT and FILTER. Is this a VCF?")
+            raise InputError(limits.said("tags"))
 
     def text(self, contigs: dict[bytes, int | None], *, added: tuple[bytes, ...] = ()) -> bytes:
         """The header of the result as bytes, with the `added` lines at its end."""

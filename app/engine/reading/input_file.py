@@ -71,9 +71,7 @@ class InputFile:
         for piece in pieces:
             total += len(piece)
             if total > self.limits.uncompressed_bytes:
-                raise InputError(
-                    f"The file is larger than {self.limits.uncompressed_bytes >> 30} GiB when uncompressed. Please split it."
-                )
+                raise InputError(self.limits.said("uncompressed_bytes"))
             yield piece
 
     def _file(self) -> Iterator[bytes]:

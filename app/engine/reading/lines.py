@@ -38,7 +38,7 @@ class Lines:
                     self._rest = b"\n".join([*found[index + 1 :], b""])
                     return lines
                 if size > self.source.limits.header_bytes:
-                    raise InputError(f"The header is larger than {self.source.limits.header_bytes >> 20} MiB. Please shorten it.")
+                    raise InputError(self.source.limits.said("header_bytes"))
         raise InputError("The #CHROM column line is missing, so columns cannot be identified. Please export the file again.")
 
     def _headless(self, line: bytes, before: list[bytes]) -> InputError:
@@ -86,9 +86,7 @@ class Lines:
                 pending.append(chunk)
                 held += len(chunk)
                 if held > self.source.limits.line_bytes:
-                    raise InputError(
-                        f"A line is longer than {self.source.limits.line_bytes >> 20} MiB. Is this a VCF?", self.number + 1
-                    )
+                    raise InputError(self.source.limits.said("line_bytes"), self.number + 1)
                 continue
             yield self._clean(b"".join([*pending, chunk[:cut]]))
             pending, held = [chunk[cut:]], len(chunk) - cut

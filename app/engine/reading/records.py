@@ -99,7 +99,7 @@ class Records:
         self._places: set[str] = set()  # contigs of these batches
         self._unique: set[bytes] = set()
         if len(header.samples) > limits.samples:
-            raise InputError(f"The file has {len(header.samples):,} samples, more than the {limits.samples:,} that are accepted.")
+            raise InputError(limits.said("samples", got=len(header.samples)))
         self.header.check_tags(self.limits)
 
     def block(self, block: bytes, before: int) -> list[AlleleBatch]:
@@ -157,7 +157,7 @@ class Records:
         stops = others + [
             (index, _ALTERED, numbers[index])
             for index, (ref, alt) in enumerate(zip(columns.refs, columns.alts, strict=True))
-            if len(ref) + len(alt) > 2 and (b"," in alt or (self._move and movable(ref, alt)))
+            if len(ref) + len(alt) > 2 and (b"," in alt or (self._move and movable(ref, alt)) or len(ref) > self.limits.ref_bases)
         ]
         taken = 0
         for index, kind, line in sorted(stops):
@@ -241,6 +241,8 @@ class Records:
             return None
         if ref in alts or len(set(alts)) < len(alts) or len(alts) > self.limits.alleles:
             return None
+        if len(ref) > self.limits.ref_bases:
+            return None
         if len(alts) > 1:
             _, form, *samples = tail[:-1].split(b"\t") if self.header.samples else (b"", b"")
             try:
@@ -298,18 +300,14 @@ class Records:
             self.notes.add("controls", number)
         fields = self._columns(line, number)
         asked, old = (None, b"") if self._move else settled(fields)
-        if len(fields[3]) > 1 << 20 or fields[4].count(b",") >= self.limits.alleles:
-            raise RecordError(
-                f"Line {number}: more than {self.limits.alleles:,} ALT alleles or a REF beyond a million bases.", number, "ALT"
-            )
+        if len(fields[3]) > self.limits.ref_bases:
+            raise RecordError(self.limits.said("ref_bases", line=number), number, "REF")
+        if fields[4].count(b",") >= self.limits.alleles:
+            raise RecordError(self.limits.said("alleles", line=number), number, "ALT")
         size = len(line) - len(fields[4])
         if (fields[4].count(b",") + 1) * size > self.limits.split_bytes:
-            raise RecordError(
-                f"Line {number}: {fields[4].count(b',') + 1:,} alleles with {size:,} bytes each are more than can be split. "
-                "Please split the record before.",
-                number,
-                "ALT",
-            )
+            said = self.limits.said("split_bytes", line=number, got=fields[4].count(b",") + 1, each=size)
+            raise RecordError(said, number, "ALT")
         for index, name in ((2, "ID"), (5, "QUAL"), (6, "FILTER"), (7, "INFO")):
             if not fields[index].strip():
                 fields[index] = b"."
