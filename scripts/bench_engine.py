@@ -23,6 +23,7 @@ from typing import Any
 import pysam
 
 from app.engine.bundles import build, manifest, sequence
+from app.engine.bundles.track_writer import AlleleTrack, ValueColumn, write_regions
 from app.engine.formats import bgzf
 
 CONTIGS = 5
@@ -50,21 +51,16 @@ def genome(folder: Path, dice: random.Random) -> dict[str, str]:
     genes = "".join(gene(name, start) for name in sequences for start in range(1000, LENGTH - 20_000, 40_000))
     models.write_text("##gff-version 3\n" + genes)
     build.add_genes(models, folder, {name: name for name in sequences})
-    with (folder / "known.tsv").open("w") as known:
-        for name, bases in sequences.items():
-            for position in range(500, LENGTH, 50):
-                known.write(
-                    f"{name}\t{position}\t{bases[position - 1]}\t{'A' if bases[position - 1] != 'A' else 'C'}\trs{position}\n"
-                )
-    with (folder / "bands.bed").open("w") as bands:
-        for name in sequences:
-            bands.writelines(
-                f"{name}\t{start}\t{start + 1_000_000}\tp{start // 1_000_000}\n" for start in range(0, LENGTH, 1_000_000)
-            )
-    for plain, columns in (("known.tsv", {"seq_col": 0, "start_col": 1, "end_col": 1}), ("bands.bed", {"preset": "bed"})):
-        pysam.tabix_compress(str(folder / plain), str(folder / f"{plain}.gz"), force=True)
-        pysam.tabix_index(str(folder / f"{plain}.gz"), force=True, **columns)
-        (folder / plain).unlink()
+    lengths = dict.fromkeys(sequences, LENGTH)
+    with AlleleTrack(folder / "known.track", [ValueColumn("numbers", "rs")], lengths) as track:
+        track.write(
+            (name, at, bases[at - 1].encode(), b"A" if bases[at - 1] != "A" else b"C", [b"rs%d" % at])
+            for name, bases in sequences.items()
+            for at in range(500, LENGTH, 50)
+        )
+    bands = range(0, LENGTH, 1_000_000)
+    rows = [(name, start, start + 1_000_000, [b"p%d" % (start // 1_000_000)]) for name in sequences for start in bands]
+    write_regions(folder / "bands.track", rows, lengths)
     contigs = "".join(f'[[contigs]]\nname = "{name}"\nlength = {LENGTH}\naliases = ["chr{name}"]\n' for name in sequences)
     (folder / "manifest.toml").write_text(MANIFEST.format(contigs=contigs) + manifest.file_table(folder))
     return sequences
@@ -79,13 +75,13 @@ fasta = "genome.fa"
 [[tracks]]
 id = "known"
 title = "Known variants"
-file = "known.tsv.gz"
+file = "known.track"
 kind = "allele"
 columns = [{{ tag = "GAS_RSID", number = "1", type = "String", description = "Identifier" }}]
 [[tracks]]
 id = "bands"
 title = "Bands"
-file = "bands.bed.gz"
+file = "bands.track"
 kind = "region"
 columns = [{{ tag = "GAS_BAND", number = ".", type = "String", description = "Band" }}]
 """
