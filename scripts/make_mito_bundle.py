@@ -165,6 +165,34 @@ number = "."
 type = "String"
 description = "Mitochondrial landmarks outside of the genes"
 
+[[parts]]
+id = "sequence"
+title = "Revised Cambridge Reference Sequence"
+version = "NC_012920.1"
+licence = "public domain"
+files = ["rcrs.fa", "rcrs.fa.fai", "genome.seq"]
+
+[[parts]]
+id = "genes"
+title = "Mitochondrial genes"
+version = "1"
+licence = "facts"
+files = ["transcripts.bin", "genes.tsv"]
+
+[[parts]]
+id = "confirmed"
+title = "Confirmed pathogenic mitochondrial variants"
+version = "1"
+licence = "facts"
+files = ["confirmed.track"]
+
+[[parts]]
+id = "regions"
+title = "Landmarks of the mitochondrial control region and origins"
+version = "1"
+licence = "facts"
+files = ["regions.track"]
+
 [[sources]]
 files = ["rcrs.fa", "genome.seq"]
 name = "Revised Cambridge Reference Sequence, NC_012920.1"

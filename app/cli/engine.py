@@ -17,7 +17,7 @@ import typer
 from app.domain.file_names import derived
 from app.engine import limits
 from app.engine.bundles import manifest as bundles
-from app.engine.bundles.stores import FolderStore, Store
+from app.engine.bundles.stores import FolderStore, Store, WebStore
 from app.engine.errors import EngineError, InputError
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ Bundles = Annotated[Path, typer.Option("--bundles", envvar="GAS_BUNDLES", help="
 HOME = Path("bundles")
 
 # How the scheme of a location becomes a store; the command line of the service adds `s3`.
-STORES: dict[str, Callable[[str], Store]] = {"file": lambda location: FolderStore(Path(location.removeprefix("file://")))}
+STORES: dict[str, Callable[[str], Store]] = {
+    "file": lambda location: FolderStore(Path(location.removeprefix("file://"))),
+    "https": WebStore,
+    "http": WebStore,
+}
 
 
 def annotate(
@@ -313,10 +317,29 @@ def push(bundle: str, location: Location, folder: Bundles = HOME) -> None:
 
 
 @reference.command()
-def pull(bundle: str, version: str, location: Location, folder: Bundles = HOME) -> None:
-    """Fetch a bundle from a store, unless it is here; it is installed only if every checksum agrees."""
+def pull(
+    bundle: Annotated[
+        str, typer.Argument(help="The bundle's id; or the address of a published version, such as https://…/grch38/3.")
+    ],
+    version: Annotated[str, typer.Argument(help="Its version, or `latest`.")] = "",
+    location: Annotated[str, typer.Argument(help="A store: s3://bucket/prefix, https://host/path, or a folder.")] = "",
+    folder: Bundles = HOME,
+) -> None:
+    """Fetch a bundle from a store, unless it is here; it is installed only if every checksum agrees.
+
+    Of a bundle that is here in another version, only the files that differ are fetched.
+
+    \b
+    Examples:
+      gas reference pull grch38 3 s3://my-bucket/bundles --bundles /data/bundles
+      gas reference pull https://example.org/bundles/grch38/latest --bundles /data/bundles
+    """
     from app.engine.bundles import stores
 
+    if "://" in bundle and not version:
+        location, bundle, version = bundle.rstrip("/").rsplit("/", 2)
+    if not (version and location):
+        raise typer.BadParameter("give the version and the store of the bundle, or its address")
     _guarded(lambda: typer.echo(f"installed {stores.pull(bundle, version, folder, _store(location), _step).folder}"))
 
 

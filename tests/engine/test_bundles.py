@@ -321,6 +321,45 @@ def test_push_and_pull(small: manifest.Bundle, tmp_path: Path) -> None:
     assert not (tmp_path / "other" / "grch38").exists()
 
 
+def test_a_new_version_moves_only_what_is_new(small: manifest.Bundle, tmp_path: Path) -> None:
+    store, moved = stores.FolderStore(tmp_path / "store"), list[str]()
+    stores.push(small, store)
+    stores.pull("grch38", "latest", tmp_path / "host", store)
+    text = (
+        (small.folder / manifest.MANIFEST).read_text().replace('version = "3"', 'version = "3_x"', 1).partition("\n[[files]]")[0]
+    )
+    (small.folder / "genes.tsv").write_text("ABC\t1\t101\t250\tG\n")
+    (small.folder / manifest.MANIFEST).write_text(text + manifest.file_table(small.folder))
+    stores.push(manifest.load(small.folder), store, lambda name, size: moved.append(name))
+    assert moved == ["genes.tsv"]
+    assert {path.name for path in (tmp_path / "store" / "grch38" / "3_x").iterdir()} == {
+        "genes.tsv",
+        "manifest.toml",
+        "stored.json",
+    }
+    shutil.rmtree(tmp_path / "store" / "grch38" / "3")  # what is installed is not fetched again
+    (tmp_path / "store" / "grch38" / "3").mkdir()
+    pulled = stores.pull("grch38", "latest", tmp_path / "host", store)
+    assert pulled.version == "3_x" and manifest.verify(pulled) == []
+
+
+def test_a_published_bundle_is_fetched_over_the_web_and_verified(small: manifest.Bundle, tmp_path: Path) -> None:
+    stores.push(small, stores.FolderStore(tmp_path / "store"))
+    served = {
+        str(path.relative_to(tmp_path / "store")): path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file()
+    }
+    with Site(served, whole_paths=True) as site:
+        site.broken["grch38/3/genome.seq"] = 1000
+        address = ["pull", f"{site.url}/grch38/latest", "--bundles"]
+        done = CliRunner().invoke(engine.reference, [*address, str(tmp_path / "here")])
+        assert done.exit_code == 0, done.output
+        assert manifest.verify(manifest.find("grch38", tmp_path / "here")) == [] and site.ranges == ["bytes=1000-"]
+        site.files["grch38/3/genes.tsv"] = b"other"
+        done = CliRunner().invoke(engine.reference, [*address, str(tmp_path / "there")])
+        assert done.exit_code == 3 and "genes.tsv" in done.output
+    assert not (tmp_path / "there" / "grch38").exists()
+
+
 def test_a_damaged_bundle_is_not_pushed(small: manifest.Bundle, tmp_path: Path) -> None:
     with small.path(TABLE).open("a") as genes:
         genes.write("#\n")
