@@ -20,7 +20,7 @@ import typer
 from app.domain.file_names import derived
 from app.engine import limits
 from app.engine.bundles import manifest as bundles
-from app.engine.bundles.stores import FolderStore, Store
+from app.engine.bundles.stores import FolderStore, Store, WebStore
 from app.engine.errors import EngineError
 from app.engine.warmed import Warmed
 
@@ -38,7 +38,11 @@ FORMATS: dict[str, tuple[tuple[str, str], ...]] = {
 SUMMARY, REJECTED = ("summary.json", "summary.json"), ("rejected.tsv", "rejected.tsv")
 
 # How the scheme of a location becomes a store; the command line of the service adds `s3`.
-STORES: dict[str, Callable[[str], Store]] = {"file": lambda location: FolderStore(Path(location.removeprefix("file://")))}
+STORES: dict[str, Callable[[str], Store]] = {
+    "file": lambda location: FolderStore(Path(location.removeprefix("file://"))),
+    "https": WebStore,
+    "http": WebStore,
+}
 
 
 def annotate(
@@ -250,7 +254,7 @@ def _guarded(action: Callable[[], None]) -> None:
 
 @reference.command("list")
 def list_(folder: Bundles = HOME) -> None:
-    """Name the installed bundles: id, version, assembly, tracks, bytes, folder."""
+    """Name the installed bundles (id, version, assembly, tracks, bytes, folder) and their parts with their versions."""
     for root in (folder, bundles.EMBEDDED):
         for manifest in sorted(root.glob(f"[!.]*/{bundles.MANIFEST}")):
             try:
@@ -262,6 +266,8 @@ def list_(folder: Bundles = HOME) -> None:
             typer.echo(
                 f"{found.id}\t{found.version}\t{found.assembly}\t{len(found.tracks)} tracks\t{size:,} bytes\t{manifest.parent}"
             )
+            for part in found.parts:
+                typer.echo(_part(part))
 
 
 @reference.command()
@@ -276,22 +282,62 @@ def verify(bundle: str, folder: Bundles = HOME) -> None:
     typer.echo(f"{bundle} agrees with its manifest")
 
 
+Recipe = Annotated[str, typer.Argument(help="A recipe of the release, such as grch38, or the path of a TOML file.")]
+Cache = Annotated[Path, typer.Option(help="Where downloads are.")]
+Processes = Annotated[int, typer.Option(min=0, help="Processes that convert at the same time; 0: one a core.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep the downloads. Otherwise each is deleted once it is converted.")]
+DOWNLOADS = Path("downloads")
+
+
 @reference.command()
 def build(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file like those in scripts/recipes.", exists=True, dir_okay=False)],
+    recipe: Recipe,
     folder: Bundles = HOME,
-    cache: Annotated[Path, typer.Option(help="Where downloads are kept.")] = Path("downloads"),
+    parts: Annotated[str, typer.Option("--with", help="Optional parts to build, too, with commas between.")] = "",
+    cache: Cache = DOWNLOADS,
+    processes: Processes = 0,
+    keep: Keep = False,
 ) -> None:
     """Build a bundle from a recipe: download, check, convert, describe.
 
+    A bundle has parts: its sequence, its genes, and tracks of what is known. Those that the recipe calls optional are built if
+    they are named. Parts that the bundle has already are kept.
+
     Interrupted, it goes on where it stopped when the command is given again: downloads at their last byte, conversions at the
-    last track. The downloads of a whole genome are far larger than the bundle; they may be deleted afterwards.
+    last chromosome.
 
     \b
     Examples:
-      gas reference build scripts/recipes/grch38.toml --bundles /data/bundles --cache /data/downloads
+      gas reference build grch38 --bundles /data/bundles
+      gas reference build grch38 --with gnomad,dbsnp --bundles /data/bundles
       gas reference push grch38 s3://my-bucket/bundles --bundles /data/bundles
     """
+    _build(recipe, folder, cache, chosen=_names(parts), processes=processes, keep=keep)
+
+
+@reference.command()
+def update(
+    recipe: Recipe,
+    parts: Annotated[list[str], typer.Argument(help="Parts to build anew, such as clinvar.")],
+    folder: Bundles = HOME,
+    cache: Cache = DOWNLOADS,
+    processes: Processes = 0,
+    keep: Keep = False,
+) -> None:
+    """Build some parts of a bundle anew, such as this month's ClinVar; all others stay as they are.
+
+    \b
+    Example:
+      gas reference update grch38 clinvar --bundles /data/bundles
+    """
+    _build(recipe, folder, cache, renewed=parts, processes=processes, keep=keep)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _build(recipe: str, folder: Path, cache: Path, **options: Any) -> None:
     from rich.console import Console
     from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
@@ -299,7 +345,11 @@ def build(
     from app.engine.bundles import recipes
 
     try:
-        target = folder / recipes.read(recipe)["id"]
+        path = recipes.named(recipe)
+        target = folder / recipes.read(path)["id"]
+        unknown = {*options.get("chosen", ()), *options.get("renewed", ())} - set(recipes.parts(path))
+        if unknown:
+            raise ValueError(f"There is no part {', '.join(sorted(unknown))}; {recipe} has {', '.join(recipes.parts(path))}.")
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from None
     with Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True)) as bar:
@@ -310,13 +360,21 @@ def build(
                 tasks[name] = bar.add_task(name, total=total)
             bar.update(tasks[name], completed=done)
 
-        _guarded(lambda: typer.echo(_built(builder.build(recipe, target, cache, progress))))
+        _guarded(lambda: typer.echo(_built(builder.build(path, target, cache, progress, **options))))
 
 
 def _built(bundle: bundles.Bundle) -> str:
     count = len(bundle.left_out)
     left_out = f"; {count:,} transcripts that contradict themselves are left out, see its {bundles.MANIFEST}" if count else ""
-    return f"built {bundle.folder}{left_out}"
+    return "\n".join([f"built {bundle.id} {bundle.version} in {bundle.folder}{left_out}", *map(_part, bundle.parts)])
+
+
+def _part(part: bundles.Part) -> str:
+    """A line about a part: its version, and what was left out of it."""
+    faults = ((part.mismatches, "alleles contradict the sequence"), (part.repeated, "are there twice"))
+    left_out = "".join(f"; {count:,} {words} and were left out" for count, words in faults if count)
+    rows = f", {part.rows:,} rows" if part.rows else ""
+    return f"  {part.id}\t{part.version}{rows}{left_out}"
 
 
 Location = Annotated[str, typer.Argument(help="A store: s3://bucket/prefix, or a folder.")]
@@ -331,10 +389,29 @@ def push(bundle: str, location: Location, folder: Bundles = HOME) -> None:
 
 
 @reference.command()
-def pull(bundle: str, version: str, location: Location, folder: Bundles = HOME) -> None:
-    """Fetch a bundle from a store, unless it is here; it is installed only if every checksum agrees."""
+def pull(
+    bundle: Annotated[
+        str, typer.Argument(help="The bundle's id; or the address of a published version, such as https://…/grch38/3.")
+    ],
+    version: Annotated[str, typer.Argument(help="Its version, or `latest`.")] = "",
+    location: Annotated[str, typer.Argument(help="A store: s3://bucket/prefix, https://host/path, or a folder.")] = "",
+    folder: Bundles = HOME,
+) -> None:
+    """Fetch a bundle from a store, unless it is here; it is installed only if every checksum agrees.
+
+    Of a bundle that is here in another version, only the files that differ are fetched.
+
+    \b
+    Examples:
+      gas reference pull grch38 3 s3://my-bucket/bundles --bundles /data/bundles
+      gas reference pull https://example.org/bundles/grch38/latest --bundles /data/bundles
+    """
     from app.engine.bundles import stores
 
+    if "://" in bundle and not version:
+        location, bundle, version = bundle.rstrip("/").rsplit("/", 2)
+    if not (version and location):
+        raise typer.BadParameter("give the version and the store of the bundle, or its address")
     _guarded(lambda: typer.echo(f"installed {stores.pull(bundle, version, folder, _store(location), _step).folder}"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,6 +23,7 @@ from app.domain.keys import Gone
 from app.engine.bundles import manifest
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle
+from app.engine.bundles.stores import STORED
 from app.engine.errors import EngineError
 from app.services.kept import Kept
 
@@ -126,10 +128,18 @@ class References:
         wanted = next((file for file in bundle.files if file.path == TABLE), None)
         if wanted is None:
             return Reference(bundle, None)
-        rows = await self._object(f"{place}/{TABLE}")
+        rows = await self._object(await self._key(place))
         if hashlib.sha256(rows).hexdigest() != wanted.sha256:
             raise EngineError(f"{TABLE} does not match its checksum")
         return Reference(bundle, await asyncio.to_thread(GeneTable, rows))
+
+    async def _key(self, place: str) -> str:
+        """Where the table of genes of a version is stored: an earlier version may have the same."""
+        try:
+            keys: dict[str, str] = json.loads(await self._object(f"{place}/{STORED}"))
+        except Gone:
+            keys = {}
+        return keys.get(TABLE, f"{place}/{TABLE}")
 
     async def _object(self, key: str) -> bytes:
         """A file of the store. Raises Gone."""

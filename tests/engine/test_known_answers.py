@@ -8,6 +8,7 @@ import pytest
 
 from app.engine.bundles import manifest
 from app.engine.consequence.csq_fields import parsed
+from app.engine.consequence.tracks import Alleles, tracks
 from app.engine.formats.fasta import Sequences
 from app.engine.pipeline.annotate import annotate
 from scripts import make_mito_bundle
@@ -88,13 +89,13 @@ def test_diseases_and_identifiers_of_confirmed_variants(run: Callable) -> None:
 
 
 def test_every_confirmed_variant_is_on_the_reference(rcrs: manifest.Bundle) -> None:
-    import gzip
-
-    sequences = Sequences(rcrs.path(rcrs.fasta))
-    with gzip.open(rcrs.path("confirmed.tsv.gz"), "rt") as rows:
-        for row in rows:
-            contig, position, ref, *_ = row.split("\t")
-            assert sequences.get(contig, int(position) - 1, int(position) - 1 + len(ref)) == ref.encode(), row
+    sequences, track = Sequences(rcrs.path(rcrs.fasta)), tracks(rcrs)[0]
+    assert isinstance(track, Alleles)
+    for row in make_mito_bundle.CONFIRMED.strip().splitlines():
+        position, ref, alt, _, disease = row.split(" ")
+        assert sequences.get("MT", int(position) - 1, int(position) - 1 + len(ref)) == ref.encode(), row
+        [text] = track.texts(track.find("MT", [(position.encode(), ref.encode(), alt.encode())]))
+        assert text.endswith(b";GAS_DISEASE=" + disease.encode())
 
 
 def test_the_embedded_sequence_is_the_revised_cambridge_reference(rcrs: manifest.Bundle) -> None:

@@ -209,9 +209,14 @@ def tool_versions() -> dict[str, str]:
 
 def _provenance(source: InputFile, bundle: Bundle, versions: dict[str, str]) -> tuple[bytes, ...]:
     tools = ",".join(f'{tool}="{version}"' for tool, version in versions.items())
+    parts = (
+        f'##GAS=<ID=part,name="{part.id}",version="{part.version}",date="{part.date}",licence="{part.licence}">'.encode()
+        for part in bundle.parts
+    )
     return (
         f'##GAS=<ID=run,bundle="{bundle.id}",bundle_version="{bundle.version}",assembly="{bundle.assembly}",'
         f'input_sha256="{source.sha256}",{tools}>'.encode(),
+        *parts,
     )
 
 
@@ -222,6 +227,10 @@ def _summary(
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "bundle": {"id": bundle.id, "version": bundle.version, "title": bundle.title, "assembly": bundle.assembly},
+        "parts": [
+            {"id": part.id, "title": part.title, "version": part.version, "date": part.date, "licence": part.licence}
+            for part in bundle.parts
+        ],
         "versions": versions,
         "input": {
             "sha256": source.sha256,

@@ -66,6 +66,11 @@ def html(summary: Mapping[str, Any], name: str = "") -> str:
         _facts(
             {
                 "Reference bundle": f"{bundle['id']} {bundle['version']} ({bundle['assembly']})",
+                **(
+                    {"Its parts": ", ".join(f"{part['title']} {part['version']}" for part in summary["parts"])}
+                    if summary.get("parts")
+                    else {}
+                ),
                 "Software": ", ".join(f"{tool} {version}" for tool, version in summary["versions"].items()),
                 "Input SHA-256": source["sha256"],
                 "Input": f"VCF {source['vcf_version']}, {source['bytes']:,} bytes, compression: {source['compression']}",

@@ -69,6 +69,7 @@ def count_log(summary: dict[str, Any], name: str) -> str:
         "",
         "Provenance",
         f"  reference {bundle['title']}, bundle {bundle['id']} {bundle['version']}",
+        *(f"    {part['title']} {part['version']}" for part in summary.get("parts", ())),
         f"  software {', '.join(f'{tool} {version}' for tool, version in summary['versions'].items())}",
         f"  input SHA-256 {source['sha256']}, {source['bytes']} bytes, compression: {source['compression']}",
         f"  annotated {summary['created']}",
