@@ -116,6 +116,7 @@ def annotate(
         TextColumn("{task.percentage:>3.0f}%  {task.fields[records]:,} records"),
     )
     try:
+        event: dict[str, Any] = {"event": "failed"}
         with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar, tempfile.TemporaryDirectory() as work:
             task = bar.add_task("reading", total=100, records=0)
 

@@ -21,13 +21,13 @@ _APPRIS = re.compile(r"(?P<kind>[A-Za-z])[A-Za-z_]*(?P<grade>\d+)$")
 
 def order(found: Consequence) -> tuple[int, ...]:
     """Returns what consequences of one allele are compared by: the lowest is picked."""
-    before, length = _of_transcript(found.transcript)
+    before, length = comparable(found.transcript)
     return (*before, terms.rank(found.mask), length)
 
 
 @lru_cache(maxsize=1024)
-def _of_transcript(transcript: Transcript) -> tuple[tuple[int, ...], int]:
-    """What a transcript is compared by before its worst term, and behind it."""
+def comparable(transcript: Transcript) -> tuple[tuple[int, ...], int]:
+    """Returns what a transcript is compared by before its worst term, and behind it."""
     model = spliced(transcript)
     before = (
         not transcript.mane_select,
