@@ -24,6 +24,7 @@ _ACCESSION = re.compile(r"N[CTWG]_\d+\.\d+").fullmatch
 SPELLING = "spelling"
 """Word of GAS_FLAG: another spelling of the allele has other terms."""
 
+_WITHIN = ~(terms.UPSTREAM | terms.DOWNSTREAM)
 _BASES = frozenset({b"A", b"C", b"G", b"T"})
 
 
@@ -152,10 +153,13 @@ def _told(one: Allele, reference: _Reference, named: str, found: list[Consequenc
     mask = picked.mask if picked else terms.INTERGENIC
     term, impact = terms.names(mask)[0], terms.impact(mask)
     gene = csq.escaped(picked.transcript.symbol or picked.transcript.gene) if picked else ""
+    others = dict.fromkeys(said.transcript.symbol or said.transcript.gene for said in found if said.mask & _WITHIN)
+    others.pop(picked.transcript.symbol or picked.transcript.gene if picked else "", None)
     tags = (
         ("GAS_CSQ", term),
         ("GAS_IMPACT", impact),
         ("GAS_GENE", gene),
+        ("GAS_OTHER_GENES", ",".join(map(csq.escaped, filter(None, others)))),
         ("GAS_TRANSCRIPT", picked.transcript.identifier if picked else ""),
         ("GAS_HGVSC", picked.hgvsc if picked else ""),
         ("GAS_HGVSP", picked.hgvsp if picked else ""),
