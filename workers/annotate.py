@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -18,7 +19,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from app.domain.jobs import Fault, Job, Status, Trigger
-from app.domain.keys import Gone, Output, input_key, output_key
+from app.domain.keys import COLUMNS, Gone, Output, input_key, output_key
 from app.domain.messages import JobRequested
 from app.engine.warmed import Warmed
 from app.services.backend import Backend
@@ -46,7 +47,7 @@ MOST_CLAIMS = 12
 MEDIA_TYPES = {
     Output.RESULT: "application/gzip",
     Output.INDEX: "application/octet-stream",
-    Output.SUMMARY: "application/json",
+    Output.SUMMARY: "application/octet-stream",  # JSON, and behind it the columns
     Output.REJECTED: "text/tab-separated-values",
 }
 OUR_FAULT = "Something went wrong on our side, not with your file. We have been told; you can run the job again."
@@ -115,6 +116,7 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         lines = {"faults": json.dumps(engine.last["faults"]), "skippable": engine.last["skippable"]}
         return await _fail(backend, job, Fault.USER, engine.last["message"], line=engine.last.get("line"), **lines)
     engine.progress = {**engine.progress, "phase": "storing"}
+    summary_size = await asyncio.to_thread(_join_columns, out)
     keys = {output: output_key(job.user_id, job.job_id, job.rev, output) for output in Output if (out / output).exists()}
     uploads = [backend.results.upload(out / output, key, MEDIA_TYPES[output]) for output, key in keys.items()]
     sizes = await asyncio.gather(*uploads)
@@ -126,6 +128,7 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         result=keys[Output.RESULT],
         index=keys[Output.INDEX],
         summary=keys[Output.SUMMARY],
+        summary_size=summary_size,
         rejected=keys.get(Output.REJECTED),
         set_aside=engine.last["set_aside"],
         result_size=sizes[0],
@@ -135,6 +138,15 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         percent=100,
         finished_at=backend.now(),
     )
+
+
+def _join_columns(out: Path) -> int:
+    """Puts the columns behind the summary, so that both are one object; returns the bytes of the summary."""
+    summary = out / Output.SUMMARY
+    size = summary.stat().st_size
+    with summary.open("ab") as target, (out / COLUMNS).open("rb") as columns:
+        shutil.copyfileobj(columns, target)
+    return size
 
 
 async def _fail(

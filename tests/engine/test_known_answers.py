@@ -14,6 +14,8 @@ from app.engine.pipeline.annotate import annotate
 from scripts import make_mito_bundle
 from tests.support import genome
 
+OUTPUTS = ["annot.columns", "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"]
+
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
 KNOWN = [
@@ -187,7 +189,7 @@ def test_file_names_are_data(child: Callable, tmp_path: Path, name: str) -> None
     source.write_text(HEADER + "MT\t3460\t.\tG\tA\t.\t.\t.\n")
     status, events, _ = child(source, tmp_path / "out", f"--name={name}")
     assert (status, events[-1]["event"], events[-1]["records"]) == (0, "done", 1)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == OUTPUTS
 
 
 def test_an_allele_is_judged_as_it_is_written(tmp_path: Path, nuclear: manifest.Bundle) -> None:

@@ -34,6 +34,7 @@ _INTERGENIC = csq.intergenic(Allele(Change(1, b"N", b"N"), NOWHERE, "", "SNV"), 
 """An entry of a substitution, without the letter that it begins with and the name that it ends with."""
 
 _KEPT = 50_000
+_WITHIN = ~(terms.UPSTREAM | terms.DOWNSTREAM)
 _BASES = frozenset({b"A", b"C", b"G", b"T"})
 
 
@@ -79,6 +80,7 @@ class AlleleAnnotator:
         self._references: dict[str, _Reference] = {}
         self._names = ContigNames(bundle, {})
         self._flat = lru_cache(_KEPT)(self._flattened)
+        self._gene = lru_cache(_KEPT)(self._named_gene)
 
     def of(self, contig: str, keys: Iterable[Key]) -> dict[Key, AlleleAnnotation]:
         """What is said of each of these alleles of a contig, given by position, REF and ALT as the file spells them."""
@@ -141,12 +143,14 @@ class AlleleAnnotator:
         return dict(zip(keys, answers, strict=True))
 
     def _of_plain(self, position: int, alt: str, name: str, escaped: str, found: list[Said], accession: str) -> AlleleAnnotation:
-        """What is said of a substitution. `name`: of it on its contig, which `accession` and `escaped` have before and with it."""
+        """What is said of a substitution. `name`: on its contig, which `accession` and `escaped` have before and with it."""
         if not found:
             tags = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER;GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
             return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
         picked = self._columns.picked(found)
         flat, term, impact, gene = self._flat(picked.row, picked.mask)
+        if len(found) > 1:
+            flat += self._other_genes(picked.row, [(one.row, one.mask) for one in found])
         named = f"{flat};GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else flat
         if picked.hgvsp:
             named = f"{named};GAS_HGVSP={picked.hgvsp}"
@@ -170,6 +174,17 @@ class AlleleAnnotator:
         gene = csq.escaped(transcript.symbol or transcript.gene)
         tags = (("GAS_CSQ", term), ("GAS_IMPACT", impact), ("GAS_GENE", gene), ("GAS_TRANSCRIPT", transcript.identifier))
         return "".join([f";{tag}={value}" for tag, value in tags if value]), term, impact, gene
+
+    def _other_genes(self, picked: int, found: list[tuple[int, int]]) -> str:
+        """The tag of the genes that the allele lies in besides that of the picked transcript; `found`: transcripts and terms."""
+        genes = dict.fromkeys([self._gene(row) for row, mask in found if mask & _WITHIN])
+        genes.pop(self._gene(picked), None)
+        named = ",".join(filter(None, genes))
+        return f";GAS_OTHER_GENES={named}" if named else ""
+
+    def _named_gene(self, row: int) -> str:
+        transcript = self._transcripts[row]
+        return csq.escaped(transcript.symbol or transcript.gene)
 
     def _others(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, AlleleAnnotation]:
         alleles = [allele(int(position), ref, alt, reference.bases) for position, ref, alt in keys]
@@ -212,6 +227,7 @@ class AlleleAnnotator:
         flat = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER"
         if picked:
             flat, term, impact, gene = self._flat(picked.transcript.index, picked.mask)
+            flat += self._other_genes(picked.transcript.index, [(one.transcript.index, one.mask) for one in found])
             flat += f";GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else ""
             flat += f";GAS_HGVSP={picked.hgvsp}" if picked.hgvsp else ""
         flat += f";GAS_HGVSG={reference.accession}:{named}" if named else ""

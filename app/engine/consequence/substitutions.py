@@ -1,6 +1,6 @@
 """Plain substitutions of a bundle's contig, many at once: consequences in columns, and their text put together from few pieces.
 
-What takes more than a few lookups is left to the caller of consequences; what most pairs of a substitution and a transcript say is
+What takes more than a few lookups is left to the caller of consequences; what most pairs of a substitution and transcript say is
 the same but for a number or two, so its text is remembered in pieces, which `csq.entry` made.
 """
 

@@ -21,6 +21,7 @@ from app import __version__
 from app.engine.bundles import tags
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import EngineError, InputError
+from app.engine.formats.columns import COLUMNS
 from app.engine.limits import DEFAULT, Limits
 from app.engine.pipeline.block import AnnotatedPieces, AnnotationContext, Reader
 from app.engine.pipeline.input_state import InputState
@@ -69,9 +70,9 @@ def annotate(
     distance: int | None = None,
     skip_bad: bool = False,
 ) -> Result:
-    """Annotate one file into `out_dir`; InputError if the file cannot be annotated. All three outputs appear, or none.
+    """Annotate one file into `out_dir`; InputError if the file cannot be annotated. All four outputs appear, or none.
 
-    `skip_bad`: lines that are no records, if they are few, are set aside into a fourth output, `rejected.tsv`.
+    `skip_bad`: lines that are no records, if they are few, are set aside into a fifth output, `rejected.tsv`.
     `jobs` are the processes that work on it (0: as many as there are cores, if the file is large); the result is the same.
     `distance`: bases within which a transcript is upstream or downstream, instead of what the bundle says.
     `overruled` says why the bundle is not the one that was asked for, and goes into the log.
@@ -90,13 +91,14 @@ def annotate(
         versions = tool_versions()
         added = (*tags.declarations(tags.added(bundle)), *_provenance(source, bundle, versions))
         header = state.header.text(state.contigs(bundle), added=added)
-        written = output.finish(header, work / VCF, work / INDEX)
+        written = output.finish(header, work / VCF, work / INDEX, work / COLUMNS)
         totals.flags.update(output.flags)
         if written != state.records + state.splits or totals.records != written:
             raise EngineError(f"{state.records} records and {state.splits} splits came in, {written} records came out")
         summary = _summary(source, state, totals, bundle, versions, name)
+        summary |= {"distributions": output.distributions.summary(), "what_matters": output.what_matters.summary()}
         (work / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
-        for made in (VCF, INDEX, SUMMARY, *((REJECTED,) if state.rejections.count else ())):
+        for made in (VCF, INDEX, COLUMNS, SUMMARY, *((REJECTED,) if state.rejections.count else ())):
             os.replace(work / made, out_dir / made)
         return Result(out_dir, summary)
     finally:

@@ -17,6 +17,7 @@ from app.engine.reading.headers import Header
 from app.engine.reading.records import AlleleBatch, Records
 from app.engine.reading.schema import HeaderUpdate, header_updates
 from app.engine.report.counts import Counts
+from app.engine.report.piece_rows import PieceRows, piece_rows
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class AnnotatedBlock:
     early: list[MovedRecord] = field(default_factory=list)
     late: list[MovedRecord] = field(default_factory=list)
     edges: list[EdgeAllele] = field(default_factory=list)
+    rows: PieceRows = field(default_factory=PieceRows)
 
 
 AnnotatedPieces = tuple[BlockStats, list[AnnotatedBlock]]
@@ -201,3 +203,4 @@ def lay(piece: AnnotatedBlock, parts: list[ContigSlice]) -> None:
         piece.spans.append(span)
     text = b"".join([line for part in parts for line in part.lines])
     piece.blocks, piece.records = bgzf.blocks(text), text.count(b"\n")
+    piece.rows = piece_rows((part.name, part.starts, part.ends, part.lines) for part in parts)

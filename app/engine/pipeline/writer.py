@@ -7,11 +7,18 @@ from collections import Counter, deque
 from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from app.engine.formats import bgzf, tabix
+from app.engine.formats.columns import ColumnsWriter
 from app.engine.formats.vcf import extent
 from app.engine.pipeline.block import AnnotatedBlock, ContigSlice, MovedRecord, lay
 from app.engine.pipeline.codon_edges import CodonEdges
 from app.engine.reading.input_file import BGZF_END
+from app.engine.report.distributions import Distributions
+from app.engine.report.rows import DTYPES, NAMED
+from app.engine.report.what_matters import WhatMatters
 
 COPIED = 1 << 20
 HELD_BYTES = 32 << 20  # compressed, that wait until the rest of a codon, behind an intron, has come
@@ -33,6 +40,8 @@ class ResultWriter:
         self._codons = CodonEdges(samples)
         self._number = 0  # of the last piece
         self._ready: deque[tuple[int, AnnotatedBlock]] = deque()  # in order, whole, but perhaps with lines to flag
+        self._columns = ColumnsWriter(body.with_name("rows"), DTYPES, NAMED)
+        self.what_matters, self.distributions = WhatMatters(), Distributions()
         self.records = 0
 
     @property
@@ -69,8 +78,8 @@ class ResultWriter:
         self._codons.add(self._number, piece.edges, piece.places[0], piece.first)
         self._release()
 
-    def finish(self, header: bytes, vcf: Path, index: Path) -> int:
-        """Write the result with this header, and its index; how many records they have, by their text and by the index."""
+    def finish(self, header: bytes, vcf: Path, index: Path, columns: Path) -> int:
+        """Write the result with this header, its index and its columns; how many records they have, if they agree on it."""
         self._end()
         self._codons.give_up(self._number)
         self._release()
@@ -81,11 +90,13 @@ class ResultWriter:
             shutil.copyfileobj(body, file, COPIED)
             file.write(BGZF_END)
         self._index.write(index, shift)
+        self._columns.finish(columns, shift)
         os.unlink(self._path)
         return self.records if self.records == self._index.records else -1
 
     def close(self) -> None:
         self._file.close()
+        self._columns.close()
 
     def _end(self) -> None:
         """Write the last piece of a contig."""
@@ -121,7 +132,19 @@ class ResultWriter:
         for span in piece.spans:
             self._index.add(span, offsets, base)
         self._file.writelines(piece.blocks)
+        self._write_rows(piece, np.array(offsets, "<u8") + np.uint64(base))
         self.records += piece.records
+
+    def _write_rows(self, piece: AnnotatedBlock, blocks: npt.NDArray[np.uint64]) -> None:
+        """What the columns and the list of what matters take of a piece, whose compressed blocks are at these offsets."""
+        found = piece.rows
+        if not found.columns:
+            return
+        block, within = np.divmod(found.columns["place"], np.uint64(bgzf.BLOCK))
+        rows = found.columns | {"place": blocks[block] << np.uint64(16) | within}
+        self.what_matters.add((rank, self.records + number, line) for rank, number, line in found.candidates)
+        self.distributions.add(rows)
+        self._columns.add(rows, found.names)
 
 
 def _put(piece: AnnotatedBlock, lines: list[MovedRecord]) -> None:
