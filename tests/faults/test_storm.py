@@ -25,7 +25,7 @@ from app.services.submissions import NotFound, Refused
 from tests.support.forks import Forks
 from tests.support.lanes import ALL, SEED, Lane, lane, seeded
 from tests.support.proxy import Fault, Rule
-from tests.support.scenarios import at_rest, problems
+from tests.support.scenarios import STEP_TIMEOUT_SECONDS, at_rest, problems
 from tests.support.service import VCF
 from workers import VERBS
 
@@ -145,7 +145,7 @@ async def test_a_storm_leaves_nothing_to_report(
         for daemon in here.daemons.values():
             await daemon.stand_still(0)  # it goes on if the storm ended while it stood still
         late = await storm.again()
-        jobs = await at_rest(here, storm.jobs, 60 + 6 * JOBS)
+        jobs = await at_rest(here, storm.jobs, STEP_TIMEOUT_SECONDS + 6 * JOBS)
         found = await problems(here, jobs, mails_lost=len(here.daemons["notify"].proxy.calls))
         for job in jobs:
             account = await here.service.gas.accounts.get(job.user_id)
