@@ -22,7 +22,7 @@ from app.services.concurrency import ConcurrencyLimit
 from app.services.identity import Secrets
 from app.services.kept import Kept
 from app.settings import Settings
-from app.web import app_keys, routes
+from app.web import app_keys, half_sent, routes
 from app.web.assets import Assets
 from app.web.estimates import DurationEstimator, QueueView
 from app.web.live import polling
@@ -47,7 +47,8 @@ PAGES_KEPT = 256
 def create_app(settings: Settings) -> web.Application:
     """The portal as an application; opens its connections at startup and closes them at the end."""
     answer_plainly()
-    app = web.Application(middlewares=[log_requests, show_errors, control_access, limit_rate])
+    half_sent.watch()
+    app = web.Application(middlewares=[half_sent.know_requests, log_requests, show_errors, control_access, limit_rate])
     app[app_keys.SETTINGS] = settings
     app[app_keys.LIMITS] = RateLimit()
     app[app_keys.DURATIONS] = DurationEstimator()
@@ -56,9 +57,9 @@ def create_app(settings: Settings) -> web.Application:
     app[app_keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)
     routes.add(app)
-    app.cleanup_ctx.extend((_connections, _watchdog))
+    app.cleanup_ctx.extend((_connections, _watchdog, half_sent.watching))
     app.on_response_prepare.extend((add_headers, add_allowance))
-    app.on_shutdown.append(_close_live_pages)
+    app.on_shutdown.extend((_close_live_pages, half_sent.close_unfinished))
     return app
 
 
@@ -76,7 +77,8 @@ async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(create_app(settings), access_log=None, shutdown_timeout=DRAIN_SECONDS)
+    limits = {"shutdown_timeout": DRAIN_SECONDS, "keepalive_timeout": half_sent.IDLE_SECONDS}
+    runner = web.AppRunner(create_app(settings), access_log=None, **limits)
     try:
         await runner.setup()
         await web.TCPSite(runner, settings.web_host, settings.web_port).start()
