@@ -70,8 +70,8 @@ class AllelePiece:
         self._codes = np.zeros(0, np.int64)
         self._values = [np.zeros(0, np.int64) for _ in columns]
         self._texts: dict[int, bytes] = {}  # of the alleles that are waiting, by their number in the order of arrival
-        self._files = {name: (folder / name).open("wb") for name in ("positions", "codes", "other_rows", "other_texts")}
-        self._files |= {f"values{number}": (folder / f"values{number}").open("wb") for number in range(len(columns))}
+        for name in ("positions", "codes", "other_rows", "other_texts", *(f"values{number}" for number in range(len(columns)))):
+            (folder / name).touch()
 
     def add(
         self,
@@ -117,20 +117,22 @@ class AllelePiece:
 
     def _write(self, kept: NDArray[Any]) -> None:
         codes = self._codes[kept]
-        self._files["positions"].write(self._positions[kept].astype("<u4").tobytes())
-        self._files["codes"].write(codes.astype("|u1").tobytes())
+        self._append("positions", self._positions[kept].astype("<u4").tobytes())
+        self._append("codes", codes.astype("|u1").tobytes())
         for number, values in enumerate(self._values):
-            self._files[f"values{number}"].write(values[kept].astype("<u4").tobytes())
+            self._append(f"values{number}", values[kept].astype("<u4").tobytes())
         others = np.flatnonzero(codes >= OTHERS)
-        self._files["other_rows"].write((others + self.rows).astype("<u4").tobytes())
-        self._files["other_texts"].writelines(self._texts[int(kept[index])] + b"\n" for index in others.tolist())
+        self._append("other_rows", (others + self.rows).astype("<u4").tobytes())
+        self._append("other_texts", b"".join(self._texts[int(kept[index])] + b"\n" for index in others.tolist()))
         self.rows += len(kept)
+
+    def _append(self, name: str, items: bytes) -> None:
+        with (self._folder / name).open("ab") as file:
+            file.write(items)
 
     def close(self, **counts: int) -> None:
         """Write what is left, and that the piece is whole; `counts` are kept with it."""
         self._settle(1 << 62)
-        for file in self._files.values():
-            file.close()
         for number, texts in enumerate(self.dictionaries):
             (self._folder / f"texts{number}").write_bytes(b"".join(text + b"\n" for text in texts))
         facts = {"contig": self.contig, "rows": self.rows, "repeated": self.repeated, **counts}
