@@ -133,11 +133,11 @@ class AlleleAnnotator:
         return dict(zip(keys, answers, strict=True))
 
     def _of_plain(self, position: int, alt: str, name: str, escaped: str, found: list[Said], accession: str) -> AlleleAnnotation:
-        """What is said of a substitution. `name`: of it on its contig, which `accession` and `escaped` have before and with it."""
+        """What is said of a substitution. `name`: of it on its contig; `escaped`: with the contig; `accession`: what is before it."""
         if not found:
             tags = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER;GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
             return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
-        picked = self._columns.picked(found)
+        picked = found[0] if len(found) == 1 else min(found)
         flat, term, impact, gene = self._flat(picked.row, picked.mask)
         named = f"{flat};GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else flat
         if picked.hgvsp:

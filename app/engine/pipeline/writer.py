@@ -1,6 +1,5 @@
 """The result as it grows: pieces in order, their alleles that moved into a neighbour put there, the index made on the way."""
 
-import gzip
 import os
 import shutil
 from collections import Counter, deque
@@ -8,8 +7,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from app.engine.formats import bgzf, tabix
-from app.engine.formats.vcf import extent
-from app.engine.pipeline.block import AnnotatedBlock, ContigSlice, MovedRecord, lay
+from app.engine.pipeline import edits
+from app.engine.pipeline.block import AnnotatedBlock, MovedRecord
 from app.engine.pipeline.codon_edges import CodonEdges
 from app.engine.reading.input_file import BGZF_END
 
@@ -24,8 +23,8 @@ class NeedsPresort(Exception):
 class ResultWriter:
     """Writes the body of a result; `finish` puts the header before it. `samples`: whether the file has genotypes."""
 
-    def __init__(self, body: Path, *, samples: bool = False) -> None:
-        self._path = body
+    def __init__(self, body: Path, *, samples: bool = False, level: int = bgzf.LEVEL) -> None:
+        self._path, self._level = body, level
         self._file = body.open("wb")
         self._index = tabix.Index()
         self._held: AnnotatedBlock | None = None
@@ -49,7 +48,7 @@ class ResultWriter:
             if not self._seen.isdisjoint(piece.places):
                 raise NeedsPresort
             self._end()
-            _put(piece, piece.early)
+            self._put(piece, piece.early)
         else:
             if piece.first < held.last or not self._seen.isdisjoint(piece.places[1:]):
                 raise NeedsPresort
@@ -60,8 +59,8 @@ class ResultWriter:
             far = [line for line in held.late if line.start > piece.first]
             if far and len(piece.places) == 1 and max(line.start for line in far) > piece.last:
                 raise NeedsPresort
-            _put(held, [*piece.early, *near])
-            _put(piece, far)
+            self._put(held, [*piece.early, *near])
+            self._put(piece, far)
             self._finished(held)
         self._seen.update(piece.places)
         self._held = piece
@@ -90,7 +89,7 @@ class ResultWriter:
     def _end(self) -> None:
         """Write the last piece of a contig."""
         if self._held:
-            _put(self._held, self._held.late)
+            self._put(self._held, self._held.late)
             self._finished(self._held)
         self._held = None
 
@@ -109,37 +108,18 @@ class ResultWriter:
                 self._codons.give_up(number)
             self._ready.popleft()
             if self._codons.marked({span.name for span in piece.spans}, piece.first, piece.last):
-                parts = _parts(piece)
-                for part in parts:
-                    part.lines = self._codons.apply(part.lines)
-                lay(piece, parts)
+                edits.change(piece, self._codons.places(), self._codons.apply, self._level)
             self._write(piece)
+
+    def _put(self, piece: AnnotatedBlock, lines: list[MovedRecord]) -> None:
+        """Sort these lines into a piece."""
+        if lines:
+            edits.insert(piece, lines, self._level)
 
     def _write(self, piece: AnnotatedBlock) -> None:
         base = self._file.tell()
-        offsets = [0, *accumulate(map(len, piece.blocks))]
+        texts, offsets = [0, *accumulate(piece.sizes)], [0, *accumulate(map(len, piece.blocks))]
         for span in piece.spans:
-            self._index.add(span, offsets, base)
+            self._index.add(span, texts, offsets, base)
         self._file.writelines(piece.blocks)
         self.records += piece.records
-
-
-def _put(piece: AnnotatedBlock, lines: list[MovedRecord]) -> None:
-    """Sort these lines into a piece."""
-    if lines:
-        parts = _parts(piece)
-        for part in parts:
-            part.insert(lines)
-        lay(piece, parts)
-
-
-def _parts(piece: AnnotatedBlock) -> list[ContigSlice]:
-    """The lines of a piece by contig."""
-    lines = gzip.decompress(b"".join(piece.blocks)).splitlines(keepends=True) if piece.blocks else []
-    parts: list[ContigSlice] = []
-    for place, span in zip(piece.places, piece.spans, strict=True):
-        texts, lines = lines[: span.records], lines[span.records :]
-        extents = list(map(extent, texts))
-        starts, ends = [first - 1 for _, first, _ in extents], [last for _, _, last in extents]
-        parts.append(ContigSlice(place, span.name, starts, ends, texts))
-    return parts
