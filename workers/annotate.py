@@ -159,7 +159,7 @@ async def _fail(
 
 async def _run(job: Job, source: Path, out: Path, engine: Engine, settings: Settings) -> None:
     """Runs the engine as a child and follows what it says. Raises EngineFailed unless it is done or rejects the input."""
-    arguments = [str(source), str(out), "--name-from-stdin"]
+    arguments = [str(source), str(out), "--name-from-stdin", f"--level={settings.deflate_level}"]
     arguments += ["--skip-bad"] if job.skip_bad else []
     arguments += [f"--bundle={job.bundle}"] if job.assembly else []
     arguments += [f"--among={settings.bundle(assembly)}" for assembly in settings.references]

@@ -62,6 +62,9 @@ def annotate(
     distance: Annotated[
         int | None, typer.Option(min=0, max=1_000_000, help="Bases within which a transcript is upstream or downstream.")
     ] = None,
+    level: Annotated[
+        int, typer.Option(min=1, max=9, help="Of compression: 1 takes a fifth of the time of 6 for a sixth more bytes.")
+    ] = 6,
     formats: Annotated[
         str, typer.Option(metavar="NAME,…", help=f"What is written: {', '.join(FORMATS)}; summary.json always is.")
     ] = ",".join(FORMATS),
@@ -106,7 +109,7 @@ def annotate(
         kinds = _formats(formats)
     except (EngineError, ValueError) as fault:
         raise typer.BadParameter(str(fault)) from None
-    arguments = [f"--bundles={folder}", f"--jobs={jobs}", *([f"--bundle={bundle}"] if bundle else [])]
+    arguments = [f"--bundles={folder}", f"--jobs={jobs}", f"--level={level}", *([f"--bundle={bundle}"] if bundle else [])]
     arguments += [f"--limit={one}" for one in limit or ()]
     arguments += ["--skip-bad"] if skip_bad else []
     arguments += [f"--distance={distance}"] if distance is not None else []

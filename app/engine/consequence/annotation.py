@@ -147,7 +147,7 @@ class AlleleAnnotator:
         if not found:
             tags = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER;GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
             return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
-        picked = self._columns.picked(found)
+        picked = found[0] if len(found) == 1 else min(found)
         flat, term, impact, gene = self._flat(picked.row, picked.mask)
         if len(found) > 1:
             flat += self._other_genes(picked.row, [(one.row, one.mask) for one in found])

@@ -15,6 +15,7 @@ from app.engine.consequence.spliced import spliced
 from app.engine.consequence.transcript import Transcript
 
 _UNKNOWN = 100
+_PART_BITS, _LENGTH_BITS = 8, 32
 _ALTERNATIVE = 10  # an alternative transcript of APPRIS comes after every principal one
 _APPRIS = re.compile(r"(?P<kind>[A-Za-z])[A-Za-z_]*(?P<grade>\d+)$")
 
@@ -39,6 +40,15 @@ def comparable(transcript: Transcript) -> tuple[tuple[int, ...], int]:
         not transcript.ccds,
     )
     return before, -(len(model.sequence) if model.coding else model.length)
+
+
+def order_number(transcript: Transcript, mask: int) -> int:
+    """Returns `order` as one number: of two consequences of one allele, the lower one goes before."""
+    before, length = comparable(transcript)
+    number = 0
+    for part in (*before, terms.rank(mask)):
+        number = number << _PART_BITS | part
+    return (number << _LENGTH_BITS) + length
 
 
 def pick(found: Sequence[Consequence]) -> Consequence | None:

@@ -1,7 +1,7 @@
-"""Plain substitutions of a bundle's contig, many at once: consequences in columns, and their text put together from few pieces.
+"""Plain substitutions of a bundle's contig, many at once: consequences in columns, their text put together from few pieces.
 
-What takes more than a few lookups is left to the caller of consequences; what most pairs of a substitution and transcript say is
-the same but for a number or two, so its text is remembered in pieces, which `csq.entry` made.
+What takes more than a few lookups is left to the caller of consequences. What most pairs of a substitution and a transcript say
+is the same but for a number or two, so its text is remembered in pieces, which `csq.entry` made.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from app.engine.consequence import columns, csq, hgvs, terms
 from app.engine.consequence.allele import NOWHERE, Allele, Change, reverse_complement
 from app.engine.consequence.caller import Consequence
 from app.engine.consequence.genetic_code import CODONS
-from app.engine.consequence.pick import comparable
+from app.engine.consequence.pick import order_number
 
 Array = NDArray[Any]
 Called = Callable[[int, int], Consequence | None]
@@ -61,8 +61,12 @@ def _models(of: Transcripts) -> columns.TranscriptArrays:
 
 
 class Said(NamedTuple):
-    """What a substitution does to a transcript: the row, the terms, the entry of CSQ, and what the flat tags take of it."""
+    """What a substitution does to a transcript: the row, the terms, the entry of CSQ, and what the flat tags take of it.
 
+    Of those of one allele, in the order of their rows, the least is the one that stands for all.
+    """
+
+    order: int
     row: int
     mask: int
     entry: str
@@ -87,7 +91,7 @@ class Substitutions:
     def __init__(self, transcripts: Transcripts) -> None:
         self._transcripts, self._models = transcripts, _models(transcripts)
         self._pieces = lru_cache(_KEPT)(self._cut)
-        self._orders: dict[int, tuple[tuple[int, ...], int]] = {}
+        self._order = lru_cache(_KEPT)(self._number)
 
     def said(self, these: Plain, which: Array, rows: Array, distance: int, called: Called) -> list[Said | None]:
         """Returns what is to be said of each pair; None of one that is too far away.
@@ -114,15 +118,15 @@ class Substitutions:
                 add(next(full))
                 continue
             if away >= 0:
-                before, after = pieces(row, mask, 0, 0)
+                order, before, after = pieces(row, mask, 0, 0)
                 text = f"{all_alts[index]:c}{before}{away}{after}{names[index]}"
-                add(make(Said, (row, mask, text, "", "", "")))
+                add(make(Said, (order, row, mask, text, "", "", "")))
                 continue
-            before, after, start = pieces(row, mask, intron, exons)
+            order, before, after, start = pieces(row, mask, intron, exons)
             base, new = refs[index], all_alts[index]
             change = f"{base:c}>{new:c}" if strand > 0 else f"{_OTHER[base]}>{_OTHER[new]}"
             name = f"{start}{'*' if behind else ''}{number}{offset:+d}{change}"
-            add(make(Said, (row, mask, f"{new:c}{before}{name}{after}{names[index]}", name, "", "")))
+            add(make(Said, (order, row, mask, f"{new:c}{before}{name}{after}{names[index]}", name, "", "")))
         return out
 
     def _full(self, found: columns.Columns, pairs: Array, rows: Array, which: Array, these: Plain, called: Called) -> Any:
@@ -135,22 +139,23 @@ class Substitutions:
                 yield None
                 continue
             entry = csq.entry(consequence, _allele(alt), 1, these.names[index])
-            yield Said(row, consequence.mask, entry, consequence.hgvsc, consequence.hgvsp, consequence.protein)
+            order = self._order(row, consequence.mask)
+            yield Said(order, row, consequence.mask, entry, consequence.hgvsc, consequence.hgvsp, consequence.protein)
 
-    def _cut(self, row: int, mask: int, intron: int, exons: int) -> tuple[str, ...]:
-        """An entry without the letter that it begins with and the name that it ends with, cut where a number or a name belongs.
+    def _cut(self, row: int, mask: int, intron: int, exons: int) -> tuple[Any, ...]:
+        """The order, and an entry without its first letter and its last name, cut where a number or a name belongs.
 
         Of an intron there is also what the name begins with.
         """
-        transcript = self._transcripts[row]
+        transcript, order = self._transcripts[row], self._order(row, mask)
         if not intron:
             beside = csq.entry(Consequence(transcript, mask, distance=0), _allele(0x41), 1, "")
             before = csq.entry(Consequence(transcript, mask), _allele(0x41), 1, "")
             at = next(i for i, (one, other) in enumerate(zip(beside, before + _HOLE, strict=False)) if one != other)
-            return beside[1:at], beside[at + 1 :]
+            return order, beside[1:at], beside[at + 1 :]
         within = Consequence(transcript, mask, intron=f"{intron}/{exons - 1}", hgvsc=_HOLE)
         before, after = csq.entry(within, _allele(0x41), 1, "").split(_HOLE)
-        return before[1:], after, f"{'c' if transcript.coding_start else 'n'}."
+        return order, before[1:], after, f"{'c' if transcript.coding_start else 'n'}."
 
     def _consequence(
         self, row: int, ref: int, alt: int,
@@ -181,19 +186,8 @@ class Substitutions:
             hgvsp=hgvs.substituted(old, new, protein, bool(mask & terms.START_LOST)) if read else "",
         )
 
-    def picked(self, said: Sequence[Said]) -> Said:
-        """Returns the one that stands for all of an allele; the first of equals."""
-        return said[0] if len(said) == 1 else min(said, key=self._order)
-
-    def _order(self, one: Said) -> tuple[tuple[int, ...], int, int]:
-        before, length = self._orders.get(one.row) or self._ordered(one.row)
-        return before, (one.mask & -one.mask).bit_length(), length
-
-    def _ordered(self, row: int) -> tuple[tuple[int, ...], int]:
-        if len(self._orders) > _KEPT:
-            self._orders.clear()
-        self._orders[row] = found = comparable(self._transcripts[row])
-        return found
+    def _number(self, row: int, mask: int) -> int:
+        return order_number(self._transcripts[row], mask)
 
 
 @lru_cache(maxsize=4)
