@@ -65,6 +65,13 @@ class Settings(BaseSettings):
     engine_limits: dict[str, float] = Field(
         {}, description="Caps on what is annotated, as JSON, instead of those in `app/engine/limits.py`."
     )
+    deflate_level: int = Field(
+        6,
+        ge=1,
+        le=9,
+        description="How results are compressed: 1 takes a fifth of the CPU of 6 for a sixth more bytes, and to store these "
+        "costs more within months.",
+    )
     bundle_store: str = Field(
         "",
         description="Where annotators pull reference bundles from as they start, and the portal looks up genes: "

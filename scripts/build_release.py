@@ -23,8 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ("app", "workers", "setup.cfg", "pyproject.toml", "README.md")
-PYTHON = "3.11"
-"""Debian 12's."""
+PYTHON = "3.13"
+"""Debian 13's."""
 
 AGENTS = {
     "amazon-cloudwatch-agent": "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/download-cloudwatch-agent-commandline.html",
@@ -33,8 +33,8 @@ AGENTS = {
 """What every instance runs beside GAS, by the beginning of its package's name, and where AWS has it."""
 
 PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
-GLIBC = ("2_34", "2_31", "2_28", "2_17")
-"""Of the manylinux wheels that Debian 12 (glibc 2.36) runs."""
+GLIBC = ("2_39", "2_34", "2_31", "2_28", "2_17")
+"""Of the manylinux wheels that Debian 13 (glibc 2.41) runs."""
 
 
 def main() -> None:

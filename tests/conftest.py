@@ -11,14 +11,17 @@ from typing import Any
 
 import hypothesis
 import pytest
+import stripe
 import structlog
 from aiohttp import web
+from botocore.retries.standard import ExponentialBackoff
 
 from app.local import emulator, topology
 from app.local.vault import Vault, create_app, publish
+from app.services import doctor
 from app.services.backend import Backend, backend
 from app.settings import Settings
-from tests.support import deployment
+from tests.support import deployment, polls
 from tests.support.pool import Pool
 from tests.support.service import Service
 
@@ -39,14 +42,17 @@ SERVICES = ("dynamodb", "s3", "sqs", "sns", "glacier", "sesv2")
 @pytest.fixture(scope="session")
 def aws_endpoint(own_emulator: bool) -> Iterator[str]:
     """The address of an AWS emulator: moto's, or the one that AWS_ENDPOINT_URL names."""
-    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     if not own_emulator:
         yield os.environ["AWS_ENDPOINT_URL"]
         return
     server = emulator.start()
     host, port = server.get_host_and_port()
     os.environ["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
-    yield os.environ["AWS_ENDPOINT_URL"]
+    with pytest.MonkeyPatch.context() as patch:
+        polls.install(patch)
+        yield os.environ["AWS_ENDPOINT_URL"]
     del os.environ["AWS_ENDPOINT_URL"]
     server.stop()
 
@@ -123,7 +129,16 @@ async def environment(aws: dict[str, Any], deployments: dict[str, dict[str, str]
 
 
 @pytest.fixture
-async def settings(aws: dict[str, Any], environment: dict[str, str], archive_backend: str) -> Settings:
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortens what is waited before a second look or another try, where nothing but the test itself goes on meanwhile."""
+    monkeypatch.setattr(doctor, "GRACE", 1)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
+    monkeypatch.setattr(stripe.HTTPClient, "MAX_DELAY", 0.01)
+
+
+@pytest.fixture
+async def settings(aws: dict[str, Any], environment: dict[str, str], archive_backend: str, hurried: None) -> Settings:
     """Settings of a deployment of its own, with waits of seconds."""
     values = {
         name.removeprefix("GAS_").lower(): json.loads(value) if value.startswith("{") else value

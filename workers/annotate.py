@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
+import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from app.domain.jobs import Fault, Job, Status, Trigger
-from app.domain.keys import Gone, Output, input_key, output_key
+from app.domain.keys import COLUMNS, Gone, Output, input_key, output_key
 from app.domain.messages import JobRequested
+from app.engine.warmed import Warmed
 from app.services.backend import Backend
 from app.settings import Settings
 from workers.admission import LargeJobLimit
@@ -32,6 +35,9 @@ LARGE_JOBS = LargeJobLimit()
 OUTAGE = (ClientError, BotoCoreError, aiohttp.ClientError)
 """How it looks when AWS does not answer as it should."""
 
+LINE_BYTES = 1 << 20
+"""Of what the engine says at once."""
+
 MOST_TRIES = 3
 """Attempts after which an engine that fails makes the job fail."""
 
@@ -41,7 +47,7 @@ MOST_CLAIMS = 12
 MEDIA_TYPES = {
     Output.RESULT: "application/gzip",
     Output.INDEX: "application/octet-stream",
-    Output.SUMMARY: "application/json",
+    Output.SUMMARY: "application/octet-stream",  # JSON, and behind it the columns
     Output.REJECTED: "text/tab-separated-values",
 }
 OUR_FAULT = "Something went wrong on our side, not with your file. We have been told; you can run the job again."
@@ -110,6 +116,7 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         lines = {"faults": json.dumps(engine.last["faults"]), "skippable": engine.last["skippable"]}
         return await _fail(backend, job, Fault.USER, engine.last["message"], line=engine.last.get("line"), **lines)
     engine.progress = {**engine.progress, "phase": "storing"}
+    summary_size = await asyncio.to_thread(_join_columns, out)
     keys = {output: output_key(job.user_id, job.job_id, job.rev, output) for output in Output if (out / output).exists()}
     uploads = [backend.results.upload(out / output, key, MEDIA_TYPES[output]) for output, key in keys.items()]
     sizes = await asyncio.gather(*uploads)
@@ -121,6 +128,7 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         result=keys[Output.RESULT],
         index=keys[Output.INDEX],
         summary=keys[Output.SUMMARY],
+        summary_size=summary_size,
         rejected=keys.get(Output.REJECTED),
         set_aside=engine.last["set_aside"],
         result_size=sizes[0],
@@ -130,6 +138,15 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         percent=100,
         finished_at=backend.now(),
     )
+
+
+def _join_columns(out: Path) -> int:
+    """Puts the columns behind the summary, so that both are one object; returns the bytes of the summary."""
+    summary = out / Output.SUMMARY
+    size = summary.stat().st_size
+    with summary.open("ab") as target, (out / COLUMNS).open("rb") as columns:
+        shutil.copyfileobj(columns, target)
+    return size
 
 
 async def _fail(
@@ -142,16 +159,13 @@ async def _fail(
 
 async def _run(job: Job, source: Path, out: Path, engine: Engine, settings: Settings) -> None:
     """Runs the engine as a child and follows what it says. Raises EngineFailed unless it is done or rejects the input."""
-    command = ["-m", "app.engine", str(source), str(out), "--name-from-stdin"]
-    command += ["--skip-bad"] if job.skip_bad else []
-    command += [f"--bundle={job.bundle}"] if job.assembly else []
-    command += [f"--among={settings.bundle(assembly)}" for assembly in settings.references]
-    command += [f"--bundles={settings.bundles}"] if settings.bundles else []
-    command += [f"--limit={name}={most:g}" for name, most in settings.engine_limits.items()]
-    async with _child(sys.executable, *command) as child:
-        assert child.stdin and child.stdout and child.stderr
-        child.stdin.write(job.file_name.encode(errors="replace"))
-        child.stdin.close()
+    arguments = [str(source), str(out), "--name-from-stdin", f"--level={settings.deflate_level}"]
+    arguments += ["--skip-bad"] if job.skip_bad else []
+    arguments += [f"--bundle={job.bundle}"] if job.assembly else []
+    arguments += [f"--among={settings.bundle(assembly)}" for assembly in settings.references]
+    arguments += [f"--bundles={settings.bundles}"] if settings.bundles else []
+    arguments += [f"--limit={name}={most:g}" for name, most in settings.engine_limits.items()]
+    async with _child(_warmed(settings), arguments, job.file_name.encode(errors="replace")) as child:
         complaints = asyncio.create_task(_tail(child.stderr))
         async for line in child.stdout:
             engine.last = json.loads(line)
@@ -159,26 +173,69 @@ async def _run(job: Job, source: Path, out: Path, engine: Engine, settings: Sett
                 engine.progress = {name: engine.last[name] for name in ("phase", "records")}
                 engine.progress["percent"] = int(engine.last["percent"])
         ended, said = await child.wait(), await complaints
-    expected = {0: "done", 1: "rejected"}.get(ended)
+    expected = {0: "done", 1: "rejected"}.get(-1 if ended is None else ended)
     if expected is None or engine.last.get("event") != expected:
         raise EngineFailed(f"exit {ended}, last said {engine.last}, complained {said}")
 
 
+@lru_cache(maxsize=1)
+def _warmed_for(bundles: str) -> Warmed:
+    return Warmed(*([Path(bundles)] if bundles else []))
+
+
+def _warmed(settings: Settings) -> Warmed:
+    return _warmed_for(settings.bundles)
+
+
+async def prepare(settings: Settings) -> None:
+    """Brings the reference bundles to this host, and starts the warmed engine. Raises Unusable if a bundle is missing."""
+    await install(settings)
+    _warmed(settings).warm()
+
+
+@dataclass
+class EngineChild:
+    """A running job of the engine: what it says, and its process id, 0 if the warmed process died before it was there."""
+
+    stdout: asyncio.StreamReader
+    stderr: asyncio.StreamReader
+    life: asyncio.StreamReader
+    pid: int = 0
+
+    async def wait(self) -> int | None:
+        """Waits for the end. Returns the exit code, negative for a signal; None if the warmed process died with its jobs."""
+        return await self._said(b"exit")
+
+    async def begun(self) -> None:
+        """Waits until there is a process."""
+        self.pid = await self._said(b"pid") or 0
+
+    async def _said(self, word: bytes) -> int | None:
+        said, _, number = (await self.life.readline()).partition(b" ")
+        return int(number) if said == word else None
+
+
 @asynccontextmanager
-async def _child(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A child process that does not outlive the block."""
-    pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, stdin=pipe)
-    try:
-        yield child
-    finally:
-        if child.returncode is None:
-            child.terminate()
-            try:
-                await asyncio.wait_for(child.wait(), 5)
-            except TimeoutError:
-                child.kill()
-                await child.wait()
+async def _child(warmed: Warmed, arguments: list[str], stdin: bytes) -> AsyncIterator[EngineChild]:
+    """A child of the warmed engine that does not outlive the block."""
+    started = warmed.start(arguments, stdin)
+    readers: list[asyncio.StreamReader] = []
+    async with AsyncExitStack() as open_:
+        for descriptor in (started.stdout, started.stderr):
+            readers.append(asyncio.StreamReader(limit=LINE_BYTES))
+            protocol = partial(asyncio.StreamReaderProtocol, readers[-1])
+            transport, _ = await asyncio.get_running_loop().connect_read_pipe(protocol, os.fdopen(descriptor, "rb", 0))
+            open_.callback(transport.close)
+        life, writer = await asyncio.open_connection(sock=started.life)
+        open_.callback(writer.close)
+        child = EngineChild(readers[0], readers[1], life)
+        await child.begun()
+        try:
+            yield child
+        finally:
+            with suppress(OSError):
+                writer.write_eof()  # one that is still there is asked to end, and killed if it does not
+            await life.read()
 
 
 async def _tail(stream: asyncio.StreamReader, most: int = 4000) -> str:
@@ -189,4 +246,4 @@ async def _tail(stream: asyncio.StreamReader, most: int = 4000) -> str:
     return kept.decode(errors="replace")
 
 
-SPEC = Spec("annotate", "job_requests", (JobRequested,), concurrency=2, handle=handle, prepare=install)
+SPEC = Spec("annotate", "job_requests", (JobRequested,), concurrency=2, handle=handle, prepare=prepare)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.exceptions import ClientError
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,13 @@ class S3Store:
     def get(self, key: str, target: Path) -> None:
         """Downloads a key into a file."""
         self.s3.download_file(self.bucket, self._key(key), str(target))
+
+    def size(self, key: str) -> int | None:
+        """Bytes that are stored under a key; None if nothing is, or it may not be seen."""
+        try:
+            return int(self.s3.head_object(Bucket=self.bucket, Key=self._key(key))["ContentLength"])
+        except ClientError:
+            return None
 
     def _key(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key

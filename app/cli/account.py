@@ -16,7 +16,11 @@ from app.settings import settings
 if TYPE_CHECKING:
     from app.services.backend import Backend
 
-account = typer.Typer(no_args_is_help=True, help="Look at accounts, grant and revoke premium, and make accounts for load tests.")
+account = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Look at accounts, grant and revoke premium, and make accounts for load tests.",
+)
 
 Who = Annotated[str, typer.Argument(metavar="USER", help="A user id, or a mail address.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays with the account.")]

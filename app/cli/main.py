@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Coroutine
@@ -14,18 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from app.cli import engine
-from app.cli.account import account
-from app.cli.drain import drain
-from app.cli.remote import remote
+from app.cli.lazy import LazyGroup
 from app.engine.bundles.stores import Store
-from app.process import logs
-from app.settings import Settings, settings
 from workers import VERBS
 
 if TYPE_CHECKING:
     from app.services.backend import Backend
+    from app.settings import Settings
 
 app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,  # what draws the boxes takes longer to import than all the rest
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -42,6 +40,25 @@ def seconds(text: str) -> int:
     if not match:
         raise typer.BadParameter(f"{text!r} is not a time: write 300, 300s or 5m")
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600, None: 1}[match[2]]
+
+
+def settings() -> Settings:
+    """The settings of this process, whose library is imported only by the commands that need them."""
+    from app.settings import settings
+
+    return settings()
+
+
+def _logs(service: str) -> None:
+    from app.process import logs
+
+    logs.configure(settings().log_format, service=service)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    import asyncio
+
+    return asyncio.run(work)
 
 
 def _loop(main: Coroutine[Any, Any, None]) -> None:
@@ -64,7 +81,7 @@ def worker(verbs: Annotated[list[Verb], typer.Argument(help="One or more daemons
     from workers.runtime import run
 
     specs = [import_module(f"workers.{verb}").SPEC for verb in verbs]
-    logs.configure(settings().log_format, service="worker")
+    _logs("worker")
     _loop(run(specs, settings()))
 
 
@@ -79,7 +96,7 @@ def doctor(
     from app.services.backend import backend
     from app.services.doctor import examine, examine_regularly
 
-    logs.configure(settings().log_format, service="doctor")
+    _logs("doctor")
 
     async def once() -> int:
         count = 0
@@ -94,7 +111,7 @@ def doctor(
     if every:
         _loop(examine_regularly(settings(), every))
     else:
-        raise typer.Exit(1 if asyncio.run(once()) else 0)
+        raise typer.Exit(1 if _run(once()) else 0)
 
 
 @app.command()
@@ -117,7 +134,7 @@ def check(
     except ValueError as error:
         typer.echo(f"wrong   settings: {error}\n        → `gas settings` says what each one means and may be")
         raise typer.Exit(1) from None
-    raise typer.Exit(verdict(asyncio.run(look())))
+    raise typer.Exit(verdict(_run(look())))
 
 
 dlq = typer.Typer(no_args_is_help=True, help="Messages that failed for good: look at them, and send them again.")
@@ -136,7 +153,7 @@ def list_dead_letters() -> None:
     """Count the dead letters of each queue. Exit code 1 if there are any."""
     from app.services import dead_letters
 
-    counts = asyncio.run(_with_backend(dead_letters.count))
+    counts = _run(_with_backend(dead_letters.count))
     for queue, waiting in counts.items():
         typer.echo(f"{waiting:>6}  {queue}")
     raise typer.Exit(1 if any(counts.values()) else 0)
@@ -147,7 +164,7 @@ def show_dead_letters(queue: str, most: Annotated[int, typer.Option(help="How ma
     """Show dead letters of a queue, one JSON object each; they stay."""
     from app.services import dead_letters
 
-    for letter in asyncio.run(_with_backend(lambda opened: dead_letters.peek(opened, queue, most))):
+    for letter in _run(_with_backend(lambda opened: dead_letters.peek(opened, queue, most))):
         typer.echo(json.dumps(letter.as_dict()))
 
 
@@ -156,7 +173,7 @@ def redrive_dead_letters(queue: str, job: Annotated[str, typer.Option(help="Only
     """Send the dead letters of a queue to it again, once the cause is mended; unreadable ones stay."""
     from app.services import dead_letters
 
-    sent, stay = asyncio.run(_with_backend(lambda opened: dead_letters.redrive(opened, queue, job)))
+    sent, stay = _run(_with_backend(lambda opened: dead_letters.redrive(opened, queue, job)))
     typer.echo(f"{sent} sent again, {stay} stay")
 
 
@@ -169,14 +186,13 @@ def _s3_store(location: str) -> Store:
 engine.STORES["s3"] = _s3_store
 app.command()(engine.annotate)
 app.add_typer(engine.reference, name="reference")
-app.add_typer(remote, name="remote")
-app.add_typer(account, name="account")
-app.command()(drain)
 
 
 @app.command("settings")
 def show_settings() -> None:
     """List every setting: its name, its default and what it means."""
+    from app.settings import Settings
+
     for name, field in Settings.model_fields.items():
         typer.echo(f"GAS_{name.upper()}  [{field.default}]\n    {field.description}")
 

@@ -27,6 +27,7 @@ from app.domain.keys import Output
 from app.engine.reading.values import many
 
 remote = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Annotate files on another GAS. Exit codes: 0 done, 3 not yet, 1 failed, 2 the command itself was wrong.",
 )

@@ -208,7 +208,8 @@ class Job:
 
     result: str | None = None  # keys in the results bucket
     index: str | None = None
-    summary: str | None = None
+    summary: str | None = None  # what was counted, and behind it the columns that questions are answered from
+    summary_size: int = 0  # of the first part; 0: there is no other
     rejected: str | None = None  # what was set aside, if anything was
     result_size: int = 0
     archive: str | None = None  # id in the archive

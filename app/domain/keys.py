@@ -19,8 +19,12 @@ class Output(StrEnum):
 
     RESULT = "annot.vcf.gz"
     INDEX = "annot.vcf.gz.tbi"
-    SUMMARY = "summary.json"
+    SUMMARY = "summary.json"  # with the columns behind it: one object more would cost a request a job
     REJECTED = "rejected.tsv"  # only where lines were set aside
+
+
+COLUMNS = "annot.columns"
+"""What the engine writes besides; it is stored behind the summary, in the same object."""
 
 
 class Gone(LookupError):

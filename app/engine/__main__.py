@@ -17,6 +17,7 @@ from typing import Any
 from app.engine import hard_limits
 from app.engine.bundles import manifest
 from app.engine.errors import InputError
+from app.engine.formats import bgzf
 from app.engine.limits import Limits, limited
 from app.engine.pipeline.annotate import annotate
 from app.engine.reading.choice import choose
@@ -80,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
         "--jobs", type=int, default=0, help="processes that work on it (default: one a core if the file is large)"
     )
     parser.add_argument("--limit", action="append", default=[], help="a cap on inputs, as name=number")
+    parser.add_argument("--distance", type=int, help="bases of upstream and downstream, instead of what the bundle says")
+    parser.add_argument("--level", type=int, choices=bgzf.LEVELS, default=bgzf.LEVEL, help="of compression")
     parser.add_argument("--skip-bad", action="store_true", help="set lines aside that are no records, if they are few")
     options = parser.parse_args(argv)
     try:
@@ -111,7 +114,7 @@ def _annotated(options: argparse.Namespace, name: str, limits: Limits, report: R
     among = [manifest.find(one, *options.bundles) for one in options.among or ()] or manifest.installed(*options.bundles)
     bundle, why = choose(options.input, wanted, among, limits)
     chosen: dict[str, Any] = {"bundle": bundle, "overruled": why, "limits": limits, "jobs": options.jobs}
-    chosen["skip_bad"] = options.skip_bad
+    chosen |= {"skip_bad": options.skip_bad, "distance": options.distance, "level": options.level}
     result = annotate(options.input, options.out_dir, name=name, progress=report, **chosen)
     summary = result.summary
     facts = {"bundle": bundle.id} | {key: summary[key] for key in ("records_in", "records_out", "splits", "set_aside")}

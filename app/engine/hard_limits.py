@@ -29,6 +29,7 @@ def cpu_seconds(limits: Limits, size: int) -> int:
 
 def apply(limits: Limits, size: int) -> None:
     """Holds this process, and all that it starts, to the limits for an input of `size` bytes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if limits.memory_bytes:
         _lower(resource.RLIMIT_DATA, limits.memory_bytes)
     if limits.output_ratio:

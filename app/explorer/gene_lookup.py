@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from app.domain.keys import Gone
 from app.engine.bundles import manifest
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle
+from app.engine.bundles.stores import STORED
 from app.engine.errors import EngineError
 from app.services.kept import Kept
 
@@ -65,11 +69,24 @@ class GeneTable:
         begin, end = min(gene.begin for gene in found), max(gene.end for gene in found)
         return GeneInterval(found[0].name, contigs.pop() if len(contigs) == 1 else "", begin, end)
 
+    def symbol(self, name: str) -> str:
+        """The symbol for a symbol or an id; empty if there is none."""
+        found = self.find(name)
+        return found.name if found else ""
+
     def near(self, name: str) -> list[str]:
-        """Names that this one is a part of, the shortest first."""
+        """Names that this one is a part of, the shortest first; or else those that are spelled nearly so."""
         found = (self._row(at).name for at in self._all(name.upper().encode()))
         named = (one for one in found if name.upper() in one.upper())
-        return sorted(dict.fromkeys(islice(named, LOOKED_AT)), key=len)[:NEAR]
+        parts = sorted(dict.fromkeys(islice(named, LOOKED_AT)), key=len)[:NEAR]
+        return parts or get_close_matches(name.upper(), self._alike(name.upper()), NEAR, 0.7)
+
+    def _alike(self, name: str) -> list[str]:
+        """Symbols of about this length that begin or end as this one does."""
+        head, tail = re.escape(name[:2].encode()), re.escape(name[-2:].encode())
+        size = f"{{{max(1, len(name) - 1)},{len(name) + 1}}}".encode()
+        rows = re.findall(rb"\n(?=[^\t]%b\t)(%b[^\t]*|[^\t]*%b)\t" % (size, head, tail), self._folded)
+        return [row.decode() for row in dict.fromkeys(rows)][:2000]
 
     def _all(self, wanted: bytes) -> Iterator[int]:
         """The places where this stands."""
@@ -126,10 +143,18 @@ class References:
         wanted = next((file for file in bundle.files if file.path == TABLE), None)
         if wanted is None:
             return Reference(bundle, None)
-        rows = await self._object(f"{place}/{TABLE}")
+        rows = await self._object(await self._key(place))
         if hashlib.sha256(rows).hexdigest() != wanted.sha256:
             raise EngineError(f"{TABLE} does not match its checksum")
         return Reference(bundle, await asyncio.to_thread(GeneTable, rows))
+
+    async def _key(self, place: str) -> str:
+        """Where the table of genes of a version is stored: an earlier version may have the same."""
+        try:
+            keys: dict[str, str] = json.loads(await self._object(f"{place}/{STORED}"))
+        except Gone:
+            keys = {}
+        return keys.get(TABLE, f"{place}/{TABLE}")
 
     async def _object(self, key: str) -> bytes:
         """A file of the store. Raises Gone."""

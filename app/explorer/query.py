@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from app.engine.bundles.manifest import Bundle
 from app.engine.formats.tabix import StoredIndex
+from app.explorer import expression, search
 from app.explorer.gene_lookup import GeneInterval, Reference
 from app.explorer.record import WHOLE, Filter, Region
 from app.services.submissions import Refused
@@ -18,21 +19,35 @@ class Unknown(Refused):
     """There is no such contig or gene; the text names some that are there."""
 
 
+def understood(wanted: Filter, reference: Reference | None, index: StoredIndex) -> tuple[Filter, str]:
+    """The filter with what its search box asks for, and how that was understood. Raises NotUnderstood, BadFilter."""
+    if not wanted.search:
+        return wanted, ""
+    bundle, genes = (reference.bundle, reference.genes) if reference else (None, None)
+    meant = search.understand(wanted.search, genes, lambda name: _name(name, bundle, index))
+    asked = {
+        one.name: getattr(meant.filter, one.name) for one in fields(Filter) if getattr(meant.filter, one.name) != one.default
+    }
+    if meant.filter.where and wanted.where:
+        asked["where"] = expression.parse(f"({wanted.where.text}) and ({meant.filter.where.text})")
+    return replace(wanted, search="", **asked), meant.words
+
+
 def resolve_filter(wanted: Filter, reference: Reference | None, index: StoredIndex) -> Filter:
     """The question with the names that this result uses, and with the gene's region where its place is known. Raises Unknown."""
     bundle = reference.bundle if reference else None
     region = wanted.region
-    if region and not (name := _name(region.contig, bundle, index)):
+    if region and region.contig and not (name := _name(region.contig, bundle, index)):
         there = ", ".join(contig[:SHOWN] for contig in list(index.contigs)[:30])
         raise Unknown(f"There is no contig {region.contig[:SHOWN]} in this result. It has {there}.")
-    if region:
+    if region and region.contig:
         region = replace(region, contig=name)
     if wanted.gene and reference and reference.genes:
         gene = _gene(wanted.gene, reference)
         wanted = replace(wanted, gene=gene.name)
         # a contig that the result does not have has no part of it
         name = _name(gene.contig, bundle, index) or gene.contig
-        if name and (region is None or region.contig == name):
+        if name and (region is None or region.contig in (name, "")):
             begin, end = max(gene.begin, region.begin if region else 1), min(gene.end, region.end if region else WHOLE)
             # an empty region has nothing in it; its test finds nothing either
             region = Region(name, begin, max(begin, end))

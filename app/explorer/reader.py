@@ -10,9 +10,13 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
+from app.aws.clients import ungrouped
 from app.aws.objects import Bucket, OutOfRange
 from app.domain import limits
 from app.domain.jobs import Job
@@ -20,10 +24,13 @@ from app.engine.formats import bgzf
 from app.engine.formats.bgzf import BEHIND_ALL, BadBlock
 from app.engine.formats.tabix import Places, StoredIndex, read
 from app.engine.formats.vcf import extent
+from app.explorer.columns import StoredColumns, ValueCache
 from app.explorer.gene_lookup import References
+from app.explorer.matching import matching
 from app.explorer.memory_budget import MemoryBudget, Reservation
-from app.explorer.query import resolve_filter
+from app.explorer.query import resolve_filter, understood
 from app.explorer.record import Filter, Legend, Region, Variant, parse
+from app.explorer.search import hint
 from app.services.kept import Kept
 from app.services.submissions import Refused
 
@@ -47,14 +54,24 @@ ALL_READS_BYTES = limits.ALL_READS_BYTES.most
 
 THREADS = 2
 
-KEPT = {"index": 8, "legend": 8, "summary": 128, "along": 128}
+KEPT = {"index": 8, "legend": 8, "summary": 128, "along": 128, "columns": 64}
 """How many of each are kept: what the page of a job shows is small, the largest index has four megabytes."""
+
+MOST_RECORDS = 10_000_000
+"""Records up to which all of a result's columns are looked at for a question; a larger one is looked through by pages."""
+
+FIRST_ROWS, MOST_ROWS = 250, 1000
+"""Records that are read at once where only their text tells."""
+
+APART, READS_AT_ONCE = 1 << 16, 8
+"""Compressed bytes between two records from which on they are read by themselves, and how many such reads run at once."""
 
 BINS, COUNTED, FAR = 100, 1 << 20, 4_000_000
 """Parts of a contig in the picture of it; bytes of a result up to which its variants are counted for that, and length of a
 contig from which on the index alone says where they are not."""
 
 Lines = list[tuple[int, bytes]]
+Array = npt.NDArray[Any]
 
 
 class Batch(NamedTuple):
@@ -83,6 +100,10 @@ class VariantPage:
     next: int | None
     looked: int  # records that were looked at for this page
     share: float
+    total: int | None = None  # how many are wanted; None where that is not known
+    first: int = 0  # how many of those come before this page
+    understood: str = ""  # how the search was understood
+    hint: str = ""  # what may be meant, where nothing was found
 
 
 @dataclass
@@ -93,6 +114,7 @@ class Explorer:
     references: References
     budget: int = BUDGET
     memory: MemoryBudget = field(default_factory=lambda: MemoryBudget(ALL_READS_BYTES))
+    values: ValueCache = field(default_factory=ValueCache)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "explorer"))
     _kept: dict[str, Kept[Any]] = field(default_factory=lambda: {what: Kept(most) for what, most in KEPT.items()})
 
@@ -102,7 +124,28 @@ class Explorer:
 
     async def summary(self, job: Job) -> dict[str, Any]:
         """What the engine counted in the result. Raises Gone."""
-        return await self._once("summary", job.summary, lambda key: self._understood(key, json.loads))
+
+        async def made(key: str) -> dict[str, Any]:
+            if not job.summary_size:
+                return await self._understood(key, json.loads)
+            text, _ = await self.results.range(key, 0, job.summary_size)
+            return await self._in_executor(json.loads, text)
+
+        return await self._once("summary", job.summary, made)
+
+    async def columns(self, job: Job) -> StoredColumns | None:
+        """The result's columns; None if it has none, or too many records for questions about all of them. Raises Gone."""
+        if not job.summary_size or job.records > MOST_RECORDS:
+            return None
+
+        async def made(key: str) -> StoredColumns:
+            async def read(at: int, size: int) -> bytes:
+                return (await self.results.range(key, job.summary_size + at, size))[0]
+
+            return await StoredColumns.open(key, read, self.values)
+
+        found: StoredColumns = await self._once("columns", job.summary, made)
+        return found
 
     async def legend(self, job: Job) -> Legend:
         """What the header says of the result: its samples, tags and contigs. Raises Gone."""
@@ -148,14 +191,109 @@ class Explorer:
         found: T = await self._kept[what].once(key, lambda: make(key))
         return found
 
-    async def _resolve_filter(self, job: Job, wanted: Filter, index: StoredIndex) -> Filter:
-        asks = wanted.gene or wanted.region
+    async def _resolve_filter(self, job: Job, wanted: Filter, index: StoredIndex) -> tuple[Filter, str]:
+        asks = wanted.gene or wanted.region or wanted.search
         reference = await self.references.reference_of(await self.summary(job)) if asks and job.summary else None
-        return await self._in_executor(resolve_filter, wanted, reference, index)
+        wanted, words = await self._in_executor(understood, wanted, reference, index)
+        return await self._in_executor(resolve_filter, wanted, reference, index), words
 
-    async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int) -> VariantPage:
-        """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Unknown."""
-        wanted = await self._resolve_filter(job, wanted, index := await self.index(job))
+    async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int, sort: str = "position") -> VariantPage:
+        """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Unknown, NotUnderstood, BadFilter."""
+        wanted, words = await self._resolve_filter(job, wanted, index := await self.index(job))
+        if columns := await self.columns(job):
+            found = await self._sorted_page(job, columns, wanted, cursor or 0, limit, sort)
+            hint = await self._hint(job, wanted) if not found.variants and found.next is None else ""
+            return replace(found, understood=words, hint=hint)
+        if sort != "position" or wanted.where or wanted.genes or (wanted.region and not wanted.region.contig):
+            raise Refused("This result has no columns, so it can only be looked through in its order, by the simple filters.")
+        return replace(await self._scanned_page(job, wanted, index, cursor, limit), understood=words)
+
+    async def _hint(self, job: Job, wanted: Filter) -> str:
+        reference = await self.references.reference_of(await self.summary(job))
+        return await self._in_executor(hint, wanted.text, reference.genes if reference else None) if wanted.text else ""
+
+    async def _sorted_page(
+        self, job: Job, columns: StoredColumns, wanted: Filter, first: int, limit: int, sort: str
+    ) -> VariantPage:
+        """A page by the columns; a cursor is how many come before it."""
+        rows = await matching(columns, wanted, sort, self._in_executor)
+        if not len(rows) and (wanted.coding or wanted.residue):
+            # the name may be in another transcript than the one that stands for all, which only the records know
+            rows = await matching(columns, replace(wanted, coding=None, residue=None), sort, self._in_executor)
+        if first > len(rows):
+            raise BadCursor
+        places = await columns.values("place", self._in_executor)
+        if not wanted.reads:
+            shown = rows[first : first + limit]
+            lines = await self._lines_at(job, places[shown])
+            following = first + len(shown)
+            more = following if following < len(rows) else None
+            return VariantPage(_variants(lines), more, len(shown), following / (len(rows) or 1), len(rows), first)
+        return await self._read_page(job, places[rows], wanted, first, limit)
+
+    async def _read_page(self, job: Job, places: Array, wanted: Filter, first: int, limit: int) -> VariantPage:
+        """A page of those records at these places whose text is wanted."""
+        keep, at, inflated, step = wanted.reading().test(), first, 0, FIRST_ROWS
+        found: Lines = []
+        while at < len(places) and len(found) < limit and inflated < INFLATED:
+            lines = await self._lines_at(job, places[at : at + step])
+            kept = await self._in_executor(_kept, lines, keep)
+            if len(found) + len(kept) > limit:
+                last = kept[limit - len(found) - 1]
+                at += next(number for number, line in enumerate(lines) if line is last) + 1
+                found += kept[: limit - len(found)]
+                break
+            found, at = found + kept, at + len(lines)
+            inflated, step = inflated + sum(len(line) for _, line in lines), min(2 * step, MOST_ROWS)
+        more = at if at < len(places) else None
+        total = len(found) if more is None and not first else None
+        return VariantPage(_variants(found), more, at - first, at / (len(places) or 1), total, 0)
+
+    async def _lines_at(self, job: Job, places: Array) -> Lines:
+        """The lines at these virtual offsets, in this order."""
+        order = np.sort(places)
+        cuts = np.flatnonzero(np.diff(order >> np.uint64(16)) > APART) + 1
+        found: dict[int, bytes] = {}
+        letters = 0
+        reading = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def read(group: Array, reserved: Reservation) -> None:
+            nonlocal letters
+            wanted = set(group.tolist())
+            async with reading, aclosing(self._read(job, [(int(group[0]), int(group[-1]) + 1)], None)) as lines:
+                async for batch, _, _ in lines:
+                    kept = {at: line for at, line in batch if at in wanted}
+                    found.update(kept)
+                    letters += sum(map(len, kept.values()))
+                    reserved.resize(letters, len(found))
+
+        with self.memory.reserve() as reserved, ungrouped():
+            async with asyncio.TaskGroup() as reads:
+                for group in np.split(order, cuts) if len(order) else ():
+                    reads.create_task(read(group, reserved))
+        if len(found) < len(places):
+            raise BadCursor
+        return [(at, found[at]) for at in places.tolist()]
+
+    async def row(self, job: Job, number: int) -> int:
+        """The virtual offset of a record by its number, from 0. Raises Gone, BadCursor."""
+        columns = await self.columns(job)
+        if columns is None or not 0 <= number < columns.records:
+            raise BadCursor
+        return int((await columns.values("place", self._in_executor))[number])
+
+    async def beside(self, job: Job, at: int) -> tuple[int | None, int | None]:
+        """The places of the records before and behind the one at a virtual offset."""
+        columns = await self.columns(job)
+        if columns is None:
+            return None, None
+        places = await columns.values("place", self._in_executor)
+        number = int(np.searchsorted(places, np.uint64(at)))
+        before = int(places[number - 1]) if number else None
+        return before, int(places[number + 1]) if number + 1 < len(places) else None
+
+    async def _scanned_page(self, job: Job, wanted: Filter, index: StoredIndex, cursor: int | None, limit: int) -> VariantPage:
+        """A page of a result without columns; a cursor is a virtual offset."""
         spans = _spans(index, wanted.region)
         here, keep = _from(spans, cursor), wanted.test()
         found: Lines = []
@@ -189,12 +327,18 @@ class Explorer:
 
     async def open(self, job: Job, wanted: Filter) -> tuple[bytes, AsyncIterator[list[bytes]]]:
         """The header, and every line that is wanted, in batches. Raises Gone, Unknown, before there is a first batch."""
-        wanted = await self._resolve_filter(job, wanted, index := await self.index(job))
-        keep = wanted.test()
+        wanted, _ = await self._resolve_filter(job, wanted, index := await self.index(job))
+        columns = await self.columns(job)
+        rows = await matching(columns, wanted, "position", self._in_executor) if columns else None
+        places = (await columns.values("place", self._in_executor))[rows] if columns else None
+        keep = (wanted.reading() if columns else wanted).test()
+        region = wanted.region if wanted.region and wanted.region.contig else None
 
         async def batches() -> AsyncIterator[list[bytes]]:
-            async with aclosing(self._read(job, _spans(index, wanted.region), wanted.region)) as reading:
+            async with aclosing(self._read(job, _spans(index, region), region)) as reading:
                 async for lines, _, _ in reading:
+                    if places is not None:
+                        lines = await self._in_executor(_among, lines, places)
                     yield [line for _, line in await self._in_executor(_kept, lines, keep)]
 
         return await self.header(job), batches()
@@ -320,6 +464,15 @@ def _inside(lines: Lines, region: Region, contig: bytes) -> tuple[Lines, bool]:
         if last >= region.begin:
             inside.append((at, line))
     return inside, False
+
+
+def _among(lines: Lines, places: Array) -> Lines:
+    """Those of these lines that are at one of the ascending places."""
+    if not lines or not len(places):
+        return []
+    first, last = np.searchsorted(places, np.array([lines[0][0], lines[-1][0] + 1], "u8"))
+    wanted = set(places[first:last].tolist())
+    return [line for line in lines if line[0] in wanted]
 
 
 def _kept(lines: Lines, keep: Callable[[bytes], bool]) -> Lines:

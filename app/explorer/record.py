@@ -7,11 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from app.engine.consequence.csq_fields import parsed
 from app.engine.reading.alleles import kind
+from app.engine.report.rows import IMPACTS, SIGNIFICANCES, number, significance
+from app.engine.report.what_matters import RULES
+from app.explorer.expression import Expression
 
 WHOLE = 1 << 29
 """Behind the end of every contig that a tabix index can have."""
+
+MOST_ALLELES = 10_000
+"""Letters at the beginning of a record within which its alleles are looked for."""
 
 _KNOWN = re.compile(rb"[;\t](?:GAS_)?(?:DISEASE|CLN[A-Z]*)=")
 _WITHIN = (  # a gene, by its symbol or identifier; who asks for it does not mean what is beside it
@@ -125,6 +133,35 @@ class Variant:
         return found[0] if found else ""
 
     @property
+    def significance(self) -> str:
+        """The word of SIGNIFICANCES: what is known of it in a disease."""
+        return significance(self.info.get("GAS_CLNSIG", "").encode(), self.info.get("GAS_DISEASE", "").encode())
+
+    @property
+    def stars(self) -> int | None:
+        """ClinVar's review, 0 to 4 stars; None where it has none."""
+        stars = self.info.get("GAS_CLNSTARS", "")
+        return int(stars) if stars.isdigit() else None
+
+    @property
+    def frequency(self) -> float | None:
+        """In the group of people that has it most often, or in all; None if it is not known."""
+        found = number((self.info.get("GAS_GNOMAD_GRPMAX_AF") or self.info.get("GAS_GNOMAD_AF") or "").encode())
+        return None if found != found else found
+
+    @property
+    def matters(self) -> str:
+        """Its class among those of what matters, by the same rules; empty if it is in none."""
+        one = {name: np.array([value]) for name, value in self._ranked().items()}
+        return next((rule.name for rule in RULES if rule.test(one)[0]), "")
+
+    def _ranked(self) -> dict[str, float]:
+        impact = IMPACTS.index(self.impact) if self.impact in IMPACTS else 0
+        frequency = float("nan") if self.frequency is None else self.frequency
+        significant = SIGNIFICANCES.index(self.significance)
+        return {"impact": impact, "significance": significant, "stars": self.stars or 0, "frequency": frequency}
+
+    @property
     def samples(self) -> int:
         return max(0, len(self.calls) - 1)
 
@@ -180,11 +217,29 @@ class Filter:
     known: bool = False
     frequency: float | None = None  # AF at most; an allele without one stays
     text: str = ""
+    genes: tuple[str, ...] = ()  # any of these symbols
+    alleles: tuple[str, str] | None = None  # REF and ALT
+    rsid: int | None = None
+    residue: int | None = None  # of the protein's change
+    coding: int | None = None  # position in the transcript
+    name: str = ""  # HGVS, without what is before the colon
+    of: str = ""  # the transcript or gene that the name is in
+    where: Expression | None = None
+    search: str = ""  # what was written into the one box, until it is understood
 
     @property
     def scans(self) -> bool:
         """Does answering need a look at every record, besides the region's?"""
-        return bool(self.gene or self.consequence or self.impact or self.known or self.text or self.frequency is not None)
+        return bool(self.gene or self.consequence or self.impact or self.known or self.frequency is not None or self.reads)
+
+    @property
+    def reads(self) -> bool:
+        """Does answering need the text of the records, besides their columns?"""
+        return bool(self.text or self.name or self.alleles or self.of)
+
+    def reading(self) -> Filter:
+        """What only the text of a record answers."""
+        return Filter(text=self.text, name=self.name, alleles=self.alleles, of=self.of)
 
     def test(self) -> Callable[[bytes], bool]:
         """Is a line of the result one of them? Its region is left to the reader."""
@@ -198,6 +253,16 @@ class Filter:
             entry = re.compile(_WITHIN % ((re.escape(self.gene.encode()),) * 2))
             needle = self.gene.encode()
             tests.append(lambda line: needle in line and entry.search(line))
+        if self.alleles:
+            between = b"\t%b\t%b\t" % tuple(one.encode() for one in self.alleles)
+            tests.append(lambda line: between in line.upper()[:MOST_ALLELES])
+        if self.name:
+            name = re.compile(rb"[:=(]%b\)?(?=[;|,&\t]|$)" % re.escape(self.name.encode()).replace(rb"=", b"(?:=|%3D)"))
+            first = self.name.encode()
+            tests.append(lambda line: first in line and name.search(line))
+        if self.of:
+            of = re.compile(rb"[|=;:]%b(?:\.[0-9]+)?[|;:]" % re.escape(self.of.encode()), re.IGNORECASE)
+            tests.append(of.search)
         if self.text:
             wanted = self.text.lower().encode()
             tests.append(lambda line: wanted in b"\t".join(line.split(b"\t", 8)[:8]).lower())

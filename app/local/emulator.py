@@ -1,22 +1,27 @@
-"""The emulator of AWS: moto's server, with a guarantee that it lacks: requests don't tear each other's state."""
+"""The emulator of AWS: moto's server, with two guarantees that it lacks: requests don't tear each other's state, and a long
+poll ends as soon as a message can be received."""
 
 from __future__ import annotations
 
 import functools
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from moto.dynamodb.responses import DynamoHandler
 from moto.server import ThreadedMotoServer
 from moto.sns.responses import SNSResponse
+from moto.sqs.models import Queue, SQSBackend
 
 
 def start(port: int = 0) -> ThreadedMotoServer:
     """Serves AWS on loopback from threads of this process; port 0 takes any free one."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     _make_writes_atomic()
+    _end_polls_in_time()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     return server
@@ -38,3 +43,39 @@ def _one_at_a_time(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return call(handler)
 
     return locked
+
+
+@functools.cache
+def _end_polls_in_time() -> None:
+    # moto 5.2 looks once a second at messages whose delay or visibility timeout runs out
+    Queue.wait_for_messages = wait_for_messages  # type: ignore[method-assign]
+    SQSBackend.change_message_visibility = _noticed(SQSBackend.change_message_visibility)  # type: ignore[method-assign]
+
+
+def wait_for_messages(queue: Any, timeout: float, given_up: Callable[[], bool] = bool) -> None:
+    """Waits until a message can be received from a queue of moto's, for at most `timeout` seconds; no longer once `given_up`,
+    which is asked whenever something happens to the queue."""
+    ends = time.monotonic() + timeout
+    with queue._messages_lock:
+        while not (queue.messages or given_up()) and (left := ends - time.monotonic()) > 0:
+            queue._messages_lock.wait(min(left, _seconds_to_next(queue)))
+
+
+def _seconds_to_next(queue: Any) -> float:
+    """Seconds until the next message becomes visible; infinite without one."""
+    now = time.time() * 1000
+    # moto compares milliseconds by "greater than"
+    return min((max(one.visible_at, one.delayed_until) - now + 1 for one in queue._messages), default=math.inf) / 1000
+
+
+def _noticed(change: Callable[..., None]) -> Callable[..., None]:
+    """`change_message_visibility`, which those who wait for a message notice."""
+
+    @functools.wraps(change)
+    def changed(backend: Any, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
+        change(backend, queue_name, receipt_handle, visibility_timeout)
+        queue = backend.get_queue(queue_name)
+        with queue._messages_lock:
+            queue._messages_lock.notify_all()
+
+    return changed

@@ -24,6 +24,15 @@ def dead_letter_name(topology: dict[str, Any], queue: str) -> str:
     return queue + topology["dead_letter"]["suffix"]
 
 
+LET_TOPICS_SEND = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": "*",
+}
+"""Without it a queue takes nothing from a topic. At AWS only its own topics are let in: modules/messaging."""
+
+
 async def create(aws: dict[str, Any], prefix: str, *, retention: int | None = None, origin: str = "") -> dict[str, str]:
     """Creates every queue, topic, subscription, table and bucket that is not there yet, with `prefix` before each name.
 
@@ -38,9 +47,12 @@ async def create(aws: dict[str, Any], prefix: str, *, retention: int | None = No
     for name in topology["tables"]:
         await _table(aws["dynamodb"], topology, prefix, name)
     buckets = {name: f"{prefix}-{name}".replace("_", "-") for name in topology["buckets"]}
+    region = aws["s3"].meta.region_name
+    # S3 does not take its first region as a constraint
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     for bucket in buckets.values():
         with tolerated("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-            await aws["s3"].create_bucket(Bucket=bucket)
+            await aws["s3"].create_bucket(Bucket=bucket, **where)
     for name, bucket in buckets.items():
         declared: dict[str, Any] = topology["buckets"][name]
         rules: list[dict[str, Any]] = []
@@ -80,6 +92,7 @@ async def _queue(sqs: Any, topology: dict[str, Any], prefix: str, name: str, ret
             "VisibilityTimeout": str(declared["visibility_seconds"]),
             "MessageRetentionPeriod": str(declared["retention_seconds"]),
             "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": declared["max_receives"]}),
+            "Policy": json.dumps({"Version": "2012-10-17", "Statement": [LET_TOPICS_SEND]}),
         },
     )
 

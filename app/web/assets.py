@@ -11,6 +11,7 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import bootstrap_wrapper
@@ -38,8 +39,9 @@ class Assets:
     files: dict[str, Asset]
 
     @classmethod
+    @cache
     def read(cls) -> Assets:
-        """Reads and compresses all of them."""
+        """Reads and compresses all of them, once a process."""
         return cls(dict(_read(path) for path in _paths()))
 
     def url(self, name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp_jinja2
 import humanize
@@ -62,9 +63,9 @@ def set_up(app: web.Application, assets: Assets) -> None:
     env.globals.update(asset=assets.url, badge=badge, bars=chart)
 
 
-def chart(title: str, counts: dict[str, int]) -> Markup:
-    """A bar chart, as the engine's own report draws it."""
-    return Markup(bars(title, counts))  # noqa: S704 - the engine has escaped it
+def chart(title: str, counts: dict[str, int], links: dict[str, str] | None = None) -> Markup:
+    """A bar chart, as the engine's own report draws it; `links` leads from its labels to what they count."""
+    return Markup(bars(title, counts, links or {}))  # noqa: S704 - the engine has escaped it
 
 
 def time(milliseconds: int) -> Markup:
@@ -75,7 +76,7 @@ def time(milliseconds: int) -> Markup:
 
 def size(number: int) -> str:
     """A number of bytes in words."""
-    return humanize.naturalsize(number, format="%.3g")
+    return f"{number} B" if number < 1000 else humanize.naturalsize(number, format="%.3g")
 
 
 def duration(milliseconds: int) -> str:
@@ -115,4 +116,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "left": left,
     "json": table,
     "code": marked,
+    "query": urlencode,
 }

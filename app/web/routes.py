@@ -28,7 +28,8 @@ from app.web.views import annotate, api_docs, billing, downloads, explorer, heal
 
 ID = "{id:[0-9a-f-]{36}}"
 AT = "{at:[0-9a-f]{1,15}}"
-FORM = "{form:vcf|tsv}"
+ROW = "{row:[0-9]{1,9}}"
+FORM = "{form:vcf|tsv|csv|xlsx}"
 DIGEST = "{digest:[0-9a-f]{64}}"
 
 
@@ -72,6 +73,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"/annotations/{ID}/summary", downloads.summary),
     Route("GET", f"/annotations/{ID}/variants", explorer.listing),
     Route("GET", f"/annotations/{ID}/variants/{AT}", explorer.variant),
+    Route("GET", f"/annotations/{ID}/variants/row/{ROW}", explorer.numbered),
     Route("GET", f"/annotations/{ID}/variants.{FORM}", explorer.download),
     Route("POST", "/profile/tokens", profile.create_token),
     Route("POST", f"/profile/tokens/{DIGEST}/revoke", profile.revoke_token),

@@ -18,7 +18,7 @@ from app.engine.bundles.transcripts import Transcripts
 from app.engine.errors import EngineError
 from app.engine.pipeline.annotate import annotate
 from tests.support.genome import CHROMOSOME
-from tests.support.recipes import files, recipe, table
+from tests.support.recipes import files, optional, recipe, table
 from tests.support.site import Site
 
 
@@ -32,7 +32,8 @@ def site(rcrs: manifest.Bundle) -> Iterator[Site]:
 def built(rcrs: manifest.Bundle, tmp_path_factory: pytest.TempPathFactory) -> manifest.Bundle:
     folder = tmp_path_factory.mktemp("built")
     with Site(files(rcrs, "GRCh38")) as site:
-        return build(recipe("GRCh38", site, folder), folder / "grch38", folder / "cache")
+        made = recipe("GRCh38", site, folder)
+        return build(made, folder / "grch38", folder / "cache", chosen=optional(made))
 
 
 @pytest.fixture
@@ -74,14 +75,22 @@ def test_two_genetic_codes_in_one_stream(small: manifest.Bundle, tmp_path: Path)
 @pytest.mark.parametrize("assembly", ["GRCh38", "GRCh37"])
 def test_the_recipes_build_what_they_promise(assembly: str, rcrs: manifest.Bundle, tmp_path: Path) -> None:
     with Site(files(rcrs, assembly)) as site:
-        bundle = build(recipe(assembly, site, tmp_path, whole=True), tmp_path / "bundle", tmp_path / "cache")
+        made = recipe(assembly, site, tmp_path, whole=True)
+        bundle = build(made, tmp_path / "bundle", tmp_path / "cache", chosen=optional(made))
     assert (bundle.id, bundle.assembly, manifest.verify(bundle)) == (assembly.lower(), assembly, [])
-    (_, info), (_, mitochondrial) = annotated(bundle, tmp_path, "1 505 . C T", "MT 3460 . G A")
+    (_, info), (_, failing), (_, mitochondrial) = annotated(bundle, tmp_path, "1 505 . C T,G", "MT 3460 . G A")
     expected = {
         "GAS_CLINVAR": "43",
-        "GAS_CLNSIG": "Pathogenic/Likely_pathogenic",
+        "GAS_CLNSIG": "Conflicting_classifications_of_pathogenicity,risk_factor",
+        "GAS_CLNSTARS": "1",
+        "GAS_CLNCONF": "Pathogenic(2),Uncertain_significance(1)",
+        "GAS_DISEASE": "Some_disease_rare,not_provided",
         "GAS_RSID": "rs7",
-        "GAS_GNOMAD_AF": "0.003",
+        "GAS_GNOMAD_AF": "0.003023",
+        "GAS_GNOMAD_GRPMAX": "afr",
+        "GAS_GNOMAD_GRPMAX_AF": "0.01",
+        "GAS_GNOMAD_HOM": "1",
+        "GAS_GNOMAD_FILTER": None,
         "GAS_BAND": "p1",
         "GAS_GWAS": "Height_adult",
         "GAS_SUPERDUP": "chr9:77",
@@ -90,6 +99,12 @@ def test_the_recipes_build_what_they_promise(assembly: str, rcrs: manifest.Bundl
     if assembly == "GRCh37":
         expected |= {"GAS_MIRNA": "GENE1:miR-124/506", "GAS_TFBS": "V$ARP1_01"}
     assert {tag: info.get(tag) for tag in expected} == expected
+    assert failing["GAS_GNOMAD_FILTER"] == ("BOTH_FILTERED" if assembly == "GRCh38" else "AC0,RF")
+    assert (failing["GAS_GNOMAD_AF"], failing["GAS_GNOMAD_HOM"]) == ("0.4", "0")
+    parts = {part.id: part for part in bundle.parts}
+    assert (parts["clinvar"].version, parts["clinvar"].rows, parts["clinvar"].mismatches) == ("2026-11-22", 3, 1)
+    assert parts["dbsnp"].version == "157" and parts["genes"].version.startswith("Ensembl")
+    assert list((tmp_path / "cache").glob("*")) == []  # each download is deleted once it is converted
     assert mitochondrial["GAS_DISEASE"] == "Leber"
     assert "GAS_TFBS" not in mitochondrial  # the chrM of hg19 is another sequence
     genes = bundle.path(TABLE).read_text().splitlines()
@@ -169,20 +184,51 @@ def test_a_wrong_checksum_stops_the_build(kind: str, site: Site, tmp_path: Path)
 
 def test_an_interrupted_build_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
     made, gwas = recipe("GRCh38", site, tmp_path), site.files.pop("gwasCatalog.txt.gz")
-    target, cache = tmp_path / "bundles" / "grch38", tmp_path / "cache"
+    target, cache, chosen = tmp_path / "bundles" / "grch38", tmp_path / "cache", optional(made)
     with pytest.raises(EngineError, match=r"gwasCatalog\.txt\.gz"):
-        build(made, target, cache)
+        build(made, target, cache, chosen=chosen)
     work = target.parent / ".grch38.building"
-    before = {path.name: path.stat().st_mtime_ns for path in work.glob("*.gz")}
-    assert set(before) == {"clinvar.tsv.gz", "dbsnp.tsv.gz", "gnomad.tsv.gz", "cytoband.bed.gz"}
-    (work / "sort4711").write_text("left by an interrupted sort")
+    before = {path.name: path.stat().st_mtime_ns for path in work.glob("*.track")}
+    assert set(before) == {"clinvar.track", "dbsnp.track", "gnomad.track", "cytoband.track"}
+    (work / "left").write_text("by something interrupted")
     site.files["gwasCatalog.txt.gz"] = gwas
     asked = len(site.asked)
-    bundle = build(made, target, cache)
+    bundle = build(made, target, cache, chosen=chosen)
     assert site.asked[asked:] == ["gwasCatalog.txt.gz", "genomicSuperDups.txt.gz", "dgvMerged.txt.gz"]
     assert {name: bundle.path(name).stat().st_mtime_ns for name in before} == before
     assert manifest.verify(bundle) == [] and not work.exists()
-    assert "sort4711" not in {path.name for path in target.iterdir()}
+    assert "left" not in {path.name for path in target.iterdir()}
+
+
+def test_a_part_is_added_and_renewed_alone(site: Site, tmp_path: Path) -> None:
+    """First the core; then dbSNP beside it; then next week's ClinVar: each fetches its own files only."""
+    made, target, cache = recipe("GRCh38", site, tmp_path), tmp_path / "bundles" / "grch38", tmp_path / "cache"
+    core = build(made, target, cache)
+    assert [part.id for part in core.parts] == ["sequence", "genes", "clinvar", "cytoband"] and core.version == "3"
+    site.asked.clear()
+    more = build(made, target, cache, chosen=["dbsnp"])
+    assert {name for name in site.asked if not name.endswith(".md5")} == {"GCF_000001405.40.gz"}
+    assert more.version == "3_dbsnp-157"
+    site.asked.clear()
+    site.files["clinvar.vcf.gz"] = gzip.compress(
+        gzip.decompress(site.files["clinvar.vcf.gz"]).replace(b"2026-11-22", b"2026-11-29")
+    )
+    site.files["clinvar.vcf.gz.md5"] = hashlib.md5(site.files["clinvar.vcf.gz"]).hexdigest().encode()
+    old = {file.path: file.sha256 for file in more.files}
+    renewed = build(made, target, cache, renewed=["clinvar"])
+    assert set(site.asked) == {"clinvar.vcf.gz", "clinvar.vcf.gz.md5"}
+    assert renewed.version == "3_clinvar-2026-11-29"
+    assert {file.path: file.sha256 for file in renewed.files} == old  # here it has the same variants
+    assert {part.id: part.version for part in renewed.parts}["dbsnp"] == "157"
+    assert manifest.verify(renewed) == [] and {track.id: track.version for track in renewed.tracks}["clinvar"] == "2026-11-29"
+    assert build(made, target, cache) == renewed
+
+
+def test_an_unknown_part_is_named_with_those_that_there_are(site: Site, tmp_path: Path) -> None:
+    made = recipe("GRCh38", site, tmp_path)
+    done = CliRunner().invoke(engine.reference, ["update", str(made), "clinvra", "--bundles", str(tmp_path)], terminal_width=300)
+    assert done.exit_code == 2 and "no part clinvra" in done.output and "sequence, genes, clinvar" in done.output
+    assert site.asked == []
 
 
 def test_a_track_of_another_assembly_stops_the_build(site: Site, tmp_path: Path) -> None:
@@ -205,7 +251,7 @@ ENSEMBL, GENCODE, REFSEQ = (
 
 @pytest.mark.parametrize("models", [ENSEMBL, GENCODE, REFSEQ])
 def test_gene_models_of_every_dialect_end_up_in_one(models: str, site: Site, tmp_path: Path) -> None:
-    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(models).encode()  # not compressed, whatever it is called
+    site.files["Homo_sapiens.GRCh38.116.gff3.gz"] = table(models).encode()  # not compressed, whatever it is called
     bundle = build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
     assert bundle.path("genes.tsv").read_text() == "ABC\t1\t101\t250\tG\n"
     base = CHROMOSOME[149]
@@ -221,7 +267,7 @@ def test_the_mitochondrion_as_refseq_has_it(rcrs: manifest.Bundle, site: Site, t
         "NC_012920.1 RefSeq gene 3307 4262 . + . ID=gene-ND1;Name=ND1;gene_biotype=protein_coding|"
         "NC_012920.1 RefSeq CDS 3307 4262 . + 0 ID=cds-YP_003024026.1;Parent=gene-ND1;transl_table=2"
     )
-    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(models).encode()
+    site.files["Homo_sapiens.GRCh38.116.gff3.gz"] = table(models).encode()
     made = recipe("GRCh38", site, tmp_path)
     made.write_text(re.sub(r"(?s)\n\[(aliases|scaffolds|\[tracks).*", "\n", made.read_text()))
     bundle = build(made, tmp_path / "bundle", tmp_path / "cache")
@@ -238,7 +284,7 @@ def test_a_transcript_that_contradicts_itself_is_counted_and_listed_in_the_manif
         "1 x CDS 251 300 . + 0 Parent=transcript:P|1 x mRNA 101 300 . + . ID=transcript:L;Parent=gene:G|"
         "1 x exon 101 290 . + . Parent=transcript:L"
     )
-    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(models).encode()
+    site.files["Homo_sapiens.GRCh38.116.gff3.gz"] = table(models).encode()
     made = recipe("GRCh38", site, tmp_path)
     arguments = ["build", str(made), "--bundles", str(tmp_path / "bundles"), "--cache", str(tmp_path / "cache")]
     done = CliRunner().invoke(engine.reference, arguments, terminal_width=400)
@@ -257,8 +303,8 @@ def test_a_transcript_that_contradicts_itself_is_counted_and_listed_in_the_manif
 
 def test_gene_models_that_nothing_can_be_made_of_stop_the_build(site: Site, tmp_path: Path) -> None:
     gtf = '1 x transcript 101 250 . + . gene_id_"G"|1 x CDS 101 250 . + 0 gene_id_"G"'
-    site.files["Homo_sapiens.GRCh38.113.gff3.gz"] = table(gtf).encode()
-    with pytest.raises(EngineError, match=r"113\.gff3\.gz, line 2 has no Parent: it has to name the transcript of this CDS"):
+    site.files["Homo_sapiens.GRCh38.116.gff3.gz"] = table(gtf).encode()
+    with pytest.raises(EngineError, match=r"116\.gff3\.gz, line 2 has no Parent: it has to name the transcript of this CDS"):
         build(recipe("GRCh38", site, tmp_path), tmp_path / "bundle", tmp_path / "cache")
     assert not (tmp_path / "bundle").exists()
 
@@ -266,13 +312,52 @@ def test_gene_models_that_nothing_can_be_made_of_stop_the_build(site: Site, tmp_
 def test_push_and_pull(small: manifest.Bundle, tmp_path: Path) -> None:
     store = stores.FolderStore(tmp_path / "store")
     stores.push(small, store)
-    pulled = stores.pull("grch38", "2", tmp_path / "host", store)
+    pulled = stores.pull("grch38", "3", tmp_path / "host", store)
     assert manifest.verify(pulled) == []
-    assert stores.pull("grch38", "2", tmp_path / "host", store) == pulled
-    (tmp_path / "store" / "grch38" / "2" / "genome.fa").write_text(">1\nA\n")
+    assert stores.pull("grch38", "3", tmp_path / "host", store) == pulled
+    (tmp_path / "store" / "grch38" / "3" / "genome.fa").write_text(">1\nA\n")
     with pytest.raises(EngineError, match="does not match its manifest"):
-        stores.pull("grch38", "2", tmp_path / "other", store)
+        stores.pull("grch38", "3", tmp_path / "other", store)
     assert not (tmp_path / "other" / "grch38").exists()
+
+
+def test_a_new_version_moves_only_what_is_new(small: manifest.Bundle, tmp_path: Path) -> None:
+    store, moved = stores.FolderStore(tmp_path / "store"), list[str]()
+    stores.push(small, store)
+    stores.pull("grch38", "latest", tmp_path / "host", store)
+    text = (
+        (small.folder / manifest.MANIFEST).read_text().replace('version = "3"', 'version = "3_x"', 1).partition("\n[[files]]")[0]
+    )
+    (small.folder / "genes.tsv").write_text("ABC\t1\t101\t250\tG\n")
+    (small.folder / manifest.MANIFEST).write_text(text + manifest.file_table(small.folder))
+    stores.push(manifest.load(small.folder), store, lambda name, size: moved.append(name))
+    assert moved == ["genes.tsv"]
+    assert {path.name for path in (tmp_path / "store" / "grch38" / "3_x").iterdir()} == {
+        "genes.tsv",
+        "manifest.toml",
+        "stored.json",
+    }
+    shutil.rmtree(tmp_path / "store" / "grch38" / "3")  # what is installed is not fetched again
+    (tmp_path / "store" / "grch38" / "3").mkdir()
+    pulled = stores.pull("grch38", "latest", tmp_path / "host", store)
+    assert pulled.version == "3_x" and manifest.verify(pulled) == []
+
+
+def test_a_published_bundle_is_fetched_over_the_web_and_verified(small: manifest.Bundle, tmp_path: Path) -> None:
+    stores.push(small, stores.FolderStore(tmp_path / "store"))
+    served = {
+        str(path.relative_to(tmp_path / "store")): path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file()
+    }
+    with Site(served, whole_paths=True) as site:
+        site.broken["grch38/3/genome.seq"] = 1000
+        address = ["pull", f"{site.url}/grch38/latest", "--bundles"]
+        done = CliRunner().invoke(engine.reference, [*address, str(tmp_path / "here")])
+        assert done.exit_code == 0, done.output
+        assert manifest.verify(manifest.find("grch38", tmp_path / "here")) == [] and site.ranges == ["bytes=1000-"]
+        site.files["grch38/3/genes.tsv"] = b"other"
+        done = CliRunner().invoke(engine.reference, [*address, str(tmp_path / "there")])
+        assert done.exit_code == 3 and "genes.tsv" in done.output
+    assert not (tmp_path / "there" / "grch38").exists()
 
 
 def test_a_damaged_bundle_is_not_pushed(small: manifest.Bundle, tmp_path: Path) -> None:
@@ -285,10 +370,10 @@ def test_a_damaged_bundle_is_not_pushed(small: manifest.Bundle, tmp_path: Path) 
 def test_the_commands(small: manifest.Bundle, tmp_path: Path) -> None:
     run = CliRunner()
     folder = ["--bundles", str(tmp_path / "bundles")]
-    assert "grch38\t2\tGRCh38\t7 tracks" in run.invoke(engine.reference, ["list", *folder]).output
+    assert "grch38\t3\tGRCh38\t7 tracks" in run.invoke(engine.reference, ["list", *folder]).output
     assert run.invoke(engine.reference, ["verify", "grch38", *folder]).exit_code == 0
     assert run.invoke(engine.reference, ["push", "grch38", str(tmp_path / "s"), *folder]).exit_code == 0
-    pulled = run.invoke(engine.reference, ["pull", "grch38", "2", str(tmp_path / "s"), "--bundles", str(tmp_path / "b2")])
+    pulled = run.invoke(engine.reference, ["pull", "grch38", "3", str(tmp_path / "s"), "--bundles", str(tmp_path / "b2")])
     assert pulled.exit_code == 0, pulled.output
     small.path("genome.fa").write_text("")
     assert run.invoke(engine.reference, ["verify", "grch38", *folder]).exit_code == 1

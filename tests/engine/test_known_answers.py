@@ -8,10 +8,13 @@ import pytest
 
 from app.engine.bundles import manifest
 from app.engine.consequence.csq_fields import parsed
+from app.engine.consequence.tracks import Alleles, tracks
 from app.engine.formats.fasta import Sequences
 from app.engine.pipeline.annotate import annotate
 from scripts import make_mito_bundle
 from tests.support import genome
+
+OUTPUTS = ["annot.columns", "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"]
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
@@ -88,13 +91,13 @@ def test_diseases_and_identifiers_of_confirmed_variants(run: Callable) -> None:
 
 
 def test_every_confirmed_variant_is_on_the_reference(rcrs: manifest.Bundle) -> None:
-    import gzip
-
-    sequences = Sequences(rcrs.path(rcrs.fasta))
-    with gzip.open(rcrs.path("confirmed.tsv.gz"), "rt") as rows:
-        for row in rows:
-            contig, position, ref, *_ = row.split("\t")
-            assert sequences.get(contig, int(position) - 1, int(position) - 1 + len(ref)) == ref.encode(), row
+    sequences, track = Sequences(rcrs.path(rcrs.fasta)), tracks(rcrs)[0]
+    assert isinstance(track, Alleles)
+    for row in make_mito_bundle.CONFIRMED.strip().splitlines():
+        position, ref, alt, _, disease = row.split(" ")
+        assert sequences.get("MT", int(position) - 1, int(position) - 1 + len(ref)) == ref.encode(), row
+        [text] = track.texts(track.find("MT", [(position.encode(), ref.encode(), alt.encode())]))
+        assert text.endswith(b";GAS_DISEASE=" + disease.encode())
 
 
 def test_the_embedded_sequence_is_the_revised_cambridge_reference(rcrs: manifest.Bundle) -> None:
@@ -186,7 +189,7 @@ def test_file_names_are_data(child: Callable, tmp_path: Path, name: str) -> None
     source.write_text(HEADER + "MT\t3460\t.\tG\tA\t.\t.\t.\n")
     status, events, _ = child(source, tmp_path / "out", f"--name={name}")
     assert (status, events[-1]["event"], events[-1]["records"]) == (0, "done", 1)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == OUTPUTS
 
 
 def test_an_allele_is_judged_as_it_is_written(tmp_path: Path, nuclear: manifest.Bundle) -> None:

@@ -14,6 +14,8 @@ from app.cli.main import engine
 from app.engine.consequence.csq_fields import NAMES
 from app.engine.report import render
 
+OUTPUTS = ["annot.columns", "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"]
+
 HEADER = (
     "##fileformat=VCFv4.2\n"
     '##INFO=<ID=AF,Number=A,Type=Float,Description="f">\n'
@@ -135,4 +137,4 @@ def test_the_command_line_tells_whose_fault_it_is(tmp_path: Path, command: typer
 
 def test_nothing_but_the_outputs_stays_behind(run: Callable, tmp_path: Path) -> None:
     run(CONTENT)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == OUTPUTS

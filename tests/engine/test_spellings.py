@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.engine.bundles import build, manifest, sequence
+from app.engine.bundles.track_writer import AlleleTrack, ValueColumn, write_regions
 from app.engine.pipeline.annotate import annotate
 from tests.support.annotated import Annotated, vcf
 from tests.support.gff3 import gff3
@@ -40,7 +41,7 @@ TRACK = """
 [[tracks]]
 id = "{0}"
 title = "{0}"
-file = "{0}.gz"
+file = "{0}.track"
 kind = "{1}"
 columns = [ {{ tag = "GAS_{2}", number = ".", type = "String", description = "d" }} ]
 """
@@ -110,14 +111,11 @@ def spelled(tmp_path_factory: pytest.TempPathFactory) -> manifest.Bundle:
     models = tmp_path_factory.mktemp("models") / "genes.gff3"
     models.write_text(GENE)
     build.add_genes(models, folder, {"1": "1"})
-    rows = sorted((*made.trimmed, number) for number, made in enumerate(KNOWN))
-    (folder / "known").write_text("".join(f"1\t{at}\t{ref}\t{alt}\tn{number}\n" for at, ref, alt, number in rows))
-    (folder / "places").write_text("".join(f"1\t{at}\t{at + 7}\tp{at}\n" for at in range(0, len(SEQUENCE), 7)))
-    for name in ("known", "places"):
-        pysam.tabix_compress(str(folder / name), str(folder / f"{name}.gz"))
-        (folder / name).unlink()
-    pysam.tabix_index(str(folder / "known.gz"), seq_col=0, start_col=1, end_col=1)
-    pysam.tabix_index(str(folder / "places.gz"), preset="bed")
+    rows = sorted((*made.trimmed, number) for number, made in enumerate(KNOWN, 1))
+    lengths = {"1": len(SEQUENCE)}
+    with AlleleTrack(folder / "known.track", [ValueColumn("numbers", "n")], lengths) as track:
+        track.write(("1", at, ref.encode(), alt.encode(), [b"n%d" % number]) for at, ref, alt, number in rows)
+    write_regions(folder / "places.track", [("1", at, at + 7, [b"p%d" % at]) for at in range(0, len(SEQUENCE), 7)], lengths)
     tracks = TRACK.format("known", "allele", "KNOWN") + TRACK.format("places", "region", "PLACE")
     (folder / manifest.MANIFEST).write_text(MANIFEST + tracks + manifest.file_table(folder))
     return manifest.load(folder)
@@ -131,10 +129,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @st.composite
 def spellings(draw: st.DrawFn) -> tuple[list[int], list[tuple[int, str, str, str]]]:
     """Some of the known changes by number, and records (position, ID, REF, ALT) that spell each in several ways."""
-    numbers = draw(st.lists(st.integers(0, len(KNOWN) - 1), min_size=1, max_size=8, unique=True))
+    numbers = draw(st.lists(st.integers(1, len(KNOWN)), min_size=1, max_size=8, unique=True))
     rows = []
     for number in numbers:
-        made = KNOWN[number]
+        made = KNOWN[number - 1]
         rows.append((*made.trimmed, f"n{number}"))
         for _ in range(3):
             placed = draw(st.sampled_from(made.placements))
@@ -158,7 +156,7 @@ def test_every_spelling_of_a_change_has_the_same_track_tags(
         if not line.startswith("#"):
             _, at, name, ref, alt, _, _, info = line.split("\t")
             number = int(name[1:])
-            if (int(at), ref, alt) == KNOWN[number].trimmed:
+            if (int(at), ref, alt) == KNOWN[number - 1].trimmed:
                 found[number].append(tuple(item for item in info.split(";") if item.startswith(("GAS_KNOWN", "GAS_PLACE"))))
     for number, tags in found.items():
         assert len(tags) == 4

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from app.local.vault import Vault
+from tests.support.forks import Forks
 from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
-from tests.support.proxy import Call, Fault, Rule
+from tests.support.proxy import CALLS, Call, Rule
 from tests.support.scenarios import SCENARIOS, Scenario, at_rest, problems
 from workers import VERBS
 
@@ -51,7 +52,9 @@ async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list
 
 
 @pytest.mark.parametrize(("verb", "backend"), LANES)
-async def test_a_fault_at_every_call(verb: str, backend: str, aws: dict[str, Any], vault: Vault, tmp_path: Path) -> None:
+async def test_a_fault_at_every_call(
+    verb: str, backend: str, aws: dict[str, Any], vault: Vault, forks: Forks, tmp_path: Path
+) -> None:
     cases: list[tuple[Scenario, Rule]] = []
     missed, failures, fired = list[str](), list[str](), list[Rule]()
     archives = vault if backend == "glacier" else None
@@ -60,7 +63,7 @@ async def test_a_fault_at_every_call(verb: str, backend: str, aws: dict[str, Any
         for scenario in SCENARIOS:
             if scenario.verb == verb:
                 calls = await play(here, scenario)
-                possible = [(call, fault) for call in calls for fault in Fault if fault.befalls(call.operation)]
+                possible = [(call, fault) for call in calls for fault in CALLS if fault.befalls(call.operation)]
                 cases.extend((scenario, Rule(call.operation, fault, call.number)) for call, fault in possible)
                 print(f"{scenario.begin.__name__}: {', '.join(map(str, calls))}")
         seeded(SEED, verb).shuffle(cases)
@@ -81,10 +84,10 @@ async def test_a_fault_at_every_call(verb: str, backend: str, aws: dict[str, Any
 
     async def work(lease: int) -> None:
         while waiting and (ALL or len(fired) < SAMPLE):
-            async with lane(aws, tmp_path / uuid.uuid4().hex, [verb], lease=lease, vault=archives) as here:
+            async with lane(aws, forks, tmp_path / uuid.uuid4().hex, [verb], lease=lease, vault=archives) as here:
                 await work_in(here)
 
-    async with lane(aws, tmp_path / "watched", [verb], vault=archives) as watched:
+    async with lane(aws, forks, tmp_path / "watched", [verb], vault=archives) as watched:
         await watch(watched)
         waiting = list(cases)
         async with asyncio.TaskGroup() as lanes:

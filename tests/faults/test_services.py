@@ -24,8 +24,9 @@ from app.domain.keys import input_key
 from app.services import submissions, subscriptions
 from app.services.backend import Backend, backend
 from app.services.doctor import examine
+from tests.support.forks import Forks
 from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
-from tests.support.proxy import Call, Fault, Proxy, Rule, serving
+from tests.support.proxy import CALLS, Call, Proxy, Rule, serving
 from tests.support.scenarios import at_rest, problems
 from tests.support.service import VCF, Service
 
@@ -161,12 +162,13 @@ async def test_a_fault_at_every_call_of_a_service(
     ends: set[Status],
     aws: dict[str, Any],
     aws_endpoint: str,
+    forks: Forks,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with lane(aws, tmp_path, []) as here, mortal(here, aws_endpoint, monkeypatch) as (process, gas):
+    async with lane(aws, forks, tmp_path, []) as here, mortal(here, aws_endpoint, monkeypatch) as (process, gas):
         calls = await process.does(act(gas, *(await begin(here.service))))
-        rules = [Rule(call.operation, fault, call.number) for call in calls for fault in Fault if fault.befalls(call.operation)]
+        rules = [Rule(call.operation, fault, call.number) for call in calls for fault in CALLS if fault.befalls(call.operation)]
         if not ALL:
             rules = seeded(SEED, f"{begin.__name__} {act.__name__}").sample(rules, min(SAMPLE, len(rules)))
         jobs = []

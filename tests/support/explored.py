@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 from typing import Any
 
 from app.domain.jobs import Job, Trigger
-from app.domain.keys import Output, output_key
+from app.domain.keys import COLUMNS, Output, output_key
 from app.engine.bundles.manifest import EMBEDDED, find
 from app.engine.pipeline.annotate import Result, annotate
 from tests.support.portal import Portal
@@ -47,7 +46,8 @@ async def stored(portal: Portal, folder: Path, result: Result, bundle: str, emai
     stored = {name: output_key(job.user_id, job.job_id, job.rev, name) for name in (Output.RESULT, Output.INDEX, Output.SUMMARY)}
     results = portal.backend.results
     for name, key in stored.items():
-        body = json.dumps(result.summary).encode() if name is Output.SUMMARY else (folder / name).read_bytes()
+        body = (folder / name).read_bytes()
+        body += (folder / COLUMNS).read_bytes() if name is Output.SUMMARY else b""
         await results.s3.put_object(Bucket=results.name, Key=key, Body=body)
     done = await portal.backend.jobs.advance(
         job.user_id,
@@ -56,6 +56,8 @@ async def stored(portal: Portal, folder: Path, result: Result, bundle: str, emai
         result=stored[Output.RESULT],
         index=stored[Output.INDEX],
         summary=stored[Output.SUMMARY],
+        summary_size=(folder / Output.SUMMARY).stat().st_size,
+        records=result.summary["records_out"],
         result_size=result.vcf.stat().st_size,
     )
     assert done

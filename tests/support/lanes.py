@@ -9,12 +9,13 @@ import asyncio
 import json
 import os
 import random
-import sys
+import signal
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from app.domain.jobs import Job
@@ -24,6 +25,7 @@ from app.services import submissions
 from app.services.backend import backend
 from app.services.doctor import examine
 from app.settings import Settings
+from tests.support.forks import Forked, Forks
 from tests.support.proxy import Proxy, serving
 from tests.support.service import Service, spec, working
 from workers import VERBS
@@ -56,8 +58,10 @@ class Daemon:
     verb: str
     environment: dict[str, str]
     folder: Path
+    forks: Forks
+    ahead_seconds: float = 0  # of its clock
     proxy: Proxy = field(init=False)
-    process: asyncio.subprocess.Process | None = None
+    process: Forked | None = None
     deaths: int = 0
 
     def __post_init__(self) -> None:
@@ -73,21 +77,27 @@ class Daemon:
         if self.process and self.process.returncode is None:
             self.process.kill()
 
+    async def stand_still(self, seconds: float) -> None:
+        """Stops the process as a host does that swaps or is moved, and lets it go on."""
+        if (process := self.process) and process.returncode is None:
+            process.send(signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+            process.send(signal.SIGCONT)
+
     async def keep(self) -> None:
         """Runs the process, and again whenever it dies, until cancelled."""
         here = {name: self.proxy.url for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_GLACIER")}
         environment = {**self.environment, **here, "TMPDIR": str(self.folder)}
-        command = [sys.executable, "-m", "app.cli.main", "worker", self.verb]
-        with self.log.open("ab") as log:
-            while True:
-                self.process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
-                try:
-                    await self.process.wait()
-                    self.deaths += 1
-                except asyncio.CancelledError:
-                    self.kill()
-                    await self.process.wait()
-                    raise
+        self.log.touch()
+        while True:
+            self.process = await self.forks.start(["worker", self.verb], environment, self.log, self.ahead_seconds)
+            try:
+                await self.process.wait()
+                self.deaths += 1
+            except asyncio.CancelledError:
+                self.kill()
+                await self.process.wait()
+                raise
 
 
 @dataclass
@@ -138,15 +148,22 @@ class Lane:
 
 @asynccontextmanager
 async def lane(
-    aws: dict[str, Any], folder: Path, verbs: Iterable[str], *, lease: int = 2, vault: Vault | None = None
+    aws: dict[str, Any],
+    forks: Forks,
+    folder: Path,
+    verbs: Iterable[str],
+    *,
+    lease: int = 2,
+    vault: Vault | None = None,
+    ahead_seconds: Mapping[str, float] = MappingProxyType({}),
 ) -> AsyncIterator[Lane]:
     """A deployment whose `verbs` are processes; yields when each of them polls. With a `lease` above the visibility (3),
-    a message of a dead daemon comes back before its lease has run out."""
+    a message of a dead daemon comes back before its lease has run out. `ahead_seconds`: of the clocks of daemons."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = await topology.create(aws, f"f{uuid.uuid4().hex[:10]}", retention=1) | WAITS | {"GAS_LEASE_SECONDS": str(lease)}
     environment["GAS_ARCHIVE_BACKEND"] = "glacier" if vault else "s3"
     await aws["sesv2"].create_email_identity(EmailIdentity=WAITS["GAS_MAIL_FROM"])
-    daemons = {verb: Daemon(verb, {**os.environ, **environment}, folder) for verb in verbs}
+    daemons = {verb: Daemon(verb, {**os.environ, **environment}, folder, forks, ahead_seconds.get(verb, 0)) for verb in verbs}
     async with AsyncExitStack() as stack:
         gas = await stack.enter_async_context(backend(settings_of(environment), mail=True))
         await stack.enter_async_context(working(gas, *(spec(verb) for verb in VERBS if verb not in daemons)))

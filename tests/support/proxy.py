@@ -31,10 +31,14 @@ class Fault(Enum):
     THROTTLE = "is throttled"
     DELAY = "takes two seconds"
     DUPLICATE = "is done twice; what was received is delivered once more"
+    RESET = "the connection ends before the call takes effect"
+    HALF = "half of the answer arrives after the call took effect"
+    HTML = "a proxy in the way answers with a page"
+    HANG = "no answer comes, and ten seconds later the connection ends"
 
     @property
     def after(self) -> bool:
-        return self in (Fault.KILL_AFTER, Fault.DROP, Fault.DUPLICATE)
+        return self in (Fault.KILL_AFTER, Fault.DROP, Fault.DUPLICATE, Fault.HALF)
 
     def befalls(self, operation: str) -> bool:
         """Queues and topics deliver at least once; elsewhere nobody doubles a call but who missed its answer."""
@@ -68,7 +72,12 @@ class Call:
         return f"{self.operation}#{self.number}"
 
 
+CALLS = tuple(Fault)[:7]
+"""Those of a call that is sent and answered by AWS; the others are of the network between."""
+
 DELAY = 2
+HANG_SECONDS = 10
+PAGE = "<html><body><h1>503 Service Unavailable</h1></body></html>"
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "expect", "content-length"}
 THROTTLED = {
     "dynamodb": (400, "ProvisionedThroughputExceededException"),
@@ -107,6 +116,7 @@ class Proxy:
     rules: list[Rule] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     vault: str = ""  # where calls of Glacier go
+    received: list[tuple[str, str]] = field(default_factory=list)  # queue and body of each message that went through
     url: str = ""
     polled: asyncio.Event = field(default_factory=asyncio.Event)  # the process is up
     _counts: Counter[str] = field(default_factory=Counter)
@@ -114,7 +124,7 @@ class Proxy:
 
     def forget(self) -> None:
         """Starts counting and recording anew, without rules."""
-        self.rules, self.calls = [], []
+        self.rules, self.calls, self.received = [], [], []
         self._counts.clear()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -126,6 +136,8 @@ class Proxy:
             answer = await self._forward(request, body)
             if b'"Messages"' not in _read(answer):
                 return answer
+            queue = json.loads(body)["QueueUrl"]
+            self.received += [(queue, message["Body"]) for message in json.loads(_read(answer))["Messages"]]
             rule = self._note(operation)
             if rule and not rule.fault.after:
                 await self._call_back(request, body, answer)
@@ -136,6 +148,8 @@ class Proxy:
         answer = answer or await self._forward(request, body)
         if rule and rule.fault is Fault.DUPLICATE:
             await (self._call_back(request, body, answer) if operation == "sqs.ReceiveMessage" else self._forward(request, body))
+        elif rule and rule.fault is Fault.HALF:
+            return await self._half(request, answer)
         elif rule and rule.fault.after:
             return self._cut(request, kill=rule.fault is Fault.KILL_AFTER)
         return answer
@@ -157,6 +171,11 @@ class Proxy:
             return None
         if rule.fault is Fault.KILL_BEFORE:
             return self._cut(request, kill=True)
+        if rule.fault in (Fault.RESET, Fault.HANG):
+            await asyncio.sleep(HANG_SECONDS if rule.fault is Fault.HANG else 0)
+            return self._cut(request, kill=False)
+        if rule.fault is Fault.HTML:
+            return web.Response(status=503, text=PAGE, content_type="text/html")
         status, code = THROTTLED.get(service, (429, "Throttling")) if rule.fault is Fault.THROTTLE else (500, "InternalFailure")
         return _error(service, status, code)
 
@@ -167,6 +186,15 @@ class Proxy:
         if request.transport:
             request.transport.abort()
         return web.Response()
+
+    async def _half(self, request: web.Request, answer: web.Response) -> web.StreamResponse:
+        """Sends the head and half of the body, and ends the connection."""
+        body = _read(answer)
+        begun = web.StreamResponse(status=answer.status, headers=answer.headers)
+        begun.content_length = len(body)
+        await begun.prepare(request)
+        await begun.write(body[: len(body) // 2])
+        return self._cut(request, kill=False)
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:
         assert self._session

@@ -5,14 +5,13 @@ import hashlib
 import re
 from pathlib import Path
 
-from app.engine.bundles import manifest
+from app.engine.bundles import manifest, recipes
 from app.engine.formats import bgzf
 from app.engine.reading.input_file import BGZF_END
 from scripts import make_mito_bundle
 from tests.support.genome import CHROMOSOME, GENE
 from tests.support.site import Site
 
-RECIPES = Path(__file__).parents[2] / "scripts" / "recipes"
 # Rows as they stand in the files that the recipes name.
 GFF3 = (
     "##gff-version 3\n##sequence-region   1 1 2000\n#!genome-build GRCh38.p14\n"
@@ -22,14 +21,17 @@ CLINVAR = (
     '##fileformat=VCFv4.1\n##ID=<Description="ClinVar Variation ID">\n'
     '##INFO=<ID=CLNDN,Number=.,Type=String,Description="Disease names">\n'
     '##INFO=<ID=CLNSIG,Number=.,Type=String,Description="Significance">\n'
+    "##fileDate=2026-11-22\n"
     "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    "1\t505\t42\tC\tA\t.\t.\tALLELEID=9;CLNDN=Some_disease,_rare|not_provided;CLNSIG=Likely_benign\n"
-    "1\t505\t43\tC\tT\t.\t.\tCLNSIG=Pathogenic/Likely_pathogenic\n"
+    "1\t505\t42\tC\tA\t.\t.\tALLELEID=9;CLNDN=Some_disease,_rare|not_provided;CLNREVSTAT=no_assertion_criteria_provided;CLNSIG=Likely_benign\n"
+    "1\t505\t43\tC\tT\t.\t.\tCLNDN=Some_disease,_rare|not_provided;CLNREVSTAT=criteria_provided,_conflicting_classifications;"
+    "CLNSIG=Conflicting_classifications_of_pathogenicity|risk_factor;CLNSIGCONF=Pathogenic(2)|Uncertain_significance(1)\n"
+    "1\t506\t44\tG\tT\t.\t.\tCLNSIG=Pathogenic\n"
     "MT\t3460\t9\tG\tA\t.\t.\tCLNDN=Leber;CLNSIG=Pathogenic\n"
     "NW_009646201.1\t5\t9\tG\tA\t.\t.\tCLNSIG=Pathogenic\n"
 )
 DBSNP = (
-    "##fileformat=VCFv4.2\n##dbSNP_BUILD_ID=156\n##reference=GRCh38.p14\n"
+    "##fileformat=VCFv4.2\n##dbSNP_BUILD_ID=157\n##reference=GRCh38.p14\n"
     '##INFO=<ID=RS,Number=1,Type=Integer,Description="dbSNP ID">\n'
     '##INFO=<ID=COMMON,Number=0,Type=Flag,Description="Common">\n'
     '##INFO=<ID=FREQ,Number=.,Type=String,Description="Frequencies">\n'
@@ -42,7 +44,12 @@ GNOMAD = (
     '##fileformat=VCFv4.2\n##FILTER=<ID=AC0,Description="None">\n##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency">\n'
     "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 )
-FREQUENCY = "\t505\trs7\tC\tT\t.\tPASS\tAC=3;AN=1000;AF=3.0e-03;nhomalt=0\n"
+FREQUENCIES = {
+    "GRCh38": "\t505\t.\tC\tT\t.\tPASS\tAC_joint=3;AF_joint=3.02345e-03;AN_joint=1000;grpmax_joint=afr;nhomalt_joint=1;"
+    "AF_exomes=0.5;AF_grpmax_joint=1.00000e-02\n{0}\t505\t.\tC\tG\t.\tBOTH_FILTERED\tAF_joint=4.00000e-01;nhomalt_joint=0\n",
+    "GRCh37": "\t505\trs7\tC\tT\t.\tPASS\tAC=3;AN=1000;AF=3.02345e-03;AF_raw=0.5;popmax=afr;AF_popmax=1.00000e-02;nhomalt=1\n"
+    "{0}\t505\t.\tC\tG\t.\tAC0;RF\tAF=4.00000e-01;nhomalt=0\n",
+}
 TABLES = {
     "cytoBand": "chr1 600 2000 p2 gneg|chr1 0 600 p1 gpos50|chrM 0 16571  gneg",
     "gwasCatalog": "585 chr1 504 505 rs7 123 Author_A 2020-01-02 Nature A_title Height,_adult 1,000 2,000 1p1"
@@ -78,26 +85,35 @@ def files(rcrs: manifest.Bundle, assembly: str) -> dict[str, bytes]:
     dbsnp = DBSNP.format(accession="NC_000001.11" if assembly == "GRCh38" else "NC_000001.10")
     texts = {
         f"Homo_sapiens.{assembly}.dna.primary_assembly.fa.gz": fasta,
-        f"Homo_sapiens.{assembly}.{113 if assembly == 'GRCh38' else 87}.gff3.gz": genes,
+        f"Homo_sapiens.{assembly}.{116 if assembly == 'GRCh38' else 87}.gff3.gz": genes,
         "clinvar.vcf.gz": CLINVAR,
         f"GCF_000001405.{40 if assembly == 'GRCh38' else 25}.gz": dbsnp,
         **{f"{name}.txt.gz": table(rows) for name, rows in TABLES.items()},
     }
     found = {name: gzip.compress(text.encode(), mtime=0) for name, text in texts.items()}
     found |= {f"{name}.md5": f"{hashlib.md5(body).hexdigest()}  {name}\n".encode() for name, body in found.items()}
-    frequencies = {"gnomad.exomes.r2.1.1.sites.vcf.bgz": GNOMAD + "1" + FREQUENCY}
+    frequencies = {}
     for chromosome in (*map(str, range(1, 23)), "X", "Y"):
-        rows = f"chr1{FREQUENCY}" if chromosome == "1" else ""
-        frequencies[f"gnomad.exomes.v4.1.sites.chr{chromosome}.vcf.bgz"] = GNOMAD + rows
+        name = f"chr{chromosome}" if assembly == "GRCh38" else chromosome
+        rows = f"{name}{FREQUENCIES[assembly].format(name)}" if chromosome == "1" else ""
+        frequencies[GNOMAD_FILES[assembly].format(name)] = GNOMAD + rows
     return found | {name: bgzf.compress(text.encode()) + BGZF_END for name, text in frequencies.items()}
+
+
+GNOMAD_FILES = {"GRCh38": "gnomad.joint.v4.1.sites.{}.vcf.bgz", "GRCh37": "gnomad.exomes.r2.1.1.sites.{}.vcf.bgz"}
 
 
 def recipe(assembly: str, site: Site, folder: Path, *, whole: bool = False) -> Path:
     """The project's own recipe, with every address moved to the site on loopback; unless it is `whole`, of the files that
     gnomAD has for each chromosome only the first, which is most of the time of a build."""
-    text = (RECIPES / f"{assembly.lower()}.toml").read_text()
+    text = recipes.named(assembly.lower()).read_text()
     if not whole:
-        text = re.sub(r'(?m)^ *"[^"]*\.chr(?!1\.)\w+\.vcf\.bgz",\n', "", text)
+        text = re.sub(r'(?m)^ *"[^"]*\.sites\.(?!chr1\.|1\.)\w+\.vcf\.bgz",\n', "", text)
     path = folder / "recipe.toml"
     path.write_text(re.sub(r'"https://[^"]*/([^/"]+)"', rf'"{site.url}/\1"', text))
     return path
+
+
+def optional(path: Path) -> list[str]:
+    """The parts of a recipe that are built only if they are named."""
+    return [track["id"] for track in recipes.read(path)["tracks"] if track.get("optional")]

@@ -7,7 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
@@ -21,6 +21,7 @@ from app.services import submissions, subscriptions
 from app.services.backend import Backend
 from app.services.doctor import examine
 from app.settings import Settings
+from tests.support.polls import ended
 from workers.runtime import Consumer, Delivery, Spec
 
 VCF = (
@@ -149,10 +150,12 @@ async def working(gas: Backend, *specs: Spec) -> AsyncIterator[asyncio.Event]:
     """Consumers at work until the block ends; yields the event that stops them."""
     stop = asyncio.Event()
     consumers = [Consumer(one, await gas.queues.open(one.queue), gas, stop, Metrics(one.verb)) for one in specs]
-    async with asyncio.TaskGroup() as tasks:
-        for consumer in consumers:
-            tasks.create_task(consumer.run())
-        try:
-            yield stop
-        finally:
-            stop.set()
+    with ExitStack() as polls:
+        async with asyncio.TaskGroup() as tasks:
+            for consumer in consumers:
+                tasks.create_task(consumer.run())
+            try:
+                yield stop
+            finally:
+                stop.set()
+                polls.enter_context(ended(consumer.queue.url for consumer in consumers))

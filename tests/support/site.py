@@ -10,8 +10,8 @@ from typing import Any, Self
 class Site:
     """Files by name, wherever they are asked for. `broken` ends the next answer for a file early, `down` every one after that."""
 
-    def __init__(self, files: dict[str, bytes]) -> None:
-        site = self
+    def __init__(self, files: dict[str, bytes], *, whole_paths: bool = False) -> None:
+        site, self._whole_paths = self, whole_paths
         self.files, self.broken, self.down = files, dict[str, int](), set[str]()
         self.ranges, self.asked = list[str](), list[str]()
 
@@ -27,7 +27,7 @@ class Site:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
-        name = request.path.rsplit("/", 1)[-1]
+        name = request.path.removeprefix("/pub/") if self._whole_paths else request.path.rsplit("/", 1)[-1]
         body = self.files.get(name)
         if body is None:
             return request.send_error(404)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from tests.support.proxy import Fault, Proxy, Rule, serving
+from tests.support.proxy import CALLS, Fault, Proxy, Rule, serving
 from tests.support.stack import GAS, OWN, Person, Stack, insist, patience, sign_in, started
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ async def test_every_job_is_done_exactly_once_and_comes_back_while_aws_fails_and
             people.append(await sign_in(http, stack.portal, f"person{number}@example.org"))
         await people[0].subscribe()
         killing = asyncio.create_task(killer.kill_now_and_then())
-        aws.rules = [Rule("*", fault, share=0.01) for fault in Fault if fault not in (Fault.KILL_BEFORE, Fault.KILL_AFTER)]
+        aws.rules = [Rule("*", fault, share=0.01) for fault in CALLS if fault not in (Fault.KILL_BEFORE, Fault.KILL_AFTER)]
         records = {}
         for number in range(JOBS):
             upload = partial(people[number % len(people)].upload, f"{number}.vcf", vcf(number * 50))

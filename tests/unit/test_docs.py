@@ -25,7 +25,7 @@ PLACEHOLDERS = re.compile(r"[A-Z]{3,}|[*…{]")
 
 def pages() -> list[str]:
     """Every Markdown page of the repository."""
-    skipped = {".venv", ".venv-checkov", ".venv-ansible", ".local", "build", "dist"}
+    skipped = {".venv", ".venv-checkov", ".venv-ansible", ".venv-ministack", ".local", "build", "dist"}
     found = [path.relative_to(ROOT) for path in ROOT.rglob("*.md")]
     return sorted(str(path) for path in found if skipped.isdisjoint(path.parts))
 
@@ -79,6 +79,13 @@ def test_generated_pages_are_current() -> None:
         [sys.executable, "scripts/generate_docs.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_inputs_and_outputs_of_the_modules_are_current() -> None:
+    checked = subprocess.run(
+        [sys.executable, "scripts/terraform_readmes.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert checked.returncode == 0, f"run python scripts/terraform_readmes.py: {checked.stdout}{checked.stderr}"
 
 
 @pytest.mark.parametrize("page", pages())

@@ -134,7 +134,7 @@ async def test_a_small_file_of_equal_records_takes_little_memory(portal: Portal,
     finally:
         tracemalloc.stop()
     assert [(page.variants, page.next, page.looked) for page in pages] == [([], None, 30_000)] * 4
-    assert peak < 16 << 20, peak
+    assert peak < 24 << 20, peak
     assert explorer.memory.held == 0
 
 
@@ -185,7 +185,8 @@ async def test_a_page_reads_little_of_a_large_result(portal: Portal, tmp_path: P
     following = re.search(r"cursor=([0-9a-f]+)", page.text)
     assert page.status == 200 and following and int(following[1], 16) < int(middle, 16)
     assert (await browser.get(f"/annotations/{job.job_id}/variants?cursor={following[1]}")).status == 200
-    assert sum(read) <= 2 * explorer_reader.FIRST_PIECE < job.result_size
+    # a piece of the result a page, and once the summary and the columns
+    assert sum(read) <= 4 * explorer_reader.FIRST_PIECE < job.result_size
 
 
 async def test_the_table_and_the_page_of_one_variant(portal: Portal, tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ async def test_the_table_and_the_page_of_one_variant(portal: Portal, tmp_path: P
     address = f"/annotations/{job.job_id}/variants"
     assert f'href="{address}"' in (await browser.get(f"/annotations/{job.job_id}")).text
     page = await browser.get(address)
-    assert page.status == 200 and "2 variants: these are all" in page.text
+    assert page.status == 200 and "1–2 of 2 variants" in page.text
     assert "MELAS" in (await browser.get(f"{address}?region=MT:3,243&known=true&frequency=0.01")).text
     assert "Nothing fits" in (await browser.get(f"{address}?region=chrM:3244")).text
     first, second = re.findall(rf'href="({address}/[0-9a-f]+)"', page.text)

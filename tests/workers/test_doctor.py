@@ -16,7 +16,7 @@ from app.domain.jobs import DEADLINE_SECONDS, Job, State, Status, Tier, Trigger
 from app.domain.keys import input_key
 from app.domain.messages import AnyMessage, ArchiveDue, JobFinished, JobRequested, PlanChanged, RetrievalLook
 from app.local.vault import Vault
-from app.services import submissions
+from app.services import doctor, submissions
 from app.services.backend import Backend
 from app.services.doctor import Finding, examine
 from tests.support.service import Service, environment
@@ -222,7 +222,8 @@ async def test_a_mail_about_the_plan_that_was_marked_and_not_sent_is_told(servic
     assert (finding.kind, finding.user_id, finding.detail) == ("mail marked, and not sent", account.user_id, "unpaid:sub_1:2")
 
 
-async def test_what_is_swept_while_the_doctor_looks_is_no_orphan(service: Service) -> None:
+async def test_what_is_swept_while_the_doctor_looks_is_no_orphan(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "GRACE", 3)
     job = await at(service, Tier.AVAILABLE)
     left = f"results/{job.user_id}/{job.job_id}/77/annot.vcf.gz"
     await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=left, Body=b"")

@@ -29,6 +29,7 @@ from app.domain.messages import (
     RetrievalLook,
 )
 from app.engine.bundles.manifest import EMBEDDED
+from app.engine.warmed import Warmed
 from app.services import mail_preferences, submissions
 from tests.support.service import Service
 from workers import annotate
@@ -380,8 +381,8 @@ async def test_a_file_name_is_in_no_list_of_processes(service: Service, monkeypa
     begun = annotate._child
 
     @asynccontextmanager
-    async def looked_at(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        async with begun(*command) as child:
+    async def looked_at(warmed: Warmed, arguments: list[str], stdin: bytes) -> AsyncIterator[annotate.EngineChild]:
+        async with begun(warmed, arguments, stdin) as child:
             seen.append(Path(f"/proc/{child.pid}/cmdline").read_text())
             yield child
 

@@ -1,39 +1,36 @@
-"""Building a reference bundle from a recipe: download, check, convert to what streams, describe.
+"""Building a reference bundle from a recipe, part by part: download, check, convert to what is ready at once, describe.
 
-A recipe is a TOML file that names URLs: one FASTA, one GFF3, and tracks in VCF, BED or UCSC's table dumps.
-What an interrupted build has downloaded and converted is not done again.
+A part is the sequence, the genes, or a track. What an interrupted build has made is not made again, and a part that the bundle
+has already is taken over unless it is to be renewed.
 """
 
-import gzip
 import hashlib
-import itertools
 import json
 import os
 import re
 import shutil
-import subprocess
-import tempfile
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pysam
 
 from app.engine.bundles import layout, manifest, recipes, sequence
 from app.engine.bundles.compiling import Compiled, compile_models
-from app.engine.bundles.download import CHUNK_BYTES, Progress, digest, fetch
+from app.engine.bundles.download import CHUNK_BYTES, Progress, forget, place
 from app.engine.bundles.layout import TABLE
-from app.engine.bundles.manifest import MANIFEST, MITOCHONDRIAL, Bundle
+from app.engine.bundles.manifest import MANIFEST, MITOCHONDRIAL, Bundle, Part
+from app.engine.bundles.manifest_text import manifest_text
 from app.engine.bundles.sequence import Sequence
+from app.engine.bundles.sources import opened
+from app.engine.bundles.track_build import Facts, Workshop, addresses, build_track, note, noted, source_facts, track_file
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence.genetic_code import VERTEBRATE_MITOCHONDRIAL
-from app.engine.errors import EngineError
-from app.engine.formats import bcftools
 
-LEFT_OUT = ".left_out.json"
+SEQUENCE, GENES = "sequence", "genes"
+FILES = {SEQUENCE: ("genome.fa", "genome.fa.fai", sequence.FILE), GENES: (layout.FILE, TABLE)}
 
 # How UCSC calls the scaffolds of an assembly, after the chromosome that they belong to.
 SCAFFOLDS: dict[str, Callable[[str], str]] = {
@@ -43,66 +40,209 @@ SCAFFOLDS: dict[str, Callable[[str], str]] = {
 _SCAFFOLD = re.compile(r"(?:GL|KI)\d{6}\.\d")
 
 
-def build(recipe_path: Path, target: Path, cache: Path, progress: Progress = lambda name, done, total: None) -> Bundle:
-    """Build the bundle that the recipe describes into `target`.
+def no_progress(name: str, done: int, total: int | None) -> None:
+    """Progress that is not reported."""
 
-    Raises ValueError if something is wrong with the recipe, EngineError with the source that is at fault.
+
+def build(
+    recipe_path: Path,
+    target: Path,
+    cache: Path,
+    progress: Progress = no_progress,
+    *,
+    chosen: Collection[str] = (),
+    renewed: Collection[str] = (),
+    processes: int = 0,
+    keep: bool = False,
+) -> Bundle:
+    """Build the bundle that the recipe describes into `target`: its parts that are not optional, those in `chosen`, and those
+    that the bundle has there already.
+
+    The latter are taken over as they are if the recipe says the same of them, unless they are `renewed`. `processes`: as many
+    convert at the same time, 0 for one a core. `keep`: downloads stay in the cache.
+
+    Raises ValueError if something is wrong with the recipe or the names of parts, EngineError with the source that is at fault.
     """
     recipe = recipes.read(recipe_path)
+    tracks = {track["id"]: track for track in recipe.get("tracks", ())}
+    if unknown := {*chosen, *renewed} - {SEQUENCE, GENES, *tracks}:
+        known = ", ".join((SEQUENCE, GENES, *tracks))
+        raise ValueError(f"The recipe has no part {', '.join(sorted(unknown))}; it has {known}.")
+    old = manifest.load(target) if (target / MANIFEST).is_file() else None
+    there = {part.id for part in old.parts} if old else set()
+    wanted = [track for name, track in tracks.items() if not track.get("optional") or name in {*chosen, *renewed, *there}]
     work = target.parent / f".{target.name}.building"
     for folder in (cache, work):
         folder.mkdir(parents=True, exist_ok=True)
-    fetched: dict[str, Path] = {}
-
-    def source(described: dict[str, Any], url: str = "") -> Path:
-        wanted = {**described, "url": url or described["url"]}
-        fetched[wanted["url"]] = fetch(wanted, cache, progress)
-        return fetched[wanted["url"]]
-
-    genome = source(recipe["sequence"])
-    _once(work, "genome", [genome], {}, lambda: _sequence(genome, work))
-    contigs = _contigs(work / "genome.fa.fai", recipe)
-    names = {alias: name for name, _, aliases in contigs for alias in (name, *aliases)}
-    genes = source(recipe["genes"])
-    _once(work, "genes", [genome, genes], {"names": names}, lambda: _genes(genes, work, names))
-    left_out = json.loads((work / LEFT_OUT).read_text())
-    tracks = []
-    for track in recipe.get("tracks", ()):
-        files = [source(track, url) for url in track.get("urls") or [track["url"]]]
-        facts = {"track": track, "names": names}
-        _once(work, track["id"], [genome, *files], facts, partial(_track, track, files, work, names, progress))
-        tracks.append({**track, "file": _file(track), "kind": "allele" if track["format"] == "vcf" else "region"})
-    described = _manifest(recipe, contigs, left_out, tracks, fetched)
-    made = {"genome.fa", "genome.fa.fai", sequence.FILE, layout.FILE, TABLE, *(track["file"] for track in tracks)}
-    for path in work.iterdir():
-        if path.name.removesuffix(".tbi") not in made:  # marks, and what an interrupted build left
-            path.unlink()
-    (work / MANIFEST).write_text(described + manifest.file_table(work))
-    manifest.load(work)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(work, target)
-    return manifest.load(target)
+    shop = Workshop(work, cache, work / sequence.FILE, {}, {}, progress, processes or _cores(), keep)
+    maker = _Maker(recipe, work, old, set(renewed), shop)
+    maker.sequence()
+    maker.genes()
+    for track in wanted:
+        maker.track(track)
+    return maker.finish(target, wanted)
 
 
-def _once(work: Path, name: str, sources: list[Path], facts: dict[str, Any], make: Callable[[], object]) -> None:
-    """Make a part of the bundle, unless it was made from just these sources before."""
-    mark = work / f".{name}.done"
-    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
-    wanted = hashlib.sha256(json.dumps([stats, facts], sort_keys=True).encode()).hexdigest()
-    if not (mark.exists() and mark.read_text() == wanted):
-        mark.unlink(missing_ok=True)
-        make()
-        mark.write_text(wanted)
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
-def _opened(path: Path) -> Any:
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if compressed else path.open("rb")
+class _Maker:
+    """Makes the parts of one bundle, each once."""
+
+    def __init__(self, recipe: dict[str, Any], work: Path, old: Bundle | None, renewed: set[str], shop: Workshop) -> None:
+        self._recipe, self._work, self._old, self._renewed, self._shop = recipe, work, old, renewed, shop
+        self._parts: list[Part] = []
+        self._sources: list[Facts] = []
+        self._left_out: list[Mapping[str, Any]] = []
+        self._contigs: list[tuple[str, int, list[str]]] = []
+
+    def sequence(self) -> None:
+        """The sequence, and after it the names and lengths of its contigs."""
+        described = self._recipe["sequence"]
+
+        def make(_: str) -> list[Facts]:
+            path, facts = source_facts(described, described["url"], self._shop)
+            _write_sequence(path, self._work)
+            return [facts]
+
+        self._part(SEQUENCE, "Sequence", described, {}, make, FILES[SEQUENCE])
+        self._contigs = _contigs(self._work / "genome.fa.fai", self._recipe)
+        names = {alias: name for name, _, aliases in self._contigs for alias in (name, *aliases)}
+        self._shop = replace(self._shop, names=names, lengths={name: length for name, length, _ in self._contigs})
+
+    def genes(self) -> None:
+        """The transcripts and the table of genes."""
+        described = self._recipe["genes"]
+
+        def make(_: str) -> list[Facts]:
+            path, facts = source_facts(described, described["url"], self._shop)
+            compiled = add_genes(path, self._work, self._shop.names)
+            return [{**facts, "rows": compiled.transcripts, "left_out": [asdict(one) for one in compiled.left_out]}]
+
+        found = self._part(GENES, "Genes", described, {"names": self._shop.names}, make, FILES[GENES])
+        self._left_out = found[0].get("left_out", [])
+
+    def track(self, track: Mapping[str, Any]) -> None:
+        """A track."""
+        self._part(
+            track["id"],
+            track["title"],
+            track,
+            {"names": self._shop.names},
+            lambda made_from: build_track(track, self._shop, made_from),
+            (track_file(track),),
+        )
+
+    def _part(
+        self,
+        name: str,
+        title: str,
+        described: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        make: Callable[[str], list[Facts]],
+        files: Iterable[str],
+    ) -> list[Facts]:
+        """Make a part, or take over what there is of it: of an interrupted build, or of the bundle. The facts of its sources."""
+        sequence_from = next((part.made_from for part in self._parts if part.id == SEQUENCE), "")
+        of = json.dumps([described, facts, sequence_from], sort_keys=True)
+        made_from = hashlib.sha256(of.encode()).hexdigest()
+        mark = self._work / f".{name}.part.json"
+        found = noted(mark, made_from)
+        if found is None:
+            if name in self._renewed:
+                for url in addresses(described):
+                    forget(place(url, self._shop.cache))
+            found = self._taken_over(name, made_from, files) or {
+                "made_from": made_from,
+                "sources": (sources := make(made_from)),
+                "part": asdict(_described(name, title, described, made_from, files, sources)),
+            }
+            note(mark, found)
+        if not self._shop.keep:
+            for url in addresses(described):
+                forget(place(url, self._shop.cache))
+        self._parts.append(Part(**{**found["part"], "files": tuple(found["part"]["files"])}))
+        kept = {key: described[key] for key in ("licence",) if key in described}
+        version = self._parts[-1].version
+        for one in found["sources"]:
+            self._sources.append({"part": name, "url": one["url"], "sha256": one["sha256"], "version": version, **kept})
+        result: list[Facts] = found["sources"]
+        return result
+
+    def _taken_over(self, name: str, made_from: str, files: Iterable[str]) -> Facts | None:
+        """What the bundle has of a part, its files linked; None if it lacks it, or is to have a new one."""
+        part = next((part for part in self._old.parts if part.id == name), None) if self._old else None
+        if self._old is None or part is None or name in self._renewed or part.made_from != made_from:
+            return None
+        for file in files:
+            (self._work / file).unlink(missing_ok=True)
+            os.link(self._old.path(file), self._work / file)
+        sources = [dict(source) for source in self._old.sources if source.get("part") == name]
+        if name == GENES:
+            sources[0]["left_out"] = [dict(one) for one in self._old.left_out]
+        return {"made_from": made_from, "sources": sources, "part": asdict(part)}
+
+    def finish(self, target: Path, tracks: list[dict[str, Any]]) -> Bundle:
+        """Describe the bundle and put it in its place."""
+        made = {file for part in self._parts for file in part.files}
+        for path in self._work.iterdir():
+            if path.name not in made:  # marks, and what an interrupted build left
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        versions = {part.id: part.version for part in self._parts}
+        described = [
+            {
+                **track,
+                "file": track_file(track),
+                "kind": "allele" if track["format"] == "vcf" else "region",
+                "version": versions[track["id"]],
+            }
+            for track in tracks
+        ]
+        text = manifest_text(self._recipe, self._version(), self._contigs, self._left_out, described, self._parts, self._sources)
+        (self._work / MANIFEST).write_text(text + manifest.file_table(self._work))
+        manifest.load(self._work)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(self._work, target)
+        return manifest.load(target)
+
+    def _version(self) -> str:
+        """The recipe's version, and, of a bundle that was there before, which of its parts is new."""
+        version: str = self._recipe["version"]
+        if self._old is None:
+            return version
+        before = {part.id: part for part in self._old.parts}
+        new = [part for part in self._parts if part != before.get(part.id)]
+        if not new:
+            return self._old.version
+        named = [re.sub(r"[^A-Za-z0-9.-]+", "-", f"{part.id}-{part.version or part.built}") for part in new]
+        return f"{version}_{'_'.join(named)}"
 
 
-def _sequence(source: Path, work: Path) -> None:
-    with _opened(source) as compressed, (work / "genome.fa").open("wb") as fasta:
+def _described(
+    name: str, title: str, described: Mapping[str, Any], made_from: str, files: Iterable[str], sources: list[Facts]
+) -> Part:
+    """A part that was just made. One without a version in its recipe has that of its file: the date in it, or of it."""
+    dates = [source["header"]["fileDate"] for source in sources if source.get("header", {}).get("fileDate")]
+    dates = dates or [source["date"] for source in sources if source.get("date")]
+    date = max(dates, default="")
+    return Part(
+        id=name,
+        title=title,
+        version=described.get("version") or date or sources[0]["sha256"][:12],
+        date=date,
+        licence=described.get("licence", ""),
+        built=datetime.now(UTC).date().isoformat(),
+        made_from=made_from,
+        files=tuple(files),
+        rows=sum(source.get("rows", 0) for source in sources),
+        mismatches=sum(source.get("mismatches", 0) for source in sources),
+        repeated=sum(source.get("repeated", 0) for source in sources),
+    )
+
+
+def _write_sequence(source: Path, work: Path) -> None:
+    with opened(source) as compressed, (work / "genome.fa").open("wb") as fasta:
         shutil.copyfileobj(compressed, fasta, CHUNK_BYTES)
     pysam.faidx(str(work / "genome.fa"))
     sequence.build(work / "genome.fa", work / sequence.FILE)
@@ -133,149 +273,3 @@ def add_genes(models: Path, folder: Path, names: Mapping[str, str]) -> Compiled:
     compiled = compile_models(models, bases, folder / layout.FILE, codes=codes, names=names)
     (folder / TABLE).write_bytes(b"".join(Transcripts.open(folder / layout.FILE).genes.table()))
     return compiled
-
-
-def _genes(source: Path, work: Path, names: dict[str, str]) -> None:
-    compiled = add_genes(source, work, names)
-    (work / LEFT_OUT).write_text(json.dumps([asdict(one) for one in compiled.left_out]))
-
-
-def _file(track: dict[str, Any]) -> str:
-    return f"{track['id']}.{'tsv' if track['format'] == 'vcf' else 'bed'}.gz"
-
-
-def _track(track: dict[str, Any], sources: list[Path], work: Path, names: dict[str, str], progress: Progress) -> None:
-    """Convert a track to a sorted, compressed, indexed table."""
-    allele, path = track["format"] == "vcf", work / _file(track).removesuffix(".gz")
-    names = {alias: name for alias, name in names.items() if alias not in track.get("without", ())}
-    pieces = (_variants(track, source, work, names) if allele else _intervals(track, source, names) for source in sources)
-    order = ["sort", "-t", "\t", "-k1,1", "-k2,2n", "-S", "256M", "-T", str(work), "-o", str(path)]
-    with subprocess.Popen(order, stdin=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}) as sort:
-        assert sort.stdin is not None
-        rows = 0
-        for rows, row in enumerate(itertools.chain.from_iterable(pieces), 1):
-            sort.stdin.write(("\t".join(row) + "\n").encode())
-            if rows % 100_000 == 0:
-                progress(f"{track['id']}, rows", rows, None)
-    if sort.returncode:
-        raise EngineError(f"sort ended with status {sort.returncode} for the track {track['id']}")
-    if not rows:
-        raise EngineError(f"The track {track['id']} has no row on any contig of the sequence: is it of another assembly?")
-    pysam.tabix_compress(str(path), f"{path}.gz", force=True)
-    path.unlink()
-    place: dict[str, Any] = {"seq_col": 0, "start_col": 1, "end_col": 1} if allele else {"preset": "bed"}
-    pysam.tabix_index(f"{path}.gz", force=True, **place)
-
-
-def _variants(track: dict[str, Any], source: Path, work: Path, names: dict[str, str]) -> Iterator[list[str]]:
-    """Contig, position, ref, alt and values of each allele of a VCF, normalised like the input of an annotation."""
-    with tempfile.TemporaryFile() as messages:
-        norm = ["norm", "--no-version", "-m", "-any", "-c", "x", "-f", str(work / "genome.fa"), "-Ov", "-"]
-        child = bcftools.spawn(*norm, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=messages)
-        tags = [column["from"] for column in track["columns"] if column["from"] != "ID"]
-        feeder = _copier(_bare(source, names, tags), child.stdin)
-        assert child.stdout is not None
-        for line in child.stdout:
-            if line.startswith(b"#"):
-                continue
-            contig, position, identifier, ref, alt, _, _, info = line.decode().rstrip("\n").split("\t", 8)[:8]
-            values = dict(item.partition("=")[::2] for item in info.split(";"))
-            cells = [
-                identifier if column["from"] == "ID" else values.get(column["from"], ".") or "1" for column in track["columns"]
-            ]
-            if any(cell != "." for cell in cells) and alt != ".":
-                yield [contig, position, ref, alt, *map(_cell, cells)]
-        child.stdout.close()
-        feeder.join()
-        if child.wait():
-            messages.seek(0)
-            raise EngineError(f"{source.name} cannot be normalised: {messages.read()[-300:].decode('utf-8', 'replace')}")
-
-
-def _copier(lines: Iterable[bytes], entrance: IO[bytes] | None) -> threading.Thread:
-    assert entrance is not None
-
-    def copy() -> None:
-        try:
-            with entrance:
-                entrance.writelines(lines)
-        except BrokenPipeError:
-            pass
-
-    thread = threading.Thread(target=copy, daemon=True)
-    thread.start()
-    return thread
-
-
-def _bare(source: Path, names: dict[str, str], tags: list[str]) -> Iterator[bytes]:
-    """A VCF of just these INFO tags, its contigs called as in the sequence; records elsewhere are left out."""
-    kept = {tag.encode(): f'##INFO=<ID={tag},Number=.,Type=String,Description="">\n'.encode() for tag in tags}
-    with _opened(source) as lines:
-        for line in lines:
-            if line.startswith(b"##INFO=<ID="):
-                name = re.split(b"[,>]", line[11:], maxsplit=1)[0]
-                if name in kept:
-                    kept[name] = line
-            elif not line.startswith(b"#"):
-                contig, position, identifier, ref, alt, _, _, info = line.rstrip(b"\r\n").split(b"\t", 8)[:8]
-                if called := names.get(contig.decode()):
-                    wanted = b";".join(item for item in info.split(b";") if item.partition(b"=")[0] in kept) or b"."
-                    yield b"\t".join((called.encode(), position, identifier, ref, alt, b".", b".", wanted)) + b"\n"
-            elif line.startswith(b"#CHROM"):
-                yield b"##fileformat=VCFv4.2\n" + b"".join(kept.values())
-                yield from (f"##contig=<ID={name}>\n".encode() for name in dict.fromkeys(names.values()))
-                yield b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-
-
-def _intervals(track: dict[str, Any], source: Path, names: dict[str, str]) -> Iterator[list[str]]:
-    """Contig, start, end (0-based, half-open) and values of a BED file or of a UCSC table with its columns numbered from 0."""
-    at = {"chrom": 0, "start": 1, "end": 2, **track.get("place", {})}
-    with _opened(source) as lines:
-        for line in lines:
-            fields = line.decode("utf-8", "replace").rstrip("\n").split("\t")
-            if len(fields) > at["end"] and (name := names.get(fields[at["chrom"]])):
-                values = [_cell(fields[column["from"]].replace(",", " ")) for column in track["columns"]]
-                # an insertion has no length in these tables: it concerns the base before it
-                start, end = int(fields[at["start"]]), int(fields[at["end"]])
-                yield [name, str(start if end > start else max(start - 1, 0)), str(max(end, 1)), *values]
-
-
-def _cell(value: str) -> str:
-    """A value as INFO may carry it."""
-    return re.sub(r"[\s;=]+", "_", value.strip()) or "."
-
-
-def _manifest(
-    recipe: dict[str, Any], contigs: list[Any], left_out: list[Any], tracks: list[dict[str, Any]], fetched: dict[str, Path]
-) -> str:
-    lines = [f"{key} = {_quoted(recipe[key])}" for key in ("id", "version", "title", "assembly")] + ['fasta = "genome.fa"']
-    lines += [f"distance = {recipe['distance']}"] if "distance" in recipe else []
-    for name, length, aliases in contigs:
-        lines += [
-            "",
-            "[[contigs]]",
-            f"name = {_quoted(name)}",
-            f"length = {length}",
-            f"aliases = [{', '.join(map(_quoted, aliases))}]",
-        ]
-    for one in left_out:
-        lines += ["", "[[left_out]]", f"line = {one['line']}"]
-        lines += [f"{key} = {_quoted(one[key])}" for key in ("transcript", "reason")]
-    for track in tracks:
-        lines += ["", "[[tracks]]"]
-        lines += [f"{key} = {_quoted(track.get(key, ''))}" for key in ("id", "title", "file", "kind", "version")]
-        for column in track["columns"]:
-            lines += [
-                "[[tracks.columns]]",
-                *(f"{key} = {_quoted(column[key])}" for key in ("tag", "number", "type", "description")),
-            ]
-    for source in (recipe["sequence"], recipe["genes"], *tracks):
-        for url in source.get("urls") or [source["url"]]:
-            facts = {"url": url, "sha256": digest(fetched[url], "sha256")}
-            facts |= {key: source[key] for key in ("version", "licence") if key in source}
-            lines += ["", "[[sources]]", *(f"{key} = {_quoted(value)}" for key, value in facts.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

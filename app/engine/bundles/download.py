@@ -1,5 +1,6 @@
 """Large files from the web: continued where they stopped, checked against their published sums, fetched once."""
 
+import email.utils
 import hashlib
 import http.client
 import os
@@ -27,9 +28,8 @@ def fetch(source: Mapping[str, Any], cache: Path, progress: Progress, pauses: tu
     It has to match the source's `sha256`, or the sum in the file that its `md5` names, if it gives one. EngineError otherwise.
     """
     url = source["url"]
-    # two assemblies have tables of the same name
-    name = f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{url.rsplit('/', 1)[-1]}"
-    done, partial = cache / name, cache / f"{name}.part"
+    done = place(url, cache)
+    partial = done.with_name(f"{done.name}.part")
     if not done.exists():
         tries = iter(pauses)
         while problem := _continue(url, partial, progress):
@@ -38,12 +38,35 @@ def fetch(source: Mapping[str, Any], cache: Path, progress: Progress, pauses: tu
             time.sleep(pause)
         _check(source, partial)
         os.replace(partial, done)
+        _beside(partial, "etag").unlink(missing_ok=True)
     return done
+
+
+def published_on(path: Path) -> str:
+    """The day (YYYY-MM-DD) on which the server says that a fetched file was changed last; nothing if it does not say."""
+    day = _beside(path.with_name(f"{path.name}.part"), "date")
+    return day.read_text() if day.exists() else ""
+
+
+def forget(path: Path) -> None:
+    """Delete a fetched file that is needed no more."""
+    path.unlink(missing_ok=True)
+    _beside(path.with_name(f"{path.name}.part"), "date").unlink(missing_ok=True)
+
+
+def place(url: str, cache: Path) -> Path:
+    """Where the file of an address is once it is fetched."""
+    # two assemblies have tables of the same name
+    return cache / f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{url.rsplit('/', 1)[-1]}"
+
+
+def _beside(partial: Path, kind: str) -> Path:
+    return partial.with_name(f"{partial.name}.{kind}")
 
 
 def _continue(url: str, partial: Path, progress: Progress) -> str:
     """Adds to the partial file what is missing. Returns what stopped that; nothing if it is complete now."""
-    stamp = partial.with_name(partial.name + ".etag")
+    stamp = _beside(partial, "etag")
     while True:
         have = partial.stat().st_size if partial.exists() else 0
         try:
@@ -80,6 +103,8 @@ def _append(answer: Any, url: str, partial: Path, stamp: Path, have: int, progre
         stamp.unlink(missing_ok=True)
         if etag := answer.headers.get("ETag") or answer.headers.get("Last-Modified"):
             stamp.write_text(etag)
+        changed = email.utils.parsedate_tz(answer.headers.get("Last-Modified", ""))
+        _beside(partial, "date").write_text("{:04}-{:02}-{:02}".format(*changed[:3]) if changed else "")
     length = answer.headers.get("Content-Length")
     total, start = have + int(length) if length else None, have
     with partial.open("ab" if have else "wb") as file:
@@ -97,6 +122,7 @@ def _check(source: Mapping[str, Any], path: Path) -> None:
     for kind, wanted in (("sha256", source.get("sha256")), ("md5", _published(source.get("md5", "")))):
         if wanted and (found := digest(path, kind)) != wanted:
             path.unlink()
+            _beside(path, "date").unlink(missing_ok=True)
             raise EngineError(f"{source['url']} has the {kind} {found} instead of {wanted}. It was thrown away.")
 
 

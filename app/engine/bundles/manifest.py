@@ -4,7 +4,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Track:
-    """Known variants (`allele`: contig, position, ref, alt, columns) or intervals (`region`: BED and columns), sorted, bgzip."""
+    """Known variants (`allele`) or intervals (`region`), a value a column; `track_format` says how they are stored."""
 
     id: str
     title: str
@@ -58,6 +58,23 @@ class BundleFile:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What a bundle is built from and renewed by: the sequence, the genes, or a track, with its own version."""
+
+    id: str
+    title: str
+    version: str
+    date: str = ""  # of its newest source, YYYY-MM-DD
+    licence: str = ""
+    built: str = ""  # the day when it was built
+    made_from: str = ""  # checksum of all that its recipe says of it
+    files: tuple[str, ...] = ()
+    rows: int = 0
+    mismatches: int = 0  # alleles left out because the sequence has other bases there
+    repeated: int = 0  # alleles left out because the source has them twice
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A verified description of a bundle; its files are opened where they are needed."""
 
@@ -74,6 +91,7 @@ class Bundle:
     sequence: str = "genome.seq"
     transcripts: str = "transcripts.bin"
     distance: int = 5000  # bases within which a transcript is upstream or downstream of an allele
+    parts: tuple[Part, ...] = ()
     left_out: tuple[Mapping[str, Any], ...] = ()  # transcripts of the gene models that contradict themselves, and why
 
     def path(self, name: str) -> Path:
@@ -94,6 +112,7 @@ def load(folder: Path) -> Bundle:
         raise EngineError(f"The reference bundle in {folder} cannot be read: {error!r}") from error
 
 
+@lru_cache(maxsize=16)
 def described(text: str, folder: Path) -> Bundle:
     """The bundle that this manifest describes; EngineError if it is malformed. Its files need not be in the folder yet."""
     try:
@@ -106,6 +125,7 @@ def described(text: str, folder: Path) -> Bundle:
             files=tuple(BundleFile(**f) for f in manifest.pop("files")),
             sources=tuple(manifest.pop("sources", ())),
             left_out=tuple(manifest.pop("left_out", ())),
+            parts=tuple(Part(**{**p, "files": tuple(p.get("files", ()))}) for p in manifest.pop("parts", ())),
             **manifest,
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:

@@ -81,6 +81,15 @@ class Writer:
         os.replace(self._part, self._path)
 
 
+def identity(path: Path) -> tuple[int, ...]:
+    """What changes when another file is put in the place of this one, or it is written anew; nothing if there is no file."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
 class Mapped:
     """An open file of arrays. It costs no memory of the process's own: its pages belong to the page cache.
 

@@ -11,6 +11,7 @@ from app.engine.bundles.tags import TAGS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")]
 Words = Annotated[str, Field(pattern=r'^[^"\\\n]+$')]
+RESERVED_PARTS = {"sequence", "genes"}
 RESERVED_TAGS = {column.tag for column in TAGS}
 
 
@@ -50,6 +51,8 @@ class RecipeColumn(_Part):
     number: Annotated[str, Field(pattern=r"^([1-9]|\.)$")]
     type: Literal["Integer", "Float", "String"]
     description: Words
+    meaning: Literal["text", "list", "stars", "frequency", "failed", "number"] = Field("text", alias="as")
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z]*$")] = ""
 
 
 class RecipeTrack(RecipeSource):
@@ -60,12 +63,16 @@ class RecipeTrack(RecipeSource):
     format: Literal["vcf", "bed", "ucsc"]
     place: dict[Literal["chrom", "start", "end"], int] = {}
     without: list[str] = []
+    index: str = ""
+    optional: bool = False
     columns: Annotated[list[RecipeColumn], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "RecipeTrack":
         if any(isinstance(column.source, str) != (self.format == "vcf") for column in self.columns):
-            raise ValueError("`from` is an INFO tag (or ID) of a vcf, and the number of a column of all others")
+            raise ValueError("`from` is an INFO tag (or ID or FILTER) of a vcf, and the number of a column of all others")
+        if self.id in RESERVED_PARTS:
+            raise ValueError(f"a track is not called {self.id}")
         return self
 
 
@@ -98,6 +105,19 @@ class Recipe(_Part):
         return self
 
 
+PUBLISHED = Path(__file__).parent / "published"
+"""Recipes that are part of the release."""
+
+
+def named(recipe: str) -> Path:
+    """The file of a recipe, given by its path or, of those in `PUBLISHED`, by its name; ValueError if there is none."""
+    for path in (Path(recipe), PUBLISHED / f"{recipe}.toml"):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for path in PUBLISHED.glob("*.toml")))
+    raise ValueError(f"There is no recipe {recipe}: give the path of one, or the name of one of these: {known}.")
+
+
 def read(path: Path) -> dict[str, Any]:
     """The recipe in a file; ValueError with a sentence for each thing that is wrong."""
     try:
@@ -109,3 +129,8 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(f"The recipe {path} cannot be used. {'; '.join(faults)}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ValueError(f"The recipe {path} cannot be read: {error}.") from None
+
+
+def parts(path: Path) -> list[str]:
+    """The parts that a recipe has; ValueError as for `read`."""
+    return ["sequence", "genes", *(track["id"] for track in read(path).get("tracks", ()))]

@@ -4,14 +4,15 @@ Positions are 1-based and both ends are included, as in VCF and GFF3.
 """
 
 from collections.abc import Container, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engine.bundles.mapped import BundleError, Mapped, Writer
+from app.engine.bundles.mapped import BundleError, Mapped, Writer, identity
 from app.engine.bundles.sources import opened
 
 FILE = "genome.seq"
@@ -19,6 +20,7 @@ FILE = "genome.seq"
 
 KIND, VERSION = "sequence", 1
 _READ_AT_ONCE_BYTES = 1 << 22
+T = TypeVar("T", bound="Sequence")
 _LETTERS = b"ACGTUNRYSWKMBDHV"  # IUPAC's for nucleotides
 _ODD = b"!"
 _UPPER = bytes(ord(chr(i).upper()) if i < 128 and chr(i).upper().encode() in _LETTERS else _ODD[0] for i in range(256))
@@ -99,8 +101,8 @@ class Sequence:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Map the file. Raises BundleError if it is no sequence, of another version, cut off or damaged."""
-        return cls(Mapped(path, KIND, VERSION))
+        """Map the file, or give what was mapped of it before. Raises BundleError if it is no sequence, or cut off or damaged."""
+        return _opened(cls, path, identity(path))  # type: ignore[arg-type]  # a class is hashable
 
     def verify(self) -> None:
         """Read the whole file, and raise BundleError if it is not what was written."""
@@ -137,3 +139,8 @@ class Sequence:
     def holds(self, contig: str, start: int, bases: bytes) -> bool:
         """Whether the contig has these bases, in upper case, from `start` on."""
         return start >= 1 and self.get(contig, start, start + len(bases) - 1) == bases
+
+
+@lru_cache(maxsize=4)
+def _opened(kind: type[T], path: Path, which: tuple[int, ...]) -> T:
+    return kind(Mapped(path, KIND, VERSION))

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from zlib_ng import gzip_ng
+from zlib_ng import gzip_ng, zlib_ng
 
 from app.engine.bundles.mapped import BundleError
 
 _BUFFERED_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 22
+_BGZF_HEAD_BYTES = 18
 
 
 def _decompressed(path: Path) -> IO[bytes]:
@@ -33,3 +35,58 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise BundleError(f"{path.name} is damaged: {error}") from error
     except OSError as error:
         raise BundleError(f"{path.name} cannot be read: {error.strerror or error}") from error
+
+
+def text_blocks(path: Path, offset: int = 0) -> Iterator[bytes]:
+    """Whole lines of a file that may be compressed, some megabytes at a time; of BGZF, from a virtual offset on.
+
+    Raises BundleError if it is cut off or damaged.
+    """
+    rest = b""
+    for chunk in _chunks(path, offset):
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield rest + chunk[:end]
+            rest = chunk[end:]
+        else:
+            rest += chunk
+    if rest:
+        yield rest + b"\n"
+
+
+def _chunks(path: Path, offset: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        head = file.read(_BGZF_HEAD_BYTES)
+        if head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC":
+            file.seek(offset >> 16)
+            yield from _bgzf(path.name, file, offset & 0xFFFF)
+            return
+    with opened(path) as text:
+        while chunk := text.read(_BLOCK_BYTES):
+            yield chunk
+
+
+def _bgzf(name: str, file: IO[bytes], skipped: int) -> Iterator[bytes]:
+    """The text of BGZF blocks, each against its checksum."""
+    compressed, size_read, texts = b"", 0, []
+    while more := file.read(_BUFFERED_BYTES):
+        compressed += more
+        place = 0
+        while len(compressed) - place >= _BGZF_HEAD_BYTES:
+            end = place + int.from_bytes(compressed[place + 16 : place + 18], "little") + 1
+            if compressed[place : place + 4] != b"\x1f\x8b\x08\x04":
+                raise BundleError(f"{name} is damaged: a block of its compressed data does not begin as one")
+            if end > len(compressed):
+                break
+            text = zlib_ng.decompress(compressed[place + _BGZF_HEAD_BYTES : end - 8], -15)
+            if zlib_ng.crc32(text) != int.from_bytes(compressed[end - 8 : end - 4], "little"):
+                raise BundleError(f"{name} is damaged: a block of it has another checksum")
+            texts.append(text[skipped:] if skipped else text)
+            size_read, skipped, place = size_read + len(text), 0, end
+        compressed = compressed[place:]
+        if size_read >= _BLOCK_BYTES:
+            yield b"".join(texts)
+            size_read, texts = 0, []
+    if compressed:
+        raise BundleError(f"{name} is cut off: its compressed data end too early")
+    yield b"".join(texts)

@@ -1,7 +1,13 @@
-"""Reference bundles in an object store: pushed whole, pulled only if every checksum agrees."""
+"""Reference bundles in an object store: pushed whole, pulled only if every checksum agrees.
+
+A version lies under `id/version/`; files that an earlier version has already are not stored again, and `stored.json` of the
+version says where each one is. `id/latest` names the version that was pushed last.
+"""
 
 import fcntl
+import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -9,10 +15,13 @@ from pathlib import Path
 from typing import Protocol
 
 from app.engine.bundles import manifest
-from app.engine.bundles.manifest import MANIFEST, Bundle
+from app.engine.bundles.download import fetch
+from app.engine.bundles.manifest import MANIFEST, Bundle, BundleFile
 from app.engine.errors import EngineError
 
 Step = Callable[[str, int], None]
+STORED, LATEST = "stored.json", "latest"
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Store(Protocol):
@@ -23,6 +32,9 @@ class Store(Protocol):
 
     def get(self, key: str, target: Path) -> None:
         """Writes what is stored under a key into a file."""
+
+    def size(self, key: str) -> int | None:
+        """Bytes that are stored under a key; None if nothing is."""
 
 
 class FolderStore:
@@ -40,24 +52,91 @@ class FolderStore:
         """Copies a file out of the folder."""
         shutil.copyfile(self._root / key, target)
 
+    def size(self, key: str) -> int | None:
+        """Bytes of a file of the folder; None if there is none."""
+        path = self._root / key
+        return path.stat().st_size if path.is_file() else None
+
+
+class WebStore:
+    """A published folder of bundles on the web, to pull from; what was cut off is continued."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address.rstrip("/")
+
+    def put(self, source: Path, key: str) -> None:
+        """Raises EngineError: nothing is pushed over the web."""
+        raise EngineError(f"{self._address} is only read; push to a folder or to s3:// and publish that.")
+
+    def get(self, key: str, target: Path) -> None:
+        """Fetches a file. Raises EngineError if it cannot be had."""
+        os.replace(fetch({"url": f"{self._address}/{key}"}, target.parent, lambda *_: None), target)
+
+    def size(self, key: str) -> int | None:
+        """Nothing is known before it is asked for."""
+        return None
+
 
 def _nothing(name: str, size: int) -> None:
     """Progress that is not reported."""
 
 
 def push(bundle: Bundle, store: Store, step: Step = _nothing) -> None:
-    """Upload a verified bundle under `id/version/`, the manifest last, so that a half-pushed bundle is none."""
+    """Upload a verified bundle, the manifest last, so that a half-pushed bundle is none; of it, what no earlier version has."""
     if faults := manifest.verify(bundle):
         raise EngineError(f"The bundle {bundle.id} is damaged: {'; '.join(faults)}.")
+    place = f"{bundle.id}/{bundle.version}"
+    before = _stored(store, f"{bundle.id}/{STORED}")
+    keys = {file.path: _key(file, f"{place}/{file.path}", before, store) for file in bundle.files}
     for file in bundle.files:
-        store.put(bundle.path(file.path), f"{bundle.id}/{bundle.version}/{file.path}")
-        step(file.path, file.bytes)
-    store.put(bundle.path(MANIFEST), f"{bundle.id}/{bundle.version}/{MANIFEST}")
+        if keys[file.path] == f"{place}/{file.path}":
+            store.put(bundle.path(file.path), keys[file.path])
+            step(file.path, file.bytes)
+    _put(store, f"{place}/{STORED}", json.dumps(keys))
+    store.put(bundle.path(MANIFEST), f"{place}/{MANIFEST}")
+    _put(store, f"{bundle.id}/{STORED}", json.dumps(before | {file.sha256: keys[file.path] for file in bundle.files}))
+    _put(store, f"{bundle.id}/{LATEST}", bundle.version)
+
+
+def _key(file: BundleFile, own: str, before: dict[str, str], store: Store) -> str:
+    """Where a file is stored by an earlier version, or its own key."""
+    known = before.get(file.sha256, own)
+    return known if known != own and store.size(known) == file.bytes else own
+
+
+def _put(store: Store, key: str, text: str) -> None:
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(text)
+        file.flush()
+        store.put(Path(file.name), key)
+
+
+def _text(store: Store, key: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "text")
+        store.get(key, target)
+        return target.read_text()
+
+
+def _stored(store: Store, key: str) -> dict[str, str]:
+    """Keys of what is stored; nothing where no version has said so."""
+    try:
+        found: dict[str, str] = json.loads(_text(store, key))
+    except Exception:  # each store says in its own way that there is nothing
+        return {}
+    return found
 
 
 def pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step = _nothing) -> Bundle:
-    """The bundle in `folder/id`, fetched if it is not there, resuming; it appears only if every checksum agrees."""
+    """The bundle in `folder/id`, fetched if it is not there, resuming; it appears only if every checksum agrees.
+
+    `version` may be `latest`: the one that was pushed last.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if version == LATEST:
+        version = _text(store, f"{bundle_id}/{LATEST}").strip()
+        if not _VERSION.fullmatch(version):
+            raise EngineError(f"The latest version of {bundle_id} is called {version[:40]!r}, which is no name of one.")
     with (folder / f".{bundle_id}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two annotators of one host start at the same time
         return _installed(bundle_id, version, folder) or _pull(bundle_id, version, folder, store, step)
@@ -88,11 +167,17 @@ def _pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step) 
     partial.mkdir(parents=True, exist_ok=True)
     store.get(f"{bundle_id}/{version}/{MANIFEST}", partial / MANIFEST)
     bundle = manifest.load(partial)
+    keys = _stored(store, f"{bundle_id}/{version}/{STORED}")
+    here = _there(target)
     for file in bundle.files:
         path = partial / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         if not (path.is_file() and path.stat().st_size == file.bytes and manifest.sha256(path) == file.sha256):
-            store.get(f"{bundle_id}/{version}/{file.path}", path)
+            path.unlink(missing_ok=True)
+            if (same := here.get(file.sha256)) and same.stat().st_size == file.bytes and manifest.sha256(same) == file.sha256:
+                os.link(same, path)
+            else:
+                store.get(keys.get(file.path, f"{bundle_id}/{version}/{file.path}"), path)
         step(file.path, file.bytes)
     if faults := manifest.verify(bundle):
         raise EngineError(f"The bundle {bundle_id} {version} does not match its manifest: {'; '.join(faults)}.")
@@ -106,3 +191,12 @@ def _pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step) 
     installed = _installed(bundle_id, version, folder)
     assert installed
     return installed
+
+
+def _there(folder: Path) -> dict[str, Path]:
+    """The files of another version of a bundle by their checksums."""
+    try:
+        bundle = manifest.load(folder)
+    except EngineError:
+        return {}
+    return {file.sha256: bundle.path(file.path) for file in bundle.files if bundle.path(file.path).is_file()}

@@ -7,6 +7,7 @@ TAGS: tuple[Column, ...] = (
     Column("GAS_CSQ", "1", "String", "Most severe consequence of the allele in GAS_TRANSCRIPT, a Sequence Ontology term"),
     Column("GAS_IMPACT", "1", "String", "Impact class of GAS_CSQ: HIGH, MODERATE, LOW or MODIFIER"),
     Column("GAS_GENE", "1", "String", "Gene of GAS_TRANSCRIPT"),
+    Column("GAS_OTHER_GENES", ".", "String", "Genes besides GAS_GENE in a transcript of which the allele lies"),
     Column("GAS_TRANSCRIPT", "1", "String", "Transcript that stands for all that CSQ has, picked in the order of VEP's --pick"),
     Column("GAS_HGVSC", "1", "String", "HGVS name of the allele in GAS_TRANSCRIPT"),
     Column("GAS_HGVSP", "1", "String", "HGVS name of the protein change in GAS_TRANSCRIPT"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.engine.bundles import layout
 from app.engine.bundles.genes import Genes
 from app.engine.bundles.layout import BIN_SHIFT, Flags
-from app.engine.bundles.mapped import BundleError, Mapped
+from app.engine.bundles.mapped import BundleError, Mapped, identity
 from app.engine.bundles.texts import Texts
 from app.engine.consequence.transcript import Transcript
 
@@ -23,6 +23,7 @@ DECODED = 1024
 _INCOMPLETE_START, _INCOMPLETE_END = int(Flags.INCOMPLETE_START), int(Flags.INCOMPLETE_END)  # quicker than the enum
 _CANONICAL, _BASIC = int(Flags.CANONICAL), int(Flags.BASIC)
 
+T = TypeVar("T", bound="Transcripts")
 Ints = NDArray[np.signedinteger[Any]]
 
 
@@ -58,8 +59,8 @@ class Transcripts:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Map the file. Raises BundleError if it is no such file, of another version, cut off or damaged."""
-        return cls(Mapped(path, layout.KIND, layout.VERSION))
+        """Map the file, or give what was mapped of it before. Raises BundleError if it is no such file, or cut off or damaged."""
+        return _opened(cls, path, identity(path))  # type: ignore[arg-type]  # a class is hashable
 
     def verify(self) -> None:
         """Read the whole file, and raise BundleError if it is not what was written."""
@@ -170,6 +171,11 @@ class Transcripts:
             basic=bool(flags & _BASIC),
             micro_rna=tuple(zip(*_of(row, *self._micro_rna), strict=True)),
         )
+
+
+@lru_cache(maxsize=4)
+def _opened(kind: type[T], path: Path, which: tuple[int, ...]) -> T:
+    return kind(Mapped(path, layout.KIND, layout.VERSION))
 
 
 def _spread(firsts: Ints, counts: Ints) -> tuple[Ints, Ints]:

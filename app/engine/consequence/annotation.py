@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from app.engine.consequence.codons import Touched, extent, row_of, touched
 from app.engine.consequence.pick import pick
 from app.engine.consequence.spliced import spliced
 from app.engine.consequence.structural_alleles import consequences
-from app.engine.consequence.substitutions import Substitutions
+from app.engine.consequence.substitutions import Plain, Said, Substitutions
 from app.engine.reading.contigs import ContigNames
 from app.engine.reading.records import Key
 
@@ -27,11 +29,16 @@ SPELLING = "spelling"
 MOST_ENTRIES = 2000
 """Of one allele, for an estimate: of those that overlap more transcripts most have an entry a gene."""
 
+_NOWHERE = "intergenic_variant"
+_INTERGENIC = csq.intergenic(Allele(Change(1, b"N", b"N"), NOWHERE, "", "SNV"), 1, "")
+"""An entry of a substitution, without the letter that it begins with and the name that it ends with."""
+
+_KEPT = 50_000
+_WITHIN = ~(terms.UPSTREAM | terms.DOWNSTREAM)
 _BASES = frozenset({b"A", b"C", b"G", b"T"})
 
 
-@dataclass(frozen=True, slots=True)
-class AlleleAnnotation:
+class AlleleAnnotation(NamedTuple):
     """The consequence that stands for an allele, and the text of the tags that say it and all others."""
 
     term: str
@@ -42,7 +49,8 @@ class AlleleAnnotation:
     flagged: bool = False
 
 
-SILENT = AlleleAnnotation("", "", "", b"", Touched(0, 0))
+_NOTHING = Touched(0, 0)  # of alleles that change no codon, and are asked for nothing else
+SILENT = AlleleAnnotation("", "", "", b"", _NOTHING)
 """Of alleles of which nothing can be said."""
 
 
@@ -71,6 +79,8 @@ class AlleleAnnotator:
         self._contigs = {contig.name: contig for contig in bundle.contigs}
         self._references: dict[str, _Reference] = {}
         self._names = ContigNames(bundle, {})
+        self._flat = lru_cache(_KEPT)(self._flattened)
+        self._gene = lru_cache(_KEPT)(self._named_gene)
 
     def of(self, contig: str, keys: Iterable[Key]) -> dict[Key, AlleleAnnotation]:
         """What is said of each of these alleles of a contig, given by position, REF and ALT as the file spells them."""
@@ -92,8 +102,8 @@ class AlleleAnnotator:
     def _structural(self, contig: str, reference: _Reference, key: Key) -> AlleleAnnotation:
         found, variant, genes, left_out = consequences(self._transcripts, contig, key, self._distance, self._contig_of)
         counted = b";GAS_GENES=%d;GAS_GENES_LEFT_OUT=%d" % (genes, left_out) if left_out else b""
-        said = _told(variant.allele, reference, "", found)
-        return replace(said, tags=said.tags + counted)
+        said = self._told(variant.allele, reference, "", found)
+        return said._replace(tags=said.tags + counted)
 
     def _contig_of(self, name: bytes) -> str | None:
         found = self._names.find(name)
@@ -105,23 +115,76 @@ class AlleleAnnotator:
 
     def _substitutions(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, AlleleAnnotation]:
         """Of plain substitutions, of which the columns know most."""
-        positions = np.array([int(key[0]) for key in keys], np.int64)
-        alleles = [
-            Allele(Change(position, key[1], key[2]), NOWHERE, key[2].decode(), "SNV")
-            for key, position in zip(keys, positions.tolist(), strict=True)
-        ]
+        if not keys:
+            return {}
+        places, refs, alts = map(b"\n".join, zip(*keys, strict=True))
+        positions, refs, alts = np.array(places.split(b"\n"), np.int64), refs[::2], alts[::2]
+        numbering, prefix = reference.numbering, csq.escaped(f"{reference.name}:{reference.numbering}.")
+        changes = zip(places.decode().split("\n"), refs.decode(), alts.decode(), strict=True)
+        names = [f"{place}{ref}>{alt}" for place, ref, alt in changes]
+        these = Plain(positions, refs, alts, [f"{prefix}{name}" for name in names])
         which, rows = self._transcripts.overlapping(contig, positions, positions, self._distance)
-        refs, alts = (b"".join([keys[index][part] for index in which.tolist()]) for part in (1, 2))
-        called = self._columns.called(rows, positions[which], refs, alts, self._distance)
-        found: list[list[Consequence]] = [[] for _ in keys]
-        for index, row, known in zip(which.tolist(), rows.tolist(), called, strict=True):
-            said = known or consequence(self._transcripts[row], alleles[index], reference.bases, self._distance)
-            if said is not None:
-                found[index].append(said)
-        return {
-            key: _told(one, reference, f"{reference.numbering}.{one.change.start}{key[1].decode()}>{one.text}", said)
-            for key, one, said in zip(keys, alleles, found, strict=True)
-        }
+
+        def called(row: int, index: int) -> Consequence | None:
+            position, ref, alt = keys[index]
+            one = Allele(Change(int(position), ref, alt), NOWHERE, alt.decode(), "SNV")
+            return consequence(self._transcripts[row], one, reference.bases, self._distance)
+
+        found: list[list[Said]] = [[]] * len(keys)
+        last = -1
+        for index, one in zip(which.tolist(), self._columns.said(these, which, rows, self._distance, called), strict=True):
+            if one is not None:
+                if index == last:
+                    found[index].append(one)
+                else:
+                    found[index], last = [one], index
+        accession = f"{reference.accession}:{numbering}."
+        answers = map(self._of_plain, positions.tolist(), alts.decode(), names, these.names, found, repeat(accession))
+        return dict(zip(keys, answers, strict=True))
+
+    def _of_plain(self, position: int, alt: str, name: str, escaped: str, found: list[Said], accession: str) -> AlleleAnnotation:
+        """What is said of a substitution. `name`: on its contig, which `accession` and `escaped` have before and with it."""
+        if not found:
+            tags = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER;GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
+            return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
+        picked = found[0] if len(found) == 1 else min(found)
+        flat, term, impact, gene = self._flat(picked.row, picked.mask)
+        if len(found) > 1:
+            flat += self._other_genes(picked.row, [(one.row, one.mask) for one in found])
+        named = f"{flat};GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else flat
+        if picked.hgvsp:
+            named = f"{named};GAS_HGVSP={picked.hgvsp}"
+        entries = found[0].entry if len(found) == 1 else ",".join([one.entry for one in found])
+        codons = _NOTHING
+        for one in found:
+            if one.protein:
+                codons = self._touched(position, found)
+                break
+        tags = f"{named};GAS_HGVSG={accession}{name};CSQ={entries}"
+        return AlleleAnnotation(term, impact, gene, tags.encode(), codons)
+
+    def _touched(self, position: int, found: list[Said]) -> Touched:
+        transcripts = self._transcripts
+        said = [Consequence(transcripts[one.row], one.mask, protein=one.protein) for one in found if one.protein]
+        return touched(Change(position, b"N", b"N"), said)
+
+    def _flattened(self, row: int, mask: int) -> tuple[str, str, str, str]:
+        """The flat tags that a transcript and terms have in common for all alleles; term, impact and gene of them."""
+        transcript, term, impact = self._transcripts[row], terms.names(mask)[0], terms.impact(mask)
+        gene = csq.escaped(transcript.symbol or transcript.gene)
+        tags = (("GAS_CSQ", term), ("GAS_IMPACT", impact), ("GAS_GENE", gene), ("GAS_TRANSCRIPT", transcript.identifier))
+        return "".join([f";{tag}={value}" for tag, value in tags if value]), term, impact, gene
+
+    def _other_genes(self, picked: int, found: list[tuple[int, int]]) -> str:
+        """The tag of the genes that the allele lies in besides that of the picked transcript; `found`: transcripts and terms."""
+        genes = dict.fromkeys([self._gene(row) for row, mask in found if mask & _WITHIN])
+        genes.pop(self._gene(picked), None)
+        named = ",".join(filter(None, genes))
+        return f";GAS_OTHER_GENES={named}" if named else ""
+
+    def _named_gene(self, row: int) -> str:
+        transcript = self._transcripts[row]
+        return csq.escaped(transcript.symbol or transcript.gene)
 
     def _others(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, AlleleAnnotation]:
         alleles = [allele(int(position), ref, alt, reference.bases) for position, ref, alt in keys]
@@ -144,32 +207,30 @@ class AlleleAnnotator:
         return near
 
     def _answer(self, one: Allele, reference: _Reference, rows: list[int]) -> AlleleAnnotation:
-        transcripts = [self._transcripts[row] for row in rows]
-        called = (consequence(transcript, one, reference.bases, self._distance) for transcript in transcripts)
-        found = [said for said in called if said is not None]
-        flagged = any(depends_on_spelling(transcript, one, self._distance) for transcript in transcripts)
-        named = hgvs.genomic(one, reference.bases, reference.numbering)
-        return _told(one, reference, named, found, flagged=flagged)
+        found, flagged, movable = [], False, one.run.left or one.run.right
+        for transcript in [self._transcripts[row] for row in rows]:
+            said = consequence(transcript, one, reference.bases, self._distance)
+            if said is not None:
+                found.append(said)
+            if movable and not flagged:
+                flagged = depends_on_spelling(transcript, one, self._distance, said.mask if said else 0)
+        return self._told(one, reference, hgvs.genomic(one, reference.bases, reference.numbering), found, flagged=flagged)
 
-
-def _told(one: Allele, reference: _Reference, named: str, found: list[Consequence], *, flagged: bool = False) -> AlleleAnnotation:
-    """`named`: the HGVS name of the allele on its contig."""
-    hgvsg = csq.escaped(f"{reference.name}:{named}") if named else ""
-    entries = [csq.entry(said, one, 1, hgvsg) for said in found] or [csq.intergenic(one, 1, hgvsg)]
-    picked = pick(found)
-    mask = picked.mask if picked else terms.INTERGENIC
-    term, impact = terms.names(mask)[0], terms.impact(mask)
-    gene = csq.escaped(picked.transcript.symbol or picked.transcript.gene) if picked else ""
-    tags = (
-        ("GAS_CSQ", term),
-        ("GAS_IMPACT", impact),
-        ("GAS_GENE", gene),
-        ("GAS_TRANSCRIPT", picked.transcript.identifier if picked else ""),
-        ("GAS_HGVSC", picked.hgvsc if picked else ""),
-        ("GAS_HGVSP", picked.hgvsp if picked else ""),
-        ("GAS_HGVSG", f"{reference.accession}:{named}" if named else ""),
-        ("GAS_FLAG", SPELLING if flagged else ""),
-        ("CSQ", ",".join(entries)),
-    )
-    text = "".join([f";{tag}={value}" for tag, value in tags if value]).encode()
-    return AlleleAnnotation(term, impact, gene, text, touched(one.change, found), flagged)
+    def _told(
+        self, one: Allele, reference: _Reference, named: str, found: list[Consequence], *, flagged: bool = False
+    ) -> AlleleAnnotation:
+        """`named`: the HGVS name of the allele on its contig."""
+        hgvsg = csq.escaped(f"{reference.name}:{named}") if named else ""
+        entries = [csq.entry(said, one, 1, hgvsg) for said in found] or [csq.intergenic(one, 1, hgvsg)]
+        picked = pick(found)
+        term, impact, gene = _NOWHERE, "MODIFIER", ""
+        flat = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER"
+        if picked:
+            flat, term, impact, gene = self._flat(picked.transcript.index, picked.mask)
+            flat += self._other_genes(picked.transcript.index, [(one.transcript.index, one.mask) for one in found])
+            flat += f";GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else ""
+            flat += f";GAS_HGVSP={picked.hgvsp}" if picked.hgvsp else ""
+        flat += f";GAS_HGVSG={reference.accession}:{named}" if named else ""
+        flat += f";GAS_FLAG={SPELLING}" if flagged else ""
+        codons = touched(one.change, found) if any([said.protein for said in found]) else _NOTHING
+        return AlleleAnnotation(term, impact, gene, f"{flat};CSQ={','.join(entries)}".encode(), codons, flagged)

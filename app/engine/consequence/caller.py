@@ -51,7 +51,10 @@ def consequence(
 
     `contig`: the bases of the whole contig (bytes, memoryview or a mapped uint8 array).
     """
-    model, change = spliced(transcript), allele.change
+    model, change, run = spliced(transcript), allele.change, allele.run
+    if change.end + run.right + 1 < model.start or change.start - run.left - 1 > model.end:  # wherever it is spelled
+        mask, away = _beside(model, change, distance)
+        return Consequence(transcript, mask, distance=away) if mask else None
     offset = allele.run.toward(model.strand)
     named = hgvs.transcript(model, allele, contig)
     if not overlaps(change.start, change.end, model.start, model.end):
@@ -61,6 +64,9 @@ def consequence(
         moved = _coding(model, change.moved(offset)) if named else None
         protein = hgvs.protein(moved) if moved is not None else ""
         return Consequence(transcript, mask, distance=away, hgvsc=named, hgvsp=protein, offset=offset if named else 0)
+    if intron := _deep_intron(model, change.start - run.left - 1, change.end + run.right + 1):
+        mask, number = _intronic(model), f"{intron}/{model.exon_count - 1}"
+        return Consequence(transcript, mask, intron=number, hgvsc=named, offset=offset if named else 0)
     place = _Place(model, change)
     moved = place.coding if not offset else _coding(model, change.moved(offset))
     protein = hgvs.protein(moved) if moved is not None else ""
@@ -94,8 +100,28 @@ def mask_at(model: Spliced, change: Change, distance: int = DISTANCE_BASES) -> i
     return _Place(model, change).mask
 
 
-def depends_on_spelling(transcript: Transcript, allele: Allele, distance: int = DISTANCE_BASES) -> bool:
-    """Whether an edge within the run of equivalent places gives another spelling of the change other terms."""
+def _deep_intron(model: Spliced, first: int, last: int) -> int:
+    """The number of the intron that a span of the contig is deep within, where nothing but the intron is touched; 0 for none."""
+    exon = bisect_right(model.starts, first) - 1
+    if not 0 <= exon < model.exon_count - 1:
+        return 0
+    deep = model.ends[exon] + _SPLICING_BASES < first and last < model.starts[exon + 1] - _SPLICING_BASES
+    return (exon + 1 if model.strand > 0 else model.exon_count - 1 - exon) if deep else 0
+
+
+def _intronic(model: Spliced) -> int:
+    """The terms of what is deep within an intron."""
+    mask, biotype = terms.INTRON, model.transcript.biotype
+    if not model.coding and biotype != "protein_coding":
+        mask |= terms.NON_CODING_TRANSCRIPT
+    return mask | terms.NMD_TRANSCRIPT if biotype == _NMD else mask
+
+
+def depends_on_spelling(transcript: Transcript, allele: Allele, distance: int = DISTANCE_BASES, known: int | None = None) -> bool:
+    """Whether an edge within the run of equivalent places gives another spelling of the change other terms.
+
+    `known`: the terms of the spelling that the file has, if they were found before.
+    """
     run = allele.run
     if not (run.left or run.right):
         return False
@@ -103,10 +129,11 @@ def depends_on_spelling(transcript: Transcript, allele: Allele, distance: int = 
     if _far_from_edges(model, allele.change.start - run.left - 1, allele.change.end + run.right + 1, distance):
         return False
     if run.left + run.right > _PLACES_TRIED:
-        places: Sequence[int] = (-run.left, 0, run.right)
+        places: Sequence[int] = (-run.left, run.right)
     else:
         places = range(-run.left, run.right + 1)
-    return len({mask_at(model, allele.change.moved(bases), distance) for bases in places}) > 1
+    here = mask_at(model, allele.change, distance) if known is None else known
+    return any(bases and mask_at(model, allele.change.moved(bases), distance) != here for bases in places)
 
 
 def _far_from_edges(model: Spliced, first: int, last: int, distance: int) -> bool:
@@ -115,10 +142,7 @@ def _far_from_edges(model: Spliced, first: int, last: int, distance: int) -> boo
         return first > model.start - distance or last < model.start - distance
     if first > model.end:
         return last < model.end + distance or first > model.end + distance
-    exon = bisect_right(model.starts, first) - 1
-    if not 0 <= exon < len(model.starts) - 1:
-        return False
-    return model.ends[exon] + _SPLICING_BASES < first and last < model.starts[exon + 1] - _SPLICING_BASES
+    return _deep_intron(model, first, last) > 0
 
 
 def _beside(model: Spliced, change: Change, distance: int) -> tuple[int, int]:

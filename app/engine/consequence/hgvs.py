@@ -170,11 +170,17 @@ def _altered(coding: Coding) -> bytes:
     return coding.model.letters[:kept] + coding.model.code.to_stop(coding.changed, kept * 3)
 
 
+def _same(coding: Coding, before: bytes, after: bytes) -> int:
+    """How many amino acids the protein begins with that the change leaves; those before its codons are the same anyway."""
+    i, most = max(min(coding.first, coding.last) - 1, 0), min(len(before), len(after))
+    while i < most and before[i] == after[i]:
+        i += 1
+    return min(i, most)
+
+
 def _frameshift(coding: Coding) -> str:
     before, after = coding.model.letters, _altered(coding)
-    i = 0
-    while i < min(len(before), len(after)) and before[i] == after[i]:
-        i += 1
+    i = _same(coding, before, after)
     if i and before[i - 1] == STOP:
         return f"p.Ter{i}="
     if i >= len(before):
@@ -200,9 +206,7 @@ def _extension(before: bytes, after: bytes, i: int) -> str:
 
 def _stop_lost(coding: Coding, before: bytes) -> str:
     whole, after = coding.model.letters, _altered(coding)
-    i = 0
-    while i < min(len(whole), len(after)) and whole[i] == after[i]:
-        i += 1
+    i = _same(coding, whole, after)
     if i < len(whole) and whole[i] == STOP:
         return _extension(whole, after, i)
     if i >= len(after) or not after.endswith(b"*"):

@@ -15,19 +15,20 @@ from app.engine.consequence.spliced import spliced
 from app.engine.consequence.transcript import Transcript
 
 _UNKNOWN = 100
+_PART_BITS, _LENGTH_BITS = 8, 32
 _ALTERNATIVE = 10  # an alternative transcript of APPRIS comes after every principal one
 _APPRIS = re.compile(r"(?P<kind>[A-Za-z])[A-Za-z_]*(?P<grade>\d+)$")
 
 
 def order(found: Consequence) -> tuple[int, ...]:
     """Returns what consequences of one allele are compared by: the lowest is picked."""
-    before, length = _of_transcript(found.transcript)
+    before, length = comparable(found.transcript)
     return (*before, terms.rank(found.mask), length)
 
 
 @lru_cache(maxsize=1024)
-def _of_transcript(transcript: Transcript) -> tuple[tuple[int, ...], int]:
-    """What a transcript is compared by before its worst term, and behind it."""
+def comparable(transcript: Transcript) -> tuple[tuple[int, ...], int]:
+    """Returns what a transcript is compared by before its worst term, and behind it."""
     model = spliced(transcript)
     before = (
         not transcript.mane_select,
@@ -39,6 +40,15 @@ def _of_transcript(transcript: Transcript) -> tuple[tuple[int, ...], int]:
         not transcript.ccds,
     )
     return before, -(len(model.sequence) if model.coding else model.length)
+
+
+def order_number(transcript: Transcript, mask: int) -> int:
+    """Returns `order` as one number: of two consequences of one allele, the lower one goes before."""
+    before, length = comparable(transcript)
+    number = 0
+    for part in (*before, terms.rank(mask)):
+        number = number << _PART_BITS | part
+    return (number << _LENGTH_BITS) + length
 
 
 def pick(found: Sequence[Consequence]) -> Consequence | None:

@@ -1,200 +1,200 @@
-"""What is known of alleles and regions: the tracks of a bundle, read by index where the records are, and nowhere else."""
+"""What is known of alleles and regions: the tracks of a bundle, mapped into memory and searched for a whole batch at once."""
 
-import gzip
-import re
-import struct
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
-from zlib_ng import zlib_ng
+import numpy as np
+from numpy.typing import NDArray
 
 from app.engine.bundles.manifest import Bundle, Column, Track
+from app.engine.bundles.mapped import Mapped
+from app.engine.bundles.track_format import ALLELES, CODES, OTHERS, REGIONS, VERSION, allele_keys
 from app.engine.reading.records import AlleleBatch, Key
 
-SPARSE = 150  # bytes of rows for each allele up to which it pays to look first which positions there are
-STRIDE = 1 << 8
-WINDOW_BITS = 14  # a window of a tabix index has 2^14 bases
-_POSITIONS = re.compile(rb"([0-9]++)\t[^\n]*+\n").findall
-_REGIONS = re.compile(rb"([0-9]+)\t([0-9]+)\t([^\n]*)\n").findall
+Ints = NDArray[np.int64]
 
 
-class Table:
-    """A sorted table, compressed with bgzip and indexed with tabix: its rows by contig and window."""
+class _Texts(dict[int, bytes]):
+    """Texts of a column by their numbers, each behind what comes before it; decoded once."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self._windows = _read_index(Path(f"{path}.tbi"))
-        self._block: tuple[int, bytes, int] = (-1, b"", 0)  # where it begins, its text, where the next one begins
+    def __init__(self, mapped: Mapped, number: int, before: bytes) -> None:
+        super().__init__({0: b""})
+        self._pages, self._at = mapped.bytes_of(f"texts{number}")
+        self._offsets = mapped.array(f"offsets{number}")
+        self._before = before
 
-    def rows(self, contig: bytes, start: int, end: int) -> bytes:
-        """Whole lines without their contig: at least all that overlap the 0-based, half-open interval."""
-        windows = self._windows.get(contig, ())
-        first = max(start, 0) >> WINDOW_BITS  # a telomere is before the first base
-        if first >= len(windows):
-            return b""
-        prefix = b"\n%b\t" % contig
-        at, within = windows[first] >> 16, windows[first] & 0xFFFF
-        pieces: list[bytes] = [b"\n"]
-        while True:
-            _, text, following = self._read(at)
-            pieces.append(text[within:])
-            at, within = following, 0
-            stop = text.rfind(b"\n")
-            last = text.rfind(b"\n", 0, max(stop, 0))
-            if not text or (last >= 0 and _beyond(text[last:stop], prefix, end)):
-                break
-        text = b"".join(pieces)
-        text = text[: text.rfind(b"\n") + 1]
-        begin, last = text.find(prefix), text.rfind(prefix)
-        return text[begin : text.find(b"\n", last + 1) + 1].replace(prefix, b"\n")[1:] if begin >= 0 else b""
-
-    def _read(self, at: int) -> tuple[int, bytes, int]:
-        if self._block[0] != at:
-            self._file.seek(at)
-            head = self._file.read(18)
-            if len(head) < 18:
-                return at, b"", at
-            size = struct.unpack_from("<H", head, 16)[0] + 1
-            body = self._file.read(size - 18)
-            self._block = at, zlib_ng.decompress(body[:-8], -15), at + size
-        return self._block
-
-    def close(self) -> None:
-        self._file.close()
+    def __missing__(self, index: int) -> bytes:
+        first, last = (self._at + int(offset) for offset in self._offsets[index : index + 2])
+        text = self._before + bytes(self._pages[first:last])
+        if len(self) < 1 << 17:
+            self[index] = text
+        return text
 
 
-def _beyond(tail: bytes, prefix: bytes, end: int) -> bool:
-    """Whether the last whole line, which `tail` begins with, is on another contig or begins at or after the end."""
-    return not tail.startswith(prefix) or int(tail[len(prefix) :].split(b"\t", 1)[0]) > end
+class _Values:
+    """A column of a track of alleles."""
 
+    def __init__(self, mapped: Mapped, number: int, column: Column) -> None:
+        stored = mapped.facts["columns"][number]
+        before = f";{column.tag}={stored['prefix']}".encode()
+        self._values = mapped.array(f"values{number}")
+        self._format = before.replace(b"%", b"%%") + b"%d" if stored["kind"] == "numbers" else None
+        self._texts = _Texts(mapped, number, before) if self._format is None else None
 
-def _read_index(path: Path) -> dict[bytes, Sequence[int]]:
-    """The linear part of a tabix index: for each contig, where the rows of each window begin."""
-    data = gzip.decompress(path.read_bytes())
-    contigs, length = struct.unpack_from("<i", data, 4)[0], struct.unpack_from("<i", data, 32)[0]
-    names = data[36 : 36 + length].split(b"\0")[:contigs]
-    at = 36 + length
-    found: dict[bytes, Sequence[int]] = {}
-    for number, name in enumerate(names):
-        (bins,) = struct.unpack_from("<i", data, at)
-        at += 4
-        for _ in range(bins):
-            (chunks,) = struct.unpack_from("<i", data, at + 4)
-            at += 8 + 16 * chunks
-        (count,) = struct.unpack_from("<i", data, at)
-        windows = list(struct.unpack_from(f"<{count}Q", data, at + 4))
-        for window in range(count - 2, -1, -1) if number else ():
-            windows[window] = windows[window] or windows[window + 1]  # without rows: those of the next one
-        found[name] = windows
-        at += 4 + 8 * count
-    return found
+    def of(self, rows: Ints) -> list[bytes]:
+        """The tag of each row, nothing where it has no value."""
+        values = self._values[rows].tolist()
+        if self._texts is not None:
+            return list(map(self._texts.__getitem__, values))
+        form = self._format
+        assert form is not None
+        return [form % value if value else b"" for value in values]
 
 
 class Alleles:
-    """A track of known alleles."""
+    """A track of known alleles. Raises BundleError if its file cannot be used."""
 
-    def __init__(self, track: Track, table: Table) -> None:
-        self._columns, self._table = track.columns, table
+    def __init__(self, track: Track, mapped: Mapped) -> None:
+        self.columns = [_Values(mapped, number, column) for number, column in enumerate(track.columns)]
+        self._bits = mapped.facts["bits"]
+        self._contigs = {name: (first, count) for name, first, count in mapped.facts["contigs"]}
+        self._bins, self._keys, self._other_rows, self._other_offsets = (
+            mapped.array(name) for name in ("bins", "keys", "other_rows", "other_offsets")
+        )
+        self._pages, self._at = mapped.bytes_of("other_texts")
 
     def close(self) -> None:
-        self._table.close()
+        """Nothing is left open: pages are let go with the arrays."""
+
+    def rows(self, contig: str, positions: Ints, codes: Ints) -> Ints:
+        """The first row of each allele, given by its 1-based position and code (`track_format.CODES`); -1 where there is none.
+
+        A code of `OTHERS` or more may belong to another allele: `is_allele` says whether a row is the one that is meant.
+        """
+        found = np.full(len(positions), -1, np.int64)
+        first, count = self._contigs.get(contig, (0, 0))
+        bins = positions >> self._bits
+        inside = np.flatnonzero((bins >= 0) & (bins < count))
+        if not len(inside):
+            return found
+        at = bins[inside] + first
+        low, end = self._bins[at].astype(np.int64), self._bins[at + 1].astype(np.int64)
+        keys = allele_keys(positions[inside], codes[inside], self._bits)
+        high, last = end.copy(), len(self._keys) - 1
+        for _ in range(int((end - low).max()).bit_length()):
+            middle = (low + high) >> 1
+            less = (low < high) & (self._keys[np.minimum(middle, last)] < keys)
+            low, high = np.where(less, middle + 1, low), np.where(less, high, middle)
+        there = (low < end) & (self._keys[np.minimum(low, last)] == keys)
+        found[inside[there]] = low[there]
+        return found
+
+    def is_allele(self, row: int, contig: str, position: int, ref: bytes, alt: bytes) -> int:
+        """The row of this allele among those that have its code, of which `row` is the first; -1 if it is not there."""
+        wanted, key = b"%b>%b" % (ref, alt), self._keys[row]
+        end = int(self._bins[self._contigs[contig][0] + (position >> self._bits) + 1])
+        at = int(np.searchsorted(self._other_rows, row))
+        while row < end and self._keys[row] == key:
+            begin, behind = (self._at + int(offset) for offset in self._other_offsets[at : at + 2])
+            if self._pages[begin:behind] == wanted:
+                return row
+            at, row = at + 1, row + 1
+        return -1
+
+    def find(self, contig: str, keys: Sequence[Key | None]) -> Ints:
+        """The row of each allele, trimmed and leftmost; -1 where there is none."""
+        asked = list(filter(None, keys))
+        if not asked:
+            return np.full(len(keys), -1, np.int64)
+        places, refs, alts = zip(*asked, strict=True)
+        positions = np.array(list(map(int, places)), np.int64)
+        codes = np.array(list(map(CODES.__getitem__, zip(refs, alts, strict=True))), np.int64)
+        rows = self.rows(contig, positions, codes)
+        for index in np.flatnonzero((rows >= 0) & (codes >= OTHERS)).tolist():
+            rows[index] = self.is_allele(int(rows[index]), contig, int(positions[index]), refs[index], alts[index])
+        if len(asked) == len(keys):
+            return rows
+        found = np.full(len(keys), -1, np.int64)
+        found[[key is not None for key in keys]] = rows
+        return found
+
+    def texts(self, rows: Ints) -> list[bytes]:
+        """What the track says in each of these rows, as text to be put behind INFO."""
+        columns = [column.of(rows) for column in self.columns]
+        return columns[0] if len(columns) == 1 else list(map(b"".join, zip(*columns, strict=True)))
 
     def tags(self, batch: AlleleBatch) -> list[bytes]:
         """What the track says of each allele, as text to be put behind INFO."""
-        contig, found = batch.place.encode(), []
-        for begin, end in _spans(batch.starts):
-            text = self._table.rows(contig, begin, end)
-            keys = batch.known[bisect_left(batch.starts, begin) : bisect_left(batch.starts, end)]
-            if len(text) < SPARSE * len(keys):
-                there = set(_POSITIONS(text))
-                keys = [key if key and key[0] in there else None for key in keys]
-            found += _searched(text, keys)
-        return [_tags(self._columns, [values]) if values else b"" for values in found]
-
-
-def _searched(text: bytes, keys: Sequence[Key | None]) -> list[bytes | None]:
-    """The values of these alleles, in the order of their positions: only the rows around each of them are looked at."""
-    text = b"\n" + text
-    places, positions = [0], [0]
-    for at in range(STRIDE, len(text) - 1, STRIDE):
-        place = text.find(b"\n", at, len(text) - 1)
-        if place > places[-1]:
-            places.append(place)
-            positions.append(int(text[place + 1 : text.find(b"\t", place)]))
-    places.append(len(text))
-    found: list[bytes | None] = []
-    for key in keys:
-        if key is None:
-            found.append(None)
-            continue
-        position = int(key[0])
-        first, last = max(bisect_left(positions, position) - 1, 0), bisect_right(positions, position)
-        row = b"\n%b\t" % b"\t".join(key)
-        at = text.find(row, places[first], places[last])
-        # rows that begin before `places[last]` may end behind it
-        found.append(text[at + len(row) : text.find(b"\n", at + 1)] if at >= 0 else None)
-    return found
+        found = self.find(batch.place, batch.known)
+        known = np.flatnonzero(found >= 0)
+        if len(known) == len(found):
+            return self.texts(found)
+        said = [b""] * len(found)
+        for index, text in zip(known.tolist(), self.texts(found[known]), strict=True):
+            said[index] = text
+        return said
 
 
 class Regions:
-    """A track of intervals."""
+    """A track of intervals. Raises BundleError if its file cannot be used."""
 
-    def __init__(self, track: Track, table: Table) -> None:
-        self._columns, self._table = track.columns, table
+    def __init__(self, track: Track, mapped: Mapped) -> None:
+        self._columns = track.columns
+        self._contigs = {name: (number, first, count) for number, (name, first, count) in enumerate(mapped.facts["contigs"])}
+        self._bounds, self._sets, self._set_offsets, self._set_rows = (
+            mapped.array(name) for name in ("bounds", "sets", "set_offsets", "set_rows")
+        )
+        self._texts = _Texts(mapped, 0, b"")
+        self._said: dict[tuple[int, ...], bytes] = {}
 
     def close(self) -> None:
-        self._table.close()
+        """Nothing is left open: pages are let go with the arrays."""
 
     def tags(self, batch: AlleleBatch) -> list[bytes]:
         """What the track says of the place of each allele, as text to be put behind INFO."""
-        begin, end = batch.starts[0], max(batch.ends)
-        rows = [
-            (int(start), int(stop), values)
-            for start, stop, values in _REGIONS(self._table.rows(batch.place.encode(), begin, end))
-        ]
-        rows = [row for row in rows if row[0] < end and row[1] > begin]
-        if not rows:
+        if batch.place not in self._contigs:
             return [b""] * len(batch.starts)
-        bounds = sorted({place for row in rows for place in row[:2]})
-        held: list[list[bytes]] = [[] for _ in range(len(bounds) + 1)]
-        for start, stop, values in rows:
-            for index in range(bisect_right(bounds, start), bisect_right(bounds, stop - 1) + 1):
-                held[index].append(values)
-        texts = [_tags(self._columns, values) for values in held]
-        first = [bisect_right(bounds, start) for start in batch.starts]
-        last = [bisect_right(bounds, stop - 1) for stop in batch.ends]
-        if first == last:
-            return [texts[index] for index in first]
-        return [
-            texts[one] if one == other else _tags(self._columns, [value for values in held[one : other + 1] for value in values])
-            for one, other in zip(first, last, strict=True)
-        ]
+        number, begin, count = self._contigs[batch.place]
+        bounds = self._bounds[begin : begin + count]
+        sets = self._sets[begin + number : begin + number + count + 1]
+        first = np.searchsorted(bounds, np.array(batch.starts, np.int64), "right")
+        last = np.searchsorted(bounds, np.array(batch.ends, np.int64) - 1, "right")
+        said = list(map(self._of_set, sets[first].tolist()))
+        for index in np.flatnonzero(first != last).tolist():
+            between = dict.fromkeys(sets[first[index] : last[index] + 1].tolist())
+            said[index] = self._of_sets(tuple(between))
+        return said
 
+    def _of_set(self, one: int) -> bytes:
+        return self._of_sets((one,)) if one else b""
 
-def _spans(starts: list[int]) -> Iterator[tuple[int, int]]:
-    """Intervals of whole windows that hold these ascending positions, close ones together."""
-    begin = previous = starts[0] >> WINDOW_BITS
-    for window in sorted({start >> WINDOW_BITS for start in starts}):
-        if window > previous + 1:
-            yield begin << WINDOW_BITS, (previous + 1) << WINDOW_BITS
-            begin = window
-        previous = window
-    yield begin << WINDOW_BITS, (previous + 1) << WINDOW_BITS
+    def _of_sets(self, sets: tuple[int, ...]) -> bytes:
+        """The tags of all rows of these sets."""
+        if (known := self._said.get(sets)) is not None:
+            return known
+        rows = dict.fromkeys(row for one in sets for row in self._rows(one))
+        text = _tags(self._columns, [self._texts[row] for row in rows])
+        if len(self._said) < 1 << 17:
+            self._said[sets] = text
+        return text
+
+    def _rows(self, one: int) -> Iterable[int]:
+        return map(int, self._set_rows[self._set_offsets[one] : self._set_offsets[one + 1]])
 
 
 def _tags(columns: tuple[Column, ...], rows: list[bytes]) -> bytes:
-    """The tags of these rows' values, each value once."""
+    """The tags of these rows' cells, each value once."""
     text = []
-    for column, values in zip(columns, zip(*(row.split(b"\t") for row in rows), strict=False), strict=False):
-        distinct = (
-            dict.fromkeys(part for value in values if value != b"." for part in value.split(b",")) if len(rows) > 1 else values
-        )
-        if said := b",".join(value for value in distinct if value != b"."):
-            text.append(b";%b" % column.tag.encode() + (b"" if column.type == "Flag" else b"=" + said))
+    for column, cells in zip(columns, zip(*(row.split(b"\t") for row in rows), strict=False), strict=False):
+        distinct = dict.fromkeys(part for cell in cells for part in cell.split(b",")) if len(rows) > 1 else cells
+        if said := b",".join(value for value in distinct if value):
+            text.append(b";%b=%b" % (column.tag.encode(), said))
     return b"".join(text)
 
 
+KINDS: dict[str, tuple[type[Alleles] | type[Regions], str]] = {"allele": (Alleles, ALLELES), "region": (Regions, REGIONS)}
+
+
 def tracks(bundle: Bundle) -> list[Alleles | Regions]:
-    """The tracks of a bundle, opened."""
-    return [(Alleles if track.kind == "allele" else Regions)(track, Table(bundle.path(track.file))) for track in bundle.tracks]
+    """The tracks of a bundle, opened. Raises BundleError that names the file that cannot be used."""
+    kinds = [(track, *KINDS[track.kind]) for track in bundle.tracks]
+    return [kind(track, Mapped(bundle.path(track.file), stored, VERSION)) for track, kind, stored in kinds]

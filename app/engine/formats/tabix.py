@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -94,11 +94,15 @@ class Index:
     def __init__(self) -> None:
         self._contigs: dict[bytes, _Contig] = {}
 
-    def add(self, span: Span, blocks: list[int], base: int) -> None:
-        """Takes in a span of a piece whose compressed blocks begin at these offsets from `base`."""
+    def add(self, span: Span, texts: list[int], blocks: list[int], base: int) -> None:
+        """Takes in a span of a piece. Its blocks begin at `texts` in its text, and compressed at `blocks` from `base` on.
+
+        Both have one more item, where the last block ends.
+        """
 
         def virtual(offset: int) -> int:
-            return (base + blocks[offset // bgzf.BLOCK]) << 16 | offset % bgzf.BLOCK
+            block = bisect_right(texts, offset) - 1
+            return (base + blocks[block]) << 16 | offset - texts[block]
 
         contig = self._contigs.setdefault(span.name, _Contig(virtual(span.begin)))
         contig.records += span.records

@@ -21,6 +21,8 @@ from app import __version__
 from app.engine.bundles import tags
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import EngineError, InputError
+from app.engine.formats import bgzf
+from app.engine.formats.columns import COLUMNS
 from app.engine.limits import DEFAULT, Limits
 from app.engine.pipeline.block import AnnotatedPieces, AnnotationContext, Reader
 from app.engine.pipeline.input_state import InputState
@@ -68,12 +70,14 @@ def annotate(
     jobs: int = 0,
     distance: int | None = None,
     skip_bad: bool = False,
+    level: int = bgzf.LEVEL,
 ) -> Result:
-    """Annotate one file into `out_dir`; InputError if the file cannot be annotated. All three outputs appear, or none.
+    """Annotate one file into `out_dir`; InputError if the file cannot be annotated. All four outputs appear, or none.
 
-    `skip_bad`: lines that are no records, if they are few, are set aside into a fourth output, `rejected.tsv`.
+    `skip_bad`: lines that are no records, if they are few, are set aside into a fifth output, `rejected.tsv`.
     `jobs` are the processes that work on it (0: as many as there are cores, if the file is large); the result is the same.
     `distance`: bases within which a transcript is upstream or downstream, instead of what the bundle says.
+    `level`: of compression, from 1 (quick) to 9 (small).
     `overruled` says why the bundle is not the one that was asked for, and goes into the log.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -83,20 +87,21 @@ def annotate(
         source = InputFile(input_path, limits)
         jobs = jobs or (min(cores(), affordable()) if source.size > INLINE else 1)
         aside = work / REJECTED if skip_bad else None
-        state, totals, output = _annotated(source, bundle, distance, jobs, work, progress, outputs, aside)
+        state, totals, output = _annotated(source, bundle, distance, level, jobs, work, progress, outputs, aside)
         if overruled:
             state.notes.add("assembly", None, overruled)
         progress("indexing", totals.records, 100.0)
         versions = tool_versions()
         added = (*tags.declarations(tags.added(bundle)), *_provenance(source, bundle, versions))
         header = state.header.text(state.contigs(bundle), added=added)
-        written = output.finish(header, work / VCF, work / INDEX)
+        written = output.finish(header, work / VCF, work / INDEX, work / COLUMNS)
         totals.flags.update(output.flags)
         if written != state.records + state.splits or totals.records != written:
             raise EngineError(f"{state.records} records and {state.splits} splits came in, {written} records came out")
         summary = _summary(source, state, totals, bundle, versions, name)
+        summary |= {"distributions": output.distributions.summary(), "what_matters": output.what_matters.summary()}
         (work / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
-        for made in (VCF, INDEX, SUMMARY, *((REJECTED,) if state.rejections.count else ())):
+        for made in (VCF, INDEX, COLUMNS, SUMMARY, *((REJECTED,) if state.rejections.count else ())):
             os.replace(work / made, out_dir / made)
         return Result(out_dir, summary)
     finally:
@@ -108,6 +113,7 @@ def _annotated(
     source: InputFile,
     bundle: Bundle,
     distance: int | None,
+    level: int,
     jobs: int,
     work: Path,
     progress: Progress,
@@ -116,12 +122,12 @@ def _annotated(
 ) -> tuple[InputState, Counts, ResultWriter]:
     """The file annotated as it is read, or, if that turns out to be impossible, after it was settled."""
     try:
-        lines, context, state = _opened(source, bundle, distance, aside)
+        lines, context, state = _opened(source, bundle, distance, level, aside)
         totals, output = _pieces(lines, context, state, jobs, work, progress, outputs)
         state.finish(bundle)
         return state, totals, output
     except NeedsPresort:
-        _, context, state = _opened(source, bundle, distance, aside)
+        _, context, state = _opened(source, bundle, distance, level, aside)
     presorted = presort(source, context, state, work, progress)
     presorted.state.finish(bundle)
     copy = InputFile(presorted.path, replace(source.limits, records=sys.maxsize, uncompressed_bytes=sys.maxsize))
@@ -137,7 +143,7 @@ def _annotated(
 
 
 def _opened(
-    source: InputFile, bundle: Bundle, distance: int | None, aside: Path | None
+    source: InputFile, bundle: Bundle, distance: int | None, level: int, aside: Path | None
 ) -> tuple[Lines, AnnotationContext, InputState]:
     """The lines after the header, and what the header says."""
     notes = Diagnostics()
@@ -145,14 +151,15 @@ def _opened(
     header = headers.read(lines.header(), notes, source.limits)
     assembly.check_lengths(header, bundle)
     state = InputState(header, notes, source.limits, rejections=Rejections(aside))
-    return lines, AnnotationContext(header, bundle, source.limits, state.names, distance=distance), state
+    return lines, AnnotationContext(header, bundle, source.limits, state.names, distance=distance, level=level), state
 
 
 def _pieces(
     lines: Lines, context: AnnotationContext, state: InputState, jobs: int, work: Path, progress: Progress, outputs: ExitStack
 ) -> tuple[Counts, ResultWriter]:
     """All pieces of the result; Unsettled if they cannot be made one after the other."""
-    totals, output = Counts(), outputs.enter_context(closing(ResultWriter(work / "body", samples=bool(context.header.samples))))
+    writer = ResultWriter(work / "body", samples=bool(context.header.samples), level=context.level)
+    totals, output = Counts(), outputs.enter_context(closing(writer))
     source = lines.source
     blocks = lines.numbered()
     waiting: deque[Future[AnnotatedPieces]] = deque()
@@ -209,9 +216,14 @@ def tool_versions() -> dict[str, str]:
 
 def _provenance(source: InputFile, bundle: Bundle, versions: dict[str, str]) -> tuple[bytes, ...]:
     tools = ",".join(f'{tool}="{version}"' for tool, version in versions.items())
+    parts = (
+        f'##GAS=<ID=part,name="{part.id}",version="{part.version}",date="{part.date}",licence="{part.licence}">'.encode()
+        for part in bundle.parts
+    )
     return (
         f'##GAS=<ID=run,bundle="{bundle.id}",bundle_version="{bundle.version}",assembly="{bundle.assembly}",'
         f'input_sha256="{source.sha256}",{tools}>'.encode(),
+        *parts,
     )
 
 
@@ -222,6 +234,10 @@ def _summary(
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "bundle": {"id": bundle.id, "version": bundle.version, "title": bundle.title, "assembly": bundle.assembly},
+        "parts": [
+            {"id": part.id, "title": part.title, "version": part.version, "date": part.date, "licence": part.licence}
+            for part in bundle.parts
+        ],
         "versions": versions,
         "input": {
             "sha256": source.sha256,

@@ -1,9 +1,11 @@
 """One block of a file, from its text to compressed and indexed lines of the result."""
 
+from __future__ import annotations
+
+from array import array
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from operator import itemgetter
 
 from app.engine.bundles.manifest import Bundle
 from app.engine.errors import InputError, LineFault
@@ -17,6 +19,7 @@ from app.engine.reading.headers import Header
 from app.engine.reading.records import AlleleBatch, Records
 from app.engine.reading.schema import HeaderUpdate, header_updates
 from app.engine.report.counts import Counts
+from app.engine.report.piece_rows import PieceRows, piece_rows
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class AnnotationContext:
     names: dict[bytes, str]
     presorted: bool = False  # the records are sorted, of one allele each, and where they belong
     distance: int | None = None  # bases of upstream and downstream, instead of the bundle's
+    level: int = bgzf.LEVEL  # of compression
 
 
 @dataclass
@@ -59,11 +63,23 @@ class MovedRecord:
 
 
 @dataclass
+class ContigLines:
+    """Where the lines of a piece on one contig are: places from 0, ends exclusive, lengths in bytes of text."""
+
+    name: bytes
+    starts: array[int]
+    ends: array[int]
+    lengths: array[int]
+
+
+@dataclass
 class AnnotatedBlock:
     """A part of the result: what a block, or a portion of it, became."""
 
     totals: Counts = field(default_factory=Counts)
     blocks: list[bytes] = field(default_factory=list)  # compressed
+    sizes: list[int] = field(default_factory=list)  # bytes of their texts
+    lines: list[ContigLines] = field(default_factory=list)  # what is in them
     records: int = 0
     spans: list[tabix.Span] = field(default_factory=list)
     places: list[str] = field(default_factory=list)  # contigs in their order
@@ -72,6 +88,7 @@ class AnnotatedBlock:
     early: list[MovedRecord] = field(default_factory=list)
     late: list[MovedRecord] = field(default_factory=list)
     edges: list[EdgeAllele] = field(default_factory=list)
+    rows: PieceRows = field(default_factory=PieceRows)
 
 
 AnnotatedPieces = tuple[BlockStats, list[AnnotatedBlock]]
@@ -125,7 +142,7 @@ class Worker:
     """Makes pieces of blocks."""
 
     def __init__(self, context: AnnotationContext) -> None:
-        self._reader = Reader(context)
+        self._reader, self._level = Reader(context), context.level
         self._annotator = BlockAnnotator(self._reader.header, context.bundle, context.distance, moved=context.presorted)
 
     def pieces(self, block: bytes, before: int) -> AnnotatedPieces:
@@ -155,7 +172,7 @@ class Worker:
         piece.first, piece.last = batches[0].first, batches[-1].last
         piece.early = parts[0].without(lambda start: start < piece.first)
         piece.late = parts[-1].without(lambda start: start > piece.last)
-        lay(piece, parts)
+        lay(piece, parts, self._level)
         return piece
 
     def close(self) -> None:
@@ -181,23 +198,28 @@ class ContigSlice:
         self._set([row for row in rows if not out(row[0])])
         return [MovedRecord(self.place, *row) for row in rows if out(row[0])]
 
-    def insert(self, lines: list[MovedRecord]) -> None:
-        """Put those lines that are on this contig to their places."""
-        rows = list(zip(self.starts, self.ends, self.lines, strict=True))
-        rows += [(line.start, line.end, line.text) for line in lines if line.place == self.place]
-        self._set(sorted(rows, key=itemgetter(0)))
-
     def _set(self, rows: list[tuple[int, int, bytes]]) -> None:
         self.starts, self.ends = [row[0] for row in rows], [row[1] for row in rows]
         self.lines = [row[2] for row in rows]
 
 
-def lay(piece: AnnotatedBlock, parts: list[ContigSlice]) -> None:
+def lay(piece: AnnotatedBlock, parts: list[ContigSlice], level: int) -> None:
     """Compress these lines into the piece, and note where they are."""
-    piece.spans, piece.places, offset = [], [part.place for part in parts], 0
-    for part in parts:
-        span = tabix.span(part.name, part.starts, part.ends, map(len, part.lines), offset)
+    piece.places = [part.place for part in parts]
+    columns = ((part.name, part.starts, part.ends, list(map(len, part.lines))) for part in parts)
+    piece.lines = [ContigLines(name, *(array("q", numbers) for numbers in others)) for name, *others in columns]
+    text = b"".join([line for part in parts for line in part.lines])
+    piece.blocks = bgzf.blocks(text, level)
+    piece.sizes = [min(bgzf.BLOCK, len(text) - start) for start in range(0, len(text), bgzf.BLOCK)]
+    piece.rows = piece_rows((part.name, part.starts, part.ends, part.lines) for part in parts)
+    index(piece)
+
+
+def index(piece: AnnotatedBlock) -> None:
+    """Note what the index has to know of the piece."""
+    piece.spans, offset = [], 0
+    for part in piece.lines:
+        span = tabix.span(part.name, part.starts.tolist(), part.ends.tolist(), part.lengths, offset)
         offset = span.end
         piece.spans.append(span)
-    text = b"".join([line for part in parts for line in part.lines])
-    piece.blocks, piece.records = bgzf.blocks(text), text.count(b"\n")
+    piece.records = sum(span.records for span in piece.spans)

@@ -57,6 +57,10 @@ class CodonEdges:
         }
         return any(places[line][0] in contigs and places[line][1] <= high for line in self._marks)
 
+    def places(self) -> set[tuple[bytes, int]]:
+        """Returns the contigs and positions (from 0) of the lines of which something is to be said."""
+        return {_place(line) for line in self._marks}
+
     def apply(self, lines: list[bytes]) -> list[bytes]:
         """Returns these lines with what is to be said of them."""
         return [self._said(line) if line in self._marks else line for line in lines]

@@ -99,8 +99,10 @@ def edges(
     at_edge: dict[Key, tuple[Touched, int]] = {}
     for key, answer in answers.items():
         touched = answer.touched
+        if not touched.codons:
+            continue
         near = touched.start - 2 <= first + slack or touched.end + 2 >= last
-        if touched.codons and (near or touched.spread):
+        if near or touched.spread:
             extents = [extent(codon) for codon in touched.codons]
             high = max(end for _, end in extents)
             if high >= last or min(begin for begin, _ in extents) <= first + slack:

@@ -1,17 +1,23 @@
 """The result as it grows: pieces in order, their alleles that moved into a neighbour put there, the index made on the way."""
 
-import gzip
 import os
 import shutil
 from collections import Counter, deque
 from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from app.engine.formats import bgzf, tabix
-from app.engine.formats.vcf import extent
-from app.engine.pipeline.block import AnnotatedBlock, ContigSlice, MovedRecord, lay
+from app.engine.formats.columns import ColumnsWriter
+from app.engine.pipeline import edits
+from app.engine.pipeline.block import AnnotatedBlock, MovedRecord
 from app.engine.pipeline.codon_edges import CodonEdges
 from app.engine.reading.input_file import BGZF_END
+from app.engine.report.distributions import Distributions
+from app.engine.report.rows import DTYPES, NAMED
+from app.engine.report.what_matters import WhatMatters
 
 COPIED = 1 << 20
 HELD_BYTES = 32 << 20  # compressed, that wait until the rest of a codon, behind an intron, has come
@@ -24,8 +30,8 @@ class NeedsPresort(Exception):
 class ResultWriter:
     """Writes the body of a result; `finish` puts the header before it. `samples`: whether the file has genotypes."""
 
-    def __init__(self, body: Path, *, samples: bool = False) -> None:
-        self._path = body
+    def __init__(self, body: Path, *, samples: bool = False, level: int = bgzf.LEVEL) -> None:
+        self._path, self._level = body, level
         self._file = body.open("wb")
         self._index = tabix.Index()
         self._held: AnnotatedBlock | None = None
@@ -33,6 +39,8 @@ class ResultWriter:
         self._codons = CodonEdges(samples)
         self._number = 0  # of the last piece
         self._ready: deque[tuple[int, AnnotatedBlock]] = deque()  # in order, whole, but perhaps with lines to flag
+        self._columns = ColumnsWriter(body.with_name("rows"), DTYPES, NAMED)
+        self.what_matters, self.distributions = WhatMatters(), Distributions()
         self.records = 0
 
     @property
@@ -49,7 +57,7 @@ class ResultWriter:
             if not self._seen.isdisjoint(piece.places):
                 raise NeedsPresort
             self._end()
-            _put(piece, piece.early)
+            self._put(piece, piece.early)
         else:
             if piece.first < held.last or not self._seen.isdisjoint(piece.places[1:]):
                 raise NeedsPresort
@@ -60,8 +68,8 @@ class ResultWriter:
             far = [line for line in held.late if line.start > piece.first]
             if far and len(piece.places) == 1 and max(line.start for line in far) > piece.last:
                 raise NeedsPresort
-            _put(held, [*piece.early, *near])
-            _put(piece, far)
+            self._put(held, [*piece.early, *near])
+            self._put(piece, far)
             self._finished(held)
         self._seen.update(piece.places)
         self._held = piece
@@ -69,8 +77,8 @@ class ResultWriter:
         self._codons.add(self._number, piece.edges, piece.places[0], piece.first)
         self._release()
 
-    def finish(self, header: bytes, vcf: Path, index: Path) -> int:
-        """Write the result with this header, and its index; how many records they have, by their text and by the index."""
+    def finish(self, header: bytes, vcf: Path, index: Path, columns: Path) -> int:
+        """Write the result with this header, its index and its columns; how many records they have, if they agree on it."""
         self._end()
         self._codons.give_up(self._number)
         self._release()
@@ -81,16 +89,18 @@ class ResultWriter:
             shutil.copyfileobj(body, file, COPIED)
             file.write(BGZF_END)
         self._index.write(index, shift)
+        self._columns.finish(columns, shift)
         os.unlink(self._path)
         return self.records if self.records == self._index.records else -1
 
     def close(self) -> None:
         self._file.close()
+        self._columns.close()
 
     def _end(self) -> None:
         """Write the last piece of a contig."""
         if self._held:
-            _put(self._held, self._held.late)
+            self._put(self._held, self._held.late)
             self._finished(self._held)
         self._held = None
 
@@ -109,37 +119,32 @@ class ResultWriter:
                 self._codons.give_up(number)
             self._ready.popleft()
             if self._codons.marked({span.name for span in piece.spans}, piece.first, piece.last):
-                parts = _parts(piece)
-                for part in parts:
-                    part.lines = self._codons.apply(part.lines)
-                lay(piece, parts)
+                edits.change(piece, self._codons.places(), self._codons.apply, self._level)
             self._write(piece)
+
+    def _put(self, piece: AnnotatedBlock, lines: list[MovedRecord]) -> None:
+        """Sort these lines into a piece."""
+        if lines:
+            edits.insert(piece, lines, self._level)
 
     def _write(self, piece: AnnotatedBlock) -> None:
         base = self._file.tell()
-        offsets = [0, *accumulate(map(len, piece.blocks))]
+        texts, offsets = [0, *accumulate(piece.sizes)], [0, *accumulate(map(len, piece.blocks))]
         for span in piece.spans:
-            self._index.add(span, offsets, base)
+            self._index.add(span, texts, offsets, base)
         self._file.writelines(piece.blocks)
+        self._write_rows(piece, np.array(texts, "<u8"), np.array(offsets, "<u8") + np.uint64(base))
         self.records += piece.records
 
-
-def _put(piece: AnnotatedBlock, lines: list[MovedRecord]) -> None:
-    """Sort these lines into a piece."""
-    if lines:
-        parts = _parts(piece)
-        for part in parts:
-            part.insert(lines)
-        lay(piece, parts)
-
-
-def _parts(piece: AnnotatedBlock) -> list[ContigSlice]:
-    """The lines of a piece by contig."""
-    lines = gzip.decompress(b"".join(piece.blocks)).splitlines(keepends=True) if piece.blocks else []
-    parts: list[ContigSlice] = []
-    for place, span in zip(piece.places, piece.spans, strict=True):
-        texts, lines = lines[: span.records], lines[span.records :]
-        extents = list(map(extent, texts))
-        starts, ends = [first - 1 for _, first, _ in extents], [last for _, _, last in extents]
-        parts.append(ContigSlice(place, span.name, starts, ends, texts))
-    return parts
+    def _write_rows(self, piece: AnnotatedBlock, texts: npt.NDArray[np.uint64], blocks: npt.NDArray[np.uint64]) -> None:
+        """What the columns and the list of what matters take of a piece, whose blocks begin at these offsets in its text and in
+        the file."""
+        found = piece.rows
+        if not found.columns:
+            return
+        place = found.columns["place"]
+        block = np.searchsorted(texts, place, "right") - 1
+        rows = found.columns | {"place": blocks[block] << np.uint64(16) | place - texts[block]}
+        self.what_matters.add((rank, self.records + number, line) for rank, number, line in found.candidates)
+        self.distributions.add(rows)
+        self._columns.add(rows, found.names)

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 from app.engine.report.flags import FLAGS
+from app.engine.report.what_matters import CLASSES, NOT_ADVICE
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --bar: #2f6f9f; --quiet: #5c6670;
-  --line: #d5dae0 }
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --bar: #0b6e75; --quiet: #5c6670;
+  --line: #d5dae0; --bad: #a3211f; --waiting: #7a5200 }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9ed; --paper: #15181c; --bar: #6cb0e0; --quiet: #a0a9b3; --line: #343b43 } }
+  :root { --ink: #e6e9ed; --paper: #15181c; --bar: #5cc8cf; --quiet: #a0a9b3; --line: #343b43;
+    --bad: #ffb1ad; --waiting: #f2cf8d } }
+.bad { color: var(--bad); font-weight: 600 } .waiting { color: var(--waiting); font-weight: 600 } a { color: var(--bar) }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
   margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margin-top: 2rem }
@@ -27,8 +31,8 @@ td.n, th.n, td.number { text-align: right; font-variant-numeric: tabular-nums }
 """
 
 
-def html(summary: Mapping[str, Any], name: str = "") -> str:
-    """The page, complete; `name` is what its owner calls the file."""
+def html(summary: Mapping[str, Any], name: str = "", back: str = "") -> str:
+    """The page, complete; `name` is what its owner calls the file, `back` the address of the page about it, if there is one."""
     title = escape(name or summary["name"])
     bundle, source = summary["bundle"], summary["input"]
     ratio = summary["ts_tv"]
@@ -55,9 +59,11 @@ def html(summary: Mapping[str, Any], name: str = "") -> str:
         ),
     )
     body = [
+        *((f'<p><a href="{escape(back, quote=True)}">Back to the annotation</a></p>',) if back else ()),
         f"<h1>{title}</h1>",
         f'<p class="quiet">Annotated with {escape(bundle["title"])} on {escape(summary["created"][:10])}.</p>',
         '<dl class="facts">' + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items()) + "</dl>",
+        *_what_matters(summary.get("what_matters", [])),
         *(bars(heading, counts) for heading, counts in charts if any(counts.values())),
         *(("<h2>Flagged alleles</h2>", _flags(summary["flags"])) if summary.get("flags") else ()),
         "<h2>Repairs and flags</h2>",
@@ -66,6 +72,11 @@ def html(summary: Mapping[str, Any], name: str = "") -> str:
         _facts(
             {
                 "Reference bundle": f"{bundle['id']} {bundle['version']} ({bundle['assembly']})",
+                **(
+                    {"Its parts": ", ".join(f"{part['title']} {part['version']}" for part in summary["parts"])}
+                    if summary.get("parts")
+                    else {}
+                ),
                 "Software": ", ".join(f"{tool} {version}" for tool, version in summary["versions"].items()),
                 "Input SHA-256": source["sha256"],
                 "Input": f"VCF {source['vcf_version']}, {source['bytes']:,} bytes, compression: {source['compression']}",
@@ -78,19 +89,63 @@ def html(summary: Mapping[str, Any], name: str = "") -> str:
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body><main>\n' + "\n".join(body) + "\n</main></body></html>\n"
 
 
-def bars(title: str, counts: Mapping[str, int]) -> str:
+def bars(title: str, counts: Mapping[str, int], links: Mapping[str, str] = MappingProxyType({})) -> str:
     """A bar chart that is a table: labels and numbers are read as such, the bars beside them are only seen.
+
+    `links` leads from labels to what they count.
 
     The portal draws with it, too; style sheets say how `table.bars` looks.
     """
     top = max(counts.values(), default=0) or 1
     rows = "".join(
-        f'<tr><th scope="row">{escape(label.replace("_", " "))}</th>'
+        f'<tr><th scope="row">{_linked(escape(label.replace("_", " ")), links.get(label, ""))}</th>'
         '<td><svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect width="{100 * count / top:.2f}" height="10"/></svg></td><td class="number">{count:,}</td></tr>'
         for label, count in counts.items()
     )
     return f'<table class="bars"><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>'
+
+
+def _what_matters(found: list[dict[str, Any]]) -> list[str]:
+    if not found:
+        return []
+    rows = "".join(
+        f'<tr><td><span class="{CLASSES[one["class"]].tone}">{escape(CLASSES[one["class"]].label)}</span></td>'
+        f"<td>{escape(one['gene'])}</td><td>{escape(named(one))}</td><td>{escape(one['genotype'])}</td>"
+        f"<td>{escape(frequency(one))}</td><td>{escape('; '.join(filter(None, [reviewed(one), *one['conditions']])))}</td></tr>"
+        for one in found
+    )
+    titles = ("Class", "Gene", "Variant", "In the sample", "Frequency", "What is known")
+    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    return [
+        "<h2>What matters here</h2>",
+        f'<p class="quiet">{NOT_ADVICE}</p>',
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>",
+    ]
+
+
+def named(one: Mapping[str, Any]) -> str:
+    """The names of a variant of the list: of the protein's change, in the transcript, on the contig."""
+    genomic = one["hgvs_genomic"].rpartition(":")[2] or f"{one['contig']}:{one['position']} {one['ref']}>{one['alt']}"
+    return ", ".join(filter(None, [one["hgvs_protein"].replace("%3D", "="), one["hgvs_coding"], genomic]))
+
+
+def frequency(one: Mapping[str, Any]) -> str:
+    """How often a variant of the list is seen in people, in words."""
+    if one["frequency"] is None:
+        return "unknown"
+    return f"{one['frequency']:.3g}" + (f" ({one['frequency_group']})" if one["frequency_group"] else "")
+
+
+def reviewed(one: Mapping[str, Any]) -> str:
+    """What ClinVar says of a variant of the list, with its stars of four."""
+    if not one["significance"] or one["stars"] is None:
+        return one["significance"]
+    return f"{one['significance']} {'★' * one['stars']}{'☆' * (4 - one['stars'])}"
+
+
+def _linked(text: str, address: str) -> str:
+    return f'<a href="{escape(address, quote=True)}">{text}</a>' if address else text
 
 
 def _flags(flags: Mapping[str, int]) -> str:

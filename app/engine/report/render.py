@@ -11,7 +11,7 @@ from app.engine.reading.alleles import kind
 from app.engine.report.flags import FLAGS
 from app.engine.report.html import html
 
-__all__ = ["count_log", "html", "provenance", "tsv"]
+__all__ = ["cells", "count_log", "csv_row", "html", "provenance", "tsv", "tsv_row"]
 
 # The places that AnnTools counted, and the consequences that mean them.
 LOCATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -69,6 +69,7 @@ def count_log(summary: dict[str, Any], name: str) -> str:
         "",
         "Provenance",
         f"  reference {bundle['title']}, bundle {bundle['id']} {bundle['version']}",
+        *(f"    {part['title']} {part['version']}" for part in summary.get("parts", ())),
         f"  software {', '.join(f'{tool} {version}' for tool, version in summary['versions'].items())}",
         f"  input SHA-256 {source['sha256']}, {source['bytes']} bytes, compression: {source['compression']}",
         f"  annotated {summary['created']}",
@@ -117,13 +118,17 @@ def provenance(summary: dict[str, Any]) -> str:
 
 
 def tsv(vcf: Iterable[str], tags: Iterable[str] = (), provenance: str = "") -> Iterator[str]:
-    """A table with a row for each allele and transcript, as text in pieces, from the lines of an annotated VCF.
+    """The table of `cells` as text in pieces, with tabs between them. No cell can be taken for a formula by a spreadsheet."""
+    return map(tsv_row, cells(vcf, tags, provenance))
+
+
+def cells(vcf: Iterable[str], tags: Iterable[str] = (), provenance: str = "") -> Iterator[list[str]]:
+    """A table with a row for each allele and transcript, titles first, from the lines of an annotated VCF.
 
     `tags` are further INFO tags to give columns to; `provenance` is repeated in the last column, for rows get copied elsewhere.
-    No cell can be taken for a formula by a spreadsheet.
     """
     extra, origin = list(tags), [provenance] if provenance else []
-    yield _row([*COLUMNS, *extra, *(["provenance"] if provenance else [])])
+    yield [*COLUMNS, *extra, *(["provenance"] if provenance else [])]
     for line in vcf:
         if line.startswith("#"):
             continue
@@ -132,7 +137,7 @@ def tsv(vcf: Iterable[str], tags: Iterable[str] = (), provenance: str = "") -> I
         site = [contig, position, identifier, ref, alt, kind(ref.encode(), alt.encode()), quality, filters]
         known = [values.get(tag, "") for tag in extra]
         for entry in parsed(values.get("CSQ", "")) or [_FLAT]:
-            yield _row([*site, *_cells(entry, values), *known, *origin])
+            yield [*site, *_cells(entry, values), *known, *origin]
 
 
 _FLAT = dict.fromkeys(NAMES, "")
@@ -154,9 +159,19 @@ def _cells(entry: dict[str, str], values: dict[str, str]) -> list[str]:
     ]
 
 
-def _row(cells: list[str]) -> str:
+def tsv_row(row: list[str]) -> str:
+    """A row with tabs between its cells."""
+    return _row(row, "excel-tab", "\n")
+
+
+def csv_row(row: list[str]) -> str:
+    """A row as RFC 4180 has it."""
+    return _row(row, "excel", "\r\n")
+
+
+def _row(row: list[str], dialect: str, end: str) -> str:
     out = io.StringIO()
-    csv.writer(out, dialect="excel-tab", lineterminator="\n").writerow(
-        [f"'{cell}" if cell.startswith(_FORMULA) and len(cell) > 1 else cell for cell in cells]
+    csv.writer(out, dialect=dialect, lineterminator=end).writerow(
+        [f"'{cell}" if cell.startswith(_FORMULA) and len(cell) > 1 else cell for cell in row]
     )
     return out.getvalue()

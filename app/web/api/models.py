@@ -9,6 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.domain.jobs import Fault, Job, Status, Tier
+from app.explorer.expression import FIELDS, parse
+from app.explorer.matching import SORTS
 from app.explorer.record import WHOLE, Filter, Region
 
 
@@ -158,6 +160,19 @@ class VariantFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    q: str = Field(
+        "",
+        max_length=2000,
+        description="One box for a variant, place or gene as people write it: `m.3243A>G`, `MT:3000-3500`, `p.Arg340His`, "
+        "`NM_…:c.…`, an rsID, genes, a consequence, a filter, or text.",
+    )
+    where: str = Field(
+        "",
+        max_length=2000,
+        description="A filter over columns, as `impact>=MODERATE and not frequency>=0.001`; fields are "
+        + ", ".join(FIELDS)
+        + ".",
+    )
     region: str = Field(
         "",
         max_length=200,
@@ -171,7 +186,7 @@ class VariantFilter(BaseModel):
     frequency: float | None = Field(None, ge=0, le=1, description="AF at most; variants without one are kept.")
     text: str = Field("", max_length=200, description="Text anywhere in the record, in small letters or large.")
 
-    @field_validator("region", "gene", "consequence", "text", mode="before")
+    @field_validator("q", "where", "region", "gene", "consequence", "text", mode="before")
     @classmethod
     def _trimmed(cls, value: Any) -> Any:
         return value.strip(" ") if isinstance(value, str) else value
@@ -185,7 +200,8 @@ class VariantFilter(BaseModel):
 
     def filter(self) -> Filter:
         """What is looked for, as the explorer takes it."""
-        return Filter(region=self._region(), **self.model_dump(include=ASKED - {"region"}))
+        given = self.model_dump(include=ASKED - {"region", "q", "where"})
+        return Filter(region=self._region(), search=self.q, where=parse(self.where) if self.where else None, **given)
 
     def _region(self) -> Region | None:
         found = re.fullmatch(REGION, self.region)
@@ -206,8 +222,9 @@ ASKED = set(VariantFilter.model_fields)
 
 
 class VariantQuery(VariantFilter):
-    """What is looked for, and which page of it."""
+    """What is looked for, in which order, and which page of it."""
 
+    sort: str = Field("position", pattern=f"^-?({'|'.join(SORTS)})$", description="What it is sorted by; `-` turns it round.")
     cursor: str = Field("", pattern="^[0-9a-f]{0,15}$", description="The `next` of the page before.")
     limit: int = Field(50, ge=1, le=500, description="Variants on a page.")
 
@@ -271,6 +288,10 @@ class VariantOut(BaseModel):
     old_record: str = Field(description="CHROM|POS|REF|ALT|number: the record that it was in, if that was split or moved.")
     rsid: str
     known: str
+    significance: str = Field(description="What is known of it in a disease, in one word.")
+    stars: int | None = Field(description="ClinVar's review status: 0 to 4 stars.")
+    frequency: float | None = Field(description="In the group of people that has it most often, or in all.")
+    matters: str = Field(description="Its class among those of `what_matters` in the summary; empty if it is in none.")
     transcripts: list[TranscriptOut]
     info: dict[str, str]
 
@@ -289,6 +310,10 @@ class VariantsOut(BaseModel):
 
     variants: list[VariantOut]
     next: str | None
+    total: int | None = Field(description="How many are wanted; null where only reading them all would tell.")
+    first: int = Field(description="How many of them come before this page.")
+    understood: str = Field(description="How `q` was understood.")
+    hint: str = Field(description="What may be meant, where nothing was found.")
     looked: int = Field(description="Records that were looked at for this page.")
     share: float = Field(description="How much of what was asked for is behind this page, 0 to 1.")
 

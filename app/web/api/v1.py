@@ -97,10 +97,11 @@ async def variants(request: web.Request) -> web.Response:
     """A page of the result's variants in genomic order."""
     asked = VariantQuery.model_validate(dict(request.query))
     async with explored(request) as job:
-        found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
+        found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit, sort=asked.sort)
     following = f"{found.next:x}" if found.next is not None else None
     shown = [VariantOut.model_validate(variant) for variant in found.variants]
-    out = VariantsOut(variants=shown, next=following, looked=found.looked, share=round(found.share, 4))
+    said = {name: getattr(found, name) for name in ("total", "first", "understood", "hint", "looked")}
+    out = VariantsOut(variants=shown, next=following, share=round(found.share, 4), **said)
     return web.json_response(out.model_dump(mode="json"))
 
 

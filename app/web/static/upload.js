@@ -10,6 +10,7 @@ const status = document.getElementById("upload-status");
 const problem = document.getElementById("upload-problem");
 const known = { limit: Number(form.dataset.limit), limitWords: form.dataset.limitWords, hints: JSON.parse(form.dataset.hints) };
 const offered = JSON.parse(form.dataset.offered);
+const refusals = JSON.parse(form.dataset.refusals).map(([pattern, meaning]) => [new RegExp(pattern), meaning]);
 const AT_ONCE = 2;
 const rows = new Set();
 
@@ -93,7 +94,10 @@ class Row {
       request.upload.addEventListener("progress", (event) => {
         this.bar.value = event.lengthComputable ? (100 * event.loaded) / event.total : 0;
       });
-      request.addEventListener("load", () => (request.status === 201 ? resolve() : reject(new Error("Storage refused the file. Please try again."))));
+      request.addEventListener("load", () => {
+        const [, meaning] = refusals.find(([pattern]) => pattern.test(request.responseText));
+        request.status === 201 ? resolve() : reject(new Error(`${meaning} Please try again.`));
+      });
       request.addEventListener("error", () => reject(new Error("The upload was interrupted. Please check the connection and try again.")));
       request.addEventListener("abort", () => reject(new Error("You stopped the upload.")));
       request.send(body);

@@ -19,6 +19,17 @@ HINTS = {
 }
 """What tells assemblies and kinds of files apart, in the engine's own tables, for the script that looks at a file."""
 
+REFUSALS = (
+    ("EntityTooLarge", "The file is larger than your plan takes."),
+    ("EntityTooSmall", "The file is empty."),
+    ("Policy expired|ExpiredToken", "The form of this upload was good for ten minutes, and they are over."),
+    ("AccessDenied|SignatureDoesNotMatch", "Storage does not know the form of this upload."),
+    ("RequestTimeout|SlowDown|InternalError|ServiceUnavailable", "Storage is busy, or the connection is too slow."),
+    ("", "Storage refused the file."),
+)
+"""What S3 says of a refused upload, by its code or message (the first pattern that is found counts), and what that means:
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html."""
+
 ASSEMBLIES = {*LENGTHS.values(), *(name for _, name in WORDS), "rCRS"}
 
 
@@ -28,7 +39,7 @@ async def upload_page(request: web.Request) -> web.Response:
     offered = list(settings.references)
     known = {name: found for name in ASSEMBLIES if (found := match_assembly(name.partition(" (")[0], offered))}
     limits = settings.limits(account(request).plan)
-    return page(request, "annotate.html", limits=limits, offered=offered, known=known, hints=HINTS)
+    return page(request, "annotate.html", limits=limits, offered=offered, known=known, hints=HINTS, refusals=REFUSALS)
 
 
 async def upload_form(request: web.Request) -> web.Response:
@@ -38,7 +49,7 @@ async def upload_form(request: web.Request) -> web.Response:
     back = {"success_action_redirect": f"{settings.public_url}/annotate/job"}
     upload = await prepare(request.app[BACKEND], account(request), name, assembly, back)
     limits = settings.limits(account(request).plan)
-    return page(request, "upload.html", job=upload.job, form=upload.form, limits=limits)
+    return page(request, "upload.html", job=upload.job, form=upload.form, limits=limits, refusals=REFUSALS)
 
 
 async def uploaded(request: web.Request) -> web.Response:

@@ -56,9 +56,9 @@ async def summary(request: web.Request) -> web.Response:
     headers = {"Content-Security-Policy": REPORT_POLICY}
     if "download" in request.query:
         headers["Content-Disposition"] = content_disposition(derived(job.file_name, "summary.html"))
-    return web.Response(
-        text=render.html(await summary_of(request, job), job.file_name), content_type="text/html", headers=headers
-    )
+    back = "" if "download" in request.query else f"/annotations/{job.job_id}"
+    text = render.html(await summary_of(request, job), job.file_name, back)
+    return web.Response(text=text, content_type="text/html", headers=headers)
 
 
 async def _job(request: web.Request) -> Job:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import structlog
 from aiohttp import web
@@ -16,21 +17,58 @@ from app.domain.jobs import Job
 from app.engine.bundles.manifest import MITOCHONDRIAL
 from app.engine.report import render
 from app.engine.report.flags import FLAGS
+from app.engine.report.what_matters import CLASSES
+from app.explorer.expression import FIELDS, PRESETS, BadFilter
+from app.explorer.matching import SORTS
 from app.explorer.query import Unknown
 from app.explorer.reader import VariantPage
 from app.explorer.record import Legend, Variant
+from app.explorer.search import EXAMPLES, NotUnderstood
 from app.services.submissions import Refused, find
 from app.web.api.models import VariantFilter, VariantQuery
 from app.web.app_keys import BACKEND, CONCURRENCY, EXPLORER, account
 from app.web.pages import page, see_other
+from app.web.spreadsheet import sheet
 from app.web.states import IMPACTS, badge
 from app.web.views.job_page import counts
 
 log = structlog.get_logger()
 
-FORMS = {"vcf": "text/plain", "tsv": "text/tab-separated-values"}
+FORMS = {
+    "vcf": "text/plain",
+    "tsv": "text/tab-separated-values",
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 SAMPLES = 50
 """Whose genotypes a page shows; the file has all."""
+
+FREQUENCIES = {
+    "GAS_GNOMAD_AF": "gnomAD, all",
+    "GAS_GNOMAD_GRPMAX_AF": "gnomAD, the group that has it most often",
+    "GAS_GNOMAD_GRPMAX": "that group",
+    "GAS_GNOMAD_HOM": "people with two copies",
+    "GAS_GNOMAD_FILTER": "gnomAD's filters",
+    "AF": "in your file (AF)",
+}
+"""Tags that say how often an allele is seen, and what they are called."""
+
+COLUMNS: dict[str, tuple[str, Callable[[Variant], str]]] = {
+    "rsid": ("rsID", lambda one: one.rsid),
+    "significance": ("ClinVar", lambda one: one.significance + (f" {'★' * one.stars}" if one.stars else "")),
+    "frequency": ("Frequency", lambda one: "" if one.frequency is None else f"{one.frequency:.3g}"),
+    "hgvs": ("HGVS", lambda one: one.hgvs_genomic),
+    "transcript": ("Transcript", lambda one: one.transcript),
+    "exon": ("Exon", lambda one: next((t.exon for t in one.transcripts if t.transcript == one.transcript), "")),
+    "region": ("Region", lambda one: one.info.get("GAS_REGION", "").replace("_", " ")),
+    "quality": ("QUAL", lambda one: one.quality),
+    "filter": ("FILTER", lambda one: one.filters),
+    "af": ("AF", lambda one: one.info.get("AF", "")),
+    "genotype": ("Genotypes", lambda one: " ".join(call.partition(":")[0] for call in one.calls[1:4])),
+}
+"""Columns that the table can have besides: their title, and what they show of a variant."""
+
+Maker = Callable[[dict[str, Any], AsyncIterator[list[bytes]]], AsyncIterator[bytes]]
 
 NOTHING = VariantPage([], None, 0, 1.0)
 
@@ -40,12 +78,22 @@ async def listing(request: web.Request) -> web.Response:
     # a form sends its empty fields too
     given = {name: value for name, value in request.query.items() if value and name in VariantQuery.model_fields}
     asked = VariantQuery.model_validate(given)
+    chosen = [name for name in request.query.getall("column", []) if name in COLUMNS]
     found, problem = NOTHING, ""
     async with explored(request) as job:
         try:
-            found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit)
-        except Unknown as error:
+            wanted = asked.filter()
+            found = await request.app[EXPLORER].page(job, wanted, cursor=asked.at, limit=asked.limit, sort=asked.sort)
+        except (Unknown, NotUnderstood, BadFilter) as error:
             problem = str(error)
+    columns = [("column", name) for name in chosen]
+    kept = [*asked.asked().items(), *([("sort", asked.sort)] if asked.sort != "position" else []), *columns]
+
+    def kept_with(sort: str) -> str:
+        """The same question, sorted by this; sorted by it already, the other way round."""
+        turned = f"-{sort}" if asked.sort == sort else sort
+        return urlencode([*asked.asked().items(), ("sort", turned), *columns])
+
     return page(
         request,
         "variants.html",
@@ -55,9 +103,26 @@ async def listing(request: web.Request) -> web.Response:
         found=found,
         problem=problem,
         here=urlencode(asked.asked()),
+        filtered=bool(asked.asked().keys() - {"q"}),
+        kept=kept,
+        kept_with=kept_with,
+        fields=FIELDS,
+        chosen=chosen,
+        columns=COLUMNS,
+        sorts=SORTS,
+        presets=PRESETS,
+        examples=EXAMPLES,
+        classes=CLASSES,
         counts=await counts(request, job),
         impacts=IMPACTS,
     )
+
+
+async def numbered(request: web.Request) -> web.Response:
+    """Leads to the page of a variant by its number in the result, from 0. Raises Refused, NotFound."""
+    async with explored(request) as job:
+        at = await request.app[EXPLORER].row(job, int(request.match_info["row"]))
+    return see_other(f"/annotations/{job.job_id}/variants/{at:x}")
 
 
 async def variant(request: web.Request) -> web.Response:
@@ -70,11 +135,24 @@ async def variant(request: web.Request) -> web.Response:
         variant=found,
         legend=legend,
         genotypes=found.genotypes(legend.samples, SAMPLES),
-        links=links(found),
+        links=links(found, job.assembly or job.bundle),
         impacts=IMPACTS,
         flags=FLAGS,
+        classes=CLASSES,
+        beside=await request.app[EXPLORER].beside(job, found.at),
+        gene=await _in_gene(request, job, found),
+        frequencies=[(words, found.info[tag]) for tag, words in FREQUENCIES.items() if found.info.get(tag)],
         back=request.query.get("back", "")[:2000],
     )
+
+
+async def _in_gene(request: web.Request, job: Job, found: Variant) -> tuple[str, int, int, float] | None:
+    """Name, first and last base of its gene, and how far along it the variant lies, 0 to 1; None where that is not known."""
+    reference = await request.app[EXPLORER].references.reference_of(await counts(request, job))
+    gene = reference.genes.find(found.gene) if reference and reference.genes and found.gene else None
+    if not gene or not gene.begin <= found.position <= gene.end:
+        return None
+    return gene.name, gene.begin, gene.end, (found.position - gene.begin) / max(1, gene.end - gene.begin)
 
 
 async def download(request: web.Request) -> web.StreamResponse:
@@ -84,11 +162,11 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 
 async def _download(request: web.Request, job: Job, form: str) -> web.StreamResponse:
-    asked = VariantFilter.model_validate(dict(request.query))
+    asked = VariantFilter.model_validate({name: value for name, value in request.query.items() if name not in ("column", "sort")})
     if form == "vcf" and not asked.asked():
         return see_other(request.path.removesuffix("variants.vcf") + "result")
     header, batches = await request.app[EXPLORER].open(job, asked.filter())
-    pieces = _vcf(header, batches) if form == "vcf" else _tsv(await counts(request, job), batches)
+    pieces = _vcf(header, batches) if form == "vcf" else MAKERS[form](await counts(request, job), batches)
     name = derived(job.file_name, f"{'variants' if asked.asked() else 'annot'}.{form}")
     answer = web.StreamResponse(headers={"Content-Disposition": content_disposition(name)})
     answer.content_type = FORMS[form]
@@ -125,15 +203,21 @@ async def explored(request: web.Request) -> AsyncIterator[Job]:
         yield job
 
 
-def links(found: Variant) -> list[tuple[str, str]]:
+def links(found: Variant, assembly: str = "") -> list[tuple[str, str]]:
     """Name and address of where else this variant or its gene is described."""
     known = []
     if found.rsid:
         known = [
             (f"dbSNP {found.rsid}", f"https://www.ncbi.nlm.nih.gov/snp/{found.rsid}"),
-            (f"ClinVar {found.rsid}", f"https://www.ncbi.nlm.nih.gov/clinvar/?{urlencode({'term': found.rsid})}"),
             (f"Ensembl {found.rsid}", f"https://www.ensembl.org/Homo_sapiens/Variation/Explore?{urlencode({'v': found.rsid})}"),
         ]
+    if number := found.info.get("GAS_CLINVAR", ""):
+        known.append((f"ClinVar {number}", f"https://www.ncbi.nlm.nih.gov/clinvar/variation/{quote(number)}/"))
+    elif found.rsid:
+        known.append((f"ClinVar {found.rsid}", f"https://www.ncbi.nlm.nih.gov/clinvar/?{urlencode({'term': found.rsid})}"))
+    if "GAS_GNOMAD_AF" in found.info and len(found.ref) + len(found.alt) < 100:
+        name = f"{found.contig.removeprefix('chr')}-{found.position}-{found.ref}-{found.alt}"
+        known.append(("gnomAD", f"https://gnomad.broadinstitute.org/variant/{quote(name)}"))
     if found.gene:
         known.append(
             (f"Ensembl {found.gene}", f"https://www.ensembl.org/Homo_sapiens/Gene/Summary?{urlencode({'g': found.gene})}")
@@ -141,6 +225,9 @@ def links(found: Variant) -> list[tuple[str, str]]:
     if found.contig in MITOCHONDRIAL and len(found.ref) + len(found.alt) < 100:
         name = f"{found.position}{found.ref}>{found.alt}"
         known.append((f"MITOMAP {name}", f"https://mitomap.org/cgi-bin/search_allele?{urlencode({'variant': name})}"))
+    elif found.contig not in MITOCHONDRIAL and "GRCh38" in assembly:
+        place = f"chr{found.contig.removeprefix('chr')}:{found.position - 20}-{found.position + 20}"
+        known.append(("UCSC", f"https://genome.ucsc.edu/cgi-bin/hgTracks?{urlencode({'db': 'hg38', 'position': place})}"))
     return known
 
 
@@ -151,12 +238,38 @@ async def _vcf(header: bytes, batches: AsyncIterator[list[bytes]]) -> AsyncItera
             yield b"\n".join([*lines, b""])
 
 
-async def _tsv(summary: dict[str, Any], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+def _text(row_text: Callable[[list[str]], str]) -> Maker:
+    """Writes a table as text, a few hundred rows at a time, so that others get their turn."""
+
+    async def made(summary: dict[str, Any], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+        async for rows in _tables(summary, batches):
+            while some := "".join(map(row_text, islice(rows, 200))):
+                yield some.encode()
+
+    return made
+
+
+async def _xlsx(summary: dict[str, Any], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+    """An Excel file is a zip, whose parts have to be complete before the first byte can be sent."""
+    with sheet() as made:
+        async for rows in _tables(summary, batches):
+            while some := list(islice(rows, 500)):
+                await asyncio.to_thread(made.add, some)
+        await asyncio.to_thread(made.close)
+        with made.path.open("rb") as file:
+            while piece := await asyncio.to_thread(file.read, 1 << 18):
+                yield piece
+
+
+async def _tables(summary: dict[str, Any], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[Iterator[list[str]]]:
+    """The rows of the table, the titles first."""
     tags, origin = list(summary.get("tags", {})), render.provenance(summary) if summary else ""
-    yield "".join(render.tsv([], tags, origin)).encode()
+    yield render.cells([], tags, origin)
     async for lines in batches:
-        rows = render.tsv((line.decode("utf-8", "replace") for line in lines), tags, origin)
+        rows = render.cells((line.decode("utf-8", "replace") for line in lines), tags, origin)
         next(rows)
-        # a few hundred at a time, so that others get their turn
-        while some := "".join(islice(rows, 200)):
-            yield some.encode()
+        yield rows
+
+
+MAKERS: dict[str, Maker] = {"tsv": _text(render.tsv_row), "csv": _text(render.csv_row), "xlsx": _xlsx}
+"""What makes each kind of table."""

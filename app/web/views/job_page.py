@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 from markupsafe import Markup
@@ -12,27 +15,88 @@ from app.domain.accounts import PLANS, Plan
 from app.domain.jobs import Job, Status, Tier
 from app.domain.keys import Gone
 from app.domain.retrievals import retrieval
+from app.engine.report.counts import FREQUENCIES
+from app.engine.report.distributions import bins
 from app.engine.report.flags import FLAGS
+from app.engine.report.html import frequency, named, reviewed
+from app.engine.report.what_matters import CLASSES, NOT_ADVICE
 from app.web.app_keys import BACKEND, DURATIONS, EXPLORER, QUEUE_VIEW, RESULT_CACHE, SETTINGS, account
 from app.web.pages import kept_part
 from app.web.states import badge, may_change, state
 
 MOST_CONTIGS = 30
 
+SAID: dict[str, Callable[[dict[str, Any]], str]] = {"named": named, "frequency": frequency, "reviewed": reviewed}
+"""How a line of what matters is put in words."""
+
 LATE = 60_000
 """Milliseconds that what was due may be late, before the page says nothing of it any more."""
 
+
+@dataclass(frozen=True)
+class Chart:
+    """Title, key of the summary, how many rows, how the explorer is asked for a row's records, and what is usual."""
+
+    title: str
+    key: str
+    most: int
+    where: Callable[[str], str]
+    usual: str = ""
+
+
+def _equals(field: str) -> Callable[[str], str]:
+    return lambda label: "" if "'" in label else f"{field}='{label}'"
+
+
+def _binned(field: str) -> Callable[[str], str]:
+    """The filter of a bin of `Distributions`."""
+    edges = {words: (first, last) for words, first, last in bins(field)}
+
+    def where(label: str) -> str:
+        first, last = edges.get(label, (0, None))
+        return f"{field}>={first:g}" + (f" and {field}<{last:g}" if last is not None else "")
+
+    return where
+
+
+def _up_to(label: str) -> str:
+    """The filter of an interval of allele frequencies."""
+    labels = [words for _, words in FREQUENCIES]
+    at = labels.index(label)
+    most = f"af<={FREQUENCIES[at][0]:g}"
+    return f"{most} and af>{FREQUENCIES[at - 1][0]:g}" if at else most
+
+
+def _genotype(label: str) -> str:
+    words = {"homozygous alternative": "homozygous", "haploid alternative": "hemizygous", "heterozygous": "heterozygous"}
+    return f"genotype={words[label]}" if label in words else ""
+
+
 CHARTS = (
-    ("Impact", "impacts", 4),
-    ("Consequences", "consequences", 12),
-    ("Genes with the most variants", "genes", 12),
-    ("Kinds of variants", "types", 10),
-    ("Single-base changes", "substitutions", 12),
-    ("Contigs", "contigs", 30),
-    ("Allele frequency in the file", "frequencies", 10),
-    ("Genotypes", "genotypes", 8),
+    Chart("Impact", "impacts", 4, _equals("impact")),
+    Chart("Consequences", "consequences", 12, _equals("consequence")),
+    Chart("Genes with the most variants", "genes", 12, _equals("gene")),
+    Chart("Kinds of variants", "types", 10, _equals("type")),
+    Chart("Contigs", "contigs", 30, _equals("contig")),
+    Chart("Allele frequency in the file", "frequencies", 10, _up_to),
+    Chart(
+        *("Share of the reads with the allele", "fraction", 12, _binned("fraction")),
+        "Usual in a person: hills at 50 % (one of two copies) and near 100 %; a few per cent is heteroplasmy, a mosaic or noise.",
+    ),
+    Chart("Genotypes", "genotypes", 8, _genotype),
+    Chart(
+        *("Single-base changes", "substitutions", 12, _equals("change")),
+        "Usual for Ts/Tv: about 2.0 over a whole human genome, 3 in its exons, above 10 on the mitochondrion.",
+    ),
+    Chart(
+        *("Depth", "depth", 10, _binned("depth")),
+        "Usual: one hill around the depth that was sequenced; a long tail is doubled sequence.",
+    ),
+    Chart("Quality", "quality", 9, _binned("quality"), "Below 20, more than one call in a hundred is expected to be wrong."),
 )
-"""Title, key of the summary, and how many rows."""
+"""In the order in which they are shown; the first SEEN at once."""
+
+SEEN = 6
 
 
 async def view(request: web.Request, job: Job) -> dict[str, Any]:
@@ -59,7 +123,9 @@ async def _result_html(request: web.Request, job: Job) -> Markup:
 
     async def render() -> Markup:
         summary, along = await counts(request, job), await _along(request, job)
-        values = {"job": job, "summary": summary, "charts": charts(summary), "along": along, "flags": FLAGS}
+        address = f"/annotations/{job.job_id}/variants" if job.result and job.index else ""
+        values = {"job": job, "summary": summary, "charts": charts(summary, address), "along": along, "flags": FLAGS}
+        values |= {"address": address, "classes": CLASSES, "seen": SEEN, "not_advice": NOT_ADVICE, "said": SAID}
         return kept_part(request.app, "annotation_result.html", **values)
 
     # there is no picture along the contigs without the result
@@ -74,10 +140,18 @@ async def counts(request: web.Request, job: Job) -> dict[str, Any]:
         return {}
 
 
-def charts(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
-    """Title and counts of each chart that has something to compare."""
-    shown = [(title, dict(list(summary.get(name, {}).items())[:most])) for title, name, most in CHARTS]
-    return [(title, numbers) for title, numbers in shown if len(list(filter(None, numbers.values()))) > 1]
+def charts(summary: dict[str, Any], address: str = "") -> list[tuple[Chart, dict[str, int], dict[str, str]]]:
+    """Each chart that has something to compare, its counts, and where its rows lead, below the `address` of the explorer."""
+    found = []
+    for chart in CHARTS:
+        counts = summary.get(chart.key) or summary.get("distributions", {}).get(chart.key, {})
+        shown = dict(list(counts.items())[: chart.most])
+        if len(list(filter(None, shown.values()))) > 1:
+            asked = {label: chart.where(label) for label, count in shown.items() if count} if address else {}
+            found.append(
+                (chart, shown, {label: f"{address}?{urlencode({'where': where})}" for label, where in asked.items() if where})
+            )
+    return found
 
 
 async def _along(request: web.Request, job: Job) -> list[tuple[str, str, str]]:

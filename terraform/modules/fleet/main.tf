@@ -78,7 +78,7 @@ resource "aws_vpc_security_group_egress_rule" "this" {
 
 resource "aws_launch_template" "this" {
   name                   = local.group
-  image_id               = local.stock ? "resolve:ssm:/aws/service/debian/release/12/latest/${var.instances.architecture}" : var.instances.image_id
+  image_id               = local.stock ? "resolve:ssm:/aws/service/debian/release/13/latest/${var.instances.architecture}" : var.instances.image_id
   instance_type          = var.instances.types[0]
   user_data              = base64encode(local.user_data)
   update_default_version = true

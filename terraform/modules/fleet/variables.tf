@@ -44,7 +44,7 @@ variable "network" {
 
 variable "instances" {
   description = <<-EOT
-    What instances are: their types (all of one architecture; the first is preferred), a baked image (null: Debian 12 as it is
+    What instances are: their types (all of one architecture; the first is preferred), a baked image (null: Debian 13 as it is
     published, which takes minutes longer to boot), the size of the root volume, and how many are on demand before the rest is spot.
   EOT
   type = object({

@@ -181,6 +181,7 @@ module "observability" {
   queue_names        = module.messaging.queue_names
   table_names        = module.tables.table_names
   groups             = { for tier, fleet in local.fleets : tier => { name = "${local.name}-${tier}", min = fleet.min } }
+  doctor_always      = anytrue([for fleet in local.fleets : contains(fleet.daemons, "doctor") && fleet.min > 0])
   doctor_seconds     = local.timing.doctor
   monthly_budget_usd = var.monthly_budget_usd
 }

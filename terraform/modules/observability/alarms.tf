@@ -118,8 +118,10 @@ resource "aws_cloudwatch_metric_alarm" "doctor_unrepaired" {
   tags = { Severity = "warning" }
 }
 
-# A doctor that has died reports nothing at all.
+# A doctor that has died reports nothing at all; nor does one whose fleet may be empty.
 resource "aws_cloudwatch_metric_alarm" "doctor_silent" {
+  count = var.doctor_always ? 1 : 0
+
   alarm_name          = "${var.name}-doctor-silent"
   alarm_description   = "The doctor has not reported for three periods: is gas-doctor running on the utility tier?"
   namespace           = "GAS"

@@ -86,6 +86,12 @@ variable "groups" {
   }
 }
 
+variable "doctor_always" {
+  description = "Whether an instance that runs the doctor must always be there. Else its silence rings no alarm."
+  type        = bool
+  default     = true
+}
+
 variable "doctor_seconds" {
   description = "Seconds between two runs of the doctor: `GAS_DOCTOR_SECONDS`."
   type        = number

@@ -1,4 +1,4 @@
-"""A bare Debian 12 host becomes a healthy GAS node by `site.yml`, and stays one through all that happens to hosts."""
+"""A bare Debian 13 host becomes a healthy GAS node by `site.yml`, and stays one through all that happens to hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Throw-away systemd hosts: a tree of Debian 12, an overlay for each host, booted by systemd-nspawn.
+"""Throw-away systemd hosts: a tree of Debian 13, an overlay for each host, booted by systemd-nspawn.
 
 Hosts share this machine's network, each with a loopback address of its own: what runs on them cannot be reached from
 elsewhere. The base tree is made once, in a cache folder outside of the project.
@@ -21,11 +21,11 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gas-
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-apt", "ca-certificates")
 """What a cloud's Debian image has at least."""
 
-SUITE = "bookworm"
+SUITE = "trixie"
 TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "mount")
 HIERARCHIES = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
-BOOT_SECONDS = 120
+BOOT_SECONDS = 300
 
 
 def missing() -> str:
@@ -63,7 +63,7 @@ def _overlay(folder: Path, layers: Sequence[Path]) -> list[str | Path]:
 
 
 def base() -> Path:
-    """The tree of a bare Debian 12; made where it is not there yet, by one process at a time."""
+    """The tree of a bare Debian 13; made where it is not there yet, by one process at a time."""
     CACHE.mkdir(parents=True, exist_ok=True)
     tree = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:8]}"
     with (CACHE / "lock").open("w") as lock:

@@ -9,7 +9,9 @@ A world is a NamedTuple, hashable all through, with at least the fields of `Worl
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
@@ -158,6 +160,19 @@ class Explored(NamedTuple):
     way: tuple[str, ...] = ()
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would go through millions of tuples that have no cycles, again and again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@uncollected()
 def explore(
     first: Any,
     successors: Callable[[Any], Iterable[tuple[str, Any]]],

@@ -58,6 +58,34 @@ async def test_an_interrupted_upload_is_tried_again(portal: Portal, open_page: O
     assert [job.file_name for job in await jobs(portal) if job.status == "PENDING"] == ["a.vcf"]
 
 
+async def test_what_storage_says_of_a_refused_upload_becomes_a_sentence(portal: Portal, open_page: OpenPage) -> None:
+    page = await open_page()
+    await sign_in(page, portal)
+    storage = (await portal.backend.inputs.upload_form("x", most_bytes=1, fields={}))["url"]
+    answer = ["", ""]
+
+    async def refuse(route: Route) -> None:
+        code, message = answer
+        body = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        headers = {"Content-Type": "application/xml", "Access-Control-Allow-Origin": "*"}
+        await route.fulfill(status=403, headers=headers, body=body)
+
+    await page.route(f"{storage}**", refuse)
+    await choose(page, ("a.vcf", vcf(RECORD)))
+    said, again = page.locator("#files li"), page.get_by_role("button", name="Annotate", exact=True)
+    for code, message, meaning in (
+        ("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", "larger than your plan takes"),
+        ("AccessDenied", "Invalid according to Policy: Policy expired.", "good for ten minutes"),
+        ("AccessDenied", "Access Denied", "does not know the form"),
+        ("SlowDown", "Please reduce your request rate.", "Storage is busy"),
+        ("Other", "Something else.", "Storage refused the file. Please try again."),
+    ):
+        answer[:] = code, message
+        await again.click()
+        await expect(said).to_contain_text(meaning)
+        again = page.get_by_role("button", name="Try again")
+
+
 async def test_a_job_page_goes_on_where_streams_are_refused(portal: Portal, open_page: OpenPage) -> None:
     page = await open_page()
     await sign_in(page, portal, "/annotations")

@@ -19,7 +19,7 @@ run "alarm_counts_in_whole_minutes" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.doctor_silent.period == 180
+    condition     = aws_cloudwatch_metric_alarm.doctor_silent[0].period == 180
     error_message = "Three runs of 50 seconds are three whole minutes."
   }
 }
@@ -59,7 +59,20 @@ run "deployments_keep_their_metrics_apart" {
   command = plan
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.doctor_silent.dimensions == tomap({ deployment = "gas-test", verb = "doctor" })
+    condition     = aws_cloudwatch_metric_alarm.doctor_silent[0].dimensions == tomap({ deployment = "gas-test", verb = "doctor" })
     error_message = "Another deployment's doctor must not keep this one's alarm quiet."
+  }
+}
+
+run "a_doctor_that_may_be_away_is_not_missed" {
+  command = plan
+
+  variables {
+    doctor_always = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.doctor_silent) == 0
+    error_message = "Where no instance has to run the doctor, its silence is no alarm."
   }
 }

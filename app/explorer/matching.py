@@ -1,0 +1,122 @@
+"""Which records of a result are wanted, and in what order: answered from its columns, without reading the records."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.engine.report.rows import CODED
+from app.explorer.columns import StoredColumns
+from app.explorer.expression import Table
+from app.explorer.record import Filter, Region
+from app.services.submissions import Refused
+
+Array = npt.NDArray[Any]
+Run = Callable[..., Awaitable[Any]]
+
+SORTS: dict[str, tuple[str, ...]] = {
+    "position": (),
+    "impact": ("consequence",),
+    "gene": ("gene",),
+    "frequency": ("frequency",),
+    "significance": ("significance", "stars"),
+    "quality": ("quality",),
+    "depth": ("depth",),
+    "fraction": ("fraction",),
+}
+"""What records can be sorted by, and the columns that are needed. The first is the order of the file."""
+
+ASCENDING = frozenset({"position", "impact", "gene", "frequency"})
+"""Sorts that begin with the least: the most severe consequence, the rarest allele."""
+
+
+async def matching(columns: StoredColumns, wanted: Filter, sort: str, run: Run) -> Array:
+    """Numbers of the records that are wanted, as far as the columns tell, in the order of `sort` (with `-` reversed)."""
+    names = needed(wanted) | set(SORTS.get(sort.removeprefix("-"), ()))
+    values = {name: await columns.values(name, run) for name in sorted(names)}
+    words = {name: await columns.words(name) for name in sorted(names) if name in ("contig", "gene", "genes", "filter")}
+    return await run(_answer, columns.records, wanted, sort, Table(values, words))
+
+
+def needed(wanted: Filter) -> set[str]:
+    """The columns that a filter is answered from."""
+    asked = {
+        "contig": wanted.region and wanted.region.contig,
+        "position": wanted.region,
+        "end": wanted.region,
+        "genes": wanted.genes or wanted.gene,
+        "consequence": wanted.consequence,
+        "impact": wanted.impact,
+        "known": wanted.known,
+        "af": wanted.frequency is not None,
+        "rsid": wanted.rsid is not None,
+        "residue": wanted.residue is not None,
+        "coding": wanted.coding is not None,
+    }
+    return {name for name, there in asked.items() if there} | set(wanted.where.columns if wanted.where else ())
+
+
+def _answer(records: int, wanted: Filter, sort: str, table: Table) -> Array:
+    found = np.flatnonzero(_mask(records, wanted, table))
+    return ordered(found, sort, table)
+
+
+def _mask(records: int, wanted: Filter, table: Table) -> Array:
+    values, kept = table.columns, np.ones(records, bool)
+    if wanted.region:
+        kept &= _within(wanted.region, table)
+    if symbols := {one.lower() for one in (*wanted.genes, wanted.gene) if one}:
+        codes = [code for code, word in enumerate(table.words["genes"]) if symbols & set(word.lower().split(","))]
+        kept &= np.isin(values["genes"], codes)
+    for name, word in (("consequence", wanted.consequence), ("impact", wanted.impact)):
+        if word:
+            kept &= values[name] == (CODED[name].index(word) if word in CODED[name] else 255)
+    if wanted.known:
+        kept &= values["known"] > 0
+    if wanted.frequency is not None:
+        kept &= ~(values["af"] > np.float32(wanted.frequency))
+    for name, number in (("rsid", wanted.rsid), ("residue", wanted.residue), ("coding", wanted.coding)):
+        if number is not None:
+            kept &= values[name] == number
+    return kept & wanted.where.keeps(table) if wanted.where else kept
+
+
+def _within(region: Region, table: Table) -> Array:
+    values = table.columns
+    kept = (values["position"] <= region.end) & (np.maximum(values["end"], values["position"]) >= region.begin)
+    if region.contig:
+        words = table.words["contig"]
+        kept &= values["contig"] == (words.index(region.contig) if region.contig in words else len(words))
+    return kept
+
+
+def ordered(found: Array, sort: str, table: Table) -> Array:
+    """These records in another order; equal ones stay in the order of the file. Raises Refused."""
+    name, down = sort.removeprefix("-"), sort.startswith("-")
+    if name not in SORTS:
+        raise Refused(f"The variants can be sorted by {', '.join(SORTS)}; - before it turns the order round.")
+    if name == "position":
+        return found[::-1] if down else found
+    key = _key(name, found, table)
+    key = -key if down == (name in ASCENDING) else key
+    # what is not known comes last, whichever way it is sorted
+    return found[np.argsort(np.where(np.isnan(key), np.inf, key), kind="stable")]
+
+
+def _key(name: str, found: Array, table: Table) -> Array:
+    """A number for each record, NaN where nothing is known."""
+    values = {column: table.columns[column][found] for column in SORTS[name]}
+    first = values[SORTS[name][0]]
+    if name == "gene":
+        words = table.words["gene"]
+        place = np.empty(len(words), "f8")
+        place[sorted(range(len(words)), key=lambda code: words[code].upper())] = np.arange(len(words))
+        place[[code for code, word in enumerate(words) if not word]] = np.nan
+        return place[first]
+    key: Array = first.astype("f8")
+    if name == "significance":
+        key = key * 8 + values["stars"]
+    return key if first.dtype.kind == "f" else np.where(first > 0, key, np.nan)
