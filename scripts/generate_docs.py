@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from cost.page import page
 
+from app.domain import limits as portal
+from app.domain.accounts import PLANS, PlanLimits
 from app.domain.jobs import TRANSITIONS, WAITING, Status, Tier, Trigger
+from app.engine import limits as engine
 from app.process.metrics import DECLARED
 from app.settings import Settings
 
@@ -56,6 +60,29 @@ def metrics() -> str:
     return "".join(lines)
 
 
+def limits() -> str:
+    """Every cap on what comes from outside, of files and of requests, with what is said when it is reached."""
+    lines = [
+        "# Limits\n\n",
+        NOTICE,
+        "What a plan allows and what each input may ask for, with what is said, or done, beyond.\n\n",
+    ]
+    lines.append("## Plans\n\n| | " + " | ".join(PLANS) + " |\n|---|" + "---|" * len(PLANS) + "\n")
+    for one in fields(PlanLimits):
+        values = " | ".join(_number(getattr(plan, one.name)) for plan in PLANS.values())
+        lines.append(f"| {one.name.replace('_', ' ')} | {values} |\n")
+    lines.append("\n## Requests to the portal\n\n| of | most | beyond |\n|---|---|---|\n")
+    lines += [f"| {one.of} | {one.most:,} {one.unit} | {one.sentence()} |\n" for one in portal.TABLE.values()]
+    lines.append("\n## Files\n\n`gas annotate --limit NAME=NUMBER` and `GAS_ENGINE_LIMITS` set them. Braces are filled in.\n\n")
+    lines.append("| name | most | beyond |\n|---|---|---|\n")
+    lines += [f"| `{name}` | {_number(getattr(engine.DEFAULT, name))} | {said} |\n" for name, said in engine.sentences().items()]
+    return "".join(lines)
+
+
+def _number(value: float) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else f"{value:,}"
+
+
 def cost() -> str:
     return page(NOTICE)
 
@@ -64,6 +91,7 @@ PAGES = {
     "generated/states.md": states,
     "generated/settings.md": settings,
     "generated/metrics.md": metrics,
+    "generated/limits.md": limits,
     "measurements/cost.md": cost,
 }
 

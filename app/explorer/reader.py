@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from app.aws.clients import ungrouped
 from app.aws.objects import Bucket, OutOfRange
+from app.domain import limits
 from app.domain.jobs import Job
 from app.engine.formats import bgzf
 from app.engine.formats.bgzf import BEHIND_ALL, BadBlock
@@ -36,19 +37,19 @@ from app.services.submissions import Refused
 FIRST_PIECE, PIECE = 64 << 10, 1 << 19
 """Bytes of the first read of a page, and of the largest: each is twice the one before."""
 
-BUDGET = 8 << 20
+BUDGET = limits.PAGE_BYTES.most
 """Compressed bytes that one page looks through before it says how far it came."""
 
-INFLATED = 64 << 20
+INFLATED = limits.PAGE_INFLATED_BYTES.most
 """The same, inflated: a small file can be a thousand times as large as it looks."""
 
 BATCH_BYTES = 1 << 18
 """Inflated bytes that a look takes at once; only a line that is longer is more."""
 
-FOUND = 4 << 20
+FOUND = limits.PAGE_FOUND_BYTES.most
 """Bytes of lines after which a page ends, however few they are."""
 
-ALL_READS_BYTES = 128 << 20
+ALL_READS_BYTES = limits.ALL_READS_BYTES.most
 """Inflated bytes that all looks of this process may hold together."""
 
 THREADS = 2

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from app.domain.limits import ALL_LOOKS, LOOKS
+
 
 class TooManyRequests(Exception):
     """Not now; the text says why."""
@@ -14,19 +16,20 @@ class TooManyRequests(Exception):
 
 @dataclass
 class ConcurrencyLimit:
-    """`each` requests of one user at once, and `everybody` of all. Further ones are refused and asked to come again."""
+    """`each` requests of one user at once, and `everybody` of all; further ones are refused, and `said` is what they read."""
 
-    each: int = 4
-    everybody: int = 32
+    each: int = LOOKS.most
+    everybody: int = ALL_LOOKS.most
+    said: str = LOOKS.said
     _under_way: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
     def slot(self, user_id: str) -> Iterator[None]:
         """A turn of this user's. Raises Busy."""
         if self._under_way[user_id] >= self.each:
-            raise TooManyRequests(f"You have {self.each} looks or downloads under way. Please wait for one of them to end.")
+            raise TooManyRequests(self.said.format(most=self.each))
         if self._under_way.total() >= self.everybody:
-            raise TooManyRequests("Many people look through results just now. Please try again in a moment.")
+            raise TooManyRequests(ALL_LOOKS.said)
         self._under_way[user_id] += 1
         try:
             yield

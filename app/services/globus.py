@@ -17,6 +17,7 @@ import jwt
 from globus_sdk.transport import RetryConfig
 
 from app.domain.keys import USER_ID
+from app.domain.limits import CLAIM, MAIL_ADDRESS
 from app.services.concurrency import ConcurrencyLimit, TooManyRequests
 from app.services.identity import Attempt, LoginFailed, LoginProblem, Person, ProviderDown
 from app.services.signing_keys import SigningKeys
@@ -33,7 +34,7 @@ ANSWER_SECONDS = 10
 THREADS, WAITING = 4, 64
 """Sign-ins that ask Globus at once, and those that are under way at all."""
 
-LONGEST_CLAIMS = {"name": 200, "email": 254, "preferred_username": 200, "organization": 200}
+LONGEST_CLAIMS = {"name": CLAIM.most, "email": MAIL_ADDRESS.most, "preferred_username": CLAIM.most, "organization": CLAIM.most}
 """Letters that are kept of a claim. A longer mail address is none (RFC 5321), and not kept."""
 
 

@@ -17,13 +17,13 @@ from typing import Any
 import aiohttp
 import jwt
 
+from app.domain.limits import KEY_SET
 from app.services.identity import ProviderDown
 
 LIFE_SECONDS = 3600
 FETCHES, PER_SECONDS = 3, 60
 """The keys are fetched at most so often in so long a time, whatever tokens come."""
 
-MOST_BYTES = 1 << 20
 MISFIT = (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError)
 """What PyJWT raises where another key may verify the token."""
 
@@ -82,9 +82,9 @@ class SigningKeys:
     async def _published(self) -> list[jwt.PyJWK]:
         async with aiohttp.ClientSession(trust_env=True) as http, http.get(self.url, allow_redirects=False) as answer:
             answer.raise_for_status()
-            body = await answer.content.read(MOST_BYTES)
-            while not answer.content.at_eof() and len(body) < MOST_BYTES:
-                body += await answer.content.read(MOST_BYTES - len(body))
+            body = await answer.content.read(KEY_SET.most)
+            while not answer.content.at_eof() and len(body) < KEY_SET.most:
+                body += await answer.content.read(KEY_SET.most - len(body))
         published = json.loads(body)
         if not isinstance(published, dict):
             raise ValueError("the key set is no JSON object")

@@ -11,18 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import humanize
-
 from app.domain.accounts import Account
 from app.domain.jobs import UNFINISHED, Fault, Job, State, Status, Trigger, job_id
 from app.domain.keys import input_key
+from app.domain.limits import FILE_NAME
 from app.domain.messages import JobRequested
 from app.engine.reading.assembly import match_assembly
 from app.services.backend import Backend
 from app.services.sweep import sweep
 
 DAY_MS = 86_400_000
-LONGEST_NAME = 500
 RACES = 5
 """How often a request looks again whose Idempotency-Key another one took in the same moment."""
 
@@ -256,7 +254,7 @@ async def _check_still_there(backend: Backend, account: Account, key: str) -> No
 
 def _clean(name: str) -> str:
     """Any name, but for what neither a process argument nor UTF-8 can carry: control characters and lone surrogates."""
-    return "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs")).strip()[:LONGEST_NAME]
+    return "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs")).strip()[: FILE_NAME.most]
 
 
 def _problem(backend: Backend, account: Account, size: int) -> str:
@@ -265,9 +263,8 @@ def _problem(backend: Backend, account: Account, size: int) -> str:
     if size == 0:
         return "The file is empty (0 bytes). Please upload it again."
     if size > most:
-        return (
-            f"The file has {humanize.naturalsize(size)}; the {account.plan} plan takes up to {humanize.naturalsize(most)}. "
-            + ("Upgrade to premium, or upload a smaller file." if account.limits.archives else "Please split the file.")
+        return f"The file has {size:,} bytes; the {account.plan} plan takes up to {most:,}. " + (
+            "Upgrade to premium, or upload a smaller file." if account.limits.archives else "Please split the file."
         )
     return ""
 

@@ -16,10 +16,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
-HEADER_SECONDS = 20.0
+from app.domain import limits
+
+HEADER_SECONDS = float(limits.HEADER_SECONDS.most)
 """From the first byte of a request, or from the connection, to the end of its header."""
 
-BODY_SECONDS = 60.0
+BODY_SECONDS = float(limits.BODY_SECONDS.most)
 """From the end of the header to the end of the body."""
 
 IDLE_SECONDS = 75.0
@@ -45,7 +47,7 @@ def watch() -> None:
     """From now on, connections of this process are known with what they wait for."""
     RequestHandler.connection_made = _made  # type: ignore[method-assign]
     RequestHandler.data_received = _received  # type: ignore[method-assign]
-    RequestHandler.connection_lost = _lost  # type: ignore[method-assign]
+    RequestHandler.connection_lost = _lost  # type: ignore[method-assign,assignment]
 
 
 @web.middleware

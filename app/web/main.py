@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import warnings
 from collections.abc import AsyncIterator
 
@@ -11,6 +12,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from app.domain import limits
 from app.explorer.gene_lookup import References
 from app.explorer.reader import Explorer
 from app.process import logs
@@ -48,12 +50,16 @@ def create_app(settings: Settings) -> web.Application:
     """The portal as an application; opens its connections at startup and closes them at the end."""
     answer_plainly()
     half_sent.watch()
-    app = web.Application(middlewares=[half_sent.know_requests, log_requests, show_errors, control_access, limit_rate])
+    app = web.Application(
+        client_max_size=limits.BODY.most,
+        middlewares=[half_sent.know_requests, log_requests, show_errors, control_access, limit_rate],
+    )
     app[app_keys.SETTINGS] = settings
     app[app_keys.LIMITS] = RateLimit()
     app[app_keys.DURATIONS] = DurationEstimator()
     app[app_keys.RESULT_CACHE] = Kept(PAGES_KEPT)
     app[app_keys.CONCURRENCY] = ConcurrencyLimit()
+    app[app_keys.STREAMS] = ConcurrencyLimit(limits.STREAMS.most, sys.maxsize, limits.STREAMS.said)
     app[app_keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)
     routes.add(app)
@@ -77,8 +83,9 @@ async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    limits = {"shutdown_timeout": DRAIN_SECONDS, "keepalive_timeout": half_sent.IDLE_SECONDS}
-    runner = web.AppRunner(create_app(settings), access_log=None, **limits)
+    runner = web.AppRunner(
+        create_app(settings), access_log=None, shutdown_timeout=DRAIN_SECONDS, keepalive_timeout=half_sent.IDLE_SECONDS
+    )
     try:
         await runner.setup()
         await web.TCPSite(runner, settings.web_host, settings.web_port).start()

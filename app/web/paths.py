@@ -6,8 +6,8 @@ import re
 from urllib.parse import quote
 
 from app.domain.keys import JOB_ID, UUID
+from app.domain.limits import NEXT_PATH
 
-LONGEST = 2000
 # one slash, and no backslash anywhere: browsers read that as a slash
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 _UPLOADED = re.compile(rf"{UUID}/({UUID})/input")
@@ -15,7 +15,7 @@ _UPLOADED = re.compile(rf"{UUID}/({UUID})/input")
 
 def local_path(wanted: str) -> str:
     """`wanted` if it is a path of this portal, else `/`: no redirect leads elsewhere."""
-    return wanted if len(wanted) <= LONGEST and _LOCAL.fullmatch(wanted) else "/"
+    return wanted if len(wanted) <= NEXT_PATH.most and _LOCAL.fullmatch(wanted) else "/"
 
 
 def with_next(path: str, back: str) -> str:

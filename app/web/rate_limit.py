@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from app.domain.limits import REQUESTS
+
 MOST_BUCKETS = 10_000
 
 
@@ -27,7 +29,7 @@ class TokenBucket:
 class RateLimit:
     """`burst` requests at once, and `per_second` in the long run."""
 
-    burst: int = 200
+    burst: int = REQUESTS.most
     per_second: float = 20
     now: Callable[[], float] = time.monotonic
     _buckets: dict[str, TokenBucket] = field(default_factory=dict)

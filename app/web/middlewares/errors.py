@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from stripe import StripeError
 
 from app.domain.keys import Gone
+from app.domain.limits import BODY, REQUESTS
 from app.services.billing import BadSignature
 from app.services.concurrency import TooManyRequests
 from app.services.identity import LoginFailed, ProviderDown
@@ -31,9 +32,9 @@ WORDS: dict[int, tuple[str, str]] = {
     404: ("Not found", "There is nothing here. It may have been deleted, or belong to somebody else."),
     405: ("Not possible", "This address does not do that."),
     409: ("Not possible now", ""),
-    413: ("Too large", "That is more than can be taken here."),
+    413: ("Too large", BODY.said),
     422: ("Not quite right", "Something in the request is not as it should be."),
-    429: ("Too many requests", "Please wait a moment; the header Retry-After says how many seconds."),
+    429: ("Too many requests", REQUESTS.said),
     500: ("Something went wrong on our side", "Your data are safe; please try again."),
     503: ("Please try again in a moment", "A service that we depend on does not answer."),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from urllib.parse import urlencode
 
 import structlog
@@ -12,7 +12,7 @@ from aiohttp import web
 from app.domain.jobs import UNFINISHED, State, Status, Tier
 from app.services import submissions
 from app.web.api.models import job_out
-from app.web.app_keys import ACCOUNT, BACKEND, DURATIONS, LIVE, account
+from app.web.app_keys import ACCOUNT, BACKEND, DURATIONS, LIVE, STREAMS, account
 from app.web.auth import still_signed_in
 from app.web.pages import fragment, page, see_other
 from app.web.paths import job_id
@@ -77,10 +77,16 @@ async def job(request: web.Request) -> web.Response:
 async def events(request: web.Request) -> web.StreamResponse:
     """The job's panel (for the API: the job), again at every change.
 
-    `end` says that nothing more happens; a stream that just stops begins anew.
+    `end` says that nothing more happens; a stream that just stops begins anew. Raises NotFound, TooManyRequests.
     """
     found_id = request.match_info["id"]
     await submissions.find(request.app[BACKEND], account(request).user_id, found_id)
+    user = account(request)
+    with nullcontext() if user.quota_exempt else request.app[STREAMS].slot(user.user_id):
+        return await _streamed(request, found_id)
+
+
+async def _streamed(request: web.Request, found_id: str) -> web.StreamResponse:
     await (stream := EventStream()).prepare(request)
     try:
         with suppress(ConnectionResetError, TimeoutError):

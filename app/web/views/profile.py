@@ -8,6 +8,7 @@ from contextlib import suppress
 from aiohttp import web
 from stripe import StripeError
 
+from app.domain import limits
 from app.domain.addresses import deliverable
 from app.services import privacy
 from app.services.identity import READ, WRITE
@@ -38,6 +39,8 @@ async def revoke_sessions(request: web.Request) -> web.Response:
 async def create_token(request: web.Request) -> web.Response:
     """Makes a token and shows it, this once: only its hash is kept."""
     form, now = await request.post(), int(time.time())
+    if len([kept async for kept in request.app[TOKENS].list(account(request).user_id)]) >= limits.TOKENS.most:
+        raise Refused(limits.TOKENS.sentence())
     days = next((days for days in TOKEN_DAYS if str(days) == form.get("days")), TOKEN_DAYS[0])
     name = str(form.get("name", "")).strip()[:100] or "token"
     scope = READ if form.get("scope") == READ else WRITE
