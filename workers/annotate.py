@@ -25,13 +25,14 @@ from app.engine.warmed import Warmed
 from app.services.backend import Backend
 from app.settings import Settings
 from workers.admission import LargeJobLimit
-from workers.bundles import install
+from workers.bundles import Renewal, install
 from workers.finish import finish
 from workers.lease import LeaseLost, lease
 from workers.runtime import Delivery, Reschedule, Spec
 
 log = structlog.get_logger()
 LARGE_JOBS = LargeJobLimit()
+RENEWAL = Renewal()
 OUTAGE = (ClientError, BotoCoreError, aiohttp.ClientError)
 """How it looks when AWS does not answer as it should."""
 
@@ -71,6 +72,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     message = delivery.message
     assert isinstance(message, JobRequested)
     user_id, job_id = message.user_id, message.job_id
+    RENEWAL.look(backend.settings)
     slots = backend.settings.concurrency.get(SPEC.verb, SPEC.concurrency)
     with LARGE_JOBS.slot(message, backend.now(), slots, backend.settings):
         claimed = await backend.jobs.advance(user_id, job_id, Trigger.CLAIM, started_at=backend.now(), phase="starting")
