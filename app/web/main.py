@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> web.Application:
     app[app_keys.LIMITS] = RateLimit()
     app[app_keys.DURATIONS] = DurationEstimator()
     app[app_keys.RESULT_CACHE] = Kept(PAGES_KEPT)
+    app[app_keys.EXAMPLE] = Kept(1)
     app[app_keys.CONCURRENCY] = ConcurrencyLimit()
     app[app_keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)

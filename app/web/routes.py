@@ -39,6 +39,9 @@ def _api(method: str, path: str, handler: Handler, operation: Operation) -> Rout
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", home.home, PUBLIC),
+    Route("GET", "/example", home.sample_result, PUBLIC),
+    Route("GET", "/example/result", home.sample_file, PUBLIC),
+    Route("GET", "/example/summary", home.sample_summary, PUBLIC),
     Route("GET", "/privacy", home.privacy, PUBLIC),
     Route("GET", "/retention", home.retention, PUBLIC),
     Route("GET", "/terms", home.terms, PUBLIC),
