@@ -100,6 +100,7 @@ async def _connections(app: web.Application) -> AsyncIterator[None]:
         app[app_keys.GLOBUS] = Kept(1)
         app[app_keys.SESSIONS] = Secrets(opened.accounts, "SESSION")
         app[app_keys.TOKENS] = Secrets(opened.accounts, "TOKEN")
+        app[app_keys.SHARES] = Secrets(opened.accounts, "SHARE")
         # where presigned forms post to, which a page must be allowed to
         form = await opened.inputs.upload_form("any", most_bytes=1, fields={})
         app[app_keys.HEADERS] = headers(settings, origin(form["url"]))
