@@ -29,8 +29,10 @@ SORTS: dict[str, tuple[str, ...]] = {
 }
 """What records can be sorted by, and the columns that are needed. The first is the order of the file."""
 
-ASCENDING = frozenset({"position", "impact", "gene", "frequency"})
-"""Sorts that begin with the least: the most severe consequence, the rarest allele."""
+NATURAL: dict[str, str] = {
+    name: f"-{name}" if name in ("significance", "quality", "depth", "fraction") else name for name in SORTS
+}
+"""The order of each that people want first: the most severe, the rarest, the best known, the highest."""
 
 
 async def matching(columns: StoredColumns, wanted: Filter, sort: str, run: Run) -> Array:
@@ -101,7 +103,7 @@ def ordered(found: Array, sort: str, table: Table) -> Array:
     if name == "position":
         return found[::-1] if down else found
     key = _key(name, found, table)
-    key = -key if down == (name in ASCENDING) else key
+    key = -key if down else key
     # what is not known comes last, whichever way it is sorted
     return found[np.argsort(np.where(np.isnan(key), np.inf, key), kind="stable")]
 

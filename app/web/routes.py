@@ -24,7 +24,20 @@ from app.web.api.models import (
 from app.web.api.openapi import JSON
 from app.web.assets import PREFIX
 from app.web.route import ANONYMOUS, PUBLIC, Operation, Route
-from app.web.views import annotate, api_docs, billing, downloads, explorer, health, home, jobs, login, mail_preferences, profile
+from app.web.views import (
+    annotate,
+    api_docs,
+    billing,
+    downloads,
+    explorer,
+    health,
+    home,
+    jobs,
+    login,
+    mail_preferences,
+    profile,
+    shares,
+)
 
 ID = "{id:[0-9a-f-]{36}}"
 AT = "{at:[0-9a-f]{1,15}}"
@@ -39,6 +52,9 @@ def _api(method: str, path: str, handler: Handler, operation: Operation) -> Rout
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", home.home, PUBLIC),
+    Route("GET", "/example", home.sample_result, PUBLIC),
+    Route("GET", "/example/result", home.sample_file, PUBLIC),
+    Route("GET", "/example/summary", home.sample_summary, PUBLIC),
     Route("GET", "/privacy", home.privacy, PUBLIC),
     Route("GET", "/retention", home.retention, PUBLIC),
     Route("GET", "/terms", home.terms, PUBLIC),
@@ -65,6 +81,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"/annotations/{ID}/cancel", jobs.cancel),
     Route("POST", f"/annotations/{ID}/retry", jobs.retry),
     Route("POST", f"/annotations/{ID}/delete", jobs.delete),
+    Route("POST", f"/annotations/{ID}/share", shares.create),
+    Route("POST", f"/profile/shares/{DIGEST}/revoke", shares.revoke),
+    Route("GET", "/shared", shares.shown, ANONYMOUS),
+    Route("POST", "/shared", shares.shown, ANONYMOUS),
     Route("GET", f"/annotations/{ID}/log", downloads.log),
     Route("GET", f"/annotations/{ID}/result", downloads.result),
     Route("GET", f"/annotations/{ID}/index", downloads.index),
