@@ -69,8 +69,8 @@ class Settings(BaseSettings):
         6,
         ge=1,
         le=9,
-        description="How results are compressed: 1 takes a fifth of the CPU of 6 for a sixth more bytes, and to store these costs "
-        "more within months.",
+        description="How results are compressed: 1 takes a fifth of the CPU of 6 for a sixth more bytes, and to store these "
+        "costs more within months.",
     )
     bundle_store: str = Field(
         "",
