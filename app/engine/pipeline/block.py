@@ -137,12 +137,15 @@ class Worker:
     """Makes pieces of blocks."""
 
     def __init__(self, context: AnnotationContext) -> None:
-        self._reader, self._level = Reader(context), context.level
-        self._annotator = BlockAnnotator(self._reader.header, context.bundle, context.distance, moved=context.presorted)
+        self.reader, self._level = Reader(context), context.level
+        self._annotator = BlockAnnotator(self.reader.header, context.bundle, context.distance, moved=context.presorted)
 
     def piece(self, block: bytes, before: int) -> AnnotatedBlock:
         """The part of the result that this block is."""
-        batches, stats = self._reader.read(block, before)
+        return self.made(*self.reader.read(block, before))
+
+    def made(self, batches: list[AlleleBatch], stats: BlockStats) -> AnnotatedBlock:
+        """The part of the result that these alleles are."""
         if not stats.sorted:
             return AnnotatedBlock(stats, Counts())  # the file is read anew, and sorted first
         totals = Counts()
@@ -160,7 +163,7 @@ class Worker:
         return piece
 
     def close(self) -> None:
-        self._reader.close()
+        self.reader.close()
         self._annotator.close()
 
 

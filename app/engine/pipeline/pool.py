@@ -45,12 +45,15 @@ Make = Callable[[bytes, int], "Future[AnnotatedBlock]"]
 
 
 @contextmanager
-def workers(context: AnnotationContext, count: int) -> Iterator[Make]:
-    """What makes pieces: this process if `count` is 1, else so many others at once; none of them outlives the block."""
+def workers(context: AnnotationContext, count: int, begun: Worker | None = None) -> Iterator[Make]:
+    """What makes pieces: this process if `count` is 1, else so many others at once; none of them outlives the block.
+
+    `begun`: a worker of this process that has begun.
+    """
     if count == 1:
-        worker = Worker(context)
+        worker = begun or Worker(context)
         try:
-            yield lambda block, before: _done(worker.piece(block, before))
+            yield lambda block, before: ended(worker.piece(block, before))
         finally:
             worker.close()
         return
@@ -79,7 +82,8 @@ def workers(context: AnnotationContext, count: int) -> Iterator[Make]:
             child.close()
 
 
-def _done(piece: AnnotatedBlock) -> "Future[AnnotatedBlock]":
+def ended(piece: AnnotatedBlock) -> "Future[AnnotatedBlock]":
+    """Returns a piece as the future that it was."""
     future: Future[AnnotatedBlock] = Future()
     future.set_result(piece)
     return future
