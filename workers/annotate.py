@@ -121,7 +121,7 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
     summary_size = await asyncio.to_thread(_join_columns, out)
     keys = {output: output_key(job.user_id, job.job_id, job.rev, output) for output in Output if (out / output).exists()}
     uploads = [backend.results.upload(out / output, key, MEDIA_TYPES[output]) for output, key in keys.items()]
-    sizes = await asyncio.gather(*uploads)
+    stored, *_ = await asyncio.gather(*uploads)
     return await backend.jobs.advance(
         job.user_id,
         job.job_id,
@@ -133,7 +133,8 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         summary_size=summary_size,
         rejected=keys.get(Output.REJECTED),
         set_aside=engine.last["set_aside"],
-        result_size=sizes[0],
+        result_size=stored.size,
+        result_checksum=stored.checksum,
         bundle=engine.last["bundle"],
         records=engine.last["records"],
         phase="done",

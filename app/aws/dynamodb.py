@@ -74,21 +74,28 @@ class Unprocessed(RuntimeError):
 
 
 async def batch_get(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those items of up to BATCH_KEYS keys that exist, in no order, read strongly.
+    """As `batch_get_tables`, of one table."""
+    return (await batch_get_tables(client, {table: keys})).get(table, [])
+
+
+async def batch_get_tables(client: Any, keys: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Those items of up to BATCH_KEYS keys by table that exist, in no order, read strongly.
 
     What DynamoDB leaves unread is asked for again, each time after a longer pause with jitter: at once would throttle the
     table further. Raises Unprocessed after BATCH_READS. Source: BatchGetItem in DynamoDB's API reference.
     """
-    found: list[dict[str, Any]] = []
-    request: Any = {table: {"Keys": list(keys), "ConsistentRead": True}}
+    found: dict[str, list[dict[str, Any]]] = {}
+    request: Any = {table: {"Keys": list(these), "ConsistentRead": True} for table, these in keys.items()}
     for attempt in range(BATCH_READS):
         answer = await client.batch_get_item(RequestItems=request)
-        found += answer["Responses"].get(table, [])
+        for table, items in answer["Responses"].items():
+            found.setdefault(table, []).extend(items)
         request = answer.get("UnprocessedKeys")
         if not request:
             return found
         await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)))
-    raise Unprocessed(f"{sum(len(left['Keys']) for left in request.values())} of {len(keys)} keys of {table} were not read")
+    left = sum(len(unread["Keys"]) for unread in request.values())
+    raise Unprocessed(f"{left} of {sum(map(len, keys.values()))} keys of {', '.join(keys)} were not read")
 
 
 def _absent(value: Any) -> bool:

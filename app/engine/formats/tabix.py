@@ -12,7 +12,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
-from operator import sub
 from pathlib import Path
 
 from app.engine.formats import bgzf
@@ -71,13 +70,8 @@ def span(name: bytes, starts: list[int], ends: list[int], lengths: Iterable[int]
 
 def _crossing(starts: list[int], ends: list[int]) -> set[int]:
     """The lines that lie in more than one window."""
-    longest = max(map(sub, ends, starts), default=1)
-    found: set[int] = set()
-    for window in range((starts[0] >> WINDOW_BITS) + 1, (starts[-1] >> WINDOW_BITS) + 2) if starts and longest > 1 else ():
-        edge = window << WINDOW_BITS
-        first, last = bisect_left(starts, edge - longest), bisect_left(starts, edge)
-        found.update(index for index in range(first, last) if ends[index] > edge)
-    return found
+    both = enumerate(zip(starts, ends, strict=True))
+    return {index for index, (start, end) in both if start >> WINDOW_BITS != end - 1 >> WINDOW_BITS}
 
 
 def _bin(start: int, end: int) -> int:

@@ -92,8 +92,8 @@ locals {
     })
 
     archive = merge(local.consuming["archive"], local.look_again["archive"], local.archive.store, local.archive.delete, {
-      Jobs          = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
-      Accounts      = { actions = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem"], resources = local.accounts }
+      Jobs          = { actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
+      Accounts      = { actions = ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem"], resources = local.accounts }
       DeleteResults = { actions = ["s3:DeleteObject"], resources = local.results }
       ListResults   = local.listing_results
       Publish       = { actions = ["sns:Publish"], resources = [var.topic_arns["job_results"]] }
