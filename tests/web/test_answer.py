@@ -186,3 +186,10 @@ async def test_the_summary_leads_back(portal: Portal, tmp_path: Path) -> None:
     page = await browser.get(f"/annotations/{job.job_id}/summary")
     assert f'href="/annotations/{job.job_id}"' in page.text and "What matters here" in page.text
     assert "Back to" not in (await browser.get(f"/annotations/{job.job_id}/summary?download")).text
+
+
+async def test_pasted_variants_become_a_vcf(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    status, found = await browser.api("POST", "/variants", json={"text": "m.3243A>G\nm.3243G>A"})
+    assert status == 200 and "MT\t3243\t.\tA\tG" in found["vcf"]
+    assert found["faults"] == [{"line": 2, "text": "m.3243G>A", "reason": "The reference has A at MT:3,243, not G."}]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
+from app.explorer.pasted import convert
 from app.services import submissions
 from app.web.api.models import (
     AccountOut,
@@ -14,6 +17,8 @@ from app.web.api.models import (
     Keyed,
     LimitsOut,
     NewJob,
+    PastedIn,
+    PastedOut,
     TokenOut,
     TokensOut,
     UploadOut,
@@ -111,6 +116,13 @@ async def variant(request: web.Request) -> web.Response:
     genotypes = dict(found.genotypes(legend.samples, MOST_SAMPLES))
     out = VariantAloneOut(**VariantOut.model_validate(found).model_dump(), genotypes=genotypes)
     return web.json_response(out.model_dump(mode="json"))
+
+
+async def pasted(request: web.Request) -> web.Response:
+    """Makes a VCF of variants as people write them; what is not understood is named by its line."""
+    wanted = PastedIn.model_validate_json(await request.read())
+    found = await asyncio.to_thread(convert, wanted.text)
+    return web.json_response(PastedOut.model_validate(found).model_dump(mode="json"))
 
 
 async def who(request: web.Request) -> web.Response:

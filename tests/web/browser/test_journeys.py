@@ -148,6 +148,9 @@ async def test_pasted_variants_become_a_file(portal: Portal, open_page: OpenPage
     await pasted.fill("what is this?")
     await page.get_by_role("button", name="Annotate these").click()
     await expect(page.get_by_role("alert")).to_contain_text("“what is this?” is not understood")
+    await pasted.fill("m.73A>G\nm.3243G>A\n")
+    await page.get_by_role("button", name="Annotate these").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Line 2: The reference has A at MT:3,243, not G")
     await pasted.fill("m.11778G>A\nMT 3243 A G\nchrM:8993 T>G\n")
     await page.get_by_role("button", name="Annotate these").click()
     await page.wait_for_url("**/annotations/*")
@@ -155,7 +158,7 @@ async def test_pasted_variants_become_a_file(portal: Portal, open_page: OpenPage
     key = submissions.input_key(job.user_id, job.job_id)
     rows = (await portal.backend.inputs.read(key)).decode().splitlines()
     assert rows[0] == "##fileformat=VCFv4.2"
-    expected = [["chrM", "8993", ".", "T", "G"], ["MT", "3243", ".", "A", "G"], ["MT", "11778", ".", "G", "A"]]
+    expected = [["MT", "3243", ".", "A", "G"], ["MT", "11778", ".", "G", "A"], ["chrM", "8993", ".", "T", "G"]]
     assert [row.split("\t")[:5] for row in rows[2:]] == expected
 
 
