@@ -28,6 +28,7 @@ from workers.admission import LargeJobLimit
 from workers.bundles import Renewal, install
 from workers.finish import finish
 from workers.lease import LeaseLost, lease
+from workers.node import NodeUnfit, fault_of_node, unfit
 from workers.runtime import Delivery, Reschedule, Spec
 
 log = structlog.get_logger()
@@ -91,6 +92,16 @@ async def _attempt(backend: Backend, job: Job) -> Job | None:
         return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)
     engine = Engine()
     try:
+        return await _at_work(backend, job, engine)
+    except NodeUnfit:
+        # there was perhaps no lease yet to give up
+        await backend.jobs.update(job, state=Status.RUNNING, deadline_seconds=0, outage_attempts=job.outage_attempts + 1)
+        raise
+
+
+async def _at_work(backend: Backend, job: Job, engine: Engine) -> Job | None:
+    """As `_attempt`. Raises NodeUnfit where it is the host that fails."""
+    try:
         with tempfile.TemporaryDirectory(prefix="gas-annotate-") as folder:
             async with lease(backend, job, Status.RUNNING, lambda: engine.progress):
                 return await _annotate(backend, job, Path(folder), engine)
@@ -102,7 +113,14 @@ async def _attempt(backend: Backend, job: Job) -> Job | None:
     except OUTAGE:
         await backend.jobs.update(job, outage_attempts=job.outage_attempts + 1)
         raise
+    except OSError as error:
+        if why := fault_of_node(error) or await asyncio.to_thread(unfit, backend.settings):
+            raise NodeUnfit(why) from error
+        raise
     except EngineFailed as error:
+        why = str(error) if engine.last.get("of_node") else await asyncio.to_thread(unfit, backend.settings)
+        if why:
+            raise NodeUnfit(why) from error
         if job.tries < MOST_TRIES:
             raise
         log.error("engine failed for good", error=str(error), attempts=job.attempts)
@@ -191,8 +209,13 @@ def _warmed(settings: Settings) -> Warmed:
 
 
 async def prepare(settings: Settings) -> None:
-    """Brings the reference bundles to this host, and starts the warmed engine. Raises Unusable if a bundle is missing."""
+    """Brings the reference bundles to this host, and starts the warmed engine.
+
+    Raises Unusable if a bundle is missing, NodeUnfit if nothing could be annotated here.
+    """
     await install(settings)
+    if why := await asyncio.to_thread(unfit, settings):
+        raise NodeUnfit(why)
     _warmed(settings).warm()
 
 

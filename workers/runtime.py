@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,6 +26,7 @@ from app.process.memory import freeze_gc
 from app.process.metrics import Metric, Metrics
 from app.services.backend import Backend, backend
 from app.settings import Settings
+from workers.node import NodeUnfit
 
 log = structlog.get_logger()
 LONGEST_HOLD = 11 * 3600
@@ -97,9 +99,11 @@ class Consumer:
         self.visibility = settings.visibility_seconds or self.queue.visibility
         self.slots = asyncio.Semaphore(self.concurrency)
         self.log = log.bind(verb=self.spec.verb)
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
-        """Receives and handles until `stop` is set, then drains."""
+        """Receives and handles until `stop` is set, then drains. Raises NodeUnfit, or what broke a heartbeat,
+        once the rest is drained."""
         self.log.info("started", concurrency=self.concurrency, visibility=self.visibility)
         try:
             while taken := await self._take_slots():
@@ -114,13 +118,16 @@ class Consumer:
             await self._drain()
             self.metrics.flush()
             self.log.info("stopped")
+        if self.broken.done():
+            self.broken.result()
 
     async def _take_slots(self) -> int:
         """Waits for a free slot and takes up to ten; 0 when it is time to stop."""
         slot, stop = asyncio.create_task(self.slots.acquire()), asyncio.create_task(self.stop.wait())
-        await asyncio.wait({slot, stop}, return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {slot, stop, self.broken}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
-        if self.stop.is_set():
+        if self.stop.is_set() or self.broken.done():
             slot.cancel()
             return 0
         taken = 1
@@ -148,6 +155,7 @@ class Consumer:
         began = time.monotonic()
         with structlog.contextvars.bound_contextvars(message_id=received.message_id):
             beat = asyncio.create_task(self._heartbeat(received))
+            beat.add_done_callback(self._beat_ended)
             try:
                 await self._handle(received)
             except asyncio.CancelledError:
@@ -175,6 +183,11 @@ class Consumer:
             await self._leave_to_a_newer_release(received, newer)
         except (Poison, Unreadable) as error:
             await self._bury(received, str(error))
+        except NodeUnfit as error:
+            self.log.error("this host cannot work", why=str(error))
+            await self._send_afresh(received, seen_before(received.body), FIRST_PUT_OFF)
+            await self.queue.delete(received)
+            self._break(error)
         except Exception as error:
             delay = random.uniform(1, min(900, 2**received.receives))
             self.log.exception("failed", error=repr(error), receives=received.receives, delay=round(delay))
@@ -231,6 +244,16 @@ class Consumer:
                     return
             except (ClientError, BotoCoreError, OSError) as error:
                 self.log.warning("heartbeat failed", error=repr(error))
+
+    def _beat_ended(self, beat: asyncio.Task[None]) -> None:
+        """A heartbeat that fails by a fault of ours ends the daemon: else each message would come again while it is worked on."""
+        if not beat.cancelled() and (error := beat.exception()):
+            self.log.error("heartbeat broken", error=repr(error))
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        if not self.broken.done():
+            self.broken.set_exception(error)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self.running.discard(task)
