@@ -12,7 +12,7 @@ from zlib_ng import gzip_ng, zlib_ng
 from app.engine.bundles.mapped import BundleError
 
 _BUFFERED_BYTES = 1 << 20
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 20
 _BGZF_HEAD_BYTES = 18
 
 
@@ -46,7 +46,7 @@ def text_blocks(path: Path, offset: int = 0) -> Iterator[bytes]:
     for chunk in _chunks(path, offset):
         end = chunk.rfind(b"\n") + 1
         if end:
-            yield rest + chunk[:end]
+            yield b"".join((rest, memoryview(chunk)[:end]))
             rest = chunk[end:]
         else:
             rest += chunk
