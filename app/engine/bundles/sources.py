@@ -12,7 +12,7 @@ from zlib_ng import gzip_ng, zlib_ng
 from app.engine.bundles.mapped import BundleError
 
 _BUFFERED_BYTES = 1 << 20
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 22
 _BGZF_HEAD_BYTES = 18
 
 
