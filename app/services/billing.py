@@ -17,7 +17,7 @@ from stripe import StripeClient, StripeObject
 from app.domain.accounts import Account, Plan
 from app.domain.messages import PlanEnding
 from app.services.backend import Backend
-from app.services.stripe_states import PAID, CustomerState, missing
+from app.services.stripe_states import PAID, CustomerState, Meaning, meaning, missing
 from app.services.subscriptions import change_plan
 
 LOOKS = 5
@@ -35,7 +35,18 @@ class Subscription:
     id: str
     ends_at: int | None
     period_ends: int | None
-    past_due: bool = False
+    status: str = "active"
+    collection_paused: bool = False
+
+    @property
+    def past_due(self) -> bool:
+        """Whether a payment failed, and Stripe tries again."""
+        return self.status == "past_due"
+
+    @property
+    def meaning(self) -> Meaning:
+        """What it means here."""
+        return meaning(self.status, collection_paused=self.collection_paused)
 
     def ending(self, user_id: str, now: int) -> PlanEnding | None:
         """What the user has to hear while there is time to do something about it; None if the plan goes on."""
@@ -102,12 +113,15 @@ class Billing:
         """The subscription that makes this account premium for longest, as Stripe has it now."""
         return _longest(await self._paid(account.stripe_customer))
 
-    async def up_to_date(self, account: Account) -> tuple[Account, Subscription | None]:
-        """The account with the plan that Stripe knows, whatever became of its notice, and the subscription that it pays for."""
-        subscription = await self.subscription(account)
+    async def up_to_date(self, account: Account) -> tuple[Account, Subscription | None, Meaning | None]:
+        """The account with the plan that Stripe knows, whatever became of its notice, the subscription that it pays for, and
+        what that means, or the newest that it does not pay for any more, if its owner has to hear of it."""
+        known = await self._all(account.stripe_customer)
+        subscription = _longest([one for one in known if one.status in PAID])
         if account.stripe_customer and not account.granted and (subscription is None) is (account.plan is Plan.PREMIUM):
             account = replace(account, plan=await self.sync_plan(account.user_id, account.stripe_customer))
-        return account, subscription
+        standing = next((one.meaning for one in (subscription, *known) if one), None)
+        return account, subscription, standing if standing and standing.said else None
 
     async def forget(self, account: Account) -> None:
         """Deletes the customer at Stripe, which keeps the invoices; what is paid for ends with it. May be repeated."""
@@ -173,11 +187,15 @@ class Billing:
         return user_id if account and account.stripe_customer == customer else None
 
     async def _paid(self, customer: str | None) -> list[Subscription]:
+        return [one for one in await self._all(customer) if one.status in PAID]
+
+    async def _all(self, customer: str | None) -> list[Subscription]:
+        """The newest first, as Stripe lists them."""
         if not customer:
             return []
         with _unless_gone():
             found = await self.client.v1.subscriptions.list_async({"customer": customer, "status": "all", "limit": 100})
-            return [_subscription(one) for one in found.data if one.status in PAID]
+            return [_subscription(one) for one in found.data]
         return []
 
 
@@ -236,4 +254,4 @@ def _subscription(one: stripe.Subscription) -> Subscription:
     # newer versions of Stripe's API keep the period on the item
     period_end = items[0].get("current_period_end") or values.get("current_period_end")
     ends_at = values.get("cancel_at") or (period_end if values.get("cancel_at_period_end") else None)
-    return Subscription(values["id"], ends_at, period_end, values["status"] == "past_due")
+    return Subscription(values["id"], ends_at, period_end, values["status"], bool(values.get("pause_collection")))

@@ -47,13 +47,29 @@ SUBSCRIPTIONS: dict[str, Meaning] = {
     "active": Meaning(Plan.PREMIUM, "", "nothing; also while a payment is disputed, or its collection is paused"),
     "trialing": Meaning(Plan.PREMIUM, "", "nothing"),
     "past_due": Meaning(Plan.PREMIUM, "A payment failed, and Stripe tries again.", "another card, at Stripe's own page"),
-    "unpaid": Meaning(Plan.FREE, "", "paying the open invoice at Stripe's own page, or a new checkout"),
-    "paused": Meaning(Plan.FREE, "", "a card at Stripe's own page: the trial ended without one"),
-    "incomplete": Meaning(Plan.FREE, "", "paying within 23 hours, or a new checkout"),
+    "unpaid": Meaning(
+        Plan.FREE, "Payments failed, so premium has ended.", "paying the open invoice at Stripe's own page, or a new checkout"
+    ),
+    "paused": Meaning(Plan.FREE, "Your trial ended without a card, so premium is paused.", "a card, at Stripe's own page"),
+    "incomplete": Meaning(Plan.FREE, "The first payment was not completed.", "paying within 23 hours, or a new checkout"),
     "incomplete_expired": Meaning(Plan.FREE, "", "a new checkout"),
     "canceled": Meaning(Plan.FREE, "", "a new checkout"),
 }
 """By the status that Stripe gives. One that is not here yet means free: nothing says that it is paid for."""
+
+CIRCUMSTANCES: dict[str, Meaning] = {
+    "collection paused": Meaning(Plan.PREMIUM, "Your payments are paused, and premium goes on.", "nothing until they go on"),
+    "disputed": Meaning(Plan.PREMIUM, "", "nothing while the bank decides; if it is lost, Stripe's settings end it"),
+    "merged": Meaning(Plan.FREE, "", "as of an unknown customer: the next checkout makes a new one"),
+}
+"""What goes beside a status: payments that an operator paused, charges that a bank disputes, customers that became one."""
+
+
+def meaning(status: str, *, collection_paused: bool) -> Meaning:
+    """Returns what a subscription means, by its status and by whether its payments are collected."""
+    found = SUBSCRIPTIONS.get(status, Meaning(Plan.FREE, "", "a new checkout"))
+    return CIRCUMSTANCES["collection paused"] if collection_paused and status == "active" else found
+
 
 PAID = frozenset(status for status, meaning in SUBSCRIPTIONS.items() if meaning.plan is Plan.PREMIUM)
 

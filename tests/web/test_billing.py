@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from app.domain.accounts import Plan
 from app.domain.messages import PlanChanged, PlanEnding, parse
 from app.local import stripe as stripe_stand_in
 from app.local.stripe import sign
-from app.services.stripe_states import CUSTOMERS, PAID, SUBSCRIPTIONS, CustomerState
+from app.services.stripe_states import CIRCUMSTANCES, CUSTOMERS, PAID, SUBSCRIPTIONS, CustomerState, Meaning
 from app.web import app_keys
 from tests.support.portal import Browser, Page, Portal
 
@@ -225,6 +226,55 @@ async def test_the_plan_follows_the_status_of_the_subscription(portal: Portal, s
     portal.stripe.tell("customer.subscription.updated", subscription)
     await all_heard(portal)
     assert await plan(portal) is SUBSCRIPTIONS[status].plan
+    await said_on_the_pages(browser, SUBSCRIPTIONS[status])
+
+
+async def said_on_the_pages(browser: Browser, meaning: Meaning) -> None:
+    """What a row of the table says is on the profile and at the offer, with what helps; nothing if it says nothing."""
+    for address in ("/profile", "/subscribe"):
+        text = unescape((await browser.get(address)).text)
+        assert ("What helps:" in text) is bool(meaning.said)
+        assert meaning.said in text and (not meaning.said or meaning.repair in text)
+
+
+async def test_premium_goes_on_while_payments_are_paused(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
+    (subscription,) = portal.stripe.subscriptions.values()
+    subscription["pause_collection"] = {"behavior": "keep_as_draft"}
+    portal.stripe.tell("customer.subscription.updated", subscription)
+    await all_heard(portal)
+    assert await plan(portal) is CIRCUMSTANCES["collection paused"].plan
+    await said_on_the_pages(browser, CIRCUMSTANCES["collection paused"])
+
+
+async def test_premium_goes_on_while_a_bank_disputes(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
+    await all_heard(portal)
+    dispute = {"id": "dp_1", "object": "dispute", "charge": "ch_1", "status": "needs_response"}
+    assert await hook(portal, event("charge.dispute.created", dispute)) == 200
+    assert await plan(portal) is CIRCUMSTANCES["disputed"].plan
+    await said_on_the_pages(browser, CIRCUMSTANCES["disputed"])
+
+
+async def test_a_customer_who_was_merged_into_another_pays_anew(portal: Portal) -> None:
+    """The id that the account carries is not known any more, and the subscription went with it."""
+    browser = await portal.signed_in(ME)
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
+    await all_heard(portal)
+    (customer,) = portal.stripe.customers
+    kept = portal.stripe.customers.pop(customer)
+    for subscription in portal.stripe.subscriptions.values():
+        subscription["customer"] = "cus_other"
+    portal.stripe.customers["cus_other"] = {**kept, "id": "cus_other", "metadata": {}}
+    await browser.get("/profile")
+    assert await plan(portal) is CIRCUMSTANCES["merged"].plan
+    await paid(portal, browser)
+    await plan_becomes(portal, Plan.PREMIUM)
 
 
 @pytest.mark.parametrize("look", ["/profile", "/subscribe"])

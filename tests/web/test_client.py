@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +50,7 @@ async def test_from_login_to_the_annotated_file(portal: Portal, tmp_path: Path, 
     for key in ("results/r", "results/i"):
         await results.s3.put_object(Bucket=results.name, Key=key, Body=key.encode())
     await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
-    end = {"result": "results/r", "index": "results/i", "records": 1}
+    end: dict[str, Any] = {"result": "results/r", "index": "results/i", "records": 1}
     await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.COMPLETE, **end)
     assert (await gas("annotate", file, "--wait")).exit_code == 0
     fetched = await gas("fetch", file, "--out", tmp_path / "out")
@@ -125,7 +128,7 @@ async def test_a_refused_file_is_annotated_without_its_bad_lines(portal: Portal,
     assert (await gas("annotate", file, "--skip-bad")).exit_code == 3
     (job,) = await portal.backend.jobs.page((await portal.account(ME)).user_id)
     faults = [{"line": line, "column": "POS", "reason": f"POS is {line}x.", "text": ""} for line in (3, 5)]
-    refusal = {"fault": Fault.USER, "message": "Line 3: POS is 3x.", "faults": json.dumps(faults), "skippable": 2}
+    refusal: dict[str, Any] = {"fault": Fault.USER, "message": "Line 3: POS is 3x.", "faults": json.dumps(faults), "skippable": 2}
     await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
     await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.FAIL, **refusal)
     refused = await gas("status", file)
@@ -136,7 +139,7 @@ async def test_a_refused_file_is_annotated_without_its_bad_lines(portal: Portal,
     assert (again.status, again.skip_bad) == ("PENDING", True)
 
     results = portal.backend.results
-    keys = {name: f"results/{name}" for name in ("result", "index", "rejected")}
+    keys: dict[str, Any] = {name: f"results/{name}" for name in ("result", "index", "rejected")}
     for name, key in keys.items():
         await results.s3.put_object(Bucket=results.name, Key=key, Body=name.encode())
     await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
@@ -162,13 +165,46 @@ async def test_a_file_that_is_waited_for_is_run_again_once(
             while not (pending := [one for one in await portal.backend.jobs.page(user_id) if one.status == "PENDING"]):
                 await asyncio.sleep(0.01)
             await portal.backend.jobs.advance(user_id, pending[0].job_id, Trigger.CLAIM)
-            end = {"fault": Fault.USER, "message": "Line 3: POS is 3x.", "skippable": 1}
+            end: dict[str, Any] = {"fault": Fault.USER, "message": "Line 3: POS is 3x.", "skippable": 1}
             await portal.backend.jobs.advance(user_id, pending[0].job_id, Trigger.FAIL, **end)
 
     ended, _ = await asyncio.gather(gas("annotate", file, "--wait", "--skip-bad"), refuse_twice())
     assert ended.exit_code == 1 and "Line 3: POS is 3x." in ended.output
     (job,) = await portal.backend.jobs.page(user_id)
     assert job.skip_bad
+
+
+COMMAND = """
+import sys, typer
+home = sys.argv.pop(1)
+typer.get_app_dir = lambda name: home
+from app.cli.remote import remote
+remote()
+"""
+
+
+@pytest.mark.slow
+async def test_twenty_commands_at_once_are_twenty_jobs(portal: Portal, tmp_path: Path, home: Path) -> None:
+    """Processes of their own against a real portal: each job is known afterwards, and none is forgotten or made twice."""
+    await gas("login", portal.url, "--token", await token(await portal.signed_in(ME)))
+    files = [tmp_path / f"p{number}.vcf" for number in range(20)]
+    for number, file in enumerate(files):
+        file.write_text(VCF.replace("3243", str(3243 + number)).replace("\tA\t", "\tN\t"))
+
+    async def annotate(file: Path) -> tuple[int | None, bytes]:
+        command = [sys.executable, "-c", COMMAND, str(home), "annotate", str(file)]
+        child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said, _ = await child.communicate()
+        return child.returncode, said
+
+    ended = await asyncio.gather(*map(annotate, files))
+    assert [code for code, _ in ended] == [3] * 20, ended
+    jobs = await portal.backend.jobs.page((await portal.account(ME)).user_id, limit=50)
+    assert {job.file_name for job in jobs} == {file.name for file in files} and len(jobs) == 20
+    assert {job.status for job in jobs} == {"PENDING"}
+    by_name = {job.file_name: job.job_id for job in jobs}
+    for file in files:
+        assert by_name[file.name] in (await gas("status", file)).output
 
 
 async def test_another_assembly_is_another_job(portal: Portal, tmp_path: Path) -> None:

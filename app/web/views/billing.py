@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 from aiohttp import web
 from stripe import StripeError
@@ -16,12 +17,13 @@ from app.web.pages import page, see_other
 
 async def subscribe_page(request: web.Request) -> web.Response:
     """The offer. A customer who comes back from Stripe is looked up there: the query says nothing that counts."""
-    user, billing = account(request), request.app[BILLING]
+    user, billing, standing = account(request), request.app[BILLING], None
     if billing:
         with suppress(StripeError):  # the offer is there without Stripe
-            user, _ = await billing.up_to_date(user)
+            user, _, standing = await billing.up_to_date(user)
     plans = [(one, request.app[SETTINGS].limits(one)) for one in Plan]
-    return page(request, "subscribe.html", plan=user.plan, plans=plans, paid="paid" in request.query, billed=billing is not None)
+    offer: dict[str, Any] = {"plans": plans, "paid": "paid" in request.query, "billed": billing is not None, "standing": standing}
+    return page(request, "subscribe.html", plan=user.plan, **offer)
 
 
 async def subscribe(request: web.Request) -> web.Response:

@@ -90,16 +90,17 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def _profile(request: web.Request, token: str = "") -> web.Response:
-    user, billing, subscription = account(request), request.app[BILLING], None
+    user, billing, subscription, standing = account(request), request.app[BILLING], None, None
     if billing:
         with suppress(StripeError):  # the rest of the page is there without Stripe
-            request[ACCOUNT], subscription = await billing.up_to_date(user)
+            request[ACCOUNT], subscription, standing = await billing.up_to_date(user)
             user = account(request)
     return page(
         request,
         "profile.html",
         limits=request.app[SETTINGS].limits(user.plan),
         subscription=subscription,
+        standing=standing,
         sessions=sorted([kept async for kept in request.app[SESSIONS].list(user.user_id)], key=lambda kept: -kept["created"]),
         this_session=sessions.item(request),
         tokens=[kept async for kept in request.app[TOKENS].list(user.user_id)],
