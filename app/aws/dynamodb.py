@@ -33,14 +33,15 @@ def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
 def record(kind: type[R], item: Mapping[str, Any]) -> R:
     """The dataclass that this item stands for. Attributes that it does not know (such as index keys) are ignored."""
     known = _converters(kind)
-    return kind(
-        **{
-            name: known[name](_READ[type_](value))
-            for name, wire in item.items()
-            if name in known
-            for type_, value in wire.items()
-        }
-    )
+    given = {}
+    for name, wire in item.items():
+        if name in known:
+            ((type_, value),) = wire.items()
+            convert = known[name]
+            # text is most of it, and what it is already
+            read = value if type_ == "S" else _READ[type_](value)
+            given[name] = read if convert is None else convert(read)
+    return kind(**given)
 
 
 def update(values: Mapping[str, Any], condition: str = "", **given: Any) -> dict[str, Any]:
@@ -129,9 +130,13 @@ def _converters(kind: type[Any]) -> dict[str, Any]:
 
 
 def _converter(hint: Any) -> Any:
+    """What makes the value of a field of what was read; None where that is the value."""
     options = [hint, *getattr(hint, "__args__", ())]
     enum = next((option for option in options if isinstance(option, type) and issubclass(option, Enum)), None)
-    return enum or (frozenset if getattr(hint, "__origin__", None) is frozenset else lambda value: value)
+    if enum:
+        members = {member.value: member for member in enum}
+        return lambda value: members.get(value) or enum(value)  # which says what is wrong with others
+    return frozenset if getattr(hint, "__origin__", None) is frozenset else None
 
 
 _KNOWN: dict[type[Any], dict[str, Any]] = {}

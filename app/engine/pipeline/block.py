@@ -222,7 +222,7 @@ def index(piece: AnnotatedBlock) -> None:
     """Note what the index has to know of the piece."""
     piece.spans, offset = [], 0
     for part in piece.lines:
-        span = tabix.span(part.name, part.starts.tolist(), part.ends.tolist(), part.lengths, offset)
+        span = tabix.span(part.name, part.starts, part.ends, part.lengths, offset)
         offset = span.end
         piece.spans.append(span)
     piece.records = sum(span.records for span in piece.spans)
