@@ -59,8 +59,9 @@ class Settings(BaseSettings):
 
     references: dict[str, str] = Field(
         {"rCRS": "rcrs"},
-        description="Assemblies that jobs may name, each with its reference bundle as `id` (embedded) or `id/version` "
-        "(pulled from GAS_BUNDLE_STORE), as JSON. A file whose job names none is annotated with the first that it fits.",
+        description="Assemblies that jobs may name, each with its reference bundle as `id` (embedded), `id/version` or "
+        "`id/latest` (pulled from GAS_BUNDLE_STORE), as JSON. A file whose job names none is annotated with the first that it "
+        "fits.",
     )
     engine_limits: dict[str, float] = Field(
         {}, description="Caps on what is annotated, as JSON, instead of those in `app/engine/limits.py`."

@@ -25,7 +25,7 @@ from app.engine.warmed import Warmed
 from app.services.backend import Backend
 from app.settings import Settings
 from workers.admission import LargeJobLimit
-from workers.bundles import install
+from workers.bundles import Renewal, install
 from workers.finish import finish
 from workers.lease import LeaseLost, lease
 from workers.node import NodeUnfit, fault_of_node, unfit
@@ -33,6 +33,7 @@ from workers.runtime import Delivery, Reschedule, Spec
 
 log = structlog.get_logger()
 LARGE_JOBS = LargeJobLimit()
+RENEWAL = Renewal()
 OUTAGE = (ClientError, BotoCoreError, aiohttp.ClientError)
 """How it looks when AWS does not answer as it should."""
 
@@ -72,6 +73,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     message = delivery.message
     assert isinstance(message, JobRequested)
     user_id, job_id = message.user_id, message.job_id
+    RENEWAL.look(backend.settings)
     slots = backend.settings.concurrency.get(SPEC.verb, SPEC.concurrency)
     with LARGE_JOBS.slot(message, backend.now(), slots, backend.settings):
         claimed = await backend.jobs.advance(user_id, job_id, Trigger.CLAIM, started_at=backend.now(), phase="starting")
@@ -137,7 +139,7 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
     summary_size = await asyncio.to_thread(_join_columns, out)
     keys = {output: output_key(job.user_id, job.job_id, job.rev, output) for output in Output if (out / output).exists()}
     uploads = [backend.results.upload(out / output, key, MEDIA_TYPES[output]) for output, key in keys.items()]
-    sizes = await asyncio.gather(*uploads)
+    stored, *_ = await asyncio.gather(*uploads)
     return await backend.jobs.advance(
         job.user_id,
         job.job_id,
@@ -149,7 +151,8 @@ async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) ->
         summary_size=summary_size,
         rejected=keys.get(Output.REJECTED),
         set_aside=engine.last["set_aside"],
-        result_size=sizes[0],
+        result_size=stored.size,
+        result_checksum=stored.checksum,
         bundle=engine.last["bundle"],
         records=engine.last["records"],
         phase="done",

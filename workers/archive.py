@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from app.domain.accounts import Plan
+from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Tier, Trigger
 from app.domain.messages import ArchiveDue, JobFinished
 from app.services.backend import Backend
@@ -22,18 +22,18 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     """Archives the job's result if it is due and its account is free. Raises Reschedule or RetryLater while it can't yet."""
     message = delivery.message
     assert isinstance(message, (ArchiveDue, JobFinished))
-    job = await backend.jobs.get(message.user_id, message.job_id)
+    job, account = await backend.jobs.get_with_account(message.user_id, message.job_id)
     waits = job and (job.tier is Tier.ARCHIVING or (job.tier is Tier.AVAILABLE and job.deadline))
-    archived = await _follow_plan(backend, job, delivery.redelivered) if job and waits else None
+    archived = await _follow_plan(backend, job, account, delivery.redelivered) if job and waits else None
     ended = archived or (job if delivery.redelivered and job and job.tier is Tier.ARCHIVED else None)
-    await finish(backend, message, ended, Tier.ARCHIVED, listing=delivery.redelivered and not waits)
+    listing = delivery.redelivered and not waits
+    await finish(backend, message, ended, Tier.ARCHIVED, listing=listing, moved=archived is not None)
 
 
-async def _follow_plan(backend: Backend, job: Job, again: bool) -> Job | None:
+async def _follow_plan(backend: Backend, job: Job, account: Account | None, again: bool) -> Job | None:
     """Returns the archived job; None where the account is premium and keeps its result."""
     # earlier attempts of whichever daemon may have left something, and nothing looks after this
     unsure = again or job.attempts > 1 or job.superseded is not None or job.tier is Tier.ARCHIVING
-    account = await backend.accounts.get(job.user_id)
     if account is None:
         raise RetryLater(60, "no such account")
     if account.plan is Plan.PREMIUM:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
+from collections.abc import Callable
 
 import structlog
 
@@ -12,6 +14,9 @@ from app.process import systemd
 from app.settings import Settings
 
 log = structlog.get_logger()
+RENEWAL_SECONDS = 3600
+"""Seconds between looks for a newer version of a bundle that is wanted as `id/latest`."""
+
 EXTEND_TIMEOUT_SECONDS = 300
 """Seconds that systemd is asked for with every file that arrives."""
 
@@ -39,6 +44,37 @@ async def install(settings: Settings) -> None:
         status, said = await _gas_reference(*command, "--bundles", settings.bundles or ".")
         if status:
             raise Unusable(f"The reference bundle {place} of {assembly} cannot be used. {said}")
+
+
+class Renewal:
+    """Brings a newer version of the bundles that are wanted in their latest one, while jobs go on with what is here.
+
+    A job that begins afterwards has the newer one. What cannot be fetched or does not match stays away, and is logged.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._asked = clock()
+        self._task: asyncio.Task[None] | None = None
+
+    def look(self, settings: Settings) -> None:
+        """Begin to look for newer versions, unless that was done within the last RENEWAL_SECONDS."""
+        wanted = {assembly: place for assembly, place in settings.references.items() if place.endswith("/latest")}
+        if not wanted or self._clock() - self._asked < RENEWAL_SECONDS or (self._task and not self._task.done()):
+            return
+        self._asked = self._clock()
+        self._task = asyncio.create_task(self._renew(settings.model_copy(update={"references": wanted})))
+
+    async def done(self) -> None:
+        """Wait until what was begun is done."""
+        if self._task:
+            await self._task
+
+    async def _renew(self, settings: Settings) -> None:
+        try:
+            await install(settings)
+        except Unusable as fault:
+            log.warning("reference not renewed", why=str(fault))
 
 
 async def _gas_reference(*arguments: str) -> tuple[int, str]:

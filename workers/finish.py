@@ -23,19 +23,26 @@ class Ending:
 
 
 async def finish(
-    backend: Backend, message: JobMessage, job: Job | None, state: State | None, *copies: str | None, listing: bool
+    backend: Backend,
+    message: JobMessage,
+    job: Job | None,
+    state: State | None,
+    *copies: str | None,
+    listing: bool,
+    moved: bool = False,
 ) -> None:
     """Does all that is left to do once `job` is in `state`, no matter which delivery brought it there.
 
     Every step may be repeated, and the deadline goes last: a daemon that dies in between leaves it, and the doctor has all
     steps done again. Without a job, or in a state that is no ending, it only deletes: of `copies`, and of all that lies
-    under the job's prefixes where `listing` asks for that, what the record does not need.
+    under the job's prefixes where `listing` asks for that, what the record does not need. `moved`: `job` is what this very
+    delivery made of the record.
     """
     ending = ENDINGS.get(state) if job and state else None
     if job and ending and ending.publish:
         await ending.publish(backend, job)
     superseded = job.superseded if job and ending else None
-    await sweep(backend, message.user_id, message.job_id, *copies, superseded, listing=listing)
+    await sweep(backend, message.user_id, message.job_id, *copies, superseded, listing=listing, read=job if moved else None)
     if job and ending and ending.rests:
         await backend.jobs.clear_deadline(job)
 

@@ -11,7 +11,7 @@ from functools import partial
 from app.aws.mail import MailRefused, Mark
 from app.domain.accounts import Account
 from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored
-from app.services import mail_preferences
+from app.services import mail_preferences, what_matters
 from app.services.backend import Backend
 from app.services.mail_templates import TEMPLATES, ending, letter
 from workers.runtime import LONGEST_PUT_OFF, Delivery, Poison, Reschedule, Spec, growing
@@ -54,7 +54,8 @@ async def _about_job(backend: Backend, account: Account, message: JobFinished | 
         sent = token if await mark.take(token) else ""
     else:
         assert backend.mail
-        written = letter(outcome, job, account, backend.settings)
+        matters = await what_matters.lines(backend, job) if outcome == "completed" else []
+        written = letter(outcome, job, account, backend.settings, matters)
         sent = await backend.mail.send(account.email, **written, user_id=account.user_id, mark=mark)
     if sent:
         await backend.jobs.mark_sent(*about, sent)

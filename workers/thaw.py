@@ -23,6 +23,9 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
     restored = None
     if job and job.tier is Tier.RESTORING:
         retrieval = message.retrieval if message.archive == job.archive else None
+        if message.notice:
+            restored = await _copied_back(backend, job, retrieval)  # it says that the copy is there: no look before
+    if job and job.tier is Tier.RESTORING and not restored:
         if await backend.archive.retrieval_state(job, retrieval) is not RetrievalState.READY:
             job = await begin(backend, job, job.speed or Speed.STANDARD)
             if job is None or message.notice:
@@ -30,18 +33,25 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
             raise Reschedule(look_seconds(backend, job.speed), "the retrieval is under way")
         restored = await _bring_back(backend, job, retrieval)
     ended = restored or (job if delivery.redelivered and job and job.tier is Tier.AVAILABLE else None)
-    await finish(backend, message, ended, Tier.AVAILABLE, message.archive, listing=delivery.redelivered)
+    moved = restored is not None
+    await finish(backend, message, ended, Tier.AVAILABLE, message.archive, listing=delivery.redelivered, moved=moved)
 
 
 async def _bring_back(backend: Backend, job: Job, retrieval: str | None) -> Job:
+    restored = await _copied_back(backend, job, retrieval)
+    if restored is None:
+        raise RetryLater(2, "the restored copy expired, or the job changed")
+    return restored
+
+
+async def _copied_back(backend: Backend, job: Job, retrieval: str | None) -> Job | None:
+    """Returns the restored job; None where the copy cannot be read, or the job changed."""
     key = output_key(job.user_id, job.job_id, job.rev, Output.RESULT)
     await sweep(backend, job.user_id, job.job_id, job.superseded)
     if await backend.archive.bring_back(job, key, retrieval):
         moved: dict[str, Any] = {"result": key, "archive": None, "superseded": job.archive, "retrieval": None, "speed": None}
-        restored = await backend.jobs.advance(job.user_id, job.job_id, Trigger.RESTORED, at=job.rev, **moved)
-        if restored:
-            return restored
-    raise RetryLater(2, "the restored copy expired, or the job changed")
+        return await backend.jobs.advance(job.user_id, job.job_id, Trigger.RESTORED, at=job.rev, **moved)
+    return None
 
 
 SPEC = Spec("thaw", "restore_pendings", (RetrievalLook,), concurrency=20, handle=handle)

@@ -21,6 +21,7 @@ COPY_LIMIT = 5 << 30
 COPY_PART = 512 << 20
 """Bytes of each part of a copy that is larger."""
 
+RESULT_TYPE = "application/gzip"
 COPIES_AT_ONCE = 8
 """Parts of one copy: S3 moves the bytes, so they cost no memory here."""
 
@@ -46,7 +47,7 @@ class S3Archive:
     async def store(self, job: Job, rev: int) -> str | None:
         """Copies the job's result into the archive, under `rev`; None if the result is gone. Raises Damaged."""
         key = archive_key(job.user_id, job.job_id, rev)
-        source = await self.bucket.head(job.result) if job.result else None
+        source = _known(job, job.result) or (await self.bucket.head(job.result) if job.result else None)
         return key if source and await self._copy(source, key, self.storage_class) else None
 
     async def start(self, job: Job, speed: Speed) -> Started:
@@ -73,9 +74,11 @@ class S3Archive:
 
     async def bring_back(self, job: Job, key: str, retrieval: str | None = None) -> bool:
         """Copies a retrieved archive to `key`; False if it is not, or not any more, readable. Raises Damaged."""
-        stored = await self.bucket.head(str(job.archive))
-        if not stored or _s3_state(stored) is not RetrievalState.READY:
-            return False
+        stored = _known(job, job.archive)
+        if stored is None:
+            stored = await self.bucket.head(str(job.archive))
+            if not stored or _s3_state(stored) is not RetrievalState.READY:
+                return False
         return await self._copy(stored, key, "STANDARD")
 
     async def delete(self, archive: str) -> None:
@@ -106,7 +109,7 @@ class S3Archive:
                     Bucket=self.bucket.name,
                     Key=key,
                     CopySource={"Bucket": self.bucket.name, "Key": source.key},
-                    CopySourceIfMatch=source.etag,
+                    **_matching(source),
                     StorageClass=storage_class,
                     ChecksumAlgorithm=CHECKSUM,
                 )
@@ -128,7 +131,7 @@ class S3Archive:
             answer = await self.bucket.s3.upload_part_copy(
                 **target,
                 CopySource={"Bucket": self.bucket.name, "Key": source.key},
-                CopySourceIfMatch=source.etag,
+                **_matching(source),
                 CopySourceRange=f"bytes={first}-{last}",
             )
             return {"ETag": answer["CopyPartResult"]["ETag"]}
@@ -138,6 +141,20 @@ class S3Archive:
         said = {"StorageClass": storage_class, **({"ContentType": source.media_type} if source.media_type else {})}
         done = await self.bucket.multipart(key, spans, copy, at_once=COPIES_AT_ONCE, **said)
         return done.get(f"Checksum{CHECKSUM}", "")
+
+
+def _known(job: Job, key: str | None) -> Stored | None:
+    """The result or its archived copy as the record knows it: both have the same bytes; None if it does not know enough.
+
+    It has no ETag: no key is used twice, and what was copied is compared by its checksum.
+    """
+    if not key or not job.result_checksum:
+        return None
+    return Stored(key, job.result_size, "", checksum=job.result_checksum, media_type=RESULT_TYPE)
+
+
+def _matching(source: Stored) -> dict[str, str]:
+    return {"CopySourceIfMatch": source.etag} if source.etag else {}
 
 
 def _s3_state(stored: Stored) -> RetrievalState:

@@ -33,14 +33,15 @@ def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
 def record(kind: type[R], item: Mapping[str, Any]) -> R:
     """The dataclass that this item stands for. Attributes that it does not know (such as index keys) are ignored."""
     known = _converters(kind)
-    return kind(
-        **{
-            name: known[name](_READ[type_](value))
-            for name, wire in item.items()
-            if name in known
-            for type_, value in wire.items()
-        }
-    )
+    given = {}
+    for name, wire in item.items():
+        if name in known:
+            ((type_, value),) = wire.items()
+            convert = known[name]
+            # text is most of it, and what it is already
+            read = value if type_ == "S" else _READ[type_](value)
+            given[name] = read if convert is None else convert(read)
+    return kind(**given)
 
 
 def update(values: Mapping[str, Any], condition: str = "", **given: Any) -> dict[str, Any]:
@@ -74,21 +75,28 @@ class Unprocessed(RuntimeError):
 
 
 async def batch_get(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those items of up to BATCH_KEYS keys that exist, in no order, read strongly.
+    """As `batch_get_tables`, of one table."""
+    return (await batch_get_tables(client, {table: keys})).get(table, [])
+
+
+async def batch_get_tables(client: Any, keys: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Those items of up to BATCH_KEYS keys by table that exist, in no order, read strongly.
 
     What DynamoDB leaves unread is asked for again, each time after a longer pause with jitter: at once would throttle the
     table further. Raises Unprocessed after BATCH_READS. Source: BatchGetItem in DynamoDB's API reference.
     """
-    found: list[dict[str, Any]] = []
-    request: Any = {table: {"Keys": list(keys), "ConsistentRead": True}}
+    found: dict[str, list[dict[str, Any]]] = {}
+    request: Any = {table: {"Keys": list(these), "ConsistentRead": True} for table, these in keys.items()}
     for attempt in range(BATCH_READS):
         answer = await client.batch_get_item(RequestItems=request)
-        found += answer["Responses"].get(table, [])
+        for table, items in answer["Responses"].items():
+            found.setdefault(table, []).extend(items)
         request = answer.get("UnprocessedKeys")
         if not request:
             return found
         await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)))
-    raise Unprocessed(f"{sum(len(left['Keys']) for left in request.values())} of {len(keys)} keys of {table} were not read")
+    left = sum(len(unread["Keys"]) for unread in request.values())
+    raise Unprocessed(f"{left} of {sum(map(len, keys.values()))} keys of {', '.join(keys)} were not read")
 
 
 def _absent(value: Any) -> bool:
@@ -122,9 +130,13 @@ def _converters(kind: type[Any]) -> dict[str, Any]:
 
 
 def _converter(hint: Any) -> Any:
+    """What makes the value of a field of what was read; None where that is the value."""
     options = [hint, *getattr(hint, "__args__", ())]
     enum = next((option for option in options if isinstance(option, type) and issubclass(option, Enum)), None)
-    return enum or (frozenset if getattr(hint, "__origin__", None) is frozenset else lambda value: value)
+    if enum:
+        members = {member.value: member for member in enum}
+        return lambda value: members.get(value) or enum(value)  # which says what is wrong with others
+    return frozenset if getattr(hint, "__origin__", None) is frozenset else None
 
 
 _KNOWN: dict[type[Any], dict[str, Any]] = {}

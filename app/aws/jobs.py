@@ -19,8 +19,8 @@ from botocore.exceptions import ClientError
 
 from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
-from app.aws.dynamodb import BATCH_KEYS, batch_get, pages, record, to_wire, update
-from app.domain.accounts import Plan
+from app.aws.dynamodb import BATCH_KEYS, batch_get, batch_get_tables, pages, record, to_wire, update
+from app.domain.accounts import Account, Plan
 from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, changed
 
 CONFLICTS = 6
@@ -54,6 +54,13 @@ class Jobs:
         """Returns the job as it is now, read consistently; None if there is none."""
         answer = await self.dynamodb.get_item(TableName=self.table, Key=self._key(user_id, job_id), ConsistentRead=True)
         return record(Job, answer["Item"]) if "Item" in answer else None
+
+    async def get_with_account(self, user_id: str, job_id: str) -> tuple[Job | None, Account | None]:
+        """Returns the job and the account that it is of, as they are now, in one request; None for what there is not."""
+        keys = {self.table: self._key(user_id, job_id), self.accounts_table: to_wire({"user_id": user_id, "item": "PROFILE"})}
+        found = await batch_get_tables(self.dynamodb, {table: [key] for table, key in keys.items()})
+        jobs, accounts = found.get(self.table, []), found.get(self.accounts_table, [])
+        return (record(Job, jobs[0]) if jobs else None), (record(Account, accounts[0]) if accounts else None)
 
     async def get_batched(self, user_id: str, job_id: str) -> Job | None:
         """As `get`, for those who are many at once: together with what others look at in the same moment."""

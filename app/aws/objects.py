@@ -135,17 +135,19 @@ class Bucket:
         async for chunk in (await self._get(key))["Body"].iter_chunks(CHUNK_BYTES):
             yield chunk
 
-    async def upload(self, path: Path, key: str, media_type: str) -> int:
-        """Stores a file with its full-object checksum and returns its bytes; in parts above 8 MiB."""
+    async def upload(self, path: Path, key: str, media_type: str) -> Stored:
+        """Stores a file with its full-object checksum, in parts above 8 MiB. Returns what S3 said of it."""
         size = path.stat().st_size
         with path.open("rb") as file:
             if size <= PART:
                 body = await asyncio.to_thread(file.read)
-                await self.s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType=media_type, ChecksumAlgorithm=CHECKSUM)
+                said = await self.s3.put_object(
+                    Bucket=self.name, Key=key, Body=body, ContentType=media_type, ChecksumAlgorithm=CHECKSUM
+                )
             else:
                 send = self._from_file(file.fileno())
-                await self.multipart(key, plan_parts(size, PART), send, at_once=PARTS_AT_ONCE, ContentType=media_type)
-        return size
+                said = await self.multipart(key, plan_parts(size, PART), send, at_once=PARTS_AT_ONCE, ContentType=media_type)
+        return Stored(key, size, said["ETag"].strip('"'), checksum=said.get(f"Checksum{CHECKSUM}", ""), media_type=media_type)
 
     def _from_file(self, file: int) -> SendPart:
         async def send(target: dict[str, Any], first: int, last: int) -> dict[str, Any]:

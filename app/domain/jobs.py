@@ -212,6 +212,7 @@ class Job:
     summary_size: int = 0  # of the first part; 0: there is no other
     rejected: str | None = None  # what was set aside, if anything was
     result_size: int = 0
+    result_checksum: str = ""  # CRC64NVME of the whole result, as S3 said it when it took it: copies are compared with it
     archive: str | None = None  # id in the archive
     superseded: str | None = None  # the copy that the last move made superfluous, until it is deleted
     retrieval: str | None = None  # id of a vault's retrieval job

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.formats.columns import HEAD, Directory, decoded, directory, listed
+from app.engine.formats.columns import CHUNK, HEAD, Chunk, Directory, decoded, directory, listed
 from app.engine.report.rows import CODED
 
 Array = npt.NDArray[Any]
+Run = Callable[..., Awaitable[Any]]
 Read = Callable[[int, int], Awaitable[bytes]]
 """Reads so many bytes from an offset of the columns on."""
 
@@ -74,25 +75,50 @@ class StoredColumns:
         """How many records the result has."""
         return self.directory.records
 
-    async def values(self, name: str, run: Callable[..., Awaitable[Any]]) -> Array:
-        """A value a record. `run` runs a function with its arguments where it may take its time."""
+    async def values(self, name: str, run: Run, chunks: Sequence[int] | None = None) -> Array:
+        """A value a record, of these chunks or of all. `run` runs a function with its arguments where it may take its time."""
         if (kept := self.cache.get((self.key, name))) is not None:
-            return kept
+            return kept if chunks is None else np.concatenate([kept[:0], *(kept[one] for one in self._slices(chunks))])
         spans = self.directory.spans[name]
-        if not spans:
+        wanted = range(len(spans)) if chunks is None else chunks
+        if not len(wanted):
             return np.zeros(0, self.directory.dtypes[name])
-        first, last = spans[0][0], sum(spans[-1])
+        # chunks of one column lie one behind the other: one read from the first to the last
+        first, last = spans[wanted[0]][0], sum(spans[wanted[-1]])
         stored = await self._bytes(first, last - first)
-        values: Array = await run(self._decoded, name, stored, first)
-        self.cache.put((self.key, name), values)
+        values: Array = await run(self._decoded, name, stored, first, wanted)
+        if chunks is None:
+            self.cache.put((self.key, name), values)
         return values
 
-    def _decoded(self, name: str, stored: bytes, first: int) -> Array:
-        places = zip(self.directory.spans[name], self.directory.chunks, strict=True)
-        parts = [
-            decoded(stored[at - first : at - first + size], self.directory.dtypes[name], chunk.records)
-            for (at, size), chunk in places
-        ]
+    def _slices(self, chunks: Sequence[int]) -> list[slice]:
+        return [slice(one * CHUNK, (one + 1) * CHUNK) for one in chunks]
+
+    def near(self, contig: int, begin: int, end: int) -> list[int] | None:
+        """The chunks that may have records of a place, ascending; None if that is most of them."""
+        found = [number for number, chunk in enumerate(self.directory.chunks) if _may_have(chunk, contig, begin, end)]
+        return found if 2 * len(found) < len(self.directory.chunks) else None
+
+    async def values_at(self, name: str, rows: Array, run: Run) -> Array:
+        """The values of some records alone: only their chunks are read."""
+        if (kept := self.cache.get((self.key, name))) is not None:
+            return kept[rows]
+        found = np.zeros(len(rows), self.directory.dtypes[name])
+        chunk_of = rows // CHUNK
+        for number in np.unique(chunk_of).tolist():
+            at, size = self.directory.spans[name][number]
+            stored = await self._bytes(at, size)
+            values = await run(decoded, stored, self.directory.dtypes[name], self.directory.chunks[number].records)
+            inside = chunk_of == number
+            found[inside] = values[rows[inside] - number * CHUNK]
+        return found
+
+    def _decoded(self, name: str, stored: bytes, first: int, chunks: Sequence[int]) -> Array:
+        parts = []
+        for number in chunks:
+            at, size = self.directory.spans[name][number]
+            records = self.directory.chunks[number].records
+            parts.append(decoded(stored[at - first : at - first + size], self.directory.dtypes[name], records))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     async def words(self, name: str) -> list[str]:
@@ -107,3 +133,11 @@ class StoredColumns:
         if at + size <= len(self.head):
             return self.head[at : at + size]
         return await self.read(at, size)
+
+
+def _may_have(chunk: Chunk, contig: int, begin: int, end: int) -> bool:
+    """May a chunk have records that overlap this place? Contigs are coded in the order in which they come."""
+    if not chunk.contig_first <= contig <= chunk.contig_last:
+        return False
+    single = chunk.contig_first == chunk.contig_last
+    return not single or (chunk.position_first <= end and max(chunk.position_last, chunk.position_first) >= begin)

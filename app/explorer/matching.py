@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.engine.formats.columns import CHUNK
 from app.engine.report.rows import CODED
 from app.explorer.columns import StoredColumns
 from app.explorer.expression import Table
@@ -29,16 +30,36 @@ SORTS: dict[str, tuple[str, ...]] = {
 }
 """What records can be sorted by, and the columns that are needed. The first is the order of the file."""
 
-ASCENDING = frozenset({"position", "impact", "gene", "frequency"})
-"""Sorts that begin with the least: the most severe consequence, the rarest allele."""
+NATURAL: dict[str, str] = {
+    name: f"-{name}" if name in ("significance", "quality", "depth", "fraction") else name for name in SORTS
+}
+"""The order of each that people want first: the most severe, the rarest, the best known, the highest."""
 
 
 async def matching(columns: StoredColumns, wanted: Filter, sort: str, run: Run) -> Array:
     """Numbers of the records that are wanted, as far as the columns tell, in the order of `sort` (with `-` reversed)."""
     names = needed(wanted) | set(SORTS.get(sort.removeprefix("-"), ()))
-    values = {name: await columns.values(name, run) for name in sorted(names)}
     words = {name: await columns.words(name) for name in sorted(names) if name in ("contig", "gene", "genes", "filter")}
-    return await run(_answer, columns.records, wanted, sort, Table(values, words))
+    chunks = _chunks(columns, wanted.region, words)
+    values = {name: await columns.values(name, run, chunks) for name in sorted(names)}
+    return await run(_answer, _numbers(columns, chunks), wanted, sort, Table(values, words))
+
+
+def _chunks(columns: StoredColumns, region: Region | None, words: dict[str, list[str]]) -> list[int] | None:
+    """The chunks that are enough to look at; None: all."""
+    if not region or not region.contig:
+        return None
+    if region.contig not in words["contig"]:
+        return []
+    return columns.near(words["contig"].index(region.contig), region.begin, region.end)
+
+
+def _numbers(columns: StoredColumns, chunks: list[int] | None) -> Array:
+    """The numbers of the records of these chunks."""
+    if chunks is None:
+        return np.arange(columns.records)
+    parts = [np.arange(columns.directory.chunks[one].records) + one * CHUNK for one in chunks]
+    return np.concatenate([np.zeros(0, "i8"), *parts])
 
 
 def needed(wanted: Filter) -> set[str]:
@@ -59,9 +80,9 @@ def needed(wanted: Filter) -> set[str]:
     return {name for name, there in asked.items() if there} | set(wanted.where.columns if wanted.where else ())
 
 
-def _answer(records: int, wanted: Filter, sort: str, table: Table) -> Array:
-    found = np.flatnonzero(_mask(records, wanted, table))
-    return ordered(found, sort, table)
+def _answer(numbers: Array, wanted: Filter, sort: str, table: Table) -> Array:
+    found = np.flatnonzero(_mask(len(numbers), wanted, table))
+    return numbers[ordered(found, sort, table)]
 
 
 def _mask(records: int, wanted: Filter, table: Table) -> Array:
@@ -101,7 +122,7 @@ def ordered(found: Array, sort: str, table: Table) -> Array:
     if name == "position":
         return found[::-1] if down else found
     key = _key(name, found, table)
-    key = -key if down == (name in ASCENDING) else key
+    key = -key if down else key
     # what is not known comes last, whichever way it is sorted
     return found[np.argsort(np.where(np.isnan(key), np.inf, key), kind="stable")]
 

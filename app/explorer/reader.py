@@ -222,14 +222,14 @@ class Explorer:
             rows = await matching(columns, replace(wanted, coding=None, residue=None), sort, self._in_executor)
         if first > len(rows):
             raise BadCursor
-        places = await columns.values("place", self._in_executor)
         if not wanted.reads:
             shown = rows[first : first + limit]
-            lines = await self._lines_at(job, places[shown])
+            lines = await self._lines_at(job, await columns.values_at("place", shown, self._in_executor))
             following = first + len(shown)
             more = following if following < len(rows) else None
             return VariantPage(_variants(lines), more, len(shown), following / (len(rows) or 1), len(rows), first)
-        return await self._read_page(job, places[rows], wanted, first, limit)
+        places = await columns.values_at("place", rows, self._in_executor)
+        return await self._read_page(job, places, wanted, first, limit)
 
     async def _read_page(self, job: Job, places: Array, wanted: Filter, first: int, limit: int) -> VariantPage:
         """A page of those records at these places whose text is wanted."""
@@ -280,7 +280,7 @@ class Explorer:
         columns = await self.columns(job)
         if columns is None or not 0 <= number < columns.records:
             raise BadCursor
-        return int((await columns.values("place", self._in_executor))[number])
+        return int((await columns.values_at("place", np.array([number]), self._in_executor))[0])
 
     async def beside(self, job: Job, at: int) -> tuple[int | None, int | None]:
         """The places of the records before and behind the one at a virtual offset."""
@@ -329,8 +329,10 @@ class Explorer:
         """The header, and every line that is wanted, in batches. Raises Gone, Unknown, before there is a first batch."""
         wanted, _ = await self._resolve_filter(job, wanted, index := await self.index(job))
         columns = await self.columns(job)
-        rows = await matching(columns, wanted, "position", self._in_executor) if columns else None
-        places = (await columns.values("place", self._in_executor))[rows] if columns else None
+        places: Array | None = None
+        if columns:
+            rows = await matching(columns, wanted, "position", self._in_executor)
+            places = await columns.values_at("place", rows, self._in_executor)
         keep = (wanted.reading() if columns else wanted).test()
         region = wanted.region if wanted.region and wanted.region.contig else None
 

@@ -48,7 +48,7 @@ def _one_at_a_time(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @functools.cache
 def _end_polls_in_time() -> None:
     # moto 5.2 looks once a second at messages whose delay or visibility timeout runs out
-    Queue.wait_for_messages = wait_for_messages  # type: ignore[method-assign,assignment]
+    Queue.wait_for_messages = wait_for_messages  # type: ignore[method-assign, assignment]
     SQSBackend.change_message_visibility = _noticed(SQSBackend.change_message_visibility)  # type: ignore[method-assign]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -35,6 +36,9 @@ ABSENT = "00000000-0000-7000-8000-000000000000"
 """The user and the job that never exist."""
 
 ANSWER_SECONDS = 10
+CLINVAR_DAYS = 62
+"""Age of ClinVar, which has a new file every week, from which on it is reported."""
+
 _LEAST_LEFT = 0.1
 """Part of a day's mail that should be left."""
 
@@ -328,12 +332,13 @@ async def _reachable(name: str, url: str) -> CheckResult:
 
 
 def _bundles(settings: Settings) -> list[CheckResult]:
-    """Every bundle, installed and embedded, agrees with its manifest."""
-    return [
+    """Every bundle, installed and embedded, agrees with its manifest, all that are wanted are there, and ClinVar is recent."""
+    here = [
         _bundle(found.parent)
         for root in (*([Path(settings.bundles)] if settings.bundles else []), manifest.EMBEDDED)
         for found in sorted(root.glob(f"[!.]*/{manifest.MANIFEST}"))
     ]
+    return [*here, *_wanted(settings)]
 
 
 def _bundle(folder: Path) -> CheckResult:
@@ -345,4 +350,36 @@ def _bundle(folder: Path) -> CheckResult:
     if faults:
         remedy = f"fetch it again: gas reference pull {folder.name} VERSION s3://BUCKET/bundles"
         return CheckResult(name, State.WRONG, "; ".join(faults), remedy)
-    return CheckResult(name, State.WELL, "agrees with its manifest")
+    found = manifest.load(folder)
+    parts = ", ".join(f"{part.id} {part.version}" for part in found.parts)
+    says = f"version {found.version} agrees with its manifest" + (f": {parts}" if parts else "")
+    if (days := _clinvar_days(found)) > CLINVAR_DAYS:
+        remedy = f"build this month's: gas reference update {found.id} clinvar, then gas reference push"
+        return CheckResult(name, State.BEYOND, f"{says}; its ClinVar is {days} days old", remedy)
+    return CheckResult(name, State.WELL, says)
+
+
+def _clinvar_days(bundle: manifest.Bundle) -> int:
+    """Days since a bundle's ClinVar was made; 0 if it has none, or one without a date."""
+    dated = next((part.date for part in bundle.parts if part.id == "clinvar" and part.date), "")
+    try:
+        return (datetime.now(UTC).date() - date.fromisoformat(dated)).days
+    except ValueError:
+        return 0
+
+
+def _wanted(settings: Settings) -> list[CheckResult]:
+    """The bundles of GAS_REFERENCES that are not here, or here in another version."""
+    folders = [Path(settings.bundles)] if settings.bundles else []
+    found = []
+    for assembly, place in settings.references.items():
+        bundle, _, version = place.partition("/")
+        try:
+            here = manifest.find(bundle, *folders).version
+        except EngineError:
+            here = ""
+        if not here or version not in ("", "latest", here):
+            says = f"{place} is wanted, and {f'version {here}' if here else 'no version'} is here"
+            remedy = f"it is pulled when the annotator starts; now: gas reference pull {bundle} {version} s3://BUCKET/bundles"
+            found.append(CheckResult(f"reference {assembly}", State.WRONG, says, remedy))
+    return found

@@ -82,18 +82,18 @@ class Secrets:
     async def issue(self, user_id: str, expires_at: int, **values: Any) -> str:
         """A new secret, good until `expires_at` (seconds since 1970)."""
         secret = f"{user_id}.{secrets.token_urlsafe(32)}"
-        await self.accounts.put_item(user_id, self._item(secret), expires_at=expires_at, **values)
+        await self.accounts.put_item(user_id, self.item(secret), expires_at=expires_at, **values)
         return secret
 
     async def find(self, secret: str) -> tuple[Account, dict[str, Any]] | None:
         """The account that a secret stands for, and what is kept with it; None if it is not, or not any more, good."""
         user_id = user_of(secret)
-        return await self.accounts.get_with(user_id, self._item(secret)) if user_id else None
+        return await self.accounts.get_with(user_id, self.item(secret)) if user_id else None
 
     async def revoke(self, secret: str) -> None:
         """Deletes a secret; one that is none is no error."""
         if user_id := user_of(secret):
-            await self.accounts.delete_item(user_id, self._item(secret))
+            await self.accounts.delete_item(user_id, self.item(secret))
 
     async def revoke_digest(self, user_id: str, digest: str) -> None:
         """Revokes by what is stored, for an owner who does not have the secret at hand."""
@@ -108,5 +108,5 @@ class Secrets:
         """Yields what is kept with each of a user's secrets."""
         return self.accounts.items(user_id, f"{self.kind}#")
 
-    def _item(self, secret: str) -> str:
+    def item(self, secret: str) -> str:
         return f"{self.kind}#{hashlib.sha256(secret.encode()).hexdigest()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from app.domain.accounts import Account, Notice
 from app.domain.jobs import Job
 from app.domain.messages import PlanEnding
+from app.engine.report.not_advice import NOT_ADVICE
 from app.services import mail_preferences
 from app.settings import Settings
 
@@ -32,8 +34,8 @@ TEMPLATES: dict[str, tuple[Notice, str, str]] = {
 ENDINGS: dict[str, tuple[str, str]] = {
     "cancelled": (
         "Premium ends on {date}",
-        "You have cancelled premium, and it ends on {date}. From then on your results will be archived, each five minutes after "
-        "it is complete, and the limits of the free plan hold. Nothing is deleted, and you can take up premium again any time.",
+        "You have cancelled premium, and it ends on {date}. From then on your results will be archived, each soon after it is "
+        "complete, and the limits of the free plan hold. Nothing is deleted, and you can take up premium again any time.",
     ),
     "unpaid": (
         "Your payment for premium failed",
@@ -44,14 +46,19 @@ ENDINGS: dict[str, tuple[str, str]] = {
 """Subject and sentence by reason."""
 
 
-def letter(outcome: str, job: Job, account: Account, settings: Settings) -> dict[str, Any]:
-    """Subject, text, HTML and headers of the mail about `outcome`."""
+HEADING = "What matters here, first of all:"
+
+
+def letter(outcome: str, job: Job, account: Account, settings: Settings, matters: Sequence[str] = ()) -> dict[str, Any]:
+    """Subject, text, HTML and headers of the mail about `outcome`; `matters` are lines of what matters in the result."""
     notice, subject, sentence = TEMPLATES[outcome]
     at_line = f"(line {job.line}) " if job.line else ""
     words = sentence.format(name=job.file_name, records=f"{job.records:,}", message=at_line + job.message)
     stop = mail_preferences.link(account, notice, settings)
     page = f"{settings.public_url}/annotations/{job.job_id}"
-    return _written(subject, words, ("Open the job", page), account, settings, stop) | {"headers": mail_preferences.headers(stop)}
+    return _written(subject, words, ("Open the job", page), account, settings, stop, matters) | {
+        "headers": mail_preferences.headers(stop)
+    }
 
 
 def ending(message: PlanEnding, account: Account, settings: Settings) -> dict[str, Any]:
@@ -62,16 +69,25 @@ def ending(message: PlanEnding, account: Account, settings: Settings) -> dict[st
 
 
 def _written(
-    subject: str, words: str, link: tuple[str, str], account: Account, settings: Settings, stop: str = ""
+    subject: str,
+    words: str,
+    link: tuple[str, str],
+    account: Account,
+    settings: Settings,
+    stop: str = "",
+    matters: Sequence[str] = (),
 ) -> dict[str, Any]:
     greeting = f"Dear {account.name}," if account.name else "Hello,"
     closing = f"Questions? Write to {settings.contact}." if settings.contact else ""
     footer = f"To get no more mail of this kind: {stop}" if stop else ""
     paragraphs = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in (greeting, words, closing) if paragraph)
+    listed = "".join(f"<li>{escape(line)}</li>" for line in matters)
+    found = f"<p>{HEADING}</p><ul>{listed}</ul><p><small>{NOT_ADVICE}</small></p>" if matters else ""
+    lines = "\n".join([HEADING, *(f"- {line}" for line in matters), NOT_ADVICE]) if matters else ""
     button = f'<p><a href="{escape(link[1], quote=True)}">{link[0]}</a></p>'
     small = f'<p><small><a href="{escape(stop, quote=True)}">No more mail of this kind</a></small></p>' if stop else ""
     return {
         "subject": f"GAS: {subject}",
-        "text": "\n\n".join(filter(None, [greeting, words, link[1], closing, footer])) + "\n",
-        "html": paragraphs + button + small,
+        "text": "\n\n".join(filter(None, [greeting, words, lines, link[1], closing, footer])) + "\n",
+        "html": paragraphs + found + button + small,
     }

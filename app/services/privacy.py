@@ -18,9 +18,9 @@ PROFILE = "PROFILE"
 ERASE_SECONDS = 20
 """Seconds that one request deletes; what is left then, the next one does."""
 
-HIDDEN = {"item", "user_id", "csrf"}
+HIDDEN = {"item", "user_id", "csrf", "password"}
 SECRET = {"mail_key"}
-KEPT = {"sessions": "SESSION#", "tokens": "TOKEN#", "counts": "DAY#", "marks": "MARK#", "audit": "AUDIT#"}
+KEPT = {"sessions": "SESSION#", "tokens": "TOKEN#", "shares": "SHARE#", "counts": "DAY#", "marks": "MARK#", "audit": "AUDIT#"}
 """What is kept beside the profile, by its name in the export."""
 
 
@@ -72,7 +72,8 @@ async def erase(backend: Backend, account: Account, shop: Shop | None) -> bool:
     """
     user_id, until = account.user_id, time.monotonic() + ERASE_SECONDS
     await backend.accounts.begin_erasing(user_id)
-    await _forget(backend, user_id, "TOKEN#")
+    for prefix in ("TOKEN#", "SHARE#"):
+        await _forget(backend, user_id, prefix)
     if not await _delete_jobs(backend, user_id, until):
         return False
     if shop:

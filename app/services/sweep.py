@@ -12,12 +12,19 @@ from app.services.backend import Backend
 
 
 async def sweep(
-    backend: Backend, user_id: str, job_id: str, *known: str | None, rev: int | None = None, listing: bool = False
+    backend: Backend,
+    user_id: str,
+    job_id: str,
+    *known: str | None,
+    rev: int | None = None,
+    listing: bool = False,
+    read: Job | None = None,
 ) -> None:
     """Deletes the copies of one job that its record does not need.
 
     `known` are copies that were just recorded or named by a message; `rev` is under what rev they were written, where
-    their name does not say it. With `listing`, whatever is found under the job's prefixes as well.
+    their name does not say it. With `listing`, whatever is found under the job's prefixes as well. `read` is the record as
+    a write of the caller left it, after it knew of all these copies: that write was the read.
     """
     results = {key for key in known if key and key.startswith("results/")}
     archives = {key for key in known if key} - results
@@ -26,7 +33,7 @@ async def sweep(
         archives |= {archive async for archive in backend.archive.list(user_id, job_id)}
     if not results | archives:
         return
-    job = await backend.jobs.get(user_id, job_id)
+    job = read if read and not listing else await backend.jobs.get(user_id, job_id)
     await backend.results.delete(sorted(key for key in results if not _needed(job, key, rev)))
     for archive in sorted(archives):
         if not _needed(job, archive, rev):

@@ -14,6 +14,7 @@ from typing import Any
 from app.domain.accounts import Account
 from app.domain.jobs import Job, Status
 from app.domain.messages import PlanEnding
+from app.services import what_matters
 from app.services.backend import Backend
 from app.services.mail_templates import TEMPLATES, ending, letter
 
@@ -70,7 +71,8 @@ async def _written(backend: Backend, account: Account, one: Unsent) -> dict[str,
     outcome = _outcome(job, one.event) if job else None
     if job is None or outcome is None or not account.reachable or TEMPLATES[outcome][0] in account.muted:
         return None
-    return letter(outcome, job, account, backend.settings)
+    matters = await what_matters.lines(backend, job) if outcome == "completed" else []
+    return letter(outcome, job, account, backend.settings, matters)
 
 
 def _outcome(job: Job, event: str) -> str | None:

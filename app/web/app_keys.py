@@ -25,6 +25,7 @@ from app.web.route import Access, Route
 
 if TYPE_CHECKING:
     from app.services.globus import Globus
+    from app.web.example import Example
 
 SETTINGS = web.AppKey("settings", Settings)
 ASSETS = web.AppKey("assets", Assets)
@@ -35,11 +36,13 @@ STREAMS = web.AppKey("streams", ConcurrencyLimit)
 GLOBUS: web.AppKey[Kept[Globus]] = web.AppKey("globus")
 SESSIONS = web.AppKey("sessions", Secrets)
 TOKENS = web.AppKey("tokens", Secrets)
+SHARES = web.AppKey("shares", Secrets)
 BILLING: web.AppKey[Billing | None] = web.AppKey("billing")
 LIVE = web.AppKey("live", Live)
 QUEUE_VIEW = web.AppKey("queue_view", QueueView)
 DURATIONS = web.AppKey("pace", DurationEstimator)
 RESULT_CACHE: web.AppKey[Kept[Markup]] = web.AppKey("result_cache")
+EXAMPLE: web.AppKey[Kept[Example]] = web.AppKey("example")
 LIMITS = web.AppKey("limits", RateLimit)
 ROUTES: web.AppKey[tuple[Route, ...]] = web.AppKey("routes")
 ACCESS: web.AppKey[Mapping[Handler, Access]] = web.AppKey("access")

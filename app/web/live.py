@@ -17,6 +17,12 @@ from app.domain.jobs import Job
 log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
+STILL_SECONDS = 10.0
+"""Seconds without a change after which a job counts as still: what runs says more often how far it is."""
+
+STILL_POLLS = 5
+"""One of so many looks is at the jobs that are still, too."""
+
 PING_SECONDS = 15.0
 """How long a viewer hears nothing of a job that stands still."""
 
@@ -31,8 +37,8 @@ class Watch:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def show(self, job: Job | None) -> None:
-        """Wakes the viewer with a job that changed; with None at the end."""
-        if job is None or job != self.job:
+        """Wakes the viewer with a job that is another object than the one known; with None at the end."""
+        if job is None or job is not self.job:
             self.job, self.woken = job, time.monotonic()
             self.wake.set()
 
@@ -52,6 +58,9 @@ class Live:
     ping_seconds: float = PING_SECONDS
     _watches: dict[tuple[str, str], set[Watch]] = field(default_factory=dict)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    _known: dict[tuple[str, str], Job] = field(default_factory=dict)  # the same object for as long as nothing changes
+    _changed: dict[tuple[str, str], float] = field(default_factory=dict)  # when, or when another viewer came
+    _looks: int = 0
 
     async def watch(self, user_id: str, job_id: str) -> AsyncGenerator[Job, None]:
         """The job as it is now and after every change, until it is gone or the process stops.
@@ -60,6 +69,7 @@ class Live:
         """
         watch = Watch((user_id, job_id))
         self._watches.setdefault(watch.key, set()).add(watch)
+        self._changed[watch.key] = time.monotonic()
         self._wanted.set()
         try:
             while await watch.wake.wait() and (job := watch.job):
@@ -69,6 +79,8 @@ class Live:
             self._watches[watch.key].discard(watch)
             if not self._watches[watch.key]:
                 del self._watches[watch.key]
+                self._known.pop(watch.key, None)
+                self._changed.pop(watch.key, None)
 
     @property
     def viewers(self) -> int:
@@ -85,17 +97,25 @@ class Live:
         """Looks at all watched jobs, for ever."""
         while True:
             await self._wanted.wait()
-            keys = list(self._watches)
+            keys = self._due()
             for start in range(0, len(keys), BATCH_KEYS):
                 try:
                     await self._look(keys[start : start + BATCH_KEYS])
                 except Exception:
                     # the next look may work; a loop that died would leave every page still
                     log.exception("live look failed")
-            if not keys:
+            if not self._watches:
                 self._wanted.clear()
             self._remind()
             await asyncio.sleep(self.poll_seconds)
+
+    def _due(self) -> list[tuple[str, str]]:
+        """The jobs to look at now."""
+        self._looks += 1
+        if self._looks % STILL_POLLS == 0:
+            return list(self._watches)
+        since = time.monotonic() - STILL_SECONDS
+        return [key for key in self._watches if self._changed[key] >= since]
 
     def _remind(self) -> None:
         before = time.monotonic() - self.ping_seconds
@@ -106,8 +126,11 @@ class Live:
     async def _look(self, keys: list[tuple[str, str]]) -> None:
         asked = [watch for key in keys for watch in self._watches.get(key, ())]
         found = {(job.user_id, job.job_id): job for job in await self.jobs.get_many(keys)}
+        for key, job in found.items():
+            if key in self._watches and job != self._known.get(key):
+                self._known[key], self._changed[key] = job, time.monotonic()
         for watch in asked:
-            watch.show(found.get(watch.key))
+            watch.show(self._known.get(watch.key, found[watch.key]) if watch.key in found else None)
 
 
 @asynccontextmanager

@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> web.Application:
     app[app_keys.LIMITS] = RateLimit()
     app[app_keys.DURATIONS] = DurationEstimator()
     app[app_keys.RESULT_CACHE] = Kept(PAGES_KEPT)
+    app[app_keys.EXAMPLE] = Kept(1)
     app[app_keys.CONCURRENCY] = ConcurrencyLimit()
     app[app_keys.STREAMS] = ConcurrencyLimit(limits.STREAMS.most, sys.maxsize, limits.STREAMS.said)
     app[app_keys.ASSETS] = assets = Assets.read()
@@ -108,6 +109,7 @@ async def _connections(app: web.Application) -> AsyncIterator[None]:
         app[app_keys.GLOBUS] = Kept(1)
         app[app_keys.SESSIONS] = Secrets(opened.accounts, "SESSION")
         app[app_keys.TOKENS] = Secrets(opened.accounts, "TOKEN")
+        app[app_keys.SHARES] = Secrets(opened.accounts, "SHARE")
         # where presigned forms post to, which a page must be allowed to
         form = await opened.inputs.upload_form("any", most_bytes=1, fields={})
         app[app_keys.HEADERS] = headers(settings, origin(form["url"]))

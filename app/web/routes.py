@@ -14,6 +14,8 @@ from app.web.api.models import (
     JobQuery,
     JobsOut,
     NewJob,
+    PastedIn,
+    PastedOut,
     TokensOut,
     UploadOut,
     VariantAloneOut,
@@ -24,7 +26,20 @@ from app.web.api.models import (
 from app.web.api.openapi import JSON
 from app.web.assets import PREFIX
 from app.web.route import ANONYMOUS, PUBLIC, Operation, Route
-from app.web.views import annotate, api_docs, billing, downloads, explorer, health, home, jobs, login, mail_preferences, profile
+from app.web.views import (
+    annotate,
+    api_docs,
+    billing,
+    downloads,
+    explorer,
+    health,
+    home,
+    jobs,
+    login,
+    mail_preferences,
+    profile,
+    shares,
+)
 
 ID = "{id:[0-9a-f-]{36}}"
 AT = "{at:[0-9a-f]{1,15}}"
@@ -39,6 +54,9 @@ def _api(method: str, path: str, handler: Handler, operation: Operation) -> Rout
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", home.home, PUBLIC),
+    Route("GET", "/example", home.sample_result, PUBLIC),
+    Route("GET", "/example/result", home.sample_file, PUBLIC),
+    Route("GET", "/example/summary", home.sample_summary, PUBLIC),
     Route("GET", "/privacy", home.privacy, PUBLIC),
     Route("GET", "/retention", home.retention, PUBLIC),
     Route("GET", "/terms", home.terms, PUBLIC),
@@ -65,6 +83,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"/annotations/{ID}/cancel", jobs.cancel),
     Route("POST", f"/annotations/{ID}/retry", jobs.retry),
     Route("POST", f"/annotations/{ID}/delete", jobs.delete),
+    Route("POST", f"/annotations/{ID}/share", shares.create),
+    Route("POST", f"/profile/shares/{DIGEST}/revoke", shares.revoke),
+    Route("GET", "/shared", shares.shown, ANONYMOUS),
+    Route("POST", "/shared", shares.shown, ANONYMOUS),
     Route("GET", f"/annotations/{ID}/log", downloads.log),
     Route("GET", f"/annotations/{ID}/result", downloads.result),
     Route("GET", f"/annotations/{ID}/index", downloads.index),
@@ -105,6 +127,7 @@ ROUTES: tuple[Route, ...] = (
     _api("POST", f"/jobs/{ID}/cancel", v1.cancel, Operation("Cancel a job", JobOut)),
     _api("POST", f"/jobs/{ID}/retry", v1.retry, Operation("Run a failed job again", JobOut, body=Again)),
     _api("DELETE", f"/jobs/{ID}", v1.delete, Operation("Delete a job with all its data", status=204)),
+    _api("POST", "/variants", v1.pasted, Operation("Make a VCF of pasted variants", PastedOut, body=PastedIn)),
     _api("GET", "/account", v1.who, Operation("Whose token this is", AccountOut)),
     _api("GET", "/tokens", v1.tokens, Operation("List tokens", TokensOut)),
     _api("DELETE", f"/tokens/{DIGEST}", v1.revoke_token, Operation("Revoke a token", status=204)),

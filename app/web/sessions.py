@@ -37,6 +37,11 @@ async def find(request: web.Request) -> Session | None:
     return Session(found[0], found[1]["csrf"]) if found else None
 
 
+def item(request: web.Request) -> str:
+    """What the session that the browser showed is kept under."""
+    return request.app[SESSIONS].item(_shown(request))
+
+
 async def start(request: web.Request, response: web.StreamResponse, user_id: str) -> None:
     """Gives the browser a new session, for `session_days`. The one that it showed ends, wherever it came from."""
     await request.app[SESSIONS].revoke(_shown(request))

@@ -106,10 +106,11 @@ def _sources(folder: Path) -> None:
     bases = {name: LETTERS[rng.choice(4, CONTIG_BASES, p=(0.3, 0.2, 0.2, 0.3))] for name in _NAMES}
     with (folder / "genes.gff3").open("w") as models:
         models.write("##gff-version 3\n")
-        step = CONTIG_BASES * CONTIGS // GENES
+        each = GENES // CONTIGS
+        step = CONTIG_BASES // each
         for number in range(GENES):
-            contig = _NAMES[number * step // CONTIG_BASES]
-            start = number * step % CONTIG_BASES + int(rng.integers(500, 3000))
+            contig = _NAMES[number // each]
+            start = number % each * step + int(rng.integers(500, 3000))
             models.writelines(_gene(rng, bases[contig], contig, start, start + step - 3_500, number))
     with (folder / "genome.fa").open("wb") as fasta:
         for name, letters in bases.items():

@@ -69,14 +69,18 @@ def measured(row: Row, folder: Path, records: int) -> Found:
 
 
 def _pipeline(folder: Path, bundle: manifest.Bundle, source: Path) -> str:
-    """The command that does with bcftools what it can of the same."""
+    """The command that does with bcftools what it can of the same.
+
+    Without `norm` on the mitochondrion, for it takes hours there: it compares the records of one position with each other.
+    """
     genome, models = bundle.path(bundle.fasta), folder / f"{bundle.id}.gff3"
-    known = folder / "known.vcf.gz"
+    known, nuclear = folder / "known.vcf.gz", bundle.id == data.BUNDLE
     if not models.is_file():
         sources = folder / "sources"
-        models.write_text((sources / "genes.gff3").read_text() if bundle.tracks else make_mito_bundle.gff3())
-    if bundle.tracks and not known.is_file():
+        models.write_text((sources / "genes.gff3").read_text() if nuclear else make_mito_bundle.gff3())
+    if nuclear and not known.is_file():
         measure(f"bgzip -c {folder / 'sources' / 'known.vcf'} > {known} && tabix -p vcf {known}")
-    steps = [f"bcftools norm -Ou -m -any -f {genome} {source}", f"bcftools csq -Ou -p a -f {genome} -g {models}"]
-    steps += [f"bcftools annotate -Ov -a {known} -c ID,INFO/KAF:=INFO/AF"] if bundle.tracks else ["bcftools view -Ov"]
+    steps = [f"bcftools norm -Ou -m -any -f {genome} {source}" if nuclear else f"bcftools view -Ou {source}"]
+    steps += [f"bcftools csq -Ou -p a -f {genome} -g {models}"]
+    steps += [f"bcftools annotate -Ov -a {known} -c ID,INFO/KAF:=INFO/AF"] if nuclear else ["bcftools view -Ov"]
     return " | ".join([*steps, f"bgzip -c -l 6 > {folder / 'pipeline.vcf.gz'}"])

@@ -18,7 +18,8 @@ from app.services.backend import Backend
 async def test_a_file_comes_back_as_it_was(gas: Backend, tmp_path: Path, size: int) -> None:
     source, copy = tmp_path / "source", tmp_path / "copy"
     source.write_bytes(os.urandom(size))
-    assert await gas.results.upload(source, "results/k", "application/gzip") == size
+    stored = await gas.results.upload(source, "results/k", "application/gzip")
+    assert (stored.size, stored.etag) == (size, (await gas.results.head("results/k")).etag)
     assert await gas.results.download("results/k", copy) == size
     assert copy.read_bytes() == source.read_bytes()
     head = await gas.results.head("results/k")

@@ -106,9 +106,9 @@ def test_a_block_of_many_entries_is_made_in_several_pieces(
     made: list[int] = []
     lay = blocks.lay
 
-    def counted(piece: blocks.AnnotatedBlock, parts: list[blocks.ContigSlice]) -> None:
+    def counted(piece: blocks.AnnotatedBlock, parts: list[blocks.ContigSlice], level: int) -> None:
         made.append(sum(len(part.lines) for part in parts))
-        lay(piece, parts)
+        lay(piece, parts, level)
 
     monkeypatch.setattr(blocks, "lay", counted)
     for module in (blocks, annotator):

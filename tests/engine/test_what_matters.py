@@ -153,5 +153,5 @@ def test_a_long_result_has_several_chunks(tmp_path: Path) -> None:
     found = directory(stored)
     assert found and found.records == 210_000 and [chunk.records for chunk in found.chunks] == [65_536] * 3 + [13_392]
     assert size == len(stored) == found.end and not (tmp_path / "work").exists()
-    at, length = found.spans["place"][3]
-    assert decoded(stored[at : at + length], "<u8", 13_392)[-1] == 209_999 + (100 << 16)
+    begin, length = found.spans["place"][3]
+    assert decoded(stored[begin : begin + length], "<u8", 13_392)[-1] == 209_999 + (100 << 16)

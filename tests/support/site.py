@@ -1,4 +1,4 @@
-"""A web server on loopback that knows ranges and entity tags, and can be told to break."""
+"""A web server on loopback that behaves as those of the sources: ranges, entity tags, dates, redirects; and it can break."""
 
 import hashlib
 import http.server
@@ -8,12 +8,14 @@ from typing import Any, Self
 
 
 class Site:
-    """Files by name, wherever they are asked for. `broken` ends the next answer for a file early, `down` every one after that."""
+    """Files by name, wherever they are asked for. `broken` ends the next answer for a file early, `down` every one after that;
+    `moved` files are redirected to another name, and of those in `whole` no range is sent."""
 
     def __init__(self, files: dict[str, bytes], *, whole_paths: bool = False) -> None:
         site, self._whole_paths = self, whole_paths
         self.files, self.broken, self.down = files, dict[str, int](), set[str]()
         self.ranges, self.asked = list[str](), list[str]()
+        self.moved, self.whole = dict[str, str](), set[str]()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -28,6 +30,11 @@ class Site:
 
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         name = request.path.removeprefix("/pub/") if self._whole_paths else request.path.rsplit("/", 1)[-1]
+        if name in self.moved:
+            request.send_response(302)
+            request.send_header("Location", f"{self.url}/{self.moved[name]}")
+            request.send_header("Content-Length", "0")
+            return request.end_headers()
         body = self.files.get(name)
         if body is None:
             return request.send_error(404)
@@ -36,10 +43,11 @@ class Site:
         start = 0
         if wanted := request.headers.get("Range"):
             self.ranges.append(wanted)
-            if request.headers.get("If-Range", etag) == etag:
+            if request.headers.get("If-Range", etag) == etag and name not in self.whole:
                 start = int(wanted.removeprefix("bytes=").rstrip("-"))
         request.send_response(206 if start else 200)
         request.send_header("ETag", etag)
+        request.send_header("Last-Modified", "Mon, 23 Nov 2026 06:07:08 GMT")
         request.send_header("Content-Length", str(len(body) - start))
         if start:
             request.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")

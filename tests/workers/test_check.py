@@ -105,6 +105,20 @@ async def test_a_damaged_bundle_is_found(world: Settings, tmp_path: Path) -> Non
     assert (await findings(settings, "annotate"))["bundle mine"].state is State.WRONG
 
 
+async def test_parts_their_age_and_what_is_wanted_are_said(world: Settings, tmp_path: Path) -> None:
+    shutil.copytree(manifest.EMBEDDED / "rcrs", tmp_path / "mine")
+    settings = world.model_copy(update={"bundles": str(tmp_path), "references": {"rCRS": "rcrs", "X": "mine/9", "Y": "absent/1"}})
+    found = await findings(settings, "annotate")
+    assert "sequence NC_012920.1" in found["bundle mine"].says
+    assert found["reference X"].says == "mine/9 is wanted, and version 1 is here"
+    assert found["reference Y"].says == "absent/1 is wanted, and no version is here"
+    described = tmp_path / "mine" / manifest.MANIFEST
+    clinvar = '[[parts]]\nid = "clinvar"\ntitle = "ClinVar"\nversion = "2020-01-05"\ndate = "2020-01-05"\n\n[[parts]]'
+    described.write_text(described.read_text().replace("[[parts]]", clinvar, 1))
+    old = (await findings(settings, "annotate"))["bundle mine"]
+    assert old.state is State.BEYOND and "its ClinVar is" in old.says and "gas reference update rcrs clinvar" in old.remedy
+
+
 @pytest.mark.parametrize(
     ("said", "state", "words"),
     [

@@ -19,7 +19,7 @@ from app.services import submissions
 from app.settings import Settings
 from tests.support import genome
 from tests.support.service import VCF, Service, spec, working
-from workers.bundles import Unusable, install
+from workers.bundles import RENEWAL_SECONDS, Renewal, Unusable, install
 from workers.runtime import run
 
 NUCLEAR = VCF.partition(b"MT\t")[0] + f"chr1\t505\t.\t{genome.CHROMOSOME[504]}\tT\t.\t.\t.\n".encode()
@@ -93,3 +93,29 @@ async def test_several_annotators_of_a_host_pull_once_and_trust_what_is_untouche
     os.truncate(fasta, 100)
     await install(offering)
     assert manifest.verify(manifest.find("nuclear", Path(offering.bundles))) == []
+
+
+async def test_a_newer_version_comes_without_a_restart(offering: Settings, tmp_path: Path) -> None:
+    """And one that does not match stays away, while the one before it is used on."""
+    now = [0.0]
+    latest, renewal = offering.model_copy(update={"references": {"GRCh99": "nuclear/latest"}}), Renewal(lambda: now[0])
+    await install(latest)
+    host, store = Path(offering.bundles), S3Store.at(offering.bundle_store)
+    assert manifest.find("nuclear", host).version == "1"
+    for version, damaged, there in (("2", False, "2"), ("3", True, "2")):
+        described = tmp_path / "nuclear" / manifest.MANIFEST
+        (tmp_path / "nuclear" / "genes.tsv").write_text(f"GENE{version}\t1\t501\t650\tENSG1\n")
+        described.write_text(
+            genome.MANIFEST.replace('version = "1"', f'version = "{version}"') + manifest.file_table(described.parent)
+        )
+        stores.push(manifest.load(described.parent), store)
+        if damaged:
+            store.put(tmp_path / "nuclear" / "genome.fa", f"nuclear/{version}/genes.tsv")
+        renewal.look(latest)
+        await renewal.done()
+        assert manifest.find("nuclear", host).version != version, "it was looked for a moment ago"
+        now[0] += RENEWAL_SECONDS
+        renewal.look(latest)
+        await renewal.done()
+        assert manifest.find("nuclear", host).version == there
+        assert manifest.verify(manifest.find("nuclear", host)) == []

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -131,8 +131,7 @@ def _first_identifier(value: bytes) -> bytes:
     return plain(value.split(b";", 1)[0])
 
 
-@dataclass(frozen=True)
-class _Other:
+class _Other(NamedTuple):
     """An allele of a row that is no plain substitution: its number among the row's, where it is, and its text if it needs one."""
 
     row: int
@@ -172,11 +171,12 @@ class _Contig:
         refs, alts = block.letters[ref_begins], block.letters[alt_begins]
         plain_rows = (ref_ends - ref_begins == 1) & (alt_ends - alt_begins == 1) & (refs != alts)
         plain_rows &= (_BASE_CODES[refs] >= 0) & (_BASE_CODES[alts] >= 0)
-        right = plain_rows & self._genome.agrees(self._name, places, refs)
+        agrees = self._genome.agrees(self._name, places, refs)
+        right = plain_rows & agrees
         self.tally.mismatches += int(plain_rows.sum() - right.sum())
         taken, rest = np.flatnonzero(right), np.flatnonzero(~plain_rows)
         rest_refs, rest_alts = block.cells(ref_begins[rest], ref_ends[rest]), block.cells(alt_begins[rest], alt_ends[rest])
-        others = self._others(rest.tolist(), places[rest].tolist(), rest_refs, rest_alts)
+        others = self._others(rest.tolist(), places[rest].tolist(), rest_refs, rest_alts, agrees[rest].tolist())
         which = np.concatenate((taken, np.array([one.row for one in others], np.int64)))
         positions = np.concatenate((places[taken], np.array([one.position for one in others], np.int64)))
         codes = np.concatenate((_BASE_CODES[alts[taken]], np.array([one.code for one in others], np.int64)))
@@ -190,11 +190,13 @@ class _Contig:
         texts = {int(place_of[first + index]): one.text for index, one in enumerate(others) if one.text and kept[first + index]}
         self.piece.add(positions[order], codes[order], [one[order] for one in values], texts, int(places[-1]))
 
-    def _others(self, rows: list[int], places: list[int], refs: list[bytes], alts: list[bytes]) -> list[_Other]:
-        """The alleles of rows that are no plain substitution."""
+    def _others(
+        self, rows: list[int], places: list[int], refs: list[bytes], alts: list[bytes], begun: list[bool]
+    ) -> list[_Other]:
+        """The alleles of rows that are no plain substitution. `begun`: whether the first base of REF is the sequence's."""
         found = []
-        for row, place, ref, alleles in zip(rows, places, refs, alts, strict=True):
-            checked = False
+        for row, place, ref, alleles, checked in zip(rows, places, refs, alts, begun, strict=True):
+            checked = checked and len(ref) == 1
             for number, alt in enumerate(alleles.split(b",")):
                 if (code := _SUBSTITUTIONS.get((ref, alt), -1)) < 0:
                     ref, alt = ref.upper(), alt.upper()

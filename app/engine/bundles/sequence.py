@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ FILE = "genome.seq"
 
 KIND, VERSION = "sequence", 1
 _READ_AT_ONCE_BYTES = 1 << 22
-T = TypeVar("T", bound="Sequence")
 _LETTERS = b"ACGTUNRYSWKMBDHV"  # IUPAC's for nucleotides
 _ODD = b"!"
 _UPPER = bytes(ord(chr(i).upper()) if i < 128 and chr(i).upper().encode() in _LETTERS else _ODD[0] for i in range(256))
@@ -99,10 +98,10 @@ class Sequence:
         self.lengths: Mapping[str, int] = MappingProxyType({name: length for name, (_, length) in self._places.items()})
         """Bases of each contig, in the order of the file."""
 
-    @classmethod
-    def open(cls, path: Path) -> Self:
+    @staticmethod
+    def open(path: Path) -> "Sequence":
         """Map the file, or give what was mapped of it before. Raises BundleError if it is no sequence, or cut off or damaged."""
-        return _opened(cls, path, identity(path))  # type: ignore[arg-type]  # a class is hashable
+        return _opened(path, identity(path))
 
     def verify(self) -> None:
         """Read the whole file, and raise BundleError if it is not what was written."""
@@ -142,5 +141,5 @@ class Sequence:
 
 
 @lru_cache(maxsize=4)
-def _opened(kind: type[T], path: Path, which: tuple[int, ...]) -> T:
-    return kind(Mapped(path, KIND, VERSION))
+def _opened(path: Path, which: tuple[int, ...]) -> Sequence:
+    return Sequence(Mapped(path, KIND, VERSION))

@@ -46,7 +46,7 @@ def text_blocks(path: Path, offset: int = 0) -> Iterator[bytes]:
     for chunk in _chunks(path, offset):
         end = chunk.rfind(b"\n") + 1
         if end:
-            yield rest + chunk[:end]
+            yield b"".join((rest, memoryview(chunk)[:end]))
             rest = chunk[end:]
         else:
             rest += chunk

@@ -185,6 +185,8 @@ class _AlleleBuild:
         """Delete the pieces and the marks of what is converted."""
         for mark in self._shop.work.glob(f".{self._track['id']}.*.json"):
             mark.unlink()
+        if self._track.get("index"):
+            forget(place(self._track["index"], self._shop.cache))
         shutil.rmtree(self._pieces, ignore_errors=True)
 
     def _mark(self, number: int) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ DECODED = 1024
 _INCOMPLETE_START, _INCOMPLETE_END = int(Flags.INCOMPLETE_START), int(Flags.INCOMPLETE_END)  # quicker than the enum
 _CANONICAL, _BASIC = int(Flags.CANONICAL), int(Flags.BASIC)
 
-T = TypeVar("T", bound="Transcripts")
 Ints = NDArray[np.signedinteger[Any]]
 
 
@@ -49,6 +48,7 @@ class Transcripts:
         self._gene_identifiers = _items(self.genes.identifiers)
         self._selenocysteines = _items(array("selenocysteine_rows")), _items(array("selenocysteine_positions"))
         self._micro_rna = tuple(_items(array(f"micro_rna_{name}")) for name in ("rows", "starts", "ends"))
+        self._special = frozenset(self._selenocysteines[0]) | frozenset(self._micro_rna[0])  # few have either
         self._bins = array("bin_firsts"), array("bin_offsets"), array("bin_rows")
         self._places = {name: tuple(numbers) for name, *numbers in mapped.facts["contigs"]}
         self._firsts = [first for first, *_ in self._places.values()]
@@ -57,10 +57,10 @@ class Transcripts:
         if not len(self.starts) == len(self.exon_offsets) - 1 == mapped.facts["transcripts"]:
             raise BundleError("The arrays of the transcripts are not of one length: build the bundle again")
 
-    @classmethod
-    def open(cls, path: Path) -> Self:
+    @staticmethod
+    def open(path: Path) -> "Transcripts":
         """Map the file, or give what was mapped of it before. Raises BundleError if it is no such file, or cut off or damaged."""
-        return _opened(cls, path, identity(path))  # type: ignore[arg-type]  # a class is hashable
+        return _opened(path, identity(path))
 
     def verify(self) -> None:
         """Read the whole file, and raise BundleError if it is not what was written."""
@@ -139,6 +139,7 @@ class Transcripts:
         offsets, starts, ends = self._exons
         exons = list(zip(starts[offsets[row] : offsets[row + 1]], ends[offsets[row] : offsets[row + 1]], strict=True))
         places, spliced = self._spliced
+        special = row in self._special
         return Transcript(
             index=row,
             contig=self._names[bisect_right(self._firsts, row) - 1],
@@ -159,7 +160,7 @@ class Transcripts:
             coding_end=value["coding_ends"],
             phase=value["phases"],
             bases=bytes(spliced[places[row] : places[row + 1]]),
-            selenocysteines=tuple(_of(row, *self._selenocysteines)[0]),
+            selenocysteines=tuple(_of(row, *self._selenocysteines)[0]) if special else (),
             incomplete_start=bool(flags & _INCOMPLETE_START),
             incomplete_end=bool(flags & _INCOMPLETE_END),
             canonical=bool(flags & _CANONICAL),
@@ -169,13 +170,13 @@ class Transcripts:
             level=value["levels"],
             ccds=text[value["ccds"]],
             basic=bool(flags & _BASIC),
-            micro_rna=tuple(zip(*_of(row, *self._micro_rna), strict=True)),
+            micro_rna=tuple(zip(*_of(row, *self._micro_rna), strict=True)) if special else (),
         )
 
 
 @lru_cache(maxsize=4)
-def _opened(kind: type[T], path: Path, which: tuple[int, ...]) -> T:
-    return kind(Mapped(path, layout.KIND, layout.VERSION))
+def _opened(path: Path, which: tuple[int, ...]) -> Transcripts:
+    return Transcripts(Mapped(path, layout.KIND, layout.VERSION))
 
 
 def _spread(firsts: Ints, counts: Ints) -> tuple[Ints, Ints]:

@@ -12,6 +12,8 @@ Ints = NDArray[np.int64]
 _TAB, _NEWLINE, _RETURN, _SEMICOLON, _HASH, _ZERO = b"\t\n\r;#0"
 _MOST_DIGITS = 18
 _COLUMNS = 8
+_LONG = 1000  # bytes a row from which on it is quicker to search than to compare each letter
+_SAMPLE = 1 << 16
 
 
 class VcfBlock:
@@ -20,19 +22,33 @@ class VcfBlock:
     def __init__(self, text: bytes) -> None:
         self.text = text
         self.letters = np.frombuffer(text, np.uint8)
-        ends = np.flatnonzero(self.letters == _NEWLINE)
+        sample = text[:_SAMPLE]
+        self._long = len(sample) > _LONG * sample.count(b"\n")
+        ends = _places(text, b"\n") if self._long else np.flatnonzero(self.letters == _NEWLINE)
         starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
         kept = (ends > starts) & (self.letters[starts] != _HASH)
         self._starts, self._ends = starts[kept], ends[kept]
         self._ends = self._ends - (self.letters[self._ends - 1] == _RETURN)
-        tabs = np.flatnonzero(self.letters == _TAB)
+        tabs = self._sparse_tabs() if self._long else np.flatnonzero(self.letters == _TAB)
+        tabs = np.append(tabs, np.full(_COLUMNS, len(text)))
         first = np.searchsorted(tabs, self._starts)
-        if len(first) and (first[-1] + _COLUMNS - 2 >= len(tabs) or (tabs[first + _COLUMNS - 2] >= self._ends).any()):
+        if (tabs[first + _COLUMNS - 2] >= self._ends).any():
             raise BundleError("a record has less than eight columns")
-        self._tabs = [tabs[first + number] for number in range(_COLUMNS - 1)] if len(first) else [first] * (_COLUMNS - 1)
-        behind = np.append(tabs, len(text))[first + _COLUMNS - 1] if len(first) else first
-        self._info_ends = np.minimum(behind, self._ends)
+        self._tabs = [tabs[first + number] for number in range(_COLUMNS - 1)]
+        self._info_ends = np.minimum(tabs[first + _COLUMNS - 1], self._ends)
         self._semicolons: Ints | None = None
+
+    def _sparse_tabs(self) -> Ints:
+        """The first tabs of each row: where rows are long, nearly all of a row is INFO, and is not looked through."""
+        found: set[int] = set()  # the search behind the last tab of a row may find the first one of the next
+        find = self.text.find
+        for at in self._starts.tolist():
+            for _ in range(_COLUMNS):
+                at = find(b"\t", at) + 1
+                if not at:
+                    break
+                found.add(at - 1)
+        return np.array(sorted(found), np.int64)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -81,6 +97,8 @@ class VcfBlock:
     def info(self, tag: "InfoTag", rows: slice) -> list[bytes]:
         """The value of a tag of INFO in each of these rows; nothing where it has none."""
         begins, ends = self.field(7, rows)
+        if self._long:
+            return [self._of_long(tag, begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
         if self._semicolons is None:
             self._semicolons = np.flatnonzero(self.letters == _SEMICOLON)
         semicolons = np.append(self._semicolons, len(self.letters))
@@ -100,6 +118,20 @@ class VcfBlock:
         found = np.minimum(semicolons[np.searchsorted(semicolons, values)], ends)
         return self.cells(np.maximum(values, 0), np.where(values < 0, 0, found))
 
+    def _of_long(self, tag: "InfoTag", begin: int, end: int) -> bytes:
+        """The value of a tag in a long INFO: it is looked for from a little before where it was in the row before."""
+        text, needle = self.text, tag.needle
+        at = text.find(needle, begin + tag.offset, end)
+        if at < 0:
+            if text.startswith(tag.text, begin, end):
+                at = begin - 1
+            elif not tag.offset or (at := text.find(needle, begin, end)) < 0:
+                return b""
+        tag.offset = max(at - begin, 0) * 7 // 8
+        at += len(needle)
+        behind = text.find(b";", at, end)
+        return text[at:behind] if behind >= 0 else text[at:end]
+
     def _sought(self, tag: "InfoTag", begin: int, end: int, first: int) -> int:
         """Where the value of a tag begins that is not where it was in other rows; -1 if there is none."""
         assert self._semicolons is not None
@@ -113,12 +145,24 @@ class VcfBlock:
         return at + 1 + len(tag.text)
 
 
+def _places(text: bytes, letter: bytes) -> Ints:
+    """Where a rare letter stands."""
+    found, find = [], text.find
+    at = find(letter)
+    while at >= 0:
+        found.append(at)
+        at = find(letter, at + 1)
+    return np.array(found, np.int64)
+
+
 class InfoTag:
     """A tag of INFO, and which of the items it was when it was sought last: nearly always it is there again."""
 
     def __init__(self, name: str) -> None:
         self.text = f"{name}=".encode()
+        self.needle = b";" + self.text
         self.item = 0
+        self.offset = 0  # in bytes, of long rows
 
 
 _NEAR = (0, -1, 1, -2, 2, -3, 3)

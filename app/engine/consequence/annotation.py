@@ -143,7 +143,7 @@ class AlleleAnnotator:
         return dict(zip(keys, answers, strict=True))
 
     def _of_plain(self, position: int, alt: str, name: str, escaped: str, found: list[Said], accession: str) -> AlleleAnnotation:
-        """What is said of a substitution. `name`: on its contig, which `accession` and `escaped` have before and with it."""
+        """What is said of a substitution. `name`: on its contig; `escaped`: with the contig; `accession`: before it."""
         if not found:
             tags = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER;GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
             return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)

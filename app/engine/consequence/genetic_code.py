@@ -23,6 +23,10 @@ BASE_NUMBERS = np.full(256, 4, np.uint8)
 """By byte, 0 to 3 in NCBI's order; 4 for what is no base."""
 BASE_NUMBERS[list(ORDER)] = range(4)
 
+_PLACES = np.array([16, 4, 1], np.uint8)
+_MANY_BASES = 90
+"""Beyond so many, arrays translate faster than a codon at a time."""
+
 _AMBIGUOUS = dict(zip(b"RYSWKMBDHVN", b"AG CT CG AT GT AC CGT AGT ACT ACG TCAG".split(), strict=True))
 
 # fmt: off
@@ -103,6 +107,10 @@ class GeneticCode:
 
     def translate(self, bases: bytes) -> bytes:
         """Returns the letters of the whole codons, stops included; what is left of a codon at the end is left out."""
+        if len(bases) > _MANY_BASES:
+            numbers = BASE_NUMBERS[np.frombuffer(bases, np.uint8, len(bases) // 3 * 3)].reshape(-1, 3)
+            if numbers.max() < 4:
+                return self.array[numbers @ _PLACES].tobytes()
         letter = self.letter
         return bytes([letter(bases[i : i + 3]) for i in range(0, len(bases) - 2, 3)])
 

@@ -11,7 +11,6 @@ from functools import lru_cache
 
 from app.engine.consequence import terms
 from app.engine.consequence.caller import Consequence
-from app.engine.consequence.spliced import spliced
 from app.engine.consequence.transcript import Transcript
 
 _UNKNOWN = 100
@@ -29,7 +28,8 @@ def order(found: Consequence) -> tuple[int, ...]:
 @lru_cache(maxsize=1024)
 def comparable(transcript: Transcript) -> tuple[tuple[int, ...], int]:
     """Returns what a transcript is compared by before its worst term, and behind it."""
-    model = spliced(transcript)
+    first, last = transcript.coding_start, transcript.coding_end
+    coding = transcript.phase + len(transcript.bases[first - 1 : last]) if first else 0
     before = (
         not transcript.mane_select,
         not transcript.mane_plus_clinical,
@@ -39,7 +39,7 @@ def comparable(transcript: Transcript) -> tuple[tuple[int, ...], int]:
         transcript.biotype != "protein_coding",
         not transcript.ccds,
     )
-    return before, -(len(model.sequence) if model.coding else model.length)
+    return before, -(coding or sum([end - start + 1 for start, end in transcript.exons]))
 
 
 def order_number(transcript: Transcript, mask: int) -> int:

@@ -17,6 +17,7 @@ from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence import columns, csq, hgvs, terms
 from app.engine.consequence.allele import NOWHERE, Allele, Change, reverse_complement
 from app.engine.consequence.caller import Consequence
+from app.engine.consequence.csq_fields import NAMES
 from app.engine.consequence.genetic_code import CODONS
 from app.engine.consequence.pick import order_number
 
@@ -32,6 +33,7 @@ _READ = (
 )
 _SIMPLE = ("left", "mask", "distance", "exon", "intron", "exons", "number", "behind", "offset")
 _HOLE = "\0"
+_DISTANCE = NAMES.index("DISTANCE")
 _KEPT = 50_000  # texts that are remembered
 _LETTER = {base: chr(base) for base in b"ACGT"}
 _OTHER = dict(zip(b"ACGT", "TGCA", strict=True))
@@ -149,10 +151,8 @@ class Substitutions:
         """
         transcript, order = self._transcripts[row], self._order(row, mask)
         if not intron:
-            beside = csq.entry(Consequence(transcript, mask, distance=0), _allele(0x41), 1, "")
-            before = csq.entry(Consequence(transcript, mask), _allele(0x41), 1, "")
-            at = next(i for i, (one, other) in enumerate(zip(beside, before + _HOLE, strict=False)) if one != other)
-            return order, beside[1:at], beside[at + 1 :]
+            fields = csq.entry(Consequence(transcript, mask, distance=0), _allele(0x41), 1, "").split("|")
+            return order, "|".join(["", *fields[1:_DISTANCE], ""]), "|".join(["", *fields[_DISTANCE + 1 :]])
         within = Consequence(transcript, mask, intron=f"{intron}/{exons - 1}", hgvsc=_HOLE)
         before, after = csq.entry(within, _allele(0x41), 1, "").split(_HOLE)
         return order, before[1:], after, f"{'c' if transcript.coding_start else 'n'}."

@@ -71,8 +71,8 @@ def decoded(stored: bytes, dtype: str, records: int) -> Array:
     """The values of a stored chunk. Raises BadColumns."""
     kind = np.dtype(dtype)
     try:
-        planes = np.frombuffer(zlib.decompress(stored), "u1").reshape(kind.itemsize, records)
-    except (zlib.error, ValueError) as error:
+        planes = np.frombuffer(zlib_ng.decompress(stored), "u1").reshape(kind.itemsize, records)
+    except (zlib_ng.error, ValueError) as error:  # type: ignore[misc]  # its stub says no class
         raise BadColumns(str(error)) from error
     if kind.itemsize == 1:
         return planes[0].view(kind)

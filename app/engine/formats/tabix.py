@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import struct
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from operator import sub
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from app.engine.formats import bgzf
 
+Ints = Sequence[int]
 WINDOW_BITS = 14  # the smallest bins and the windows of the linear index have 2^14 bases
 MAGIC = b"TBI\1"
 _STATISTICS = 37450
@@ -41,42 +43,26 @@ class Span:
     windows: array[int] = field(default_factory=lambda: array("q"))  # window, where its first line begins, flattened
 
 
-def span(name: bytes, starts: list[int], ends: list[int], lengths: Iterable[int], begin: int) -> Span:
+def span(name: bytes, starts: Ints, ends: Ints, lengths: Ints, begin: int) -> Span:
     """The span of these lines, which are in ascending order and begin at this offset.
 
     What starts before the contig (-1: the telomere, POS 0) counts to its first base.
     """
-    if starts and starts[0] < 0:
+    if len(starts) and starts[0] < 0:
         starts, ends = [max(start, 0) for start in starts], [max(end, 1) for end in ends]
-    offsets = [begin, *(begin + length for length in accumulate(lengths))]
+    first, last = (np.asarray(places, np.int64) >> WINDOW_BITS for places in (starts, np.asarray(ends, np.int64) - 1))
+    offsets = np.cumsum(np.concatenate([[begin], np.asarray(lengths, np.int64)])).tolist()
     found = Span(name, len(starts), begin, offsets[-1])
-    long = _crossing(starts, ends)
-    cuts = sorted({*long, *(index + 1 for index in long)})
-    at, reached = 0, -1
-    while at < len(starts):
-        window = starts[at] >> WINDOW_BITS
-        if at in long:
-            until, bin_, last = at + 1, _bin(starts[at], ends[at]), (ends[at] - 1) >> WINDOW_BITS
-        else:
-            until = bisect_left(starts, (window + 1) << WINDOW_BITS, at)
-            cut = bisect_left(cuts, at + 1)
-            until = min(until, cuts[cut]) if cut < len(cuts) else until
-            bin_, last = 4681 + window, window
+    # rows of lines that lie in one window alone, and each line that does not
+    cuts = np.flatnonzero((first[1:] != first[:-1]) | (first[1:] != last[1:]) | (first[:-1] != last[:-1])) + 1
+    reached = -1
+    for at, until in pairwise([0, *cuts.tolist(), len(starts)] if len(starts) else []):
+        window, final = int(first[at]), int(last[at])
+        bin_ = 4681 + window if window == final else _bin(starts[at], ends[at])
         found.chunks.extend((bin_, offsets[at], offsets[until]))
-        for one in range(max(window, reached + 1), last + 1):
+        for one in range(max(window, reached + 1), final + 1):
             found.windows.extend((one, offsets[at]))
-        at, reached = until, max(reached, last)
-    return found
-
-
-def _crossing(starts: list[int], ends: list[int]) -> set[int]:
-    """The lines that lie in more than one window."""
-    longest = max(map(sub, ends, starts), default=1)
-    found: set[int] = set()
-    for window in range((starts[0] >> WINDOW_BITS) + 1, (starts[-1] >> WINDOW_BITS) + 2) if starts and longest > 1 else ():
-        edge = window << WINDOW_BITS
-        first, last = bisect_left(starts, edge - longest), bisect_left(starts, edge)
-        found.update(index for index in range(first, last) if ends[index] > edge)
+        reached = max(reached, final)
     return found
 
 

@@ -24,15 +24,16 @@ from app.engine.errors import EngineError, InputError
 from app.engine.formats import bgzf
 from app.engine.formats.columns import COLUMNS
 from app.engine.limits import DEFAULT, Limits
-from app.engine.pipeline.block import AnnotatedPieces, AnnotationContext, Reader
+from app.engine.pipeline.block import AnnotatedPieces, AnnotationContext, BlockStats, Worker
 from app.engine.pipeline.input_state import InputState
-from app.engine.pipeline.pool import affordable, cores, workers
+from app.engine.pipeline.pool import affordable, cores, ended, workers
 from app.engine.pipeline.presort import presort
 from app.engine.pipeline.writer import NeedsPresort, ResultWriter
 from app.engine.reading import assembly, headers
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.input_file import InputFile
 from app.engine.reading.lines import Lines
+from app.engine.reading.records import AlleleBatch
 from app.engine.reading.rejections import Rejections
 from app.engine.report.counts import Counts
 
@@ -176,11 +177,12 @@ def _pieces(
         progress("annotating", state.records, min(100 * source.position / source.size, 100.0))
 
     first = next(blocks, None)
-    if first:
-        _look(first, context, state)
-    with workers(context, jobs) as make:
+    begun = _look(first, context, state, keep=jobs == 1) if first else None
+    with workers(context, jobs, begun[0] if begun else None) as make:
         try:
-            for block, before in chain([first] if first else [], blocks):
+            if begun:
+                waiting.append(ended(begun[0].made(*begun[1])))
+            for block, before in chain([first] if first and not begun else [], blocks):
                 waiting.append(make(block, before))
                 while len(waiting) > jobs + 1:
                     take()
@@ -193,15 +195,25 @@ def _pieces(
     return totals, output
 
 
-def _look(first: tuple[bytes, int], context: AnnotationContext, state: InputState) -> None:
-    """Learn from the first block what the header should have said, so that every worker begins with it."""
-    reader = Reader(context)
+Begun = tuple[Worker, tuple[list[AlleleBatch], BlockStats]]
+"""A worker and what it has read of the first block."""
+
+
+def _look(first: tuple[bytes, int], context: AnnotationContext, state: InputState, *, keep: bool) -> Begun | None:
+    """Learns from the first block what the header should have said, so that every worker begins with it.
+
+    With `keep`, returns what was read, unless it would be read otherwise now.
+    """
+    worker, kept = Worker(context), False
     try:
-        _, stats = reader.read(*first)
+        batches, stats = worker.reader.read(*first)
         state.apply_header(stats)
         state.presorted = True
+        kept = keep and not stats.header_updates and stats.sorted
+        return (worker, (batches, stats)) if kept else None
     finally:
-        reader.close()
+        if not kept:
+            worker.close()
 
 
 def tool_versions() -> dict[str, str]:

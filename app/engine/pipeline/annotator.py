@@ -14,7 +14,7 @@ from app.engine.pipeline import codons
 from app.engine.pipeline.codons import EdgeAllele
 from app.engine.reading.headers import Header
 from app.engine.reading.normalize import REACH
-from app.engine.reading.records import AlleleBatch
+from app.engine.reading.records import AlleleBatch, Key
 from app.engine.report.counts import Counts
 
 MOST_ENTRIES = 100_000
@@ -53,8 +53,12 @@ class BlockAnnotator:
         found = [answers[key] if key else SILENT for key in batch.keys]
         tags = [one.tags for one in found]
         flags: Counter[str] = Counter({SPELLING: sum(one.flagged for one in found)})
+        flagged: dict[tuple[Key | None, int], bytes] = {}
         for index, verdict in codons.shared(batch, answers, samples=bool(self._header.samples)).items():
-            tags[index] = codons.flagged(tags[index], verdict)
+            known = batch.keys[index], verdict
+            if known not in flagged:
+                flagged[known] = codons.flagged(tags[index], verdict)
+            tags[index] = flagged[known]
             flags[codons.WORDS[verdict]] += 1
         totals.flags.update(+flags)
         columns = [batch.heads, tags, *said, batch.tails]

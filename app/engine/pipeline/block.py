@@ -142,12 +142,15 @@ class Worker:
     """Makes pieces of blocks."""
 
     def __init__(self, context: AnnotationContext) -> None:
-        self._reader, self._level = Reader(context), context.level
-        self._annotator = BlockAnnotator(self._reader.header, context.bundle, context.distance, moved=context.presorted)
+        self.reader, self._level = Reader(context), context.level
+        self._annotator = BlockAnnotator(self.reader.header, context.bundle, context.distance, moved=context.presorted)
 
     def pieces(self, block: bytes, before: int) -> AnnotatedPieces:
         """The part of the result that this block is: in several pieces, if it is a large one."""
-        batches, stats = self._reader.read(block, before)
+        return self.made(*self.reader.read(block, before))
+
+    def made(self, batches: list[AlleleBatch], stats: BlockStats) -> AnnotatedPieces:
+        """The part of the result that these alleles of a block are."""
         if not stats.sorted:
             return stats, []  # the file is read anew, and sorted first
         held: list[AlleleBatch] = []
@@ -176,7 +179,7 @@ class Worker:
         return piece
 
     def close(self) -> None:
-        self._reader.close()
+        self.reader.close()
         self._annotator.close()
 
 
@@ -219,7 +222,7 @@ def index(piece: AnnotatedBlock) -> None:
     """Note what the index has to know of the piece."""
     piece.spans, offset = [], 0
     for part in piece.lines:
-        span = tabix.span(part.name, part.starts.tolist(), part.ends.tolist(), part.lengths, offset)
+        span = tabix.span(part.name, part.starts, part.ends, part.lengths, offset)
         offset = span.end
         piece.spans.append(span)
     piece.records = sum(span.records for span in piece.spans)

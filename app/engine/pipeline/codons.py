@@ -36,20 +36,40 @@ class EdgeAllele:
 
 def pairs(alleles: Sequence[tuple[T, Touched]]) -> Iterator[tuple[T, T]]:
     """Gives every two alleles that change one codon and can be on one chromosome; some of them more than once."""
+    for together in _together(alleles):
+        for one, other in combinations(together, 2):
+            if not alleles[one][1].excludes(alleles[other][1]):
+                yield alleles[one][0], alleles[other][0]
+
+
+def _together(alleles: Sequence[tuple[T, Touched]]) -> Iterator[tuple[int, ...]]:
+    """Gives the indices of alleles that change one codon, as many as are compared."""
     by_codon: dict[int, list[int]] = {}
     for index, (_, touched) in enumerate(alleles):
         for codon in touched.codons:
             by_codon.setdefault(codon, []).append(index)
     # most transcripts of a gene have the same codons
     for together in {tuple(indices) for indices in by_codon.values() if len(indices) > 1}:
-        for one, other in combinations(together[:MOST_ALLELES], 2):
-            if not alleles[one][1].excludes(alleles[other][1]):
-                yield alleles[one][0], alleles[other][0]
+        yield together[:MOST_ALLELES]
+
+
+def accompanied(alleles: Sequence[tuple[T, Touched]]) -> set[T]:
+    """Returns those that are in any of the `pairs`."""
+    found: set[int] = set()
+    for together in _together(alleles):
+        for one, other in combinations(together, 2):
+            if (one not in found or other not in found) and not alleles[one][1].excludes(alleles[other][1]):
+                found |= {one, other}
+    return {alleles[index][0] for index in found}
 
 
 def shared(batch: AlleleBatch, answers: Mapping[Key, AlleleAnnotation], *, samples: bool) -> dict[int, int]:
     """Returns for the lines that change a codon together with another of the batch what `phase` says of them."""
-    found = set(pairs([(key, answer.touched) for key, answer in answers.items() if answer.touched.codons]))
+    changing = [(key, answer.touched) for key, answer in answers.items() if answer.touched.codons]
+    if not samples:
+        keys = accompanied(changing)
+        return {index: phase.POSSIBLE for index, key in enumerate(batch.keys) if key in keys} if keys else {}
+    found = set(pairs(changing))
     if not found:
         return {}
     lines: dict[Key, list[int]] = {key: [] for pair in found for key in pair}
@@ -65,7 +85,7 @@ def shared(batch: AlleleBatch, answers: Mapping[Key, AlleleAnnotation], *, sampl
 
     verdicts: dict[int, int] = {}
     for one, other in sorted(found):
-        if not samples or max(len(lines[one]), len(lines[other])) > MOST_LINES:
+        if max(len(lines[one]), len(lines[other])) > MOST_LINES:
             said = {index: phase.POSSIBLE for index in (*lines[one], *lines[other])}
         else:
             said = _compared(lines[one], lines[other], calls)

@@ -46,12 +46,15 @@ Make = Callable[[bytes, int], "Future[AnnotatedPieces]"]
 
 
 @contextmanager
-def workers(context: AnnotationContext, count: int) -> Iterator[Make]:
-    """What makes pieces: this process if `count` is 1, else so many others at once; none of them outlives the block."""
+def workers(context: AnnotationContext, count: int, begun: Worker | None = None) -> Iterator[Make]:
+    """What makes pieces: this process if `count` is 1, else so many others at once; none of them outlives the block.
+
+    `begun`: a worker of this process that has begun.
+    """
     if count == 1:
-        worker = Worker(context)
+        worker = begun or Worker(context)
         try:
-            yield lambda block, before: _done(worker.pieces(block, before))
+            yield lambda block, before: ended(worker.pieces(block, before))
         finally:
             worker.close()
         return
@@ -80,7 +83,8 @@ def workers(context: AnnotationContext, count: int) -> Iterator[Make]:
             child.close()
 
 
-def _done(pieces: AnnotatedPieces) -> "Future[AnnotatedPieces]":
+def ended(pieces: AnnotatedPieces) -> "Future[AnnotatedPieces]":
+    """Returns pieces as the future that they were."""
     future: Future[AnnotatedPieces] = Future()
     future.set_result(pieces)
     return future

@@ -26,6 +26,7 @@ td.n, th.n, td.number { text-align: right; font-variant-numeric: tabular-nums }
 .bars :is(th, td) { border: 0; padding: .15rem .6rem .15rem 0 } .bars th { width: 45%; font-weight: 400 }
 .bars td.number { width: 20% }
 .bars svg { display: block; width: 100%; height: .8rem } .bars rect { fill: var(--bar) }
+.list :is(th, td) { overflow-wrap: break-word; vertical-align: top }
 .facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 0 }
 .facts dt { color: var(--quiet) } .facts dd { margin: 0; font-size: 1.5rem }
 """
@@ -120,7 +121,7 @@ def _what_matters(found: list[dict[str, Any]]) -> list[str]:
     return [
         "<h2>What matters here</h2>",
         f'<p class="quiet">{NOT_ADVICE}</p>',
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>",
+        f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>',
     ]
 
 

@@ -270,7 +270,9 @@ def rows(
     depth = values.pop("sample_depth", None)
     if depth is not None:
         values["depth"] = [one or two for one, two in zip(depth, values["depth"], strict=True)]
-    return {column: np.array(found, DTYPES[column]) for column, found in values.items()} | {
+    with np.errstate(over="ignore"):  # what is too large for four bytes is infinite
+        made = {column: np.array(found, DTYPES[column]) for column, found in values.items()}
+    return made | {
         "contig": np.full(len(fields), names["contig"][name], "<u4"),
         "position": np.asarray(starts, "<i8").astype("<i4") + 1,
         "end": np.asarray(ends, "<i8").astype("<i4"),

@@ -12,18 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from app.engine.bundles.manifest import MITOCHONDRIAL
+from app.engine.report.not_advice import NOT_ADVICE
 from app.engine.report.rows import GENOTYPES, IMPACTS, SIGNIFICANCES, Rows, carrier, number, reads, significance, zygosity
+
+__all__ = ["CLASSES", "MOST", "NOT_ADVICE", "RULES", "Rule", "WhatMatters", "candidates", "entry", "ranks"]
 
 MOST = 20
 """How many are kept."""
 
 RARE = 0.001
 """A protein change in more than this share of any group of people is not shown here."""
-
-NOT_ADVICE = (
-    "This list orders what is known and what is predicted, so that you know where to look first. It is no medical advice, "
-    "and a variant that is missing here may still matter."
-)
 
 _Mask = npt.NDArray[np.bool_]
 

@@ -23,6 +23,33 @@ class NewJob(BaseModel):
     assembly: str = Field("", max_length=100, description="One of the assemblies that are offered; empty: the file decides.")
 
 
+class PastedIn(BaseModel):
+    """Variants as people write them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(max_length=1_000_000, description="One a line: HGVS on the genome, alleles, SPDI, rsIDs, lines of a VCF.")
+
+
+class PastedFaultOut(BaseModel):
+    """A line, from 1, that is not understood."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    line: int
+    text: str
+    reason: str
+
+
+class PastedOut(BaseModel):
+    """A VCF of what was understood, and the lines that were not."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    vcf: str
+    faults: list[PastedFaultOut]
+
+
 class Again(BaseModel):
     """How a failed job is run again."""
 

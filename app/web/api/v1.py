@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
+from app.explorer.pasted import convert
 from app.services import submissions
 from app.web.api.models import (
     AccountOut,
@@ -14,6 +17,8 @@ from app.web.api.models import (
     Keyed,
     LimitsOut,
     NewJob,
+    PastedIn,
+    PastedOut,
     TokenOut,
     TokensOut,
     UploadOut,
@@ -21,7 +26,6 @@ from app.web.api.models import (
     VariantOut,
     VariantQuery,
     VariantsOut,
-    job_out,
 )
 from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
 from app.web.views import explorer
@@ -43,19 +47,19 @@ async def create(request: web.Request) -> web.Response:
     )
     out = UploadOut(job=JobOut.model_validate(upload.job), **upload.form)
     location = {"Location": f"/api/v1/jobs/{upload.job.job_id}"}
-    return web.json_response(out.model_dump(mode="json"), status=201, headers=location)
+    return web.json_response(text=out.model_dump_json(), status=201, headers=location)
 
 
 async def submit(request: web.Request) -> web.Response:
     """Submits a job whose file is uploaded. Raises Refused, NotFound."""
     job = await submissions.submit(request.app[BACKEND], account(request), request.match_info["id"])
-    return web.json_response(job_out(job))
+    return web.json_response(text=JobOut.model_validate(job).model_dump_json())
 
 
 async def get(request: web.Request) -> web.Response:
     """Answers with one job. Raises NotFound."""
     job = await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
-    return web.json_response(job_out(job))
+    return web.json_response(text=JobOut.model_validate(job).model_dump_json())
 
 
 async def listing(request: web.Request) -> web.Response:
@@ -65,20 +69,20 @@ async def listing(request: web.Request) -> web.Response:
         request.app[BACKEND], account(request).user_id, asked.text, SHOWN.get(asked.state), asked.before or None, asked.limit
     )
     out = JobsOut(jobs=[JobOut.model_validate(job) for job in found], next=following)
-    return web.json_response(out.model_dump(mode="json"))
+    return web.json_response(text=out.model_dump_json())
 
 
 async def cancel(request: web.Request) -> web.Response:
     """Cancels a job. Raises Refused, NotFound."""
     job = await submissions.cancel(request.app[BACKEND], account(request).user_id, request.match_info["id"])
-    return web.json_response(job_out(job))
+    return web.json_response(text=JobOut.model_validate(job).model_dump_json())
 
 
 async def retry(request: web.Request) -> web.Response:
     """Runs a failed job again, with `skip_bad` without the lines that are no records. Raises Refused, NotFound."""
     wanted = Again.model_validate_json(await request.read() or b"{}")
     job = await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"], skip_bad=wanted.skip_bad)
-    return web.json_response(job_out(job))
+    return web.json_response(text=JobOut.model_validate(job).model_dump_json())
 
 
 async def summary(request: web.Request) -> web.Response:
@@ -102,7 +106,7 @@ async def variants(request: web.Request) -> web.Response:
     shown = [VariantOut.model_validate(variant) for variant in found.variants]
     said = {name: getattr(found, name) for name in ("total", "first", "understood", "hint", "looked")}
     out = VariantsOut(variants=shown, next=following, share=round(found.share, 4), **said)
-    return web.json_response(out.model_dump(mode="json"))
+    return web.json_response(text=out.model_dump_json())
 
 
 async def variant(request: web.Request) -> web.Response:
@@ -110,7 +114,14 @@ async def variant(request: web.Request) -> web.Response:
     found, legend, _ = await explorer.one(request)
     genotypes = dict(found.genotypes(legend.samples, MOST_SAMPLES))
     out = VariantAloneOut(**VariantOut.model_validate(found).model_dump(), genotypes=genotypes)
-    return web.json_response(out.model_dump(mode="json"))
+    return web.json_response(text=out.model_dump_json())
+
+
+async def pasted(request: web.Request) -> web.Response:
+    """Makes a VCF of variants as people write them; what is not understood is named by its line."""
+    wanted = PastedIn.model_validate_json(await request.read())
+    found = await asyncio.to_thread(convert, wanted.text)
+    return web.json_response(PastedOut.model_validate(found).model_dump(mode="json"))
 
 
 async def who(request: web.Request) -> web.Response:
@@ -118,14 +129,14 @@ async def who(request: web.Request) -> web.Response:
     user = account(request)
     limits = LimitsOut.model_validate(request.app[SETTINGS].limits(user.plan))
     out = AccountOut(user_id=user.user_id, name=user.name, email=user.email, plan=user.plan, limits=limits)
-    return web.json_response(out.model_dump(mode="json"))
+    return web.json_response(text=out.model_dump_json())
 
 
 async def tokens(request: web.Request) -> web.Response:
     """Answers with what is kept of each token."""
     kept = [one async for one in request.app[TOKENS].list(account(request).user_id)]
     out = TokensOut(tokens=[TokenOut(**{"scope": "write", **one}, digest=one["item"].partition("#")[2]) for one in kept])
-    return web.json_response(out.model_dump(mode="json"))
+    return web.json_response(text=out.model_dump_json())
 
 
 async def revoke_token(request: web.Request) -> web.Response:

@@ -1,5 +1,5 @@
 // Upload straight to storage: files are looked at first, then sent two at a time, each with its progress, then submitted.
-const { asVcf, inspect } = await import(document.querySelector('link[rel="modulepreload"][href$="/vcf.js"]').href);
+const { inspect } = await import(document.querySelector('link[rel="modulepreload"][href$="/vcf.js"]').href);
 const form = document.getElementById("upload");
 const drop = document.getElementById("drop");
 const chooser = document.getElementById("file");
@@ -182,10 +182,17 @@ document.getElementById("sample").addEventListener("click", async (event) => {
   annotate();
 });
 document.getElementById("paste").addEventListener("click", async () => {
+  const pasted = document.getElementById("pasted").value;
   try {
-    const pasted = document.getElementById("pasted").value;
     if (!pasted.trim()) throw new Error("Please paste at least one variant.");
-    await add([new File([asVcf(pasted)], "pasted.vcf")]);
+    let vcf = pasted;
+    if (!pasted.startsWith("##fileformat")) {
+      const found = await api("POST", "/variants", { text: pasted });
+      // what is not understood is marked by its line, and nothing is sent until it is mended
+      if (found.faults.length) throw new Error(found.faults.slice(0, 10).map(({ line, reason }) => `Line ${line}: ${reason}`).join("\n"));
+      vcf = found.vcf;
+    }
+    await add([new File([vcf], "pasted.vcf")]);
     annotate();
   } catch (error) {
     complain(error.message);

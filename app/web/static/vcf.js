@@ -105,23 +105,3 @@ export async function inspect(file, { limit, limitWords, hints }) {
     alone: hints.alone.replace("{name}", [...contigs.keys()].find((name) => MITOCHONDRIAL.test(name)) ?? "MT"),
   };
 }
-
-// `m.3243A>G`, `MT 3243 A G` and lines of a VCF become a VCF
-const HGVS = /^m\.(\d+)([ACGTN]+)>([ACGTN]+)$/i;
-const FOUR = /^(\S+)[\s:]+(\d+)[\s:]+([ACGTN]+)[\s:>/]+([ACGTN,*]+)$/i;
-
-export function asVcf(pasted) {
-  const lines = pasted.split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
-  if (lines[0]?.startsWith("##fileformat")) return pasted;
-  const rows = lines.filter((line) => !line.startsWith("#")).map((line) => {
-    const hgvs = line.match(HGVS);
-    const [, contig, position, ref, alt] = hgvs ? [, "MT", ...hgvs.slice(1)] : line.match(FOUR) ?? [];
-    return contig ? [contig, position, ".", ref.toUpperCase(), alt.toUpperCase(), ".", ".", "."].join("\t") : line.replace(/\s+/g, "\t");
-  });
-  const odd = rows.find((row) => row.split("\t").length < 8 || !/^\d+$/.test(row.split("\t")[1]));
-  if (odd !== undefined) throw new Error(`“${odd.replaceAll("\t", " ").slice(0, 60)}” is not understood: write one variant a line, as in m.3243A>G or MT 3243 A G.`);
-  const columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO";
-  rows.sort((a, b) => a.split("\t")[0].localeCompare(b.split("\t")[0]) || a.split("\t")[1] - b.split("\t")[1]);
-  // pasted lines of a VCF may bring columns of samples, whose names are not there
-  return ["##fileformat=VCFv4.2", columns, ...rows.map((row) => row.split("\t").slice(0, 8).join("\t")), ""].join("\n");
-}

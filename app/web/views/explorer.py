@@ -19,7 +19,7 @@ from app.engine.report import render
 from app.engine.report.flags import FLAGS
 from app.engine.report.what_matters import CLASSES
 from app.explorer.expression import FIELDS, PRESETS, BadFilter
-from app.explorer.matching import SORTS
+from app.explorer.matching import NATURAL
 from app.explorer.query import Unknown
 from app.explorer.reader import VariantPage
 from app.explorer.record import Legend, Variant
@@ -46,10 +46,10 @@ SAMPLES = 50
 FREQUENCIES = {
     "GAS_GNOMAD_AF": "gnomAD, all",
     "GAS_GNOMAD_GRPMAX_AF": "gnomAD, the group that has it most often",
-    "GAS_GNOMAD_GRPMAX": "that group",
-    "GAS_GNOMAD_HOM": "people with two copies",
+    "GAS_GNOMAD_GRPMAX": "That group",
+    "GAS_GNOMAD_HOM": "People with two copies",
     "GAS_GNOMAD_FILTER": "gnomAD's filters",
-    "AF": "in your file (AF)",
+    "AF": "In your file",
 }
 """Tags that say how often an allele is seen, and what they are called."""
 
@@ -91,7 +91,8 @@ async def listing(request: web.Request) -> web.Response:
 
     def kept_with(sort: str) -> str:
         """The same question, sorted by this; sorted by it already, the other way round."""
-        turned = f"-{sort}" if asked.sort == sort else sort
+        natural = NATURAL[sort]
+        turned = (sort if natural.startswith("-") else f"-{sort}") if asked.sort == natural else natural
         return urlencode([*asked.asked().items(), ("sort", turned), *columns])
 
     return page(
@@ -109,7 +110,7 @@ async def listing(request: web.Request) -> web.Response:
         fields=FIELDS,
         chosen=chosen,
         columns=COLUMNS,
-        sorts=SORTS,
+        sorts=NATURAL,
         presets=PRESETS,
         examples=EXAMPLES,
         classes=CLASSES,

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from app.domain.accounts import Plan
-from app.web.app_keys import ASSETS, QUEUE_VIEW, SETTINGS
+from app.domain.file_names import content_disposition
+from app.web.app_keys import ASSETS, EXAMPLE, QUEUE_VIEW, SETTINGS
 from app.web.assets import response
+from app.web.example import example
 from app.web.pages import page
+from app.web.views.job_page import result_values
 
 
 async def home(request: web.Request) -> web.Response:
     """The front page."""
-    free = request.app[SETTINGS].limits(Plan.FREE)
-    return page(request, "home.html", free=free, retention=1000 * await request.app[QUEUE_VIEW].retention())
+    settings = request.app[SETTINGS]
+    plans = [(plan, settings.limits(plan)) for plan in Plan]
+    retention = 1000 * await request.app[QUEUE_VIEW].retention()
+    return page(request, "home.html", plans=plans, assemblies=list(settings.references), retention=retention)
+
+
+async def sample_result(request: web.Request) -> web.Response:
+    """The public result of the sample: complete, and nothing of it can be changed."""
+    found = await request.app[EXAMPLE].once("", lambda: asyncio.to_thread(example))
+    return page(request, "example.html", summary=found.summary, variants=found.variants, **result_values(found.summary))
+
+
+async def sample_file(request: web.Request) -> web.Response:
+    """The annotated VCF of the sample."""
+    found = await request.app[EXAMPLE].once("", lambda: asyncio.to_thread(example))
+    headers = {"Content-Disposition": content_disposition("sample.annot.vcf.gz")}
+    return web.Response(body=found.vcf, content_type="application/gzip", headers=headers)
+
+
+async def sample_summary(request: web.Request) -> web.Response:
+    """The summary of the sample, as JSON."""
+    found = await request.app[EXAMPLE].once("", lambda: asyncio.to_thread(example))
+    return web.json_response(found.summary)
 
 
 async def privacy(request: web.Request) -> web.Response:

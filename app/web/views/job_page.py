@@ -124,12 +124,17 @@ async def _result_html(request: web.Request, job: Job) -> Markup:
     async def render() -> Markup:
         summary, along = await counts(request, job), await _along(request, job)
         address = f"/annotations/{job.job_id}/variants" if job.result and job.index else ""
-        values = {"job": job, "summary": summary, "charts": charts(summary, address), "along": along, "flags": FLAGS}
-        values |= {"address": address, "classes": CLASSES, "seen": SEEN, "not_advice": NOT_ADVICE, "said": SAID}
+        values = {"job": job, "summary": summary, "along": along, **result_values(summary, address)}
         return kept_part(request.app, "annotation_result.html", **values)
 
     # there is no picture along the contigs without the result
     return await request.app[RESULT_CACHE].once(f"{job.summary} {job.result}", render) if job.summary else Markup("")
+
+
+def result_values(summary: dict[str, Any], address: str = "") -> dict[str, Any]:
+    """What the charts and the list of what matters are drawn from; `address` is the explorer's, where there is one."""
+    found = {"charts": charts(summary, address), "flags": FLAGS, "address": address, "classes": CLASSES}
+    return found | {"seen": SEEN, "not_advice": NOT_ADVICE, "said": SAID}
 
 
 async def counts(request: web.Request, job: Job) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from app.services.identity import READ, WRITE
 from app.services.mail_preferences import NOTICES
 from app.services.submissions import Refused
 from app.web import sessions
-from app.web.app_keys import ACCOUNT, BACKEND, BILLING, SESSIONS, SETTINGS, TOKENS, account
+from app.web.app_keys import ACCOUNT, BACKEND, BILLING, SESSIONS, SETTINGS, SHARES, TOKENS, account
 from app.web.pages import page, see_other
 
 TOKEN_DAYS = (7, 30, 90, 365)
@@ -101,8 +101,10 @@ async def _profile(request: web.Request, token: str = "") -> web.Response:
         limits=request.app[SETTINGS].limits(user.plan),
         subscription=subscription,
         standing=standing,
-        sessions=[kept async for kept in request.app[SESSIONS].list(user.user_id)],
+        sessions=sorted([kept async for kept in request.app[SESSIONS].list(user.user_id)], key=lambda kept: -kept["created"]),
+        this_session=sessions.item(request),
         tokens=[kept async for kept in request.app[TOKENS].list(user.user_id)],
+        shares=[kept async for kept in request.app[SHARES].list(user.user_id)],
         token_days=TOKEN_DAYS,
         fresh_token=token,
         notices=NOTICES,

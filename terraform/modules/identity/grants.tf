@@ -92,8 +92,8 @@ locals {
     })
 
     archive = merge(local.consuming["archive"], local.look_again["archive"], local.archive.store, local.archive.delete, {
-      Jobs          = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
-      Accounts      = { actions = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem"], resources = local.accounts }
+      Jobs          = { actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
+      Accounts      = { actions = ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem"], resources = local.accounts }
       DeleteResults = { actions = ["s3:DeleteObject"], resources = local.results }
       ListResults   = local.listing_results
       Publish       = { actions = ["sns:Publish"], resources = [var.topic_arns["job_results"]] }
@@ -119,6 +119,8 @@ locals {
     notify = merge(local.consuming["notify"], {
       Jobs     = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
       Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
+      # the summary, for what matters in a result
+      ReadResults = { actions = ["s3:GetObject"], resources = local.results }
       SendMail = {
         actions   = ["ses:SendEmail"]
         resources = concat([var.mail.identity_arn, var.mail.configuration_set_arn], var.mail.recipient_arns)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine.bundles import known_variants, sequence
+from app.engine.bundles import known_variants, sequence, vcf_columns
 from app.engine.bundles.known_variants import KnownColumn, convert
 from app.engine.bundles.manifest import Column, Track
 from app.engine.bundles.mapped import BundleError, Mapped
@@ -221,7 +221,9 @@ BLOCK = (
 )
 
 
-def test_fields_of_a_block_are_found_by_column() -> None:
+@pytest.mark.parametrize("long", [0, 1_000_000], ids=["long rows", "short rows"])
+def test_fields_of_a_block_are_found_by_column(long: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vcf_columns, "_LONG", long)
     block = VcfBlock(BLOCK)
     assert len(block) == 4 and [name for name, _ in block.contigs()] == [b"1", b"12", b"1"]
     every = slice(0, 4)

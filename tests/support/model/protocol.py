@@ -42,6 +42,12 @@ def sweep(listing: Call | None, *known: Key | None) -> Steps:
             yield delete(key)
 
 
+def gone(*known: Key | None) -> Steps:
+    """The same where this handler's own write, which came after it knew of these copies, says that the record needs none."""
+    for key in sorted({key for key in known if key}):
+        yield delete(key)
+
+
 def annotate(again: bool, _: Any) -> Steps:
     rev = yield update(lambda job: job.status in ("PENDING", "RUNNING"), "claim", status="RUNNING")
     ended = None
@@ -93,7 +99,7 @@ def archive(again: bool, _: Any) -> Steps:
     if archived or (again and job and job.tier == "ARCHIVED"):
         copy_id = archived or job.archive
         yield send(("notify", ("archived", copy_id[1])))
-        yield from sweep(LIST if again and not archived else None, job.result if archived else job.superseded)
+        yield from gone(job.result) if archived else sweep(LIST if again else None, job.superseded)
         yield rest(lambda now: now.tier == "ARCHIVED" and now.archive == copy_id)  # at its rev
     elif again:
         yield from sweep(LIST)
@@ -134,20 +140,30 @@ def thaw(again: bool, about: tuple[Key, str]) -> Steps:
     archive_key, kind = about
     job = yield READ_JOB
     restored = None
-    if job and job.tier == "RESTORING":
+    if job and job.tier == "RESTORING" and kind == "notice":
+        restored = yield from bring_back(job)  # it says that the copy is there
+    if job and job.tier == "RESTORING" and not restored:
         state = yield read("looks at retrieval", lambda w: dict(w.thaws).get(job.archive))
         if state != "ready":
             under_way = state or (yield from begin(job))  # failed, expired, or never started
             return End.LOOK if under_way and kind == "look" else End.DONE
-        yield from sweep(None, job.superseded)
-        restored = yield copy(("R", job.rev), lambda w: (job.archive, "ready") in w.thaws, f"copies back {job.archive}")
-        to = {"tier": "AVAILABLE", "result": restored, "archive": None, "superseded": job.archive}
-        if not (restored and (yield update(at(job.rev), **to))):
+        restored = yield from bring_back(job)
+        if not restored:
             return End.RETRY
     if restored or (again and job and job.tier == "AVAILABLE"):
         yield send(("archive", None), ("notify", ("restored", (restored or job.result)[1])))
-    yield from sweep(LIST if again else None, archive_key, job.archive if restored else None)
+    if restored and not again:
+        yield from gone(archive_key, job.archive)
+    else:
+        yield from sweep(LIST if again else None, archive_key, job.archive if restored else None)
     return End.DONE
+
+
+def bring_back(job: Job) -> Steps:
+    yield from sweep(None, job.superseded)
+    restored = yield copy(("R", job.rev), lambda w: (job.archive, "ready") in w.thaws, f"copies back {job.archive}")
+    to = {"tier": "AVAILABLE", "result": restored, "archive": None, "superseded": job.archive}
+    return restored if restored and (yield update(at(job.rev), **to)) else None
 
 
 def notify(_: bool, event: Key) -> Steps:

@@ -44,7 +44,7 @@ SHIFTED = """() => new Promise((resolve) => {
   observer.observe({ type: "layout-shift", buffered: true });
   setTimeout(() => resolve(sum), 50);
 })"""
-NO_PAGES = {"base.html", "parts.html", "annotation_panel.html", "annotation_result.html"}
+NO_PAGES = {"what_matters.html", "base.html", "parts.html", "annotation_panel.html", "annotation_result.html"}
 
 
 @dataclass
@@ -92,9 +92,10 @@ def rendered(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[st
     yield seen
 
 
-EVERYBODYS = ("privacy", "retention", "terms", "api", "nothing")
+EVERYBODYS = ("example", "privacy", "retention", "terms", "api", "nothing")
 OWN = ("annotate", "profile", "subscribe", "unsubscribe", "logout", "profile/delete")
-JOBS = {"delete_account.html", "variants.html", "variant.html", "annotation.html", "upload.html"}
+SHARED = {"share.html", "shared.html", "shared_password.html"}
+JOBS = SHARED | {"delete_account.html", "variants.html", "variant.html", "annotation.html", "upload.html"}
 
 
 async def test_every_page_but_those_of_jobs(portal: Portal, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +144,18 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         await looker.go(f"/annotations/{sampled.job_id}/variants/{found.place}", "variant")
         await looker.go(f"/annotations/{sampled.job_id}/variants?region=nowhere", "variants-refused")
         await looker.go(f"/annotations/{sampled.job_id}/variants?gene=ND4&impact=HIGH", "variants-unknown")
-    assert {"annotation.html", "annotations.html", "variants.html", "variant.html"} <= seen
+        await looker.page.goto(f"{portal.url}/annotations/{sampled.job_id}")
+        await looker.page.get_by_text("Share this result").click()
+        await looker.page.get_by_label("Password, if wanted").fill("geheim")
+        await looker.page.get_by_role("button", name="Make a link").click()
+        await looker.look("share")
+        await looker.page.get_by_role("link", name="Open it").click()
+        await looker.look("shared-password")
+        await looker.page.get_by_label("Password").fill("geheim")
+        await looker.page.get_by_role("button", name="Open").click()
+        await expect(looker.page.get_by_text("A shared result, read-only")).to_be_visible()
+        await looker.look("shared")
+    assert SHARED | {"annotation.html", "annotations.html", "variants.html", "variant.html"} <= seen
 
 
 async def test_the_form_without_a_script(portal: Portal, open_page: OpenPage) -> None:

@@ -17,7 +17,7 @@ from app.engine.reading.input_file import BGZF_END
 from app.explorer import reader
 from app.services import submissions
 from app.web import app_keys
-from tests.support.explored import explored, many
+from tests.support.explored import HEADER, KNOWN, explored, many
 from tests.support.pages import ME, RECORD, OpenPage, choose, jobs, sign_in, vcf
 from tests.support.portal import Portal
 
@@ -148,6 +148,9 @@ async def test_pasted_variants_become_a_file(portal: Portal, open_page: OpenPage
     await pasted.fill("what is this?")
     await page.get_by_role("button", name="Annotate these").click()
     await expect(page.get_by_role("alert")).to_contain_text("“what is this?” is not understood")
+    await pasted.fill("m.73A>G\nm.3243G>A\n")
+    await page.get_by_role("button", name="Annotate these").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Line 2: The reference has A at MT:3,243, not G")
     await pasted.fill("m.11778G>A\nMT 3243 A G\nchrM:8993 T>G\n")
     await page.get_by_role("button", name="Annotate these").click()
     await page.wait_for_url("**/annotations/*")
@@ -155,7 +158,7 @@ async def test_pasted_variants_become_a_file(portal: Portal, open_page: OpenPage
     key = submissions.input_key(job.user_id, job.job_id)
     rows = (await portal.backend.inputs.read(key)).decode().splitlines()
     assert rows[0] == "##fileformat=VCFv4.2"
-    expected = [["chrM", "8993", ".", "T", "G"], ["MT", "3243", ".", "A", "G"], ["MT", "11778", ".", "G", "A"]]
+    expected = [["MT", "3243", ".", "A", "G"], ["MT", "11778", ".", "G", "A"], ["chrM", "8993", ".", "T", "G"]]
     assert [row.split("\t")[:5] for row in rows[2:]] == expected
 
 
@@ -281,3 +284,22 @@ async def test_the_explorer_needs_no_script(portal: Portal, open_page: OpenPage,
     await expect(page.get_by_role("heading", name="In each transcript")).to_be_visible()
     await page.get_by_role("link", name="Variants").click()
     assert "gene=mt-nd5" in page.url
+
+
+async def test_from_the_list_to_a_link_in_six_clicks(portal: Portal, open_page: OpenPage, tmp_path: Path) -> None:
+    """Find the known missense variant of a result, and make a link to send."""
+    page = await open_page()
+    await sign_in(page, portal, "/annotations")
+    await explored(portal, tmp_path, HEADER + KNOWN, email=ME)
+    await page.reload()
+    clicks = [
+        page.locator("table.jobs a"),
+        page.get_by_role("link", name="MT-ND4 p.Arg340His"),
+        page.locator(".eyebrow a").first,
+        page.get_by_text("Share this result"),
+        page.get_by_role("button", name="Make a link"),
+    ]
+    for one in clicks:
+        await one.click()
+    assert len(clicks) <= 6
+    await expect(page.locator("code.said")).to_contain_text("/shared?key=")

@@ -1,0 +1,195 @@
+"""The answer first: what matters on the page of a job, questions in one box, totals and orders, the public example."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+from app.domain.jobs import Trigger
+from app.services import mail_templates, what_matters
+from app.web.pages import size
+from tests.support.explored import explored, many
+from tests.support.portal import Portal
+from tests.support.steps import ME
+
+TEXT = """##fileformat=VCFv4.2
+##contig=<ID=MT,length=16569>
+##FORMAT=<ID=GT,Number=1,Type=String,Description="g">
+##FORMAT=<ID=AD,Number=R,Type=Integer,Description="a">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS
+MT\t73\t.\tA\tG\t50\tPASS\t.\tGT:AD\t1/1:0,100
+MT\t3243\t.\tA\tG\t60\tPASS\t.\tGT:AD\t0/1:70,30
+MT\t8860\t.\tA\tG\t10\tlow\t.\tGT:AD\t1/1:0,9
+MT\t11778\t.\tG\tA\t.\tPASS\t.\tGT:AD\t1/1:1,99
+MT\t16000\t.\tGA\tG\t5\tPASS\t.\tGT:AD\t0/1:50,50
+"""
+
+
+async def test_what_matters_is_on_top_and_leads_to_the_variant(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    page = await browser.get(f"/annotations/{job.job_id}")
+    assert page.text.index("What matters here") < page.text.index("Consequences")
+    assert "It is no medical advice" in page.text and "MT-ND4 p.Arg340His, c.1019G&gt;A, m.11778G&gt;A" in page.text
+    assert "heteroplasmic, 30 % of the reads" in page.text and "MELAS" in page.text
+    one = await browser.get(f"/annotations/{job.job_id}/variants/row/3")
+    assert one.status == 200 and "<h1" in one.text and "MT-ND4 m.11778G&gt;A</h1>" in one.text and "Confirmed" in one.text
+    assert "Previous" in one.text and "Next" in one.text
+    assert (await browser.get(f"/annotations/{job.job_id}/variants/row/99")).status == 409
+    status, summary = await browser.api("GET", f"/jobs/{job.job_id}/summary")
+    assert status == 200 and [entry["row"] for entry in summary["what_matters"]] == [3, 1, 2]
+
+
+async def test_a_bar_of_a_chart_opens_what_it_counts(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    page = await browser.get(f"/annotations/{job.job_id}")
+    links = re.findall(
+        r'href="(/annotations/[^"]+/variants\?where=[^"]+)">([^<]+)</a></th>.*?class="number">([0-9,]+)<', page.text
+    )
+    assert {"MODERATE", "missense variant", "MT-ND4", "heterozygous", "A&gt;G", "95% or more", "50 to 100"} <= {
+        one[1] for one in links
+    }
+    for address, label, count in links:
+        assert f"of {count} variant" in (await browser.get(address.replace("&amp;", "&"))).text, label
+
+
+async def test_what_matters_and_charts_stay_when_the_result_is_archived(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    jobs = portal.backend.jobs
+    assert await jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE)
+    assert await jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVED, archive="x", result=None)
+    page = await browser.get(f"/annotations/{job.job_id}")
+    assert "MT-ND4 p.Arg340His" in page.text and "Consequences" in page.text and "/variants/row/" not in page.text
+
+
+async def asked(portal: Portal, browser: object, job_id: str, query: str) -> dict:
+    status, found = await browser.api("GET", f"/jobs/{job_id}/variants?{query}")  # type: ignore[attr-defined]
+    assert status == 200, found
+    return found
+
+
+async def test_one_box_answers_in_the_portal_and_the_api(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    for text, positions in {
+        "m.3243A>G": [3243],
+        "m.3243A>C": [],
+        "3243": [3243],
+        "3,000-9,000": [3243, 8860],
+        "MT-11778-G-A": [11778],
+        "NC_012920.1:m.16001del": [16000],
+        "p.Arg340His": [11778],
+        "R340H": [11778],
+        "MT-ND4-201:c.1019G>A": [11778],
+        "rs199474657": [3243],
+        "nd4, ATP6": [8860, 11778],
+        "missense": [8860, 11778],
+        "melas": [3243],
+        "filter=low or depth=9": [8860],
+    }.items():
+        found = await asked(portal, browser, job.job_id, f"q={text.replace('>', '%3E').replace(' ', '%20')}")
+        assert ([one["position"] for one in found["variants"]], found["total"]) == (positions, len(positions)), text
+        assert found["understood"], text
+    page = await browser.get(f"/annotations/{job.job_id}/variants?q=COX1")
+    assert "Understood as the gene MT-CO1 (COX1)." in page.text and "Nothing fits" in page.text
+    page = await browser.get(f"/annotations/{job.job_id}/variants?q=chr7:55")
+    assert page.status == 404 and "no contig chr7" in page.text
+    page = await browser.get(f"/annotations/{job.job_id}/variants?where=impct=HIGH")
+    assert page.status == 404 and "Did you mean impact" in page.text
+    status, problem = await browser.api("GET", f"/jobs/{job.job_id}/variants?where=impct=HIGH")
+    assert status == 409 and "Did you mean impact" in problem["detail"]
+    assert "Did you mean missense?" in (await browser.get(f"/annotations/{job.job_id}/variants?q=missens")).text
+
+
+async def test_the_table_is_sorted_and_counted(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    for sort, positions in {
+        "position": [73, 3243, 8860, 11778, 16000],
+        "-position": [16000, 11778, 8860, 3243, 73],
+        "quality": [16000, 8860, 73, 3243, 11778],
+        "-quality": [3243, 73, 8860, 16000, 11778],
+        "gene": [8860, 11778, 3243, 73, 16000],
+        "-significance": [3243, 11778, 73, 8860, 16000],
+    }.items():
+        found = await asked(portal, browser, job.job_id, f"sort={sort}")
+        assert [one["position"] for one in found["variants"]] == positions, sort
+    first = await asked(portal, browser, job.job_id, "sort=-quality&limit=2")
+    following = await asked(portal, browser, job.job_id, f"sort=-quality&limit=2&cursor={first['next']}")
+    assert [one["position"] for one in following["variants"]] == [8860, 16000] and following["first"] == 2
+    page = await browser.get(f"/annotations/{job.job_id}/variants?sort=-quality&column=quality&column=genotype&column=nonsense")
+    assert "1–5 of 5 variants" in page.text and "QUAL" in page.text and "nonsense" not in page.text
+    assert (await browser.api("GET", f"/jobs/{job.job_id}/variants?sort=size"))[0] == 422
+
+
+async def test_totals_of_a_longer_table(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, many(1173))
+    page = await browser.get(f"/annotations/{job.job_id}/variants")
+    assert re.search(r"1–50 of 1,1[67][0-9] variants", page.text)
+
+
+async def test_what_is_filtered_leaves_as_csv_and_as_a_sheet(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    csv = await browser.get(f"/annotations/{job.job_id}/variants.csv?q=missense")
+    lines = csv.text.splitlines()
+    assert csv.headers["Content-Type"].startswith("text/csv") and len(lines) == 3 and lines[1].startswith("MT,8860,")
+    async with browser.http.get(f"{browser.home}/annotations/{job.job_id}/variants.xlsx?q=missense") as answer:
+        body = await answer.read()
+    with zipfile.ZipFile(io.BytesIO(body)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert sheet.count("<row ") == 3 and "<v>8860</v>" in sheet and "<f>" not in sheet
+
+
+async def test_the_example_is_complete_and_for_everybody(portal: Portal) -> None:
+    browser = await portal.browser()
+    page = await browser.get("/example")
+    assert page.status == 200 and "What matters here" in page.text and "m.3243A&gt;G" in page.text and "MELAS" in page.text
+    assert "<form" not in page.text.partition("<main")[2].partition("</main>")[0]
+    assert (await browser.get("/example/result")).status == 200
+    front = await browser.get("/")
+    assert "/example" in front.text and "rCRS" in front.text and "150 kB" in front.text
+
+
+async def test_the_mail_has_the_first_lines(portal: Portal, tmp_path: Path) -> None:
+    await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    lines = await what_matters.lines(portal.backend, job)
+    assert lines[0] == "MT-ND4 p.Arg340His, m.11778G>A: confirmed in a disease" and len(lines) == 3
+    account = await portal.backend.accounts.get(job.user_id)
+    assert account
+    letter = mail_templates.letter("completed", job, account, portal.settings, lines)
+    assert lines[1] in letter["text"] and "no medical advice" in letter["text"] and "m.11778G&gt;A" in letter["html"]
+    assert "five minutes" not in " ".join([word for words in mail_templates.ENDINGS.values() for word in words])
+
+
+async def test_sessions_are_in_order_and_name_this_one(portal: Portal) -> None:
+    await portal.signed_in(ME)
+    browser = await portal.signed_in(ME)
+    page = await browser.get("/profile")
+    listed = re.findall(r"<li>since .*?</li>", page.text)
+    assert len(listed) == 2 and sum("this one" in one for one in listed) == 1
+
+
+def test_sizes_have_one_spelling() -> None:
+    assert [size(157), size(33_100), size(0)] == ["157 B", "33.1 kB", "0 B"]
+
+
+async def test_the_summary_leads_back(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    page = await browser.get(f"/annotations/{job.job_id}/summary")
+    assert f'href="/annotations/{job.job_id}"' in page.text and "What matters here" in page.text
+    assert "Back to" not in (await browser.get(f"/annotations/{job.job_id}/summary?download")).text
+
+
+async def test_pasted_variants_become_a_vcf(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    status, found = await browser.api("POST", "/variants", json={"text": "m.3243A>G\nm.3243G>A"})
+    assert status == 200 and "MT\t3243\t.\tA\tG" in found["vcf"]
+    assert found["faults"] == [{"line": 2, "text": "m.3243G>A", "reason": "The reference has A at MT:3,243, not G."}]
