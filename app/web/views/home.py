@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from app.domain.accounts import Plan
-from app.web.app_keys import ASSETS, QUEUE_VIEW, SETTINGS
+from app.engine.bundles.manifest import Bundle
+from app.web.app_keys import ASSETS, EXPLORER, QUEUE_VIEW, SETTINGS
 from app.web.assets import response
 from app.web.pages import page
 
@@ -13,7 +16,15 @@ from app.web.pages import page
 async def home(request: web.Request) -> web.Response:
     """The front page."""
     free = request.app[SETTINGS].limits(Plan.FREE)
-    return page(request, "home.html", free=free, retention=1000 * await request.app[QUEUE_VIEW].retention())
+    known = [(assembly, bundle) for assembly, _, bundle in await offered(request) if bundle and bundle.parts]
+    return page(request, "home.html", free=free, known=known, retention=1000 * await request.app[QUEUE_VIEW].retention())
+
+
+async def offered(request: web.Request) -> list[tuple[str, str, Bundle | None]]:
+    """Assembly, place and bundle of each reference that jobs may name; None for a bundle that cannot be had just now."""
+    places = request.app[SETTINGS].references
+    bundles = await asyncio.gather(*map(request.app[EXPLORER].references.bundle_of, places.values()))
+    return [(assembly, place, bundle) for (assembly, place), bundle in zip(places.items(), bundles, strict=True)]
 
 
 async def privacy(request: web.Request) -> web.Response:
