@@ -206,6 +206,9 @@ def stack(
     annotators: Annotated[int, typer.Option(help="Number of annotate daemons.")] = 1,
     folder: Annotated[Path, typer.Option(help="Where logs and the environment of the stack are written.")] = Path(".local"),
     aws: Annotated[str, typer.Option(metavar="URL", envvar="AWS_ENDPOINT_URL", help="An AWS emulator that runs already.")] = "",
+    bundles: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A folder of reference bundles to offer, too.")
+    ] = None,
     demo: Annotated[bool, typer.Option(help="Play a user's whole journey, print its timeline, and stop.")] = False,
 ) -> None:
     """Run the whole service on this machine, on stand-ins for AWS, Globus and Stripe, until Ctrl-C.
@@ -216,7 +219,7 @@ def stack(
     """
     from app.local.stack import Options, main
 
-    options = Options(retention, retrieval, port, archive, annotators, folder, aws)
+    options = Options(retention, retrieval, port, archive, annotators, folder, aws, bundles)
     raise typer.Exit(main(options, demo=demo))
 
 

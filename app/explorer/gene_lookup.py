@@ -10,7 +10,8 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
@@ -25,7 +26,7 @@ from app.domain.keys import Gone
 from app.engine.bundles import manifest
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle
-from app.engine.bundles.stores import STORED
+from app.engine.bundles.stores import LATEST, STORED
 from app.engine.errors import EngineError
 from app.services.kept import Kept
 
@@ -33,6 +34,9 @@ log = structlog.get_logger()
 
 REFERENCES = 8
 """How many are kept: of a genome, each is a few megabytes."""
+
+LATEST_SECONDS = 600
+"""Seconds for which the latest version of a bundle is taken for the latest."""
 
 NEAR, LOOKED_AT = 5, 100
 """Names that are offered for one that nothing has, and among how many they are chosen."""
@@ -117,6 +121,8 @@ class References:
     folder: str
     store: str
     s3: Any
+    clock: Callable[[], float] = time.monotonic
+    _newest: dict[str, tuple[float, str]] = field(default_factory=dict)  # when it was asked for, and what it was
     _kept: Kept[Reference | None] = field(default_factory=lambda: Kept(REFERENCES))
 
     async def reference_of(self, summary: Mapping[str, Any]) -> Reference | None:
@@ -129,6 +135,28 @@ class References:
             # a question without it takes longer, and is answered all the same
             log.warning("reference not readable", bundle=bundle_id, version=version, error=repr(error))
             return None
+
+    async def bundle_of(self, place: str) -> Bundle | None:
+        """The bundle that GAS_REFERENCES names as `id`, `id/version` or `id/latest`; None where it cannot be had."""
+        bundle_id, _, version = place.partition("/")
+        try:
+            if not version:
+                return await asyncio.to_thread(manifest.find, bundle_id, *([Path(self.folder)] if self.folder else []))
+            version = await self._latest(bundle_id) if version == LATEST else version
+            found = await self._kept.once(f"{bundle_id}/{version}", lambda: self._read(bundle_id, version))
+        except Exception as error:
+            # a page without the versions of parts is better than none
+            log.warning("reference not readable", bundle=bundle_id, version=version, error=repr(error))
+            return None
+        return found.bundle if found else None
+
+    async def _latest(self, bundle_id: str) -> str:
+        """The version that was pushed last, as it was a few minutes ago."""
+        asked, version = self._newest.get(bundle_id, (0.0, ""))
+        if not version or self.clock() - asked > LATEST_SECONDS:
+            version = (await self._object(f"{bundle_id}/{LATEST}")).decode().strip()
+            self._newest[bundle_id] = self.clock(), version
+        return version
 
     async def _read(self, bundle_id: str, version: str) -> Reference | None:
         if here := await asyncio.to_thread(_here, bundle_id, version, self.folder):

@@ -23,6 +23,7 @@ from rich.live import Live
 from rich.table import Table
 
 from app.aws.clients import clients, tolerated
+from app.engine.bundles import manifest
 from app.local import topology
 from app.local.demo import play
 from app.local.supervisor import Child, Supervisor
@@ -36,7 +37,8 @@ console = Console(highlight=False, soft_wrap=True)
 @dataclass(frozen=True)
 class Options:
     """`retention` and `retrieval` are seconds; `port` 0 takes any free one; `folder` holds logs and the environment; `aws` is
-    the address of an emulator that runs already, empty for one of the stack's own."""
+    the address of an emulator that runs already, empty for one of the stack's own; `bundles` is a folder of installed references,
+    which are offered beside the embedded one."""
 
     retention: int = 300
     retrieval: int = 60
@@ -45,11 +47,20 @@ class Options:
     annotators: int = 1
     folder: Path = Path(".local")
     aws: str = ""
+    bundles: Path | None = None
 
     @property
     def logs(self) -> Path:
         """Folder of the logs."""
         return self.folder / "logs"
+
+
+def references(folder: Path | None) -> dict[str, str]:
+    """The settings that offer the bundles of a folder."""
+    if folder is None:
+        return {}
+    offered = {bundle.assembly: bundle.id for bundle in manifest.installed(folder)}
+    return {"GAS_BUNDLES": str(folder.absolute()), "GAS_REFERENCES": json.dumps(offered)}
 
 
 @dataclass
@@ -142,6 +153,7 @@ def _environment(options: Options, web: int, aws: int, outbox: int, globus: int,
         "AWS_ENDPOINT_URL": options.aws or f"http://127.0.0.1:{aws}",
         "PYTHONUNBUFFERED": "1",
         "GAS_ENVIRONMENT": "local",
+        **references(options.bundles),
         "GAS_PUBLIC_URL": f"http://127.0.0.1:{web}",
         "GAS_WEB_PORT": str(web),
         "GAS_ARCHIVE_BACKEND": options.archive,

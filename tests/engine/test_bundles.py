@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -365,6 +365,25 @@ def test_a_damaged_bundle_is_not_pushed(small: manifest.Bundle, tmp_path: Path) 
         genes.write("#\n")
     with pytest.raises(EngineError, match=r"genes\.tsv has"):
         stores.push(small, stores.FolderStore(tmp_path / "store"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (
+            lambda path: path.write_bytes(path.read_bytes()[:-9]),
+            r"clinvar\.track has \d+ bytes of \d+: it was cut off or damaged",
+        ),
+        (lambda path: path.unlink(), r"clinvar\.track cannot be read: No such file"),
+        (lambda path: shutil.copy(path.with_name("dbsnp.track"), path), "has [0-9]+ bytes instead of [0-9]+"),
+    ],
+)
+def test_a_broken_part_is_refused_by_its_name(
+    damage: Callable[[Path], object], words: str, small: manifest.Bundle, tmp_path: Path
+) -> None:
+    damage(small.path("clinvar.track"))
+    with pytest.raises(EngineError, match=f"The part clinvar of grch38 .*{words}"):
+        annotated(small, tmp_path, "1 505 . C T")
 
 
 def test_the_commands(small: manifest.Bundle, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
+from app.engine.bundles import manifest
 from app.local import stack
 from app.local.supervisor import Supervisor
 
@@ -44,3 +47,12 @@ async def test_each_process_is_said_in_a_line(
     assert child.process
     said = capsys.readouterr().out.splitlines()
     assert said == [f"started {name:<10} pid {child.process.pid}{port}, log {tmp_path / f'{name}.log'}"]
+
+
+def test_bundles_of_a_folder_are_offered_beside_the_embedded_one(tmp_path: Path) -> None:
+    assert stack.references(None) == {}
+    shutil.copytree(manifest.EMBEDDED / "rcrs", tmp_path / "mine")
+    described = tmp_path / "mine" / manifest.MANIFEST
+    described.write_text(described.read_text().replace('id = "rcrs"', 'id = "mine"').replace('"rCRS"\nfasta', '"GRCh99"\nfasta'))
+    found = stack.references(tmp_path)
+    assert found["GAS_BUNDLES"] == str(tmp_path) and json.loads(found["GAS_REFERENCES"]) == {"GRCh99": "mine", "rCRS": "rcrs"}

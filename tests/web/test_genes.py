@@ -41,7 +41,8 @@ def store(settings: Settings) -> S3Store:
 
 @pytest.fixture
 def changes(store: S3Store) -> dict[str, Any]:
-    return {"bundle_store": f"s3://{store.bucket}/{store.prefix}"}
+    offered = {"rCRS": "rcrs", "GRCh38": "grch38/latest", "GRCh37": "grch37/9"}
+    return {"bundle_store": f"s3://{store.bucket}/{store.prefix}", "references": offered}
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,30 @@ async def test_bundles_of_a_folder_and_of_this_host_are_known_too(bundle: Bundle
     push(old, FolderStore(tmp_path / "store"))
     found = await References("", str(tmp_path / "store"), None).reference_of({"bundle": {"id": old.id, "version": old.version}})
     assert found and found.genes is None
+
+
+async def test_the_parts_of_what_is_offered_are_named_with_their_versions(
+    portal: Portal, tmp_path: Path, store: S3Store, bundle: Bundle
+) -> None:
+    """Of an embedded bundle, of the latest one in the store, and of one that is nowhere."""
+    push(bundle, store)
+    browser = await portal.signed_in(ME)
+    status, said = await browser.api("GET", "/references")
+    assert status == 200
+    rcrs, newest, absent = said["references"]
+    assert (rcrs["assembly"], rcrs["version"], rcrs["parts"][0]["version"]) == ("rCRS", "1", "NC_012920.1")
+    assert (newest["bundle"], newest["version"]) == ("grch38", bundle.version)
+    clinvar = next(part for part in newest["parts"] if part["id"] == "clinvar")
+    assert clinvar == {
+        "id": "clinvar",
+        "title": "ClinVar",
+        "version": "2026-11-22",
+        "date": "2026-11-22",
+        "licence": "public domain (NCBI)",
+    }
+    assert absent == {"assembly": "GRCh37", "bundle": "grch37", "version": "", "parts": []}
+    page = (await browser.get("/")).text
+    assert "Human genome GRCh38" in page and "<dt>ClinVar</dt><dd>2026-11-22</dd>" in page and "GRCh37" not in page
 
 
 def test_genes_that_share_a_name() -> None:

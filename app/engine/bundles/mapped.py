@@ -101,7 +101,7 @@ class Mapped:
         self._name = path.name
         try:
             with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
+                self.size = size = os.fstat(file.fileno()).st_size  # in bytes
                 head = file.read(_HEAD.size)
                 if len(head) < _HEAD.size or not head.startswith(MAGIC):
                     raise BundleError(f"{path.name} is no {kind} file of a bundle: build the bundle again")

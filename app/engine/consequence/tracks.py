@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.engine.bundles.manifest import Bundle, Column, Track
-from app.engine.bundles.mapped import Mapped
+from app.engine.bundles.mapped import BundleError, Mapped
 from app.engine.bundles.track_format import ALLELES, CODES, OTHERS, REGIONS, VERSION, allele_keys
 from app.engine.reading.records import AlleleBatch, Key
 
@@ -195,6 +195,17 @@ KINDS: dict[str, tuple[type[Alleles] | type[Regions], str]] = {"allele": (Allele
 
 
 def tracks(bundle: Bundle) -> list[Alleles | Regions]:
-    """The tracks of a bundle, opened. Raises BundleError that names the file that cannot be used."""
-    kinds = [(track, *KINDS[track.kind]) for track in bundle.tracks]
-    return [kind(track, Mapped(bundle.path(track.file), stored, VERSION)) for track, kind, stored in kinds]
+    """The tracks of a bundle, opened. Raises BundleError that names the part that cannot be used."""
+    sizes = {file.path: file.bytes for file in bundle.files}
+    found: list[Alleles | Regions] = []
+    for track in bundle.tracks:
+        kind, stored = KINDS[track.kind]
+        try:
+            mapped = Mapped(bundle.path(track.file), stored, VERSION)
+        except BundleError as error:
+            raise BundleError(f"The part {track.id} of {bundle.id} cannot be used: {error}") from error
+        # the folder may have been replaced by a newer version since its manifest was read
+        if mapped.size != sizes.get(track.file, mapped.size):
+            raise BundleError(f"The part {track.id} of {bundle.id} has {mapped.size} bytes instead of {sizes[track.file]}")
+        found.append(kind(track, mapped))
+    return found

@@ -128,6 +128,33 @@ class JobsOut(BaseModel):
     next: str | None
 
 
+class PartOut(BaseModel):
+    """A part of a reference: where it comes from, in which version. `date` is that of its newest source, or empty."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    title: str
+    version: str
+    date: str
+    licence: str
+
+
+class ReferenceOut(BaseModel):
+    """A reference that jobs may name, and its parts; without version and parts where they cannot be had just now."""
+
+    assembly: str
+    bundle: str
+    version: str
+    parts: list[PartOut]
+
+
+class ReferencesOut(BaseModel):
+    """All references that are offered, in the order in which a file is compared with them."""
+
+    references: list[ReferenceOut]
+
+
 class LimitsOut(BaseModel):
     """What the plan allows."""
 

@@ -17,8 +17,11 @@ from app.web.api.models import (
     Keyed,
     LimitsOut,
     NewJob,
+    PartOut,
     PastedIn,
     PastedOut,
+    ReferenceOut,
+    ReferencesOut,
     TokenOut,
     TokensOut,
     UploadOut,
@@ -31,6 +34,7 @@ from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
 from app.web.views import explorer
 from app.web.views.downloads import summary_of
 from app.web.views.explorer import explored
+from app.web.views.home import offered
 from app.web.views.jobs import SHOWN
 
 MOST_SAMPLES = 1000
@@ -70,6 +74,20 @@ async def listing(request: web.Request) -> web.Response:
     )
     out = JobsOut(jobs=[JobOut.model_validate(job) for job in found], next=following)
     return web.json_response(text=out.model_dump_json())
+
+
+async def references(request: web.Request) -> web.Response:
+    """The references that are offered, with the versions of their parts."""
+    found = [
+        ReferenceOut(
+            assembly=assembly,
+            bundle=place.partition("/")[0],
+            version=bundle.version if bundle else "",
+            parts=[PartOut.model_validate(part) for part in bundle.parts] if bundle else [],
+        )
+        for assembly, place, bundle in await offered(request)
+    ]
+    return web.json_response(ReferencesOut(references=found).model_dump(mode="json"))
 
 
 async def cancel(request: web.Request) -> web.Response:

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from app.domain.accounts import Plan
 from app.domain.file_names import content_disposition
-from app.web.app_keys import ASSETS, EXAMPLE, QUEUE_VIEW, SETTINGS
+from app.engine.bundles.manifest import Bundle
+from app.web.app_keys import ASSETS, EXAMPLE, EXPLORER, QUEUE_VIEW, SETTINGS
 from app.web.assets import response
 from app.web.example import example
 from app.web.pages import page
@@ -20,7 +21,9 @@ async def home(request: web.Request) -> web.Response:
     settings = request.app[SETTINGS]
     plans = [(plan, settings.limits(plan)) for plan in Plan]
     retention = 1000 * await request.app[QUEUE_VIEW].retention()
-    return page(request, "home.html", plans=plans, assemblies=list(settings.references), retention=retention)
+    known = [(assembly, bundle) for assembly, _, bundle in await offered(request) if bundle and bundle.parts]
+    assemblies = list(settings.references)
+    return page(request, "home.html", plans=plans, assemblies=assemblies, known=known, retention=retention)
 
 
 async def sample_result(request: web.Request) -> web.Response:
@@ -40,6 +43,13 @@ async def sample_summary(request: web.Request) -> web.Response:
     """The summary of the sample, as JSON."""
     found = await request.app[EXAMPLE].once("", lambda: asyncio.to_thread(example))
     return web.json_response(found.summary)
+
+
+async def offered(request: web.Request) -> list[tuple[str, str, Bundle | None]]:
+    """Assembly, place and bundle of each reference that jobs may name; None for a bundle that cannot be had just now."""
+    places = request.app[SETTINGS].references
+    bundles = await asyncio.gather(*map(request.app[EXPLORER].references.bundle_of, places.values()))
+    return [(assembly, place, bundle) for (assembly, place), bundle in zip(places.items(), bundles, strict=True)]
 
 
 async def privacy(request: web.Request) -> web.Response:
