@@ -89,6 +89,10 @@ async def _read_account(backend: Backend) -> None:
     await backend.accounts.get(ABSENT)
 
 
+async def _read_together(backend: Backend) -> None:
+    await backend.jobs.get_with_account(ABSENT, ABSENT)
+
+
 async def _write_account(backend: Backend) -> None:
     await backend.accounts.clear_deadline(ABSENT, -1)
 
@@ -132,7 +136,7 @@ PROBES: Mapping[str, Mapping[str, tuple[str, Probe]]] = {
         "queue archive_requests": (QUEUES, _open("archive_requests")),
         "jobs can be read": (TABLES, _read_job),
         "jobs can be written": (TABLES, _write_job),
-        "accounts can be read": (TABLES, _read_account),
+        "accounts can be read": (TABLES, _read_together),
         "results can be listed": (BUCKETS, _list_results),
     },
     "restore": {

@@ -209,7 +209,8 @@ def _look(first: tuple[bytes, int], context: AnnotationContext, state: InputStat
         batches, stats = worker.reader.read(*first)
         state.apply_header(stats)
         state.presorted = True
-        kept = keep and not stats.header_updates and stats.sorted
+        named = all(batch.name in state.names for batch in batches)  # or they are called otherwise from now on
+        kept = keep and named and not stats.header_updates and stats.sorted
         return (worker, (batches, stats)) if kept else None
     finally:
         if not kept:

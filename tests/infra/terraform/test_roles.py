@@ -193,6 +193,8 @@ def called(adapter: tuple[str, str], method: str, target: str) -> frozenset[Perm
             found |= permissions(client, operation, target, node, adapter)
     if any(isinstance(inner, ast.Call) and attribute(inner.func) == "batch_get" for inner in ast.walk(node)):
         found.add(("dynamodb:BatchGetItem", target))
+    if any(isinstance(inner, ast.Call) and attribute(inner.func) == "batch_get_tables" for inner in ast.walk(node)):
+        found |= {("dynamodb:BatchGetItem", table) for table in (target, "accounts")}
     for call in (inner for inner in ast.walk(node) if isinstance(inner, ast.Call) and attribute(inner.func) == "pages"):
         index = next((word.value.value for word in call.keywords if word.arg == "IndexName"), "")  # type: ignore[attr-defined]
         operation = operations("dynamodb")[str(literal(call, 1))]
