@@ -6,7 +6,6 @@ know, and lines of a VCF. Where the sequence is at hand, REF is checked against 
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from functools import cache
 from app.engine.bundles import manifest
 from app.engine.bundles.manifest import Bundle
 from app.engine.bundles.sequence import Sequence
+from app.engine.consequence.tracks import Alleles, tracks
 
 MOST_LINES = 10_000
 MOST_BASES = 1000
@@ -25,6 +25,8 @@ _HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n
 _CHROMOSOME = re.compile(r"(?:chr)?(?:[0-9]{1,2}|X|Y|MT?)|N[CTWG]_[0-9.]+|[A-Za-z][\w.|]*", re.IGNORECASE)
 
 _DESCRIBED = re.compile(r"(delins|del|dup|ins|inv)([ACGTN]*)(?:ins([ACGTN]+))?", re.IGNORECASE)
+
+_RSID = re.compile(rb";GAS_RSID=(rs[0-9]+)").match
 
 Record = tuple[str, int, str, str, str]
 """Contig, position, identifier, REF and ALT."""
@@ -197,14 +199,10 @@ def _references() -> tuple[tuple[Bundle, Sequence], ...]:
 def _known_rsids() -> dict[str, Record]:
     """The identifiers of the embedded references' tracks."""
     found: dict[str, Record] = {}
-    for bundle, _ in _references():
-        for track in bundle.tracks:
-            names = [column.tag for column in track.columns]
-            if track.kind != "allele" or "GAS_RSID" not in names:
-                continue
-            with gzip.open(bundle.path(track.file), "rt") as rows:
-                for row in rows:
-                    contig, position, ref, alt, *values = row.rstrip("\n").split("\t")
-                    if (name := values[names.index("GAS_RSID")]) != ".":
-                        found[name] = contig, int(position), name, ref, alt
+    for bundle, sequence in _references():
+        for track in tracks(bundle):
+            for contig, position, ref, alt, tags in track.listed(sequence.get) if isinstance(track, Alleles) else ():
+                if named := _RSID(tags):
+                    name = named[1].decode()
+                    found[name] = contig, position, name, ref.decode(), alt.decode()
     return found

@@ -6,6 +6,7 @@ others share 128 numbers by a checksum, and are told apart by their text.
 """
 
 import zlib
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -72,6 +73,17 @@ def allele_code(ref: bytes, alt: bytes) -> int:
     if len(alt) == 1 and ref[:1] == alt and 1 <= deleted <= _LONGEST_DELETION:
         return _DELETION + deleted - 1
     return OTHERS + zlib.crc32(b"%b>%b" % (ref, alt)) % OTHERS
+
+
+def short_allele(code: int, position: int, bases: Callable[[int, int], bytes]) -> tuple[bytes, bytes]:
+    """REF and ALT of a code below `OTHERS`; `bases` gives those of the contig from one 1-based position to another."""
+    if code < 4:
+        return bases(position, position), b"ACGT"[code : code + 1]
+    if code >= _DELETION:
+        ref = bases(position, position + code - _DELETION + 1)
+        return ref, ref[:1]
+    anchor = bases(position, position)
+    return anchor, next(alt for (ref, alt), known in _SHORT.items() if known == code and ref == anchor)
 
 
 def allele_keys(positions: NDArray[np.int64], codes: NDArray[np.int64], bits: int) -> NDArray[np.int64]:

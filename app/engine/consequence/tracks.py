@@ -1,13 +1,14 @@
 """What is known of alleles and regions: the tracks of a bundle, mapped into memory and searched for a whole batch at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.engine.bundles.manifest import Bundle, Column, Track
 from app.engine.bundles.mapped import BundleError, Mapped
-from app.engine.bundles.track_format import ALLELES, CODES, OTHERS, REGIONS, VERSION, allele_keys
+from app.engine.bundles.track_format import ALLELES, CODE_BITS, CODES, OTHERS, REGIONS, VERSION, allele_keys, short_allele
 from app.engine.reading.records import AlleleBatch, Key
 
 Ints = NDArray[np.int64]
@@ -121,6 +122,21 @@ class Alleles:
         """What the track says in each of these rows, as text to be put behind INFO."""
         columns = [column.of(rows) for column in self.columns]
         return columns[0] if len(columns) == 1 else list(map(b"".join, zip(*columns, strict=True)))
+
+    def listed(self, bases: Callable[[str, int, int], bytes]) -> Iterator[tuple[str, int, bytes, bytes, bytes]]:
+        """Contig, position, REF, ALT and the tags of every allele, in order. For small tracks: each is looked at by itself."""
+        for contig, (first, count) in self._contigs.items():
+            for number in range(count):
+                for row in range(int(self._bins[first + number]), int(self._bins[first + number + 1])):
+                    offset, code = divmod(int(self._keys[row]), 1 << CODE_BITS)
+                    position = (number << self._bits) + offset
+                    if code < OTHERS:
+                        ref, alt = short_allele(code, position, partial(bases, contig))
+                    else:
+                        at = int(np.searchsorted(self._other_rows, row))
+                        begin, behind = (self._at + int(offset) for offset in self._other_offsets[at : at + 2])
+                        ref, _, alt = bytes(self._pages[begin:behind]).partition(b">")
+                    yield contig, position, ref, alt, self.texts(np.array([row]))[0]
 
     def tags(self, batch: AlleleBatch) -> list[bytes]:
         """What the track says of each allele, as text to be put behind INFO."""
