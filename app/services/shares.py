@@ -1,4 +1,4 @@
-"""Read-only links to one result: whoever has the link sees what the job's page shows, until its end date, and nothing else.
+"""Read-only links to one result: anyone who has the link sees what the job's page shows, until its end date, and nothing else.
 
 A link is a secret of the account that is stored hashed, like a token; with it are kept the job, the end date and, where its
 owner wants one, a password, as a salted hash.

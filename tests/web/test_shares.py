@@ -40,6 +40,9 @@ async def test_a_password_is_asked_for(portal: Portal, tmp_path: Path) -> None:
     wrong = await reader.post(link, {"password": "other"})
     assert wrong.status == 403 and "not the password" in wrong.text and "MELAS" not in wrong.text
     assert "MELAS" in (await reader.post(link, {"password": "geheim"})).text
+    broken = {"Content-Type": "multipart/form-data; boundary=" + "b" * 100}
+    async with reader.http.post(f"{portal.url}{link}", data=b"x", headers=broken) as answer:
+        assert answer.status == 400, "a body that is no form"
 
 
 async def test_a_link_is_listed_and_revoked_and_goes_with_the_job(portal: Portal, tmp_path: Path) -> None:

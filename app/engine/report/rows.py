@@ -1,6 +1,6 @@
 """What the columns of a result know of each record, read from the lines that are written.
 
-Everything is taken from the final text, so that the columns say what the file says, whoever has made the line.
+Everything is taken from the final text, so that the columns say what the file says, however the line was made.
 """
 
 import re

@@ -36,7 +36,7 @@ async def revoke(request: web.Request) -> web.Response:
 async def shown(request: web.Request) -> web.Response:
     """The result that a link is of, without anything else of the account. Raises NotFound."""
     secret = request.query.get("key", "")
-    password = str((await request.post()).get("password", "")) if request.method == "POST" else ""
+    password = await _password(request) if request.method == "POST" else ""
     try:
         found = await shares.opened(request.app[BACKEND], request.app[SHARES], secret, password)
     except shares.PasswordNeeded as needed:
@@ -47,6 +47,14 @@ async def shown(request: web.Request) -> web.Response:
     summary = await _summary(request, job)
     link = await _download(request, job)
     return page(request, "shared.html", job=job, summary=summary, link=link, **result_values(summary))
+
+
+async def _password(request: web.Request) -> str:
+    """What was typed. Raises 400 where the body is no form: nothing has looked at it before, for there is no session."""
+    try:
+        return str((await request.post()).get("password", ""))
+    except (ValueError, LookupError) as error:
+        raise web.HTTPBadRequest from error
 
 
 async def _summary(request: web.Request, job: Job) -> dict[str, Any]:
