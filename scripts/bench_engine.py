@@ -23,7 +23,8 @@ from typing import Any
 import pysam
 
 from app.engine.bundles import build, manifest, sequence
-from app.engine.bundles.track_writer import AlleleTrack, ValueColumn, write_regions
+from app.engine.bundles.region_writer import write_regions
+from app.engine.bundles.track_writer import AlleleTrack, ValueColumn
 from app.engine.formats import bgzf
 
 CONTIGS = 5
