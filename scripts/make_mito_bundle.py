@@ -14,7 +14,8 @@ import pysam
 
 from app.engine.bundles import manifest, sequence
 from app.engine.bundles.build import add_genes
-from app.engine.bundles.track_writer import AlleleTrack, ValueColumn, write_regions
+from app.engine.bundles.region_writer import write_regions
+from app.engine.bundles.track_writer import AlleleTrack, ValueColumn
 
 FOLDER = manifest.EMBEDDED / "rcrs"
 SEQUENCE_MD5 = "c68f52674c9fb33aef52dcf399755519"

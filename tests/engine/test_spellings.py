@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.engine.bundles import build, manifest, sequence
-from app.engine.bundles.track_writer import AlleleTrack, ValueColumn, write_regions
+from app.engine.bundles.region_writer import write_regions
+from app.engine.bundles.track_writer import AlleleTrack, ValueColumn
 from app.engine.pipeline.annotate import annotate
 from tests.support.annotated import Annotated, vcf
 from tests.support.gff3 import gff3

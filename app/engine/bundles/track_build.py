@@ -14,8 +14,9 @@ from typing import Any
 
 from app.engine.bundles.download import Progress, digest, fetch, forget, place, published_on
 from app.engine.bundles.known_variants import KnownColumn, convert, header_of
+from app.engine.bundles.region_writer import RegionRow, write_regions
 from app.engine.bundles.sources import opened
-from app.engine.bundles.track_writer import RegionRow, join_pieces, piece_facts, write_regions
+from app.engine.bundles.track_writer import join_pieces, piece_facts
 from app.engine.errors import EngineError
 from app.engine.formats import tabix
 from app.engine.formats.bcftools import die_with

@@ -19,8 +19,9 @@ from app.engine.bundles import known_variants, sequence, vcf_columns
 from app.engine.bundles.known_variants import KnownColumn, convert
 from app.engine.bundles.manifest import Column, Track
 from app.engine.bundles.mapped import BundleError, Mapped
+from app.engine.bundles.region_writer import write_regions
 from app.engine.bundles.track_format import ALLELES, CODES, OTHERS, REGIONS, VERSION
-from app.engine.bundles.track_writer import AlleleTrack, ValueColumn, join_pieces, write_regions
+from app.engine.bundles.track_writer import AlleleTrack, ValueColumn, join_pieces
 from app.engine.bundles.vcf_columns import InfoTag, VcfBlock
 from app.engine.consequence.tracks import Alleles, Regions
 from app.engine.formats import bcftools
