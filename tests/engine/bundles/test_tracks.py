@@ -309,3 +309,12 @@ def test_codes_below_the_shared_ones_are_of_one_change() -> None:
             seen.setdefault(code, set()).add((len(ref), alt[1:] if len(alt) > 1 else b"" if len(ref) > 1 else alt))
     assert all(len(changes) == 1 for changes in seen.values()) and len(seen) > 24
     assert np.array(list(seen)).max() < OTHERS
+
+
+def test_every_allele_is_listed_as_it_was_given(tmp_path: Path) -> None:
+    bases = b"ACGTTTGACCA" + b"G" * 300
+    given = [(2, b"C", b"G"), (2, b"C", b"CA"), (2, b"C", b"CTT"), (3, b"GTT", b"G"), (4, b"TTTGA", b"CC"), (300, b"G", b"A")]
+    with AlleleTrack(tmp_path / "x.track", [ValueColumn("texts")], {"1": len(bases)}) as written:
+        written.write(("1", at, ref, alt, [b"%d" % number]) for number, (at, ref, alt) in enumerate(given, 1))
+    found = list(opened(tmp_path / "x.track", "GAS_X").listed(lambda contig, first, last: bases[first - 1 : last]))
+    assert sorted(found) == sorted(("1", at, ref, alt, b";GAS_X=%d" % number) for number, (at, ref, alt) in enumerate(given, 1))
