@@ -92,6 +92,8 @@ def test_the_recipes_build_what_they_promise(assembly: str, rcrs: manifest.Bundl
         "GAS_GNOMAD_HOM": "1",
         "GAS_GNOMAD_FILTER": None,
         "GAS_BAND": "p1",
+        "GAS_PLI": "GENE1:9.9e-01",
+        "GAS_LOEUF": "GENE1:0.25",
         "GAS_GWAS": "Height_adult",
         "GAS_SUPERDUP": "chr9:77",
         "GAS_DGV": "gain+loss,tandem_duplication",
@@ -105,7 +107,7 @@ def test_the_recipes_build_what_they_promise(assembly: str, rcrs: manifest.Bundl
     assert (parts["clinvar"].version, parts["clinvar"].rows, parts["clinvar"].mismatches) == ("2026-11-22", 3, 1)
     assert parts["dbsnp"].version == "157" and parts["genes"].version.startswith("Ensembl")
     assert list((tmp_path / "cache").glob("*")) == []  # each download is deleted once it is converted
-    assert mitochondrial["GAS_DISEASE"] == "Leber"
+    assert mitochondrial["GAS_DISEASE"] == "Leber" and "GAS_PLI" not in mitochondrial
     assert "GAS_TFBS" not in mitochondrial  # the chrM of hg19 is another sequence
     genes = bundle.path(TABLE).read_text().splitlines()
     assert genes[0] == "GENE1\t1\t501\t650\tENSG1" and "MT-ND4\tMT\t10760\t12137\tENSG00000198886" in genes
@@ -189,7 +191,7 @@ def test_an_interrupted_build_goes_on_where_it_stopped(site: Site, tmp_path: Pat
         build(made, target, cache, chosen=chosen)
     work = target.parent / ".grch38.building"
     before = {path.name: path.stat().st_mtime_ns for path in work.glob("*.track")}
-    assert set(before) == {"clinvar.track", "dbsnp.track", "gnomad.track", "cytoband.track"}
+    assert set(before) == {"clinvar.track", "dbsnp.track", "gnomad.track", "constraint.track", "cytoband.track"}
     (work / "left").write_text("by something interrupted")
     site.files["gwasCatalog.txt.gz"] = gwas
     asked = len(site.asked)
@@ -389,7 +391,7 @@ def test_a_broken_part_is_refused_by_its_name(
 def test_the_commands(small: manifest.Bundle, tmp_path: Path) -> None:
     run = CliRunner()
     folder = ["--bundles", str(tmp_path / "bundles")]
-    assert "grch38\t3\tGRCh38\t7 tracks" in run.invoke(engine.reference, ["list", *folder]).output
+    assert "grch38\t3\tGRCh38\t8 tracks" in run.invoke(engine.reference, ["list", *folder]).output
     assert run.invoke(engine.reference, ["verify", "grch38", *folder]).exit_code == 0
     assert run.invoke(engine.reference, ["push", "grch38", str(tmp_path / "s"), *folder]).exit_code == 0
     pulled = run.invoke(engine.reference, ["pull", "grch38", "3", str(tmp_path / "s"), "--bundles", str(tmp_path / "b2")])

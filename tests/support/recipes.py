@@ -97,6 +97,12 @@ def files(rcrs: manifest.Bundle, assembly: str) -> dict[str, bytes]:
         name = f"chr{chromosome}" if assembly == "GRCh38" else chromosome
         rows = f"{name}{FREQUENCIES[assembly].format(name)}" if chromosome == "1" else ""
         frequencies[GNOMAD_FILES[assembly].format(name)] = GNOMAD + rows
+    found["gnomad.v4.1.constraint_metrics.tsv"] = (
+        b"gene\tmane_select\tlof.pLI\tlof.oe_ci.upper\nGENE1\ttrue\t9.9e-01\t0.25\nGENE1\tfalse\t0.1\t1\nGENE2\ttrue\t0.5\t1\n"
+        b"MT-ND1\ttrue\tNA\tNA\n"
+    )
+    constraint = b"gene\ttranscript\tpLI\toe_lof_upper\nGENE1\tENST1\t9.9e-01\t0.25\n"
+    found["gnomad.v2.1.1.lof_metrics.by_gene.txt.bgz"] = bgzf.compress(constraint) + BGZF_END
     return found | {name: bgzf.compress(text.encode()) + BGZF_END for name, text in frequencies.items()}
 
 

@@ -129,7 +129,7 @@ class _Maker:
             track["id"],
             track["title"],
             track,
-            {"names": self._shop.names},
+            {"names": self._shop.names} | ({"genes": self._parts[1].made_from} if track["format"] == "genes" else {}),
             lambda made_from: build_track(track, self._shop, made_from),
             (track_file(track),),
         )

@@ -60,17 +60,22 @@ class RecipeTrack(RecipeSource):
 
     id: Name
     title: Words
-    format: Literal["vcf", "bed", "ucsc"]
+    format: Literal["vcf", "bed", "ucsc", "genes"]
     place: dict[Literal["chrom", "start", "end"], int] = {}
     without: list[str] = []
     index: str = ""
+    gene: str = "gene"
+    where: dict[str, str] = {}
     optional: bool = False
     columns: Annotated[list[RecipeColumn], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "RecipeTrack":
-        if any(isinstance(column.source, str) != (self.format == "vcf") for column in self.columns):
-            raise ValueError("`from` is an INFO tag (or ID or FILTER) of a vcf, and the number of a column of all others")
+        if any(isinstance(column.source, str) != (self.format in ("vcf", "genes")) for column in self.columns):
+            raise ValueError(
+                "`from` is an INFO tag (or ID or FILTER) of a vcf, the name of a column of genes, "
+                "and the number of a column of all others"
+            )
         if self.id in RESERVED_PARTS:
             raise ValueError(f"a track is not called {self.id}")
         return self

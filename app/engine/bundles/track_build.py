@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.engine.bundles.download import Progress, digest, fetch, forget, place, published_on
 from app.engine.bundles.known_variants import KnownColumn, convert, header_of
+from app.engine.bundles.layout import TABLE
 from app.engine.bundles.region_writer import RegionRow, write_regions
 from app.engine.bundles.sources import opened
 from app.engine.bundles.track_writer import join_pieces, piece_facts
@@ -90,7 +92,8 @@ def _empty(track: Mapping[str, Any]) -> EngineError:
 
 def _build_regions(track: Mapping[str, Any], shop: Workshop, names: Mapping[str, str]) -> list[Facts]:
     fetched = [source_facts(track, url, shop) for url in addresses(track)]
-    rows = (row for path, _ in fetched for row in _intervals(track, path, names))
+    read = partial(_of_genes, shop.work / TABLE) if track["format"] == "genes" else _intervals
+    rows = (row for path, _ in fetched for row in read(track, path, names))
     count = write_regions(shop.work / track_file(track), rows, shop.lengths)
     if not count:
         raise _empty(track)
@@ -117,6 +120,28 @@ def _intervals(track: Mapping[str, Any], source: Path, names: Mapping[str, str])
                 # an insertion has no length in these tables: it concerns the base before it
                 start, end = int(fields[at["start"]]), int(fields[at["end"]])
                 yield name, start if end > start else max(start - 1, 0), max(end, 1), values
+
+
+def _of_genes(table: Path, track: Mapping[str, Any], source: Path, names: Mapping[str, str]) -> Iterator[RegionRow]:
+    """The rows of a table with a header, one a gene, at the places of the genes of that name; each value with the gene's name."""
+    places: dict[str, list[tuple[str, int, int]]] = {}
+    for place_line in table.read_text().splitlines():
+        name, contig, first, last, _ = place_line.split("\t")
+        places.setdefault(name, []).append((contig, int(first) - 1, int(last)))
+    wanted = track.get("where", {})
+    with opened(source) as lines:
+        header = next(iter(lines), b"").decode().rstrip("\r\n").split("\t")
+        named = [track.get("gene", "gene"), *wanted, *(column["from"] for column in track["columns"])]
+        if missing := [name for name in named if name not in header]:
+            raise EngineError(f"{source.name} has no column {', '.join(missing)}")
+        for line in lines:
+            row = dict(zip(header, line.decode("utf-8", "replace").rstrip("\r\n").split("\t"), strict=False))
+            gene = row[named[0]]
+            if all(row.get(name) == value for name, value in wanted.items()):
+                values = [row.get(column["from"], "") for column in track["columns"]]
+                cells = [b"" if value in ("", "NA") else _cell(f"{gene}:{value}") for value in values]
+                for contig, start, end in places.get(gene, ()) if any(cells) else ():
+                    yield contig, start, end, cells
 
 
 def _cell(value: str) -> bytes:

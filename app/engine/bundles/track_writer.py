@@ -68,6 +68,8 @@ class AllelePiece:
         self._positions = np.zeros(0, np.int64)
         self._codes = np.zeros(0, np.int64)
         self._values = [np.zeros(0, np.int64) for _ in columns]
+        self._waiting: list[list[NDArray[np.int64]]] = []  # what was added since, joined with these only when it is much
+        self._count = 0
         self._texts: dict[int, bytes] = {}  # of the alleles that are waiting, by their number in the order of arrival
         for name in ("positions", "codes", "other_rows", "other_texts", *(f"values{number}" for number in range(len(columns)))):
             (folder / name).touch()
@@ -81,16 +83,17 @@ class AllelePiece:
         at: int,
     ) -> None:
         """Add alleles. `others`: the text `REF>ALT` of those without a code of their own; `at`: place of the last record."""
-        first = len(self._positions)
-        self._texts |= {first + index: text for index, text in others.items()}
-        self._positions = np.concatenate((self._positions, positions))
-        self._codes = np.concatenate((self._codes, codes))
-        self._values = [np.concatenate(pair) for pair in zip(self._values, values, strict=True)]
-        if len(self._positions) >= _AT_ONCE:
+        self._texts |= {self._count + index: text for index, text in others.items()}
+        self._waiting.append([positions, codes, *values])
+        self._count += len(positions)
+        if self._count >= _AT_ONCE:
             self._settle(at - _SETTLED)
 
     def _settle(self, before: int) -> None:
         """Write the alleles that lie before a place, in order."""
+        added = zip([self._positions, self._codes, *self._values], *self._waiting, strict=True)
+        self._positions, self._codes, *self._values = (np.concatenate(parts) for parts in added)
+        self._waiting = []
         order = np.lexsort((self._codes, self._positions))
         settled = order[: int(np.searchsorted(self._positions[order], before))]
         if not len(settled):
@@ -113,6 +116,7 @@ class AllelePiece:
         self._texts = {int(new): self._texts[int(old)] for new, old in enumerate(rest.tolist()) if old in self._texts}
         self._positions, self._codes = self._positions[rest], self._codes[rest]
         self._values = [values[rest] for values in self._values]
+        self._count = len(rest)
 
     def _write(self, kept: NDArray[Any]) -> None:
         codes = self._codes[kept]

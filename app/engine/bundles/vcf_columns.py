@@ -125,7 +125,7 @@ class VcfBlock:
         if at < 0:
             if text.startswith(tag.text, begin, end):
                 at = begin - 1
-            elif not tag.offset or (at := text.find(needle, begin, end)) < 0:
+            elif not tag.offset or (at := text.find(needle, begin, min(begin + tag.offset + len(needle), end))) < 0:
                 return b""
         tag.offset = max(at - begin, 0) * 7 // 8
         at += len(needle)
