@@ -21,8 +21,8 @@ async def home(request: web.Request) -> web.Response:
     settings = request.app[SETTINGS]
     plans = [(plan, settings.limits(plan)) for plan in Plan]
     retention = 1000 * await request.app[QUEUE_VIEW].retention()
-    known = [(assembly, bundle) for assembly, _, bundle in await offered(request) if bundle and bundle.parts]
-    assemblies = list(settings.references)
+    known = [(assembly, bundle) for assembly, _, bundle in await offered(request) if bundle]
+    assemblies = [assembly for assembly, _ in known]
     return page(request, "home.html", plans=plans, assemblies=assemblies, known=known, retention=retention)
 
 
