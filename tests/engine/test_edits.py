@@ -8,30 +8,44 @@ import pytest
 
 from app.engine.formats import bgzf
 from app.engine.pipeline import edits
-from app.engine.pipeline.block import AnnotatedBlock, BlockStats, ContigSlice, MovedRecord, lay
-from app.engine.report.counts import Counts
+from app.engine.pipeline.block import AnnotatedBlock, ContigSlice, MovedRecord, lay
 
-STATS = BlockStats(0, 0, True, [], {}, {}, 0, "", 0, None, [])
 LEVEL = 1
 
 
 def line(contig: str, start: int, length: int) -> bytes:
-    return f"{contig}\t{start + 1}\t".encode().ljust(length, b"x") + b"\n"
+    impact = ("MODIFIER", "HIGH")[length % 7 == 0]
+    info = f"GAS_CSQ=stop_gained;GAS_IMPACT={impact};GAS_GENE=G{length % 5};CSQ="
+    return f"{contig}\t{start + 1}\t.\tA\tC\t.\tPASS\t{info}".encode().ljust(length, b"x") + b"\n"
 
 
 def slices(dice: random.Random, counts: dict[str, int]) -> list[ContigSlice]:
     found = []
     for contig, count in counts.items():
         starts = sorted(dice.choices(range(1000), k=count))
-        texts = [line(contig, start, dice.randint(20, 900)) for start in starts]
+        texts = [line(contig, start, dice.randint(90, 970)) for start in starts]
         found.append(ContigSlice(contig, contig.encode(), starts, [start + 1 for start in starts], texts))
     return found
 
 
 def laid(parts: list[ContigSlice]) -> AnnotatedBlock:
-    piece = AnnotatedBlock(STATS, Counts())
+    piece = AnnotatedBlock()
     lay(piece, parts, LEVEL)
     return piece
+
+
+def columns(piece: AnnotatedBlock) -> dict[str, list[object]]:
+    """What is known of the lines in columns, codes as their words."""
+    words = {name: {code: word for word, code in codes.items()} for name, codes in piece.rows.names.items()}
+    found: dict[str, list[object]] = {}
+    for name, values in piece.rows.columns.items():
+        coded = words.get(name)
+        found[name] = [coded[value] if coded else repr(value) for value in values.tolist()]
+    return found
+
+
+def mattering(piece: AnnotatedBlock) -> set[tuple[int, int, bytes]]:
+    return set(piece.rows.candidates)
 
 
 def text(piece: AnnotatedBlock) -> bytes:
@@ -45,7 +59,7 @@ def test_lines_that_come_in(seed: int, counts: dict[str, int]) -> None:
     dice = random.Random(seed)
     parts = slices(dice, counts)
     moved = [
-        MovedRecord(contig, start, start + 1, line(contig, start, dice.randint(20, 70_000)))
+        MovedRecord(contig, start, start + 1, line(contig, start, dice.randint(90, 70_000)))
         for contig in [*counts, "elsewhere"]
         for start in dice.choices([0, 999, *range(1000)], k=dice.randint(0, 3))
     ]
@@ -60,6 +74,8 @@ def test_lines_that_come_in(seed: int, counts: dict[str, int]) -> None:
     whole = laid(parts)
     assert text(piece) == text(whole)
     assert (piece.records, piece.spans) == (whole.records, whole.spans)
+    assert columns(piece) == columns(whole)
+    assert mattering(piece) >= mattering(whole)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -81,6 +97,8 @@ def test_lines_that_change(seed: int) -> None:
     whole = laid(parts)
     assert text(piece) == text(whole) != before
     assert piece.spans == whole.spans
+    assert columns(piece) == columns(whole)
+    assert mattering(piece) == mattering(whole)
     assert blocks != piece.blocks
 
 
@@ -89,5 +107,5 @@ def test_a_line_that_comes_in_leaves_all_blocks_but_its_own() -> None:
     piece = laid(parts)
     before = list(piece.blocks)
     assert len(before) > 5
-    edits.insert(piece, [MovedRecord("1", part.starts[400], part.starts[400] + 1, line("1", part.starts[400], 50))], LEVEL)
+    edits.insert(piece, [MovedRecord("1", part.starts[400], part.starts[400] + 1, line("1", part.starts[400], 120))], LEVEL)
     assert len(set(before) - set(piece.blocks)) == 1
