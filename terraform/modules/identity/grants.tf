@@ -121,6 +121,7 @@ locals {
       Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
       # the summary, for what matters in a result
       ReadResults = { actions = ["s3:GetObject"], resources = local.results }
+      ListResults = local.listing_results
       SendMail = {
         actions   = ["ses:SendEmail"]
         resources = concat([var.mail.identity_arn, var.mail.configuration_set_arn], var.mail.recipient_arns)
