@@ -159,7 +159,7 @@ class Host:
     def run(self, *command: str, check: bool = True) -> str:
         """What a command on the host printed; the test fails if the command does and `check`."""
         entered = ["nsenter", "-t", str(self.leader), "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--root", "--wdns=/"]
-        done = subprocess.run([*entered, *command], env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+        done = subprocess.run([*entered, *command], env=ENVIRONMENT, capture_output=True, text=True, timeout=900)
         assert not check or done.returncode == 0, f"{self.name}: {command}\n{done.stdout}{done.stderr}"
         return done.stdout
 
