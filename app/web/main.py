@@ -39,6 +39,9 @@ from app.web.rate_limit import RateLimit
 
 log = structlog.get_logger()
 
+LINE_BYTES = 32 << 10
+"""Of the first line of a request: what the longest questions to a result take, each letter spelled by twelve."""
+
 DRAIN_SECONDS = 10
 """How long a stopping portal lets requests finish; live pages are closed at once."""
 
@@ -85,7 +88,11 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runner = web.AppRunner(
-        create_app(settings), access_log=None, shutdown_timeout=DRAIN_SECONDS, keepalive_timeout=half_sent.IDLE_SECONDS
+        create_app(settings),
+        access_log=None,
+        shutdown_timeout=DRAIN_SECONDS,
+        keepalive_timeout=half_sent.IDLE_SECONDS,
+        max_line_size=LINE_BYTES,
     )
     try:
         await runner.setup()

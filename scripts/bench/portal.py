@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import cast
 
+from app.domain import limits
 from app.domain.jobs import Job, Status, Tier
 from scripts.bench import seeds
 from scripts.bench.answerer import Answerer
@@ -107,16 +108,19 @@ class Viewer(asyncio.Protocol):
         self.panels += data.count(b"event: panel")
 
 
+LIVE_PAGES = limits.STREAMS.most
+
+
 async def streams(aws: Answerer, viewers: int) -> list[Row]:
-    """Viewers of a running job each, a hundred a user: memory, CPU while all is still, and time until all saw a change."""
+    """Viewers of a running job each, as many a user as may be: memory, CPU while all is still, time until all saw a change."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     port, seeder = free_port(), seeds.Seeder(aws)
     users = []
-    for _ in range(-(-viewers // 100)):
+    for _ in range(-(-viewers // LIVE_PAGES)):
         account = seeder.account()
         cookie = seeder.secret(account, "SESSION", csrf="c")
-        users += [User(cookie, "", seeder.job(account, Status.RUNNING, Tier.NONE, finished_at=None)) for _ in range(100)]
+        users += [User(cookie, "", seeder.job(account, Status.RUNNING, Tier.NONE, finished_at=None)) for _ in range(LIVE_PAGES)]
     loop = asyncio.get_running_loop()
     async with running(settings(aws, port), "web") as process:
         empty = process.memory()

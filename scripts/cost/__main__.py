@@ -48,8 +48,7 @@ async def _deployment(backend: str) -> Settings:
         name.removeprefix("GAS_").lower(): json.loads(value) if value.startswith("{") else value
         for name, value in environment.items()
     }
-    waits = {"poll_seconds": 1, "expedited_look_seconds": 1, "standard_look_seconds": 1}
-    return Settings(**values, **waits, archive_backend=backend, mail_from="gas@example.org")
+    return Settings(**values, poll_seconds=1, archive_backend=backend, mail_from="gas@example.org")
 
 
 if __name__ == "__main__":

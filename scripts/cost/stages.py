@@ -36,6 +36,8 @@ UNHURRIED: dict[str, Any] = {
     "lease_seconds": 3600,
     "visibility_seconds": 3600,
     "concurrency": {"thaw": 1, "notify": 1},
+    "expedited_look_seconds": 5,
+    "standard_look_seconds": 5,
 }
 """So that nothing depends on how fast this machine is: no lease is renewed, no notice races our own look, no delete is shared."""
 

@@ -21,6 +21,7 @@ from app.local.browser import Page
 from app.services.backend import Backend
 from app.settings import Settings
 from app.web import app_keys
+from app.web.main import LINE_BYTES
 
 SECRET = "portal's secret"
 
@@ -111,7 +112,7 @@ def address(sock: socket.socket) -> str:
 
 @asynccontextmanager
 async def served(app: web.Application, sock: socket.socket) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2, max_line_size=LINE_BYTES)
     await runner.setup()
     await web.SockSite(runner, sock).start()
     yield

@@ -216,13 +216,13 @@ class VariantFilter(BaseModel):
 
     q: str = Field(
         "",
-        max_length=2000,
+        max_length=1000,
         description="One box for a variant, place or gene as people write it: `m.3243A>G`, `MT:3000-3500`, `p.Arg340His`, "
         "`NM_…:c.…`, an rsID, genes, a consequence, a filter, or text.",
     )
     where: str = Field(
         "",
-        max_length=2000,
+        max_length=500,
         description="A filter over columns, as `impact>=MODERATE and not frequency>=0.001`; fields are "
         + ", ".join(FIELDS)
         + ".",
