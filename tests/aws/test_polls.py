@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 
+import pytest
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.sqs.models import Message, Queue, sqs_backends
 
 from app.local.emulator import wait_for_messages
 
+pytestmark = pytest.mark.skipif("GAS_SECOND_EMULATOR" in os.environ, reason="about the emulator of this process")
 LONG_SECONDS = 120
 REGION = "us-east-1"
 
