@@ -25,7 +25,7 @@ SUITE = "trixie"
 TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "mount")
 HIERARCHIES = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
-BOOT_SECONDS = 120
+BOOT_SECONDS = 600
 
 
 def missing() -> str:
