@@ -113,11 +113,11 @@ def test_a_block_of_many_entries_is_made_in_several_pieces(
     monkeypatch.setattr(blocks, "lay", counted)
     for module in (blocks, annotator):
         monkeypatch.setattr(module, "MOST_ENTRIES", 300)
-    cut, told, _ = outcome(content, 1 << 25)
+    cut, cut_summary, _ = outcome(content, 1 << 25)
     assert len(made) > 10
     assert max(made) <= 300
     assert cut == whole
-    assert told == summary
+    assert cut_summary == summary
 
 
 @pytest.mark.parametrize("block", [FINE, pytest.param(1000, marks=pytest.mark.slow), SMALL])

@@ -35,7 +35,6 @@ _SIMPLE = ("left", "mask", "distance", "exon", "intron", "exons", "number", "beh
 _HOLE = "\0"
 _DISTANCE = NAMES.index("DISTANCE")
 _KEPT = 50_000  # texts that are remembered
-_LETTER = {base: chr(base) for base in b"ACGT"}
 _OTHER = dict(zip(b"ACGT", "TGCA", strict=True))
 
 

@@ -95,8 +95,9 @@ class Row {
         this.bar.value = event.lengthComputable ? (100 * event.loaded) / event.total : 0;
       });
       request.addEventListener("load", () => {
+        if (request.status === 201) return resolve();
         const [, meaning] = refusals.find(([pattern]) => pattern.test(request.responseText));
-        request.status === 201 ? resolve() : reject(new Error(`${meaning} Please try again.`));
+        reject(new Error(`${meaning} Please try again.`));
       });
       request.addEventListener("error", () => reject(new Error("The upload was interrupted. Please check the connection and try again.")));
       request.addEventListener("abort", () => reject(new Error("You stopped the upload.")));

@@ -202,12 +202,12 @@ def test_what_is_found_is_what_bcftools_annotates(count: int, tmp_path: Path) ->
         bcftools_of("norm", "-f", str(tmp_path / "g.fa"), "-Oz", "-o", str(after), str(before))
         bcftools_of("index", "-t", str(after))
     said = bcftools_of("annotate", "-a", str(normal[0]), "-c", "INFO/X:=ID", "-h", _declared(tmp_path), str(normal[1]))
-    theirs = {}
+    of_bcftools = {}
     for line in said.splitlines():
         if not line.startswith("#"):
             fields = line.split("\t")
-            theirs[fields[2]] = fields[7]
-    assert [theirs[f"q{n}"] for n in range(len(asked))] == [text.decode()[1:] or "." for text in found]
+            of_bcftools[fields[2]] = fields[7]
+    assert [of_bcftools[f"q{n}"] for n in range(len(asked))] == [text.decode()[1:] or "." for text in found]
     assert sum(bool(text) for text in found) > 0.4 * len(asked)
 
 
