@@ -17,7 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.cli.main import engine
+from app.cli.annotate import annotate as annotate_command
 from app.engine.bundles import manifest
 from app.engine.consequence.csq_fields import NAMES
 from app.engine.formats import bcftools
@@ -197,7 +197,7 @@ def test_very_long_lines(write: Callable[..., Written]) -> None:
 def gas() -> Callable[..., tuple[int, str]]:
     """The command line: exit code, and all that it says."""
     app = typer.Typer()
-    app.command()(engine.annotate)
+    app.command()(annotate_command)
 
     def gas(*arguments: object) -> tuple[int, str]:
         done = CliRunner().invoke(app, [str(argument) for argument in arguments], terminal_width=200)
