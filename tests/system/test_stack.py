@@ -78,15 +78,15 @@ async def test_every_job_is_done_exactly_once_and_comes_back_while_aws_fails_and
         assert records == {}
         # a mail is marked before it is sent, so a kill between the two, or a mark whose answer is lost, costs that mail
         for _ in patience(180):
-            told = (await asyncio.to_thread(stack.gas, "doctor", "--full", "--json")).stdout
-            if told.count('"kind"') == told.count(UNSENT):
+            findings = (await asyncio.to_thread(stack.gas, "doctor", "--full", "--json")).stdout
+            if findings.count('"kind"') == findings.count(UNSENT):
                 break
             await asyncio.sleep(2)
         free = JOBS - len(range(0, JOBS, len(people)))
         lost = killer.kills["notify"] * 10 + fired[Fault.DROP]
         expected = {"ready": JOBS, "archived": free, "back": free}
         sent = Counter(mail["subject"].rpartition(" ")[2] for mail in stack.mails())
-        assert told.count('"kind"') == told.count(UNSENT) <= lost, told
+        assert findings.count('"kind"') == findings.count(UNSENT) <= lost, findings
         assert all(expected[word] - lost <= count <= expected[word] for word, count in sent.items()), (
             sent,
             expected,
@@ -118,11 +118,11 @@ async def test_on_an_emulator_of_its_own_the_stack_goes_on_where_it_was_killed(e
             assert sorted(job["job_id"] for job in await person.jobs()) == sorted(jobs)
         # a mail that was marked, and not sent, when everything died is an operator's to send: nothing else may be left
         for _ in patience(60):
-            found = stack.gas("doctor", "--full", "--json").stdout
-            if found.count('"kind"') == found.count(UNSENT):
+            findings = stack.gas("doctor", "--full", "--json").stdout
+            if findings.count('"kind"') == findings.count(UNSENT):
                 break
             await asyncio.sleep(1)
-        assert found.count('"kind"') == found.count(UNSENT) <= len(jobs), found
+        assert findings.count('"kind"') == findings.count(UNSENT) <= len(jobs), findings
         sent = stack.gas("account", "send-mail", "somebody@example.org", "--reason", "the power went")
         assert sent.returncode == 0, sent.stdout + sent.stderr
         for _ in patience(60):
