@@ -17,7 +17,7 @@ from app.engine.consequence import csq, hgvs, terms
 from app.engine.consequence.allele import NOWHERE, Allele, Change, allele
 from app.engine.consequence.caller import Consequence, alike, apart, beside, consequence, depends_on_spelling
 from app.engine.consequence.codons import Touched, extent, row_of, touched
-from app.engine.consequence.labels import Labels
+from app.engine.consequence.labels import labels
 from app.engine.consequence.pick import ranked
 from app.engine.consequence.spliced import spliced
 from app.engine.consequence.structural_alleles import consequences
@@ -79,7 +79,7 @@ class AlleleAnnotator:
 
     def __init__(self, bundle: Bundle, distance: int | None = None) -> None:
         self._transcripts = Transcripts.open(bundle.path(bundle.transcripts))
-        self._labels = Labels(self._transcripts)
+        self._labels = labels(self._transcripts)
         self._columns = Substitutions(self._transcripts, self._labels)
         columns = self._transcripts.starts, self._transcripts.ends, self._transcripts.strands
         self._bounds = [memoryview(column) for column in columns]  # type: ignore[arg-type]
@@ -183,8 +183,8 @@ class AlleleAnnotator:
 
     def _other_genes(self, picked: str, found: list[Said]) -> str:
         """The tag of the genes that the allele lies in besides that of the picked transcript."""
-        labels = self._labels
-        genes = dict.fromkeys([labels[one.row].gene for one in found if one.mask & _WITHIN])
+        known = self._labels
+        genes = dict.fromkeys([known[one.row].gene for one in found if one.mask & _WITHIN])
         genes.pop(picked, None)
         named = ",".join(filter(None, genes))
         return f";GAS_OTHER_GENES={named}" if named else ""

@@ -5,6 +5,7 @@ times as long.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,12 @@ class Label(NamedTuple):
     flat: str  # the flat tags of the gene and the transcript, a semicolon before each
     numbering: str  # what its HGVS names begin with
     order: int  # of `pick.order`, without the terms
+
+
+@lru_cache(maxsize=4)
+def labels(transcripts: Transcripts) -> "Labels":
+    """Returns the labels of a bundle's transcripts, which all who ask in this process share."""
+    return Labels(transcripts)
 
 
 class Labels(dict[int, Label]):
