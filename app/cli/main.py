@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from app.cli import engine
+from app.cli.annotate import annotate
 from app.cli.lazy import LazyGroup
+from app.cli.reference import STORES, reference
 from app.engine.bundles.stores import Store
 from workers import VERBS
 
@@ -183,9 +184,9 @@ def _s3_store(location: str) -> Store:
     return S3Store.at(location)
 
 
-engine.STORES["s3"] = _s3_store
-app.command()(engine.annotate)
-app.add_typer(engine.reference, name="reference")
+STORES["s3"] = _s3_store
+app.command()(annotate)
+app.add_typer(reference, name="reference")
 
 
 @app.command("settings")

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.engine.bundles import manifest
+from app.engine.outputs import SUMMARY, VCF
 from app.explorer.record import Variant, parse
 
 SAMPLE = Path(__file__).parent / "static" / "sample.vcf"
@@ -27,7 +28,7 @@ class Example:
 
 def example() -> Example:
     """Annotates the sample: some hundredths of a second."""
-    from app.engine.pipeline.annotate import SUMMARY, VCF, annotate  # half of the engine, which the portal needs only here
+    from app.engine.pipeline.annotate import annotate  # half of the engine, which the portal needs only here
 
     with TemporaryDirectory(prefix="gas-example-") as folder:
         out = Path(folder)

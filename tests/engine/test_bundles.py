@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.main import engine
+from app.cli.reference import reference
 from app.engine.bundles import download, manifest, stores
 from app.engine.bundles.build import build
 from app.engine.bundles.layout import TABLE
@@ -132,7 +132,7 @@ WRONG = {
 def test_a_wrong_recipe_is_refused_before_anything_is_downloaded(right: str, site: Site, tmp_path: Path) -> None:
     made, (wrong, words) = recipe("GRCh38", site, tmp_path), WRONG[right]
     made.write_text(made.read_text().replace(right, wrong, 1))
-    done = CliRunner().invoke(engine.reference, ["build", str(made), "--bundles", str(tmp_path)], terminal_width=300)
+    done = CliRunner().invoke(reference, ["build", str(made), "--bundles", str(tmp_path)], terminal_width=300)
     assert done.exit_code == 2 and words in " ".join(done.output.replace("│", " ").split())
     assert site.asked == []
 
@@ -228,7 +228,7 @@ def test_a_part_is_added_and_renewed_alone(site: Site, tmp_path: Path) -> None:
 
 def test_an_unknown_part_is_named_with_those_that_there_are(site: Site, tmp_path: Path) -> None:
     made = recipe("GRCh38", site, tmp_path)
-    done = CliRunner().invoke(engine.reference, ["update", str(made), "clinvra", "--bundles", str(tmp_path)], terminal_width=300)
+    done = CliRunner().invoke(reference, ["update", str(made), "clinvra", "--bundles", str(tmp_path)], terminal_width=300)
     assert done.exit_code == 2 and "no part clinvra" in done.output and "sequence, genes, clinvar" in done.output
     assert site.asked == []
 
@@ -289,7 +289,7 @@ def test_a_transcript_that_contradicts_itself_is_counted_and_listed_in_the_manif
     site.files["Homo_sapiens.GRCh38.116.gff3.gz"] = table(models).encode()
     made = recipe("GRCh38", site, tmp_path)
     arguments = ["build", str(made), "--bundles", str(tmp_path / "bundles"), "--cache", str(tmp_path / "cache")]
-    done = CliRunner().invoke(engine.reference, arguments, terminal_width=400)
+    done = CliRunner().invoke(reference, arguments, terminal_width=400)
     assert done.exit_code == 0 and "2 transcripts that contradict themselves are left out" in " ".join(done.output.split())
     bundle = manifest.find("grch38", tmp_path / "bundles")
     lines = {row["transcript"]: (row["line"], row["reason"]) for row in bundle.left_out}
@@ -353,11 +353,11 @@ def test_a_published_bundle_is_fetched_over_the_web_and_verified(small: manifest
     with Site(served, whole_paths=True) as site:
         site.broken["grch38/3/genome.seq"] = 1000
         address = ["pull", f"{site.url}/grch38/latest", "--bundles"]
-        done = CliRunner().invoke(engine.reference, [*address, str(tmp_path / "here")])
+        done = CliRunner().invoke(reference, [*address, str(tmp_path / "here")])
         assert done.exit_code == 0, done.output
         assert manifest.verify(manifest.find("grch38", tmp_path / "here")) == [] and site.ranges == ["bytes=1000-"]
         site.files["grch38/3/genes.tsv"] = b"other"
-        done = CliRunner().invoke(engine.reference, [*address, str(tmp_path / "there")])
+        done = CliRunner().invoke(reference, [*address, str(tmp_path / "there")])
         assert done.exit_code == 3 and "genes.tsv" in done.output
     assert not (tmp_path / "there" / "grch38").exists()
 
@@ -391,11 +391,11 @@ def test_a_broken_part_is_refused_by_its_name(
 def test_the_commands(small: manifest.Bundle, tmp_path: Path) -> None:
     run = CliRunner()
     folder = ["--bundles", str(tmp_path / "bundles")]
-    assert "grch38\t3\tGRCh38\t8 tracks" in run.invoke(engine.reference, ["list", *folder]).output
-    assert run.invoke(engine.reference, ["verify", "grch38", *folder]).exit_code == 0
-    assert run.invoke(engine.reference, ["push", "grch38", str(tmp_path / "s"), *folder]).exit_code == 0
-    pulled = run.invoke(engine.reference, ["pull", "grch38", "3", str(tmp_path / "s"), "--bundles", str(tmp_path / "b2")])
+    assert "grch38\t3\tGRCh38\t8 tracks" in run.invoke(reference, ["list", *folder]).output
+    assert run.invoke(reference, ["verify", "grch38", *folder]).exit_code == 0
+    assert run.invoke(reference, ["push", "grch38", str(tmp_path / "s"), *folder]).exit_code == 0
+    pulled = run.invoke(reference, ["pull", "grch38", "3", str(tmp_path / "s"), "--bundles", str(tmp_path / "b2")])
     assert pulled.exit_code == 0, pulled.output
     small.path("genome.fa").write_text("")
-    assert run.invoke(engine.reference, ["verify", "grch38", *folder]).exit_code == 1
-    assert run.invoke(engine.reference, ["push", "grch38", "s3://x", *folder]).exit_code == 3
+    assert run.invoke(reference, ["verify", "grch38", *folder]).exit_code == 1
+    assert run.invoke(reference, ["push", "grch38", "s3://x", *folder]).exit_code == 3

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.cli.main import engine
+from app.cli.annotate import annotate as annotate_command
 from app.engine.consequence.csq_fields import NAMES
 from app.engine.report import render
 
@@ -34,7 +34,7 @@ NASTY = '<script>alert("1")</script>\n=x'
 @pytest.fixture
 def command() -> typer.Typer:
     app = typer.Typer()
-    app.command()(engine.annotate)
+    app.command()(annotate_command)
     return app
 
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from app.cli.main import app
 from app.engine.bundles import manifest
 from app.engine.errors import InputError
-from app.engine.pipeline.annotate import Result, annotate
+from app.engine.outputs import Result
+from app.engine.pipeline.annotate import annotate
 from tests.support.annotated import HEADER, vcf
 from tests.support.genome import CHROMOSOME
 

@@ -12,7 +12,8 @@ import pytest
 from app.engine.bundles import manifest
 from app.engine.errors import InputError
 from app.engine.limits import DEFAULT
-from app.engine.pipeline.annotate import Result, annotate
+from app.engine.outputs import Result
+from app.engine.pipeline.annotate import annotate
 from tests.support.genome import CHROMOSOME
 
 META = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=2000>\n##contig=<ID=HLA-A*01:01,length=3503>\n"

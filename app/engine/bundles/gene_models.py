@@ -6,7 +6,6 @@ gives a transcript counts, and so does a coding sequence that stands right under
 bacteria.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,7 +15,6 @@ import numpy as np
 from app.engine.bundles.gff3 import (
     CODING,
     EXON,
-    NO_PHASE,
     SELENOCYSTEINE,
     STOP,
     UNTRANSLATED,
@@ -24,8 +22,8 @@ from app.engine.bundles.gff3 import (
     ContigModels,
     Feature,
 )
+from app.engine.bundles.splicing import Contradiction, Segment, Span, Spliced, amino_acids, coding_sequence, joined
 
-Span = tuple[int, int]
 _NOTHING = CodingAttributes(protein="", ccds="", code=0, selenocysteines=())
 
 
@@ -36,21 +34,6 @@ class LeftOut:
     line: int
     transcript: str
     reason: str
-
-
-class Contradiction(Exception):
-    """The lines of a transcript cannot all be right; the text says which part."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One exon or coding part on its contig, and its line in the annotation."""
-
-    start: int
-    end: int
-    strand: int
-    phase: int
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +183,8 @@ class _Assembly:
         exons = self._exons(feature, segments)
         if EXON not in segments:
             feature = replace(feature, start=exons[0][0], end=exons[-1][1])
-        spliced = _Spliced(exons, feature.strand)
-        coding_start, coding_end, phase = _coding(spliced, segments)
+        spliced = Spliced(exons, feature.strand)
+        coding_start, coding_end, phase = coding_sequence(spliced, segments)
         about = self._contig.codings.get(index) or _NOTHING
         open_ends = (about.open_start, about.open_end)[:: feature.strand]
         sites = [segment.start if feature.strand > 0 else segment.end for segment in segments.get(SELENOCYSTEINE, ())]
@@ -219,7 +202,7 @@ class _Assembly:
             code=about.code,
             open_start=open_ends[0],
             open_end=open_ends[1],
-            selenocysteines=_amino_acids(spliced, [*sites, *about.selenocysteines], coding_start, coding_end, phase),
+            selenocysteines=amino_acids(spliced, [*sites, *about.selenocysteines], coding_start, coding_end, phase),
             micro_rna=tuple(sorted(mature)),
         )
 
@@ -234,7 +217,7 @@ class _Assembly:
         if not exons:
             if CODING not in segments:
                 raise Contradiction("it has no exon")
-            exons = _joined(one for kind in (CODING, STOP, UNTRANSLATED) for one in segments.get(kind, ()))
+            exons = joined(one for kind in (CODING, STOP, UNTRANSLATED) for one in segments.get(kind, ()))
         elif (exons[0][0], max(end for _, end in exons)) != (feature.start, feature.end):
             raise Contradiction(
                 f"its exons go from {exons[0][0]} to {exons[-1][1]}, and it from {feature.start} to {feature.end}"
@@ -246,7 +229,7 @@ class _Assembly:
             raise Contradiction(f"it ends at {exons[-1][1]}, and the contig has {self._length} bases")
         return exons
 
-    def _mature_places(self, index: int, spliced: "_Spliced") -> Iterator[Span]:
+    def _mature_places(self, index: int, spliced: Spliced) -> Iterator[Span]:
         """cDNA places of a mature microRNA within the transcript that it is cut from."""
         feature = self._contig.features[index]
         spans = [(one.start, one.end) for one in self._segments(index).get(EXON, ())] or [(feature.start, feature.end)]
@@ -271,73 +254,3 @@ def _check(feature: Feature, segments: dict[int, list[Segment]]) -> None:
     for segment in (one for kind in segments.values() for one in kind):
         if segment.strand != feature.strand:
             raise Contradiction(f"line {segment.line} is not on its strand")
-
-
-class _Spliced:
-    """The exons of a transcript by cDNA position."""
-
-    def __init__(self, exons: list[Span], strand: int) -> None:
-        self._exons, self._strand = exons, strand
-        self._starts = [start for start, _ in exons]
-        self.cdna = [0] * len(exons)
-        self.length = 0
-        for index in range(len(exons))[::strand]:
-            self.cdna[index] = self.length + 1
-            self.length += exons[index][1] - exons[index][0] + 1
-
-    def place(self, start: int, end: int) -> Span | None:
-        """First and last cDNA position of a span of the contig; None if it is not within one exon."""
-        index = bisect_right(self._starts, start) - 1
-        if index < 0 or end > self._exons[index][1]:
-            return None
-        first, last = self._exons[index]
-        ahead = start - first if self._strand > 0 else last - end
-        return self.cdna[index] + ahead, self.cdna[index] + ahead + end - start
-
-
-def _coding(spliced: _Spliced, segments: dict[int, list[Segment]]) -> tuple[int, int, int]:
-    """cDNA start and end of the coding sequence, and the bases missing before its first codon; zeros without one."""
-    parts = []
-    for segment in segments.get(CODING, ()):
-        place = spliced.place(segment.start, segment.end)
-        if place is None:
-            raise Contradiction(f"the coding sequence on line {segment.line} is not within an exon")
-        parts.append((*place, segment))
-    if not parts:
-        return 0, 0, 0
-    parts.sort(key=lambda part: part[:2])
-    coding_start, end, first = parts[0][0], parts[0][0] - 1, parts[0][2].phase % 3
-    for start, last, segment in parts:
-        if start != end + 1:
-            what = "leaves bases of an exon out before" if start > end + 1 else "overlaps with"
-            raise Contradiction(f"its coding sequence {what} line {segment.line}")
-        wanted = (first - (start - coding_start)) % 3
-        if segment.phase not in (wanted, NO_PHASE):
-            raise Contradiction(f"the coding sequence on line {segment.line} has phase {segment.phase}, where {wanted} follows")
-        end = last
-    for start, last in sorted(filter(None, (spliced.place(one.start, one.end) for one in segments.get(STOP, ())))):
-        end = max(end, last) if start <= end + 1 else end
-    return coding_start, end, -first % 3
-
-
-def _amino_acids(spliced: _Spliced, sites: list[int], coding_start: int, coding_end: int, phase: int) -> tuple[int, ...]:
-    """Amino acid positions of codons, by the place of their first base on the contig."""
-    found = set()
-    for site in sites:
-        place = spliced.place(site, site)
-        if place and coding_start <= place[0] <= coding_end:
-            number, within = divmod(place[0] - coding_start + phase, 3)
-            if within == 0:
-                found.add(number + 1)
-    return tuple(sorted(found))
-
-
-def _joined(segments: Iterator[Segment]) -> list[Span]:
-    """Spans without gaps or overlaps between neighbours."""
-    spans: list[Span] = []
-    for start, end in sorted((segment.start, segment.end) for segment in segments):
-        if spans and start <= spans[-1][1] + 1:
-            spans[-1] = spans[-1][0], max(end, spans[-1][1])
-        else:
-            spans.append((start, end))
-    return spans

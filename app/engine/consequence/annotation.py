@@ -22,8 +22,8 @@ from app.engine.consequence.pick import ranked
 from app.engine.consequence.spliced import spliced
 from app.engine.consequence.structural_alleles import consequences
 from app.engine.consequence.substitutions import Plain, Said, Substitutions
+from app.engine.reading.allele_batch import Key
 from app.engine.reading.contigs import ContigNames
-from app.engine.reading.records import Key
 
 _ACCESSION = re.compile(r"N[CTWG]_\d+\.\d+").fullmatch
 SPELLING = "spelling"

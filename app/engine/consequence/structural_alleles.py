@@ -9,7 +9,7 @@ from app.engine.consequence import terms
 from app.engine.consequence.caller import Consequence
 from app.engine.consequence.pick import order
 from app.engine.consequence.structural import KINDS, Structural, consequence, kind, mate
-from app.engine.reading.records import Key
+from app.engine.reading.allele_batch import Key
 
 MOST_BASES = 10_000_000
 MOST_GENES = 50

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.engine.bundles.manifest import Bundle, Column, Track
 from app.engine.bundles.mapped import BundleError, Mapped
 from app.engine.bundles.track_format import ALLELES, CODE_BITS, CODES, OTHERS, REGIONS, VERSION, allele_keys, short_allele
-from app.engine.reading.records import AlleleBatch, Key
+from app.engine.reading.allele_batch import AlleleBatch, Key
 
 Ints = NDArray[np.int64]
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
@@ -26,35 +26,23 @@ from app.engine.errors import EngineError, InputError
 from app.engine.formats import bgzf
 from app.engine.formats.columns import COLUMNS
 from app.engine.limits import DEFAULT, Limits
+from app.engine.outputs import INDEX, REJECTED, SUMMARY, VCF, Result
 from app.engine.pipeline.block import AnnotatedPieces, AnnotationContext, BlockStats, Worker
 from app.engine.pipeline.input_state import InputState
 from app.engine.pipeline.pool import affordable, cores, ended, workers
 from app.engine.pipeline.presort import presort
 from app.engine.pipeline.writer import NeedsPresort, ResultWriter
 from app.engine.reading import assembly, headers
+from app.engine.reading.allele_batch import AlleleBatch
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.input_file import InputFile
 from app.engine.reading.lines import Lines
-from app.engine.reading.records import AlleleBatch
 from app.engine.reading.rejections import Rejections
 from app.engine.report.counts import Counts
 
 INLINE = 2 << 20  # bytes of an input that no other processes are started for
-VCF, INDEX, SUMMARY, REJECTED = "annot.vcf.gz", "annot.vcf.gz.tbi", "summary.json", "rejected.tsv"
 _VERSION = re.compile(r'^__(\w+)__ = "([^"]+)"', re.MULTILINE)
 Progress = Callable[[str, int, float], None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """Where the outputs are and what they hold."""
-
-    folder: Path
-    summary: dict[str, Any]
-
-    @property
-    def vcf(self) -> Path:
-        return self.folder / VCF
 
 
 def _silent(phase: str, records: int, percent: float) -> None:

@@ -12,9 +12,9 @@ from app.engine.consequence.codons import MOST_BASES
 from app.engine.consequence.tracks import tracks
 from app.engine.pipeline import codons
 from app.engine.pipeline.codons import EdgeAllele
+from app.engine.reading.allele_batch import AlleleBatch, Key
 from app.engine.reading.headers import Header
 from app.engine.reading.normalize import REACH
-from app.engine.reading.records import AlleleBatch, Key
 from app.engine.report.counts import Counts
 
 MOST_ENTRIES = 100_000

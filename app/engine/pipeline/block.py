@@ -13,9 +13,10 @@ from app.engine.formats.fasta import Sequences
 from app.engine.limits import Limits
 from app.engine.pipeline.annotator import MOST_ENTRIES, BlockAnnotator
 from app.engine.pipeline.codons import EdgeAllele
+from app.engine.reading.allele_batch import AlleleBatch
 from app.engine.reading.diagnostics import Diagnostics, Note
 from app.engine.reading.headers import Header
-from app.engine.reading.records import AlleleBatch, Records
+from app.engine.reading.records import Records
 from app.engine.reading.schema import HeaderUpdate, header_updates
 from app.engine.report.counts import Counts
 from app.engine.report.piece_rows import PieceRows, piece_rows
@@ -110,17 +111,15 @@ class Reader:
         while True:
             reshaped = records.declarations.reshaped
             self._notes.found = {}
-            records.count = records.splits = records.sites.mismatches = records.sites.unknown_contig_records = 0
-            records.rejected = []
-            records.sorted, records.sites.first_mismatch, records.sites.first_stranger = True, "", None
+            records.begin()
             batches = records.block(block, before)
             if records.declarations.reshaped == reshaped:
                 break
         names = dict(records.sites.learned)
         records.sites.learned.clear()
         stats = BlockStats(
-            records.count,
-            records.splits,
+            records.examiner.count,
+            records.examiner.splits,
             records.sorted,
             header_updates(records.declarations),
             names,

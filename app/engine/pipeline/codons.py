@@ -9,8 +9,8 @@ from app.engine.consequence import codons
 from app.engine.consequence.annotation import AlleleAnnotation
 from app.engine.consequence.codons import Touched
 from app.engine.reading import phase
+from app.engine.reading.allele_batch import AlleleBatch, Key
 from app.engine.reading.phase import Calls
-from app.engine.reading.records import AlleleBatch, Key
 
 MOST_LINES = 20
 """Lines of one allele whose genotypes are compared with another's; of more, nothing certain is said."""

@@ -8,11 +8,11 @@ from pathlib import Path
 from app.engine.errors import InputError
 from app.engine.pipeline.block import AnnotationContext, Reader
 from app.engine.pipeline.input_state import InputState
+from app.engine.reading.allele_batch import AlleleBatch
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.input_file import InputFile
 from app.engine.reading.lines import Lines
 from app.engine.reading.old_record import ASKED
-from app.engine.reading.records import AlleleBatch
 
 SORT_BYTES = 48 << 20  # bytes that are sorted in memory
 FILES = 200  # that are merged at once

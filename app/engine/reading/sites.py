@@ -37,11 +37,17 @@ class SiteChecks:
         self.header, self.bundle, self.sequences, self.limits, self.notes = header, bundle, sequences, limits, notes
         self.contigs = ContigNames(bundle, header.contigs)
         self.names = dict(names)  # contig as the file calls it: as the bundle does
-        self.mismatches, self.first_mismatch = 0, ""
-        self.unknown_contig_records = 0
-        self.first_stranger: InputError | None = None
+        self.mismatches: int
+        self.first_mismatch: str
+        self.unknown_contig_records: int
+        self.first_stranger: InputError | None
+        self.begin()
         self.learned: dict[bytes, tuple[str, int]] = {}  # names seen for the first time: contig, line
         self._preferred = {contig: name for name, contig in self.names.items()}
+
+    def begin(self) -> None:
+        """Counts from zero what speaks against the assembly."""
+        self.restore((0, "", 0, None))
 
     def evidence(self) -> tuple[int, str, int, InputError | None]:
         """What the records so far say against the assembly, to be restored if the next one turns out to be no record."""

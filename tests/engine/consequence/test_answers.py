@@ -12,7 +12,7 @@ from app.engine.bundles import manifest
 from app.engine.consequence import columns
 from app.engine.consequence.annotation import AlleleAnnotator
 from app.engine.consequence.csq_fields import parsed
-from app.engine.reading.records import Key
+from app.engine.reading.allele_batch import Key
 from tests.support import genome
 from tests.support.annotated import Annotated, vcf
 

@@ -21,7 +21,7 @@ SWITCHES = [
     "--no-first-run",
     "--no-sandbox",
 ]
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def open_page() -> AsyncIterator[OpenPage]:
         async def new(**options: Any) -> Page:
             context = await browser.new_context(**options)
             page = await context.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(60_000)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
             return page

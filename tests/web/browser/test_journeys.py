@@ -254,14 +254,14 @@ async def test_a_search_goes_on_by_itself_until_it_finds_something_or_is_stopped
     await sign_in(page, portal, "/annotations")
     job = await explored(portal, tmp_path, many(12_000), email=ME)
     # so little at once that an answer takes several pages
-    monkeypatch.setattr(reader, "INFLATED", 200_000)
+    monkeypatch.setattr(reader, "INFLATED", 600_000)
     address = f"{portal.url}/annotations/{job.job_id}/variants"
     await page.goto(f"{address}?text=nowhere")
     await page.get_by_role("button", name="Stop looking").click()
     await expect(page.get_by_role("link", name="Look further")).to_be_focused()
     last = many(12_000).splitlines()[-1].split("\t")[1]
     await page.goto(f"{address}?text=%09{last}%09")
-    await expect(page.get_by_role("rowheader").first).to_contain_text(f"chrM:{last}")
+    await expect(page.get_by_role("rowheader").first).to_contain_text(f"chrM:{last}", timeout=90_000)
     assert "cursor=" in page.url
 
 
