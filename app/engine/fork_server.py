@@ -1,4 +1,4 @@
-"""A warmed engine that is forked for each job: `python -m app.engine.fork_server [FOLDER…]`, with a socket as standard input.
+"""A warmed engine that is forked for each job: `python -m app.engine.fork_server [--rehearse] [FOLDER…]`, a socket its stdin.
 
 All is imported and the bundles are mapped before the first job comes, so that a job costs what it is, not what starting Python
 is. Each job is one child: in a process group of its own, under limits of the kernel, killed and reaped alone. `app.engine.warmed`
@@ -35,6 +35,7 @@ from app.engine.formats.bcftools import die_with
 
 PACKET_BYTES = 1 << 18
 DESCRIPTORS = 4
+REHEARSE = "--rehearse"
 PATIENCE_SECONDS = 5.0
 """Between asking a child to end and killing it."""
 
@@ -77,14 +78,15 @@ def fork(arguments: list[str], streams: tuple[int, int, int], kept: Iterable[int
         os._exit(status & 0xFF)
 
 
-def warm(folders: Iterable[Path]) -> None:
-    """Does before the first job what every job would do: maps the bundles, and annotates a little, which imports and compiles."""
+def warm(folders: Iterable[Path], *, rehearse: bool = True) -> None:
+    """Does before the first job what every job would do: maps the bundles, and, if many jobs are to come, annotates a little."""
     installed = manifest.installed(*folders)
     for bundle in installed:
         with suppress(EngineError):  # a job that needs it says what is wrong
             AlleleAnnotator(bundle)
     arguments()
-    rehearsal.run(manifest.find("rcrs"), installed)
+    if rehearse:
+        rehearsal.run(manifest.find("rcrs"), installed)
     gc.collect()
     gc.freeze()  # or what a child lets go of would be written into pages that it shares with this process
 
@@ -185,7 +187,9 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    warm(map(Path, sys.argv[1:]))
+    names = sys.argv[1:]
+    rehearse = names[:1] == [REHEARSE]
+    warm([Path(name) for name in names[rehearse:]], rehearse=rehearse)
     Server(control).serve()
 
 

@@ -6,7 +6,6 @@ decides nothing, so that without MANE canonical and the rest stand in.
 """
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 
 from app.engine.consequence import terms
@@ -21,7 +20,7 @@ _APPRIS = re.compile(r"(?P<kind>[A-Za-z])[A-Za-z_]*(?P<grade>\d+)$")
 
 
 def order(found: Consequence) -> int:
-    """Returns what consequences of one allele are compared by: the lowest is picked."""
+    """Returns what consequences of one allele are compared by: the lowest is picked, of equals the first."""
     return _comparable(found.transcript) + ranked(found.mask)
 
 
@@ -53,11 +52,6 @@ def unranked(before: int, length: int) -> int:
 def ranked(mask: int) -> int:
     """Returns what terms add to the order."""
     return terms.rank(mask) * _RANK
-
-
-def pick(found: Sequence[Consequence]) -> Consequence | None:
-    """Returns the consequence that stands for an allele; the first of equals, None of none."""
-    return min(found, key=order, default=None) if len(found) != 1 else found[0]
 
 
 def _appris(text: str) -> int:
