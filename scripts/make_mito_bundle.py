@@ -116,19 +116,41 @@ CONFIRMED = """
 14709 T C . Mitochondrial_myopathy,Diabetes_and_deafness
 """
 
-# Landmarks outside of the genes, 1-based and inclusive; the control region spans the origin, so it stands in two pieces.
+# Functional landmarks, 1-based and inclusive, with the limits that MITOMAP lists as loci of the genome, but for the genes;
+# what spans the origin stands in two pieces.
 REGIONS = """
+1 191 7S_DNA
 1 576 control_region
 57 372 hypervariable_segment_2
+110 441 heavy_strand_origin
+213 235 conserved_sequence_block_1
+233 260 TFAM_binding_site
+276 303 TFAM_binding_site
+299 315 conserved_sequence_block_2
+317 321 replication_primer
+346 363 conserved_sequence_block_3
+371 379 control_element_4H
+384 391 control_element_3H
+392 445 light_strand_promoter
+418 445 TFAM_binding_site
 438 574 hypervariable_segment_3
+523 550 TFAM_binding_site
+545 567 heavy_strand_promoter_1
+645 645 heavy_strand_promoter_2
+3229 3256 transcription_terminator
 5721 5798 light_strand_origin
 16024 16383 hypervariable_segment_1
 16024 16569 control_region
+16081 16138 extended_termination_associated_sequence
+16106 16569 7S_DNA
+16157 16172 termination_associated_sequence
+16194 16208 control_element_5
+16499 16506 control_element_3L
 """
 
 MANIFEST = """# Written by scripts/make_mito_bundle.py.
 id = "rcrs"
-version = "1"
+version = "2"
 title = "Human mitochondrial genome (rCRS)"
 assembly = "rCRS"
 fasta = "rcrs.fa"
@@ -157,14 +179,14 @@ description = "Diseases that the variant is confirmed to cause"
 
 [[tracks]]
 id = "regions"
-title = "Landmarks of the mitochondrial control region and origins"
+title = "Landmarks of the mitochondrion"
 file = "regions.track"
 kind = "region"
 [[tracks.columns]]
 tag = "GAS_REGION"
 number = "."
 type = "String"
-description = "Mitochondrial landmarks outside of the genes"
+description = "Landmarks of the mitochondrion: control region, hypervariable segments, origins, promoters, binding sites"
 
 [[parts]]
 id = "sequence"
@@ -189,8 +211,8 @@ files = ["confirmed.track"]
 
 [[parts]]
 id = "regions"
-title = "Landmarks of the mitochondrial control region and origins"
-version = "1"
+title = "Landmarks of the mitochondrion"
+version = "2"
 licence = "facts"
 files = ["regions.track"]
 

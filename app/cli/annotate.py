@@ -163,7 +163,7 @@ def _end_unless_done(event: dict[str, Any]) -> None:
 
 def engine_events(arguments: list[str], name: str, *folders: Path) -> Iterator[dict[str, Any]]:
     """What a job of the engine says, to its end; it is a child of a warmed process, as with the annotate daemon."""
-    warmed = Warmed(*folders)
+    warmed = Warmed(*folders, rehearsed=False)
     child = warmed.start([*arguments, "--name-from-stdin"], name.encode(errors="replace"))
     try:
         with os.fdopen(child.stdout, "rb") as said:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,9 @@ class Reporter:
         os.write(1, json.dumps(event).encode() + b"\n")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Annotates one file as a child process. Returns the exit code: 0 done, 1 rejected, others mean that the engine failed."""
+@cache
+def arguments() -> argparse.ArgumentParser:
+    """Returns the parser of the command line, which is made once in a process."""
     parser = argparse.ArgumentParser(prog="python -m app.engine", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("input", type=Path)
     parser.add_argument("out_dir", type=Path)
@@ -84,6 +86,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--distance", type=int, help="bases of upstream and downstream, instead of what the bundle says")
     parser.add_argument("--level", type=int, choices=bgzf.LEVELS, default=bgzf.LEVEL, help="of compression")
     parser.add_argument("--skip-bad", action="store_true", help="set lines aside that are no records, if they are few")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Annotates one file as a child process. Returns the exit code: 0 done, 1 rejected, others mean that the engine failed."""
+    parser = arguments()
     options = parser.parse_args(argv)
     try:
         limits = limited(options.limit)

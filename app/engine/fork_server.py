@@ -1,4 +1,4 @@
-"""A warmed engine that is forked for each job: `python -m app.engine.fork_server [FOLDER…]`, with a socket as standard input.
+"""A warmed engine that is forked for each job: `python -m app.engine.fork_server [--rehearse] [FOLDER…]`, a socket its stdin.
 
 All is imported and the bundles are mapped before the first job comes, so that a job costs what it is, not what starting Python
 is. Each job is one child: in a process group of its own, under limits of the kernel, killed and reaped alone. `app.engine.warmed`
@@ -17,34 +17,27 @@ import selectors
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads would be lost in the children
 
+from app.engine import rehearsal
+from app.engine.__main__ import arguments
 from app.engine.__main__ import main as engine
 from app.engine.bundles import manifest
-from app.engine.bundles.manifest import Bundle
-from app.engine.bundles.sequence import Sequence
-from app.engine.bundles.transcripts import Transcripts
+from app.engine.consequence.annotation import AlleleAnnotator
 from app.engine.errors import EngineError
 from app.engine.formats.bcftools import die_with
-from app.engine.pipeline.annotate import annotate
 
 PACKET_BYTES = 1 << 18
 DESCRIPTORS = 4
+REHEARSE = "--rehearse"
 PATIENCE_SECONDS = 5.0
 """Between asking a child to end and killing it."""
-
-_ROWS = ("3460\t.\tG\tA", "3461\t.\tC\tCA", "4000\t.\tC\tG,T", "5000\t.\tT\t<DEL>")
-_REHEARSAL = (
-    '##fileformat=VCFv4.2\n##INFO=<ID=DP,Number=1,Type=Integer,Description="">\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n'
-    + "".join(f"MT\t{row}\t.\t.\tDP=1\n" for row in _ROWS)
-)
 
 
 def fork(arguments: list[str], streams: tuple[int, int, int], kept: Iterable[int] = ()) -> int:
@@ -59,6 +52,7 @@ def fork(arguments: list[str], streams: tuple[int, int, int], kept: Iterable[int
             os.setpgid(pid, pid)  # whichever of both is first
         return pid
     status = 70
+    gc.disable()  # nothing here makes cycles, and looking for them takes a tenth of the time
     try:
         os.setpgid(0, 0)
         die_with(parent)
@@ -84,22 +78,17 @@ def fork(arguments: list[str], streams: tuple[int, int, int], kept: Iterable[int
         os._exit(status & 0xFF)
 
 
-def warm(folders: Iterable[Path]) -> None:
-    """Does before the first job what every job would do: maps the bundles, and annotates a little, which imports and compiles."""
-    for bundle in manifest.installed(*folders):
+def warm(folders: Iterable[Path], *, rehearse: bool = True) -> None:
+    """Does before the first job what every job would do: maps the bundles, and, if many jobs are to come, annotates a little."""
+    installed = manifest.installed(*folders)
+    for bundle in installed:
         with suppress(EngineError):  # a job that needs it says what is wrong
-            _mapped(bundle)
-    with tempfile.TemporaryDirectory(prefix="gas-engine-") as name, redirect_stdout(None):
-        source = Path(name) / "rehearsal.vcf"
-        source.write_text(_REHEARSAL)
-        annotate(source, Path(name) / "out", name="rehearsal", bundle=manifest.find("rcrs"))
+            AlleleAnnotator(bundle)
+    arguments()
+    if rehearse:
+        rehearsal.run(manifest.find("rcrs"), installed)
     gc.collect()
-    gc.freeze()  # or the children's collections would copy all of it
-
-
-def _mapped(bundle: Bundle) -> None:
-    Transcripts.open(bundle.path(bundle.transcripts))
-    Sequence.open(bundle.path(bundle.sequence))
+    gc.freeze()  # or what a child lets go of would be written into pages that it shares with this process
 
 
 @dataclass
@@ -198,7 +187,9 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    warm(map(Path, sys.argv[1:]))
+    names = sys.argv[1:]
+    rehearse = names[:1] == [REHEARSE]
+    warm([Path(name) for name in names[rehearse:]], rehearse=rehearse)
     Server(control).serve()
 
 

@@ -30,10 +30,13 @@ class Child:
 
 
 class Warmed:
-    """One warmed process for the bundles of these folders and the embedded ones."""
+    """One warmed process for the bundles of these folders and the embedded ones.
 
-    def __init__(self, *folders: Path) -> None:
-        self._folders = folders
+    `rehearsed`: whether it annotates something before the first job, which pays where there are many.
+    """
+
+    def __init__(self, *folders: Path, rehearsed: bool = True) -> None:
+        self._folders, self._rehearsed = folders, rehearsed
         self._control: socket.socket | None = None
         self._stamp: tuple[object, ...] = ()
         self._processes: list[int] = []  # the last is the one at work; those before end with their last job
@@ -91,7 +94,8 @@ class Warmed:
     def _renew(self, stamp: tuple[object, ...]) -> None:
         self.close()
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "app.engine.fork_server", *map(str, self._folders)]
+        options = ["--rehearse"] if self._rehearsed else []
+        command = [sys.executable, "-m", "app.engine.fork_server", *options, *map(str, self._folders)]
         with far:
             actions = [(os.POSIX_SPAWN_DUP2, far.fileno(), 0)]
             self._processes.append(os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setpgroup=0))

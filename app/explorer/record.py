@@ -94,6 +94,11 @@ class Variant:
         return self.info.get("GAS_GENE", "")
 
     @property
+    def regions(self) -> list[str]:
+        """Landmarks that it lies in, such as a hypervariable segment of the mitochondrion, to be read."""
+        return [one.replace("_", " ") for one in self.info.get("GAS_REGION", "").split(",") if one]
+
+    @property
     def transcript(self) -> str:
         """The transcript that stands for all of them."""
         return self.info.get("GAS_TRANSCRIPT", "")

@@ -21,7 +21,11 @@ STILL_SECONDS = 10.0
 """Seconds without a change after which a job counts as still: what runs says more often how far it is."""
 
 STILL_POLLS = 5
-"""One of so many looks is at the jobs that are still, too."""
+"""One of so many looks is at a job that is still."""
+
+LONG_STILL_SECONDS = 60.0
+LONG_STILL_POLLS = 15
+"""The same of jobs that wait for long, as those in a queue or in the archive: most of what is watched, if many watch."""
 
 PING_SECONDS = 15.0
 """How long a viewer hears nothing of a job that stands still."""
@@ -112,10 +116,13 @@ class Live:
     def _due(self) -> list[tuple[str, str]]:
         """The jobs to look at now."""
         self._looks += 1
-        if self._looks % STILL_POLLS == 0:
-            return list(self._watches)
-        since = time.monotonic() - STILL_SECONDS
-        return [key for key in self._watches if self._changed[key] >= since]
+        still, long_still = (time.monotonic() - seconds for seconds in (STILL_SECONDS, LONG_STILL_SECONDS))
+
+        def pause(changed: float) -> int:
+            return 1 if changed >= still else STILL_POLLS if changed >= long_still else LONG_STILL_POLLS
+
+        # by the hash, so that not all of those that are still are looked at in the same moment
+        return [key for key in self._watches if (self._looks + hash(key)) % pause(self._changed[key]) == 0]
 
     def _remind(self) -> None:
         before = time.monotonic() - self.ping_seconds

@@ -74,13 +74,17 @@ def _pipeline(folder: Path, bundle: manifest.Bundle, source: Path) -> str:
     Without `norm` on the mitochondrion, for it takes hours there: it compares the records of one position with each other.
     """
     genome, models = bundle.path(bundle.fasta), folder / f"{bundle.id}.gff3"
-    known, nuclear = folder / "known.vcf.gz", bundle.id == data.BUNDLE
+    known, declared, nuclear = folder / "known.tab.gz", folder / "known.hdr", bundle.id == data.BUNDLE
     if not models.is_file():
         sources = folder / "sources"
         models.write_text((sources / "genes.gff3").read_text() if nuclear else make_mito_bundle.gff3())
     if nuclear and not known.is_file():
-        measure(f"bgzip -c {folder / 'sources' / 'known.vcf'} > {known} && tabix -p vcf {known}")
+        declared.write_text('##INFO=<ID=KAF,Number=1,Type=Float,Description="Allele frequency">\n')
+        table = rf"bcftools query -f '%CHROM\t%POS\t%REF\t%ALT\t%ID\t%INFO/AF\n' {folder / 'sources' / 'known.vcf'}"
+        measure(f"{table} | bgzip -c > {known} && tabix -s 1 -b 2 -e 2 {known}")
     steps = [f"bcftools norm -Ou -m -any -f {genome} {source}" if nuclear else f"bcftools view -Ou {source}"]
     steps += [f"bcftools csq -Ou -p a -f {genome} -g {models}"]
-    steps += [f"bcftools annotate -Ov -a {known} -c ID,INFO/KAF:=INFO/AF"] if nuclear else ["bcftools view -Ov"]
+    # from a table: from a VCF, bcftools annotates no stream
+    columns = f"bcftools annotate -Ov -a {known} -h {declared} -c CHROM,POS,REF,ALT,ID,INFO/KAF"
+    steps += [columns] if nuclear else ["bcftools view -Ov"]
     return " | ".join([*steps, f"bgzip -c -l 6 > {folder / 'pipeline.vcf.gz'}"])

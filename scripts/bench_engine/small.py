@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -48,21 +49,22 @@ def jobs(folder: Path, options: argparse.Namespace) -> Found:
 
 def _forked(source: Path, out: Path, arguments: list[str], warmed: Warmed) -> tuple[float, float]:
     """Milliseconds of CPU, and by the clock, of a job."""
-    out.mkdir(exist_ok=True)
+    shutil.rmtree(out, ignore_errors=True)
 
-    def run() -> None:
-        child = warmed.start([str(source), str(out), "--name=x", *arguments])
+    def run(number: int) -> None:
+        # a new folder, as each job of the annotator has: putting a file in the place of another costs more
+        child = warmed.start([str(source), str(out / str(number)), "--name=x", *arguments])
         with child.life, os.fdopen(child.stdout) as said, os.fdopen(child.stderr) as complaints:
             *_, last = said
             assert json.loads(last)["event"] == "done", last + complaints.read()
             while child.life.recv(100):
                 pass
 
-    run()
+    run(0)
     assert warmed.process
     before, began = _cpu_ticks(warmed.process), time.perf_counter()
-    for _ in range(JOBS):
-        run()
+    for number in range(JOBS):
+        run(number + 1)
     ticks, seconds = _cpu_ticks(warmed.process) - before, time.perf_counter() - began
     warmed.close()
     return 1000 * ticks / _TICKS / JOBS, 1000 * seconds / JOBS

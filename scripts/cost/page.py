@@ -29,6 +29,10 @@ WORDS = {
     "thaw": "Thaw: bring one result back",
 }
 Billed = dict[str, float]
+GB = 1e9
+SIZES = {"10 kB": 1e4, "20 kB": 2e4, "50 kB": 5e4, "100 kB": 1e5, "1 MB": 1e6, "10 MB": 1e7}
+"""Results that the page has a row for, in bytes."""
+MONTHS_A_YEAR = 12
 
 
 def prices() -> dict[str, Any]:
@@ -50,6 +54,16 @@ def dollars(billed: Billed) -> float:
 def job_dollars(backend: str) -> float:
     """Dollars for a million free jobs on this archive backend, mail left out."""
     return sum(dollars(measured()[backend][stage]["billed"]) for stage in JOB)
+
+
+def archive_months(size_bytes: float) -> float:
+    """Months in the archive after which a result has saved what its copy into it costs; infinite if it never does."""
+    storage = prices()["storage"]
+    overhead = (
+        storage["archive_overhead_bytes"] * storage["archive_usd"] + storage["standard_overhead_bytes"] * storage["standard_usd"]
+    )
+    saved = (size_bytes * (storage["standard_usd"] - storage["archive_usd"]) - overhead) / GB
+    return dollars({"s3_archive": 1}) / 1e6 / saved if saved > 0 else float("inf")
 
 
 def idle_polls() -> int:
@@ -78,6 +92,9 @@ def page(notice: str) -> str:
         f"\nThe first GAS spent about ${FIRST_GAS_USD} here, without deadlines, leases, an index of what is overdue, sessions or "
         "sweeps. Mail is a choice, and dearer than all the rest:\n\n",
         _stages(found, ("notify",)),
+        f"\nThe columns are one object more beside a result: ${dollars({'s3_put': 1}):.2f} of the above.\n",
+        "\n## Archiving a small result\n\n",
+        _small_results(),
         "\n## A million times what people do besides\n\n",
         _stages(found, ("look at the job", "list 20 jobs", "download")),
         "\nA live page costs no more with more viewers: one `BatchGetItem` a second and process, for up to a hundred jobs.\n",
@@ -109,6 +126,23 @@ def _stages(found: dict[str, Any], names: tuple[str, ...], total: str = "") -> s
     return "".join(lines)
 
 
+def _small_results() -> str:
+    lines = [
+        f"The copy into the archive is ${dollars({'s3_archive': 1}):.0f} a million, and each archived object is billed for 40 kB "
+        "more than it has. So long must a result stay archived before that was cheaper than leaving it where it is. Uploads of "
+        "free users are of 150 kB at most, so their results are in the first rows; every result is archived nevertheless.\n\n"
+        "| a result of | pays back after |\n|---|---:|\n"
+    ]
+    lines += [f"| {words} | {_duration(archive_months(size))} |\n" for words, size in SIZES.items()]
+    return "".join(lines)
+
+
+def _duration(months: float) -> str:
+    if months == float("inf"):
+        return "never"
+    return f"{months / MONTHS_A_YEAR:.0f} years" if months > 2 * MONTHS_A_YEAR else f"{months:.1f} months"
+
+
 def _idle(found: dict[str, Any]) -> str:
     stages = found["s3"]
     polls = idle_polls()
@@ -133,7 +167,11 @@ def _calls(backend: str, stages: dict[str, Any]) -> str:
 
 def _price_table() -> str:
     table = prices()
+    storage = table["storage"]
     lines = [f"As of {table['date']}, us-east-1, on demand, no free allowance.\n\n| name | dollars a million | what | source |\n"]
     lines.append("|---|---:|---|---|\n")
     lines += [f"| `{name}` | {row['usd']:,g} | {row['what']} | <{row['source']}> |\n" for name, row in table["prices"].items()]
+    gb = f"{storage['standard_usd']:g} and {storage['archive_usd']:g}"
+    overheads = f"{storage['standard_overhead_bytes']:,} and {storage['archive_overhead_bytes']:,} bytes"
+    lines.append(f"\n{storage['what']}: {gb}; {overheads} (<{storage['source']}>).\n")
     return "".join(lines)

@@ -6,7 +6,7 @@ import pytest
 
 from app.aws.clients import clients
 from app.settings import Settings
-from scripts.cost.page import FIRST_GAS_POLLS, doctor_calls, idle_polls, job_dollars, measured
+from scripts.cost.page import FIRST_GAS_POLLS, archive_months, doctor_calls, idle_polls, job_dollars, measured
 from scripts.cost.stages import as_counts, local, measure
 from workers import VERBS
 
@@ -36,3 +36,9 @@ def test_a_million_free_jobs_cost_less_than_70_dollars() -> None:
 
 def test_nobody_idle_asks_more_than_a_quarter_of_what_the_first_gas_asked() -> None:
     assert max(idle_polls(), doctor_calls("s3")) <= FIRST_GAS_POLLS / 4
+
+
+def test_the_archive_pays_back_for_large_results_and_never_for_the_smallest() -> None:
+    assert archive_months(10_000) == float("inf")
+    assert 12 < archive_months(100_000) < 24
+    assert archive_months(10_000_000) < 1

@@ -210,7 +210,7 @@ def test_the_table_is_read_by_others_and_says_where_each_row_is_from(gas: Callab
     assert gas(SAMPLE, "-o", tmp_path)[0] == 0
     columns, rows = table(tmp_path / "sample.annot.tsv")
     (provenance,), impacts = ({row[columns.index(name)] for row in rows} for name in ("provenance", "impact"))
-    assert provenance.startswith("rcrs/1 ")
+    assert provenance.startswith("rcrs/2 ")
     assert impacts <= {"HIGH", "MODERATE", "LOW", "MODIFIER", ""}
 
 

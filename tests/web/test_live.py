@@ -11,7 +11,7 @@ import pytest
 from app.aws.jobs import Jobs
 from app.domain.jobs import Job, Status
 from app.web import live
-from app.web.live import STILL_POLLS, Live
+from app.web.live import LONG_STILL_POLLS, STILL_POLLS, Live
 
 RUNNING = Job(user_id="u", job_id="j", status=Status.RUNNING)
 
@@ -77,3 +77,20 @@ async def test_a_job_that_stands_still_is_looked_at_less_often_until_it_changes(
         await looking._look(looking._due())
     assert (await anext(changes)).percent == 7
     await changes.aclose()
+
+
+async def test_jobs_that_wait_for_long_are_looked_at_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = {("u", str(number)): replace(RUNNING, job_id=str(number)) for number in range(300)}
+    looking = Live(cast(Jobs, Table(records)))
+    watching = [looking.watch(*key) for key in records]
+    waiting = [asyncio.create_task(anext(one)) for one in watching]
+    await asyncio.sleep(0)
+    monkeypatch.setattr(live, "STILL_SECONDS", -2.0)
+    monkeypatch.setattr(live, "LONG_STILL_SECONDS", -1.0)
+    looks = [looking._due() for _ in range(LONG_STILL_POLLS)]
+    assert sorted(key for look in looks for key in look) == sorted(records), "each once"
+    assert max(map(len, looks)) < len(records) / 4
+    looking.close()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    for one in watching:
+        await one.aclose()

@@ -4,18 +4,21 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import repeat
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 
+from app.engine.bundles.layout import Flags
 from app.engine.bundles.manifest import MITOCHONDRIAL, Bundle, Contig
 from app.engine.bundles.sequence import Sequence
 from app.engine.bundles.transcripts import Ints, Transcripts
 from app.engine.consequence import csq, hgvs, terms
 from app.engine.consequence.allele import NOWHERE, Allele, Change, allele
-from app.engine.consequence.caller import Consequence, consequence, depends_on_spelling
+from app.engine.consequence.caller import Consequence, alike, apart, beside, consequence, depends_on_spelling
 from app.engine.consequence.codons import Touched, extent, row_of, touched
-from app.engine.consequence.pick import pick
+from app.engine.consequence.labels import labels
+from app.engine.consequence.pick import ranked
 from app.engine.consequence.spliced import spliced
 from app.engine.consequence.structural_alleles import consequences
 from app.engine.consequence.substitutions import Plain, Said, Substitutions
@@ -30,11 +33,14 @@ MOST_ENTRIES = 2000
 """Of one allele, for an estimate: of those that overlap more transcripts most have an entry a gene."""
 
 _NOWHERE = "intergenic_variant"
+_INTERGENIC_TAGS = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER"
 _INTERGENIC = csq.intergenic(Allele(Change(1, b"N", b"N"), NOWHERE, "", "SNV"), 1, "")
 """An entry of a substitution, without the letter that it begins with and the name that it ends with."""
 
-_KEPT = 50_000
+_BESIDE = csq.between("BIOTYPE", "DISTANCE", ALLELE_NUM="1")
 _WITHIN = ~(terms.UPSTREAM | terms.DOWNSTREAM)
+_IRREGULAR = int(Flags.IRREGULAR)
+_ORDER = itemgetter(0)  # the first of equals is picked
 _BASES = frozenset({b"A", b"C", b"G", b"T"})
 
 
@@ -73,14 +79,15 @@ class AlleleAnnotator:
 
     def __init__(self, bundle: Bundle, distance: int | None = None) -> None:
         self._transcripts = Transcripts.open(bundle.path(bundle.transcripts))
-        self._columns = Substitutions(self._transcripts)
+        self._labels = labels(self._transcripts)
+        self._columns = Substitutions(self._transcripts, self._labels)
+        columns = self._transcripts.starts, self._transcripts.ends, self._transcripts.strands
+        self._bounds = [memoryview(column) for column in columns]  # type: ignore[arg-type]
         self._sequence = Sequence.open(bundle.path(bundle.sequence))
         self._distance = bundle.distance if distance is None else distance
         self._contigs = {contig.name: contig for contig in bundle.contigs}
         self._references: dict[str, _Reference] = {}
         self._names = ContigNames(bundle, {})
-        self._flat = lru_cache(_KEPT)(self._flattened)
-        self._gene = lru_cache(_KEPT)(self._named_gene)
 
     def of(self, contig: str, keys: Iterable[Key]) -> dict[Key, AlleleAnnotation]:
         """What is said of each of these alleles of a contig, given by position, REF and ALT as the file spells them."""
@@ -102,7 +109,8 @@ class AlleleAnnotator:
     def _structural(self, contig: str, reference: _Reference, key: Key) -> AlleleAnnotation:
         found, variant, genes, left_out = consequences(self._transcripts, contig, key, self._distance, self._contig_of)
         counted = b";GAS_GENES=%d;GAS_GENES_LEFT_OUT=%d" % (genes, left_out) if left_out else b""
-        said = self._told(variant.allele, reference, "", found)
+        one = variant.allele
+        said = self._told(one, reference, "", "", [self._said(called, one, "") for called in found])
         return said._replace(tags=said.tags + counted)
 
     def _contig_of(self, name: bytes) -> str | None:
@@ -145,46 +153,41 @@ class AlleleAnnotator:
     def _of_plain(self, position: int, alt: str, name: str, escaped: str, found: list[Said], accession: str) -> AlleleAnnotation:
         """What is said of a substitution. `name`: on its contig; `escaped`: with the contig; `accession`: before it."""
         if not found:
-            tags = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER;GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
+            tags = f"{_INTERGENIC_TAGS};GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
             return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
-        picked = found[0] if len(found) == 1 else min(found)
-        flat, term, impact, gene = self._flat(picked.row, picked.mask)
-        if len(found) > 1:
-            flat += self._other_genes(picked.row, [(one.row, one.mask) for one in found])
-        named = f"{flat};GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else flat
-        if picked.hgvsp:
-            named = f"{named};GAS_HGVSP={picked.hgvsp}"
+        flat, term, impact, gene = self._flat(found)
         entries = found[0].entry if len(found) == 1 else ",".join([one.entry for one in found])
         codons = _NOTHING
         for one in found:
             if one.protein:
-                codons = self._touched(position, found)
+                codons = self._touched(Change(position, b"N", b"N"), found)
                 break
-        tags = f"{named};GAS_HGVSG={accession}{name};CSQ={entries}"
+        tags = f"{flat};GAS_HGVSG={accession}{name};CSQ={entries}"
         return AlleleAnnotation(term, impact, gene, tags.encode(), codons)
 
-    def _touched(self, position: int, found: list[Said]) -> Touched:
-        transcripts = self._transcripts
-        said = [Consequence(transcripts[one.row], one.mask, protein=one.protein) for one in found if one.protein]
-        return touched(Change(position, b"N", b"N"), said)
+    def _touched(self, change: Change, found: list[Said]) -> Touched:
+        return touched(change, [(one.row, one.mask, one.protein) for one in found], self._mends_frame)
 
-    def _flattened(self, row: int, mask: int) -> tuple[str, str, str, str]:
-        """The flat tags that a transcript and terms have in common for all alleles; term, impact and gene of them."""
-        transcript, term, impact = self._transcripts[row], terms.names(mask)[0], terms.impact(mask)
-        gene = csq.escaped(transcript.symbol or transcript.gene)
-        tags = (("GAS_CSQ", term), ("GAS_IMPACT", impact), ("GAS_GENE", gene), ("GAS_TRANSCRIPT", transcript.identifier))
-        return "".join([f";{tag}={value}" for tag, value in tags if value]), term, impact, gene
+    def _mends_frame(self, row: int) -> bool:
+        return bool(self._transcripts.flags[row] & _IRREGULAR) and spliced(self._transcripts[row]).mends_frame
 
-    def _other_genes(self, picked: int, found: list[tuple[int, int]]) -> str:
-        """The tag of the genes that the allele lies in besides that of the picked transcript; `found`: transcripts and terms."""
-        genes = dict.fromkeys([self._gene(row) for row, mask in found if mask & _WITHIN])
-        genes.pop(self._gene(picked), None)
+    def _flat(self, found: list[Said]) -> tuple[str, str, str, str]:
+        """The flat tags of the picked transcript, but for the name on the contig; its term, impact and gene."""
+        picked = found[0] if len(found) == 1 else min(found, key=_ORDER)
+        label = self._labels[picked.row]
+        flat, term, impact = _worst(picked.mask)
+        others = self._other_genes(label.gene, found) if len(found) > 1 else ""
+        coding = f";GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else ""
+        protein = f";GAS_HGVSP={picked.hgvsp}" if picked.hgvsp else ""
+        return f"{flat}{label.flat}{others}{coding}{protein}", term, impact, label.gene
+
+    def _other_genes(self, picked: str, found: list[Said]) -> str:
+        """The tag of the genes that the allele lies in besides that of the picked transcript."""
+        known = self._labels
+        genes = dict.fromkeys([known[one.row].gene for one in found if one.mask & _WITHIN])
+        genes.pop(picked, None)
         named = ",".join(filter(None, genes))
         return f";GAS_OTHER_GENES={named}" if named else ""
-
-    def _named_gene(self, row: int) -> str:
-        transcript = self._transcripts[row]
-        return csq.escaped(transcript.symbol or transcript.gene)
 
     def _others(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, AlleleAnnotation]:
         alleles = [allele(int(position), ref, alt, reference.bases) for position, ref, alt in keys]
@@ -202,35 +205,54 @@ class AlleleAnnotator:
         ends = np.array([one.change.end + one.run.right for one in alleles], np.int64)
         near: list[list[int]] = [[] for _ in alleles]
         pairs = self._transcripts.overlapping(contig, starts, ends, self._distance)
+        self._labels.prepare(pairs[1])
         for index, row in zip(*(column.tolist() for column in pairs), strict=True):
             near[index].append(row)
         return near
 
     def _answer(self, one: Allele, reference: _Reference, rows: list[int]) -> AlleleAnnotation:
+        named = hgvs.genomic(one, reference.bases, reference.numbering)
+        hgvsg = csq.escaped(f"{reference.name}:{named}") if named else ""
         found, flagged, movable = [], False, one.run.left or one.run.right
-        for transcript in [self._transcripts[row] for row in rows]:
-            said = consequence(transcript, one, reference.bases, self._distance)
+        starts, ends, strands = self._bounds
+        for row in rows:
+            start, end, distance = starts[row], ends[row], self._distance
+            if apart(start, end, one):
+                mask, away = beside(start, end, strands[row], one.change, distance)
+                said = self._said_beside(row, mask, away, one, hgvsg) if mask else None
+            else:
+                called = consequence(self._transcripts[row], one, reference.bases, distance)
+                said = self._said(called, one, hgvsg) if called else None
             if said is not None:
                 found.append(said)
-            if movable and not flagged:
-                flagged = depends_on_spelling(transcript, one, self._distance, said.mask if said else 0)
-        return self._told(one, reference, hgvs.genomic(one, reference.bases, reference.numbering), found, flagged=flagged)
+            if movable and not flagged and not alike(start, end, one, distance):
+                flagged = depends_on_spelling(self._transcripts[row], one, distance, said.mask if said else 0)
+        return self._told(one, reference, named, hgvsg, found, flagged=flagged)
+
+    def _said(self, found: Consequence, one: Allele, hgvsg: str) -> Said:
+        row, mask = found.transcript.index, found.mask
+        order = self._labels[row].order + ranked(mask)
+        return Said(order, row, mask, csq.entry(found, one, 1, hgvsg), found.hgvsc, found.hgvsp, found.protein)
+
+    def _said_beside(self, row: int, mask: int, away: int, one: Allele, hgvsg: str) -> Said:
+        label = self._labels[row]
+        head = f"{csq.escaped(one.text)}{csq.worded(mask)}{label.before}{_BESIDE}{away}{label.middle}"
+        return Said(label.order + ranked(mask), row, mask, f"{head}{one.variant_class}|{label.behind}||{hgvsg}")
 
     def _told(
-        self, one: Allele, reference: _Reference, named: str, found: list[Consequence], *, flagged: bool = False
+        self, one: Allele, reference: _Reference, named: str, hgvsg: str, found: list[Said], *, flagged: bool = False
     ) -> AlleleAnnotation:
-        """`named`: the HGVS name of the allele on its contig."""
-        hgvsg = csq.escaped(f"{reference.name}:{named}") if named else ""
-        entries = [csq.entry(said, one, 1, hgvsg) for said in found] or [csq.intergenic(one, 1, hgvsg)]
-        picked = pick(found)
-        term, impact, gene = _NOWHERE, "MODIFIER", ""
-        flat = f";GAS_CSQ={_NOWHERE};GAS_IMPACT=MODIFIER"
-        if picked:
-            flat, term, impact, gene = self._flat(picked.transcript.index, picked.mask)
-            flat += self._other_genes(picked.transcript.index, [(one.transcript.index, one.mask) for one in found])
-            flat += f";GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else ""
-            flat += f";GAS_HGVSP={picked.hgvsp}" if picked.hgvsp else ""
+        """`named`: the HGVS name of the allele on its contig; `hgvsg`: with the contig, escaped."""
+        entries = [said.entry for said in found] or [csq.intergenic(one, 1, hgvsg)]
+        flat, term, impact, gene = self._flat(found) if found else (_INTERGENIC_TAGS, _NOWHERE, "MODIFIER", "")
         flat += f";GAS_HGVSG={reference.accession}:{named}" if named else ""
         flat += f";GAS_FLAG={SPELLING}" if flagged else ""
-        codons = touched(one.change, found) if any([said.protein for said in found]) else _NOTHING
+        codons = self._touched(one.change, found) if any([said.protein for said in found]) else _NOTHING
         return AlleleAnnotation(term, impact, gene, f"{flat};CSQ={','.join(entries)}".encode(), codons, flagged)
+
+
+@lru_cache(maxsize=4096)
+def _worst(mask: int) -> tuple[str, str, str]:
+    """The flat tags of terms, the most severe term, and the impact."""
+    term, impact = terms.names(mask)[0], terms.impact(mask)
+    return f";GAS_CSQ={term};GAS_IMPACT={impact}", term, impact

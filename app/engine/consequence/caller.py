@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.engine.consequence import hgvs, terms
 from app.engine.consequence.allele import Allele, Change
@@ -14,9 +15,26 @@ from app.engine.consequence.transcript import Transcript
 DISTANCE_BASES = 5000
 """VEP's default distance within which a transcript is upstream or downstream."""
 
+FLAGS = {
+    (False, False): "",
+    (True, False): "cds_start_NF",
+    (False, True): "cds_end_NF",
+    (True, True): "cds_start_NF&cds_end_NF",
+}
+"""VEP's FLAGS, by whether the start and the end of the coding sequence are incomplete."""
+
 _NMD = "nonsense_mediated_decay"
 _PLACES_TRIED = 200
 _SPLICING_BASES = 20  # of an intron that may be more than intron: the polypyrimidine tract has the furthest
+
+
+class Spanning(Protocol):
+    """What has a first and a last base."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +58,7 @@ class Consequence:
     @property
     def flags(self) -> str:
         """VEP's FLAGS."""
-        flagged = (("cds_start_NF", self.transcript.incomplete_start), ("cds_end_NF", self.transcript.incomplete_end))
-        return "&".join(name for name, holds in flagged if holds)
+        return FLAGS[self.transcript.incomplete_start, self.transcript.incomplete_end]
 
 
 def consequence(
@@ -51,14 +68,15 @@ def consequence(
 
     `contig`: the bases of the whole contig (bytes, memoryview or a mapped uint8 array).
     """
-    model, change, run = spliced(transcript), allele.change, allele.run
-    if change.end + run.right + 1 < model.start or change.start - run.left - 1 > model.end:  # wherever it is spelled
-        mask, away = _beside(model, change, distance)
+    change, run = allele.change, allele.run
+    if apart(transcript.start, transcript.end, allele):
+        mask, away = beside(transcript.start, transcript.end, transcript.strand, change, distance)
         return Consequence(transcript, mask, distance=away) if mask else None
+    model = spliced(transcript)
     offset = allele.run.toward(model.strand)
     named = hgvs.transcript(model, allele, contig)
     if not overlaps(change.start, change.end, model.start, model.end):
-        mask, away = _beside(model, change, distance)
+        mask, away = beside(model.start, model.end, model.strand, change, distance)
         if not mask:
             return None
         moved = _coding(model, change.moved(offset)) if named else None
@@ -96,7 +114,7 @@ def _coding(model: Spliced, change: Change) -> Coding | None:
 def mask_at(model: Spliced, change: Change, distance: int = DISTANCE_BASES) -> int:
     """Returns the terms of a change spelled at one place; 0 if it is further than `distance` bases away."""
     if not overlaps(change.start, change.end, model.start, model.end):
-        return _beside(model, change, distance)[0]
+        return beside(model.start, model.end, model.strand, change, distance)[0]
     return _Place(model, change).mask
 
 
@@ -123,10 +141,10 @@ def depends_on_spelling(transcript: Transcript, allele: Allele, distance: int = 
     `known`: the terms of the spelling that the file has, if they were found before.
     """
     run = allele.run
-    if not (run.left or run.right):
+    if not (run.left or run.right) or alike(transcript.start, transcript.end, allele, distance):
         return False
     model = spliced(transcript)
-    if _far_from_edges(model, allele.change.start - run.left - 1, allele.change.end + run.right + 1, distance):
+    if _deep_intron(model, allele.change.start - run.left - 1, allele.change.end + run.right + 1):
         return False
     if run.left + run.right > _PLACES_TRIED:
         places: Sequence[int] = (-run.left, run.right)
@@ -136,25 +154,30 @@ def depends_on_spelling(transcript: Transcript, allele: Allele, distance: int = 
     return any(bases and mask_at(model, allele.change.moved(bases), distance) != here for bases in places)
 
 
-def _far_from_edges(model: Spliced, first: int, last: int, distance: int) -> bool:
-    """Whether a span of the contig is within one intron or beside the transcript, and nowhere near to where the terms change."""
-    if last < model.start:
-        return first > model.start - distance or last < model.start - distance
-    if first > model.end:
-        return last < model.end + distance or first > model.end + distance
-    return _deep_intron(model, first, last) > 0
+def apart(start: int, end: int, allele: Allele) -> bool:
+    """Whether an allele does not touch a transcript from `start` to `end`, wherever it is spelled."""
+    change, run = allele.change, allele.run
+    return change.end + run.right + 1 < start or change.start - run.left - 1 > end
 
 
-def _beside(model: Spliced, change: Change, distance: int) -> tuple[int, int]:
-    """The term and the distance of a change outside of a transcript."""
-    if model.start - distance <= change.end < model.start:
+def alike(start: int, end: int, allele: Allele, distance: int) -> bool:
+    """Whether all spellings of an allele have the same terms, for they are all beside the transcript, or too far away."""
+    first, last = allele.change.start - allele.run.left - 1, allele.change.end + allele.run.right + 1
+    if last < start:
+        return first > start - distance or last < start - distance
+    return first > end and (last < end + distance or first > end + distance)
+
+
+def beside(start: int, end: int, strand: int, change: Spanning, distance: int) -> tuple[int, int]:
+    """Returns the term and the distance of a change outside of a transcript from `start` to `end`; 0 and -1 if it is too far."""
+    if start - distance <= change.end < start:
         before = True
-    elif model.end < change.start <= model.end + distance:
+    elif end < change.start <= end + distance:
         before = False
     else:
         return 0, -1
-    away = min(abs(place - edge) for place in (change.start, change.end) for edge in (model.start, model.end))
-    return (terms.UPSTREAM if before == (model.strand > 0) else terms.DOWNSTREAM), away
+    away = min([abs(place - edge) for place in (change.start, change.end) for edge in (start, end)])
+    return (terms.UPSTREAM if before == (strand > 0) else terms.DOWNSTREAM), away
 
 
 class _Place:

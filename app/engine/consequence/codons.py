@@ -4,12 +4,12 @@ Source of the need: what two substitutions of one codon make of it is not what e
 and bcftools csq without -l, say it by haplotype).
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from app.engine.consequence import terms
 from app.engine.consequence.allele import Change
-from app.engine.consequence.caller import Consequence
-from app.engine.consequence.spliced import Spliced, spliced
+from app.engine.consequence.spliced import Spliced
 
 IN_CIS, POSSIBLY_IN_CIS = "codon_in_cis", "codon_possibly_in_cis"
 """Words of GAS_FLAG: another allele changes the same codon, and is, or may be, on the same chromosome."""
@@ -36,21 +36,21 @@ class Touched:
         return self.start <= other.end and other.start <= self.end
 
 
-def touched(change: Change, found: list[Consequence]) -> Touched:
-    """Returns what an allele changes, by its consequences.
+def touched(change: Change, found: Iterable[tuple[int, int, str]], mends_frame: Callable[[int], bool]) -> Touched:
+    """Returns what an allele changes, by its consequences: row of the transcript, terms and Protein_position.
 
+    `mends_frame`: whether the transcript of a row has an intron so short that it only mends the reading frame.
     Of several codons only the first and the last count: what else changes a base of those between them, changes a base of both.
     """
     if len(change.ref) > MOST_BASES:
         return Touched(change.start, change.end)
     codons: dict[int, None] = {}
     spread = False
-    for one in found:
-        if one.protein:
-            row = one.transcript.index << _ACID_BITS
-            for number in _acids(one.protein, insertion=not change.ref):
-                codons[row | number] = None
-            spread = spread or bool(one.mask & terms.SPLICE_REGION) or spliced(one.transcript).mends_frame
+    for row, mask, protein in found:
+        if protein:
+            for number in _acids(protein, insertion=not change.ref):
+                codons[row << _ACID_BITS | number] = None
+            spread = spread or bool(mask & terms.SPLICE_REGION) or mends_frame(row)
     return Touched(change.start, change.end, tuple(codons), spread or len(change.ref) != 1)
 
 

@@ -20,26 +20,49 @@ def escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
+def before(symbol: str, gene: str, identifier: str, biotype: str) -> str:
+    """Returns the fields from SYMBOL to BIOTYPE; `symbol` is escaped."""
+    return f"{symbol}|{gene}|Transcript|{identifier}|{biotype}"
+
+
+def behind(symbol_source: str, hgnc: str, canonical: bool, mane: str, mane_plus: str, source: str) -> str:
+    """Returns the fields from SYMBOL_SOURCE to SOURCE; the first two are escaped."""
+    return f"{symbol_source}|{hgnc}|{'YES' if canonical else ''}|{mane}|{mane_plus}|{source}"
+
+
 @lru_cache(maxsize=1024)
-def _constants(transcript: Transcript) -> tuple[str, str, str]:
+def _constants(of: Transcript) -> tuple[str, str, str]:
     """What every entry of a transcript has: its fields before EXON, the name of its protein, the fields from SYMBOL_SOURCE on."""
-    before = (escaped(transcript.symbol), transcript.gene, "Transcript", transcript.identifier, transcript.biotype)
-    origin = (escaped(transcript.symbol_source), escaped(transcript.hgnc), "YES" if transcript.canonical else "")
-    behind = (*origin, transcript.mane_select, transcript.mane_plus_clinical, transcript.source)
-    return "|".join(before), escaped(transcript.protein or transcript.identifier), "|".join(behind)
+    origin = escaped(of.symbol_source), escaped(of.hgnc), of.canonical
+    return (
+        before(escaped(of.symbol), of.gene, of.identifier, of.biotype),
+        escaped(of.protein or of.identifier),
+        behind(*origin, of.mane_select, of.mane_plus_clinical, of.source),
+    )
+
+
+@lru_cache(maxsize=4096)
+def worded(mask: int) -> str:
+    """Returns the fields Consequence and IMPACT, with the bars around them."""
+    return f"|{terms.text(mask)}|{terms.impact(mask)}|"
+
+
+def between(first: str, last: str, **said: str) -> str:
+    """Returns what is between two fields, of which those in `said` have a value; with the bars at both ends."""
+    return "|".join(["", *(said.get(name, "") for name in NAMES[NAMES.index(first) + 1 : NAMES.index(last)]), ""])
 
 
 def entry(found: Consequence, allele: Allele, number: int, hgvsg: str) -> str:
     """Returns one entry. `number`: of the ALT in the file's record, from 1; `hgvsg`: with its reference."""
     transcript = found.transcript
-    before, protein, behind = _constants(transcript)
+    head, protein, tail = _constants(transcript)
     hgvsc = f"{transcript.identifier}:{found.hgvsc}" if found.hgvsc else ""
     hgvsp = f"{protein}:{escaped(found.hgvsp)}" if found.hgvsp else ""
     distance = found.distance if found.distance >= 0 else ""
     return (
-        f"{escaped(allele.text)}|{terms.text(found.mask)}|{terms.impact(found.mask)}|{before}|{found.exon}|{found.intron}|"
+        f"{escaped(allele.text)}{worded(found.mask)}{head}|{found.exon}|{found.intron}|"
         f"{hgvsc}|{hgvsp}|{found.cdna}|{found.cds}|{found.protein}|{found.amino_acids}|{found.codons}||{number}|{distance}|"
-        f"{transcript.strand}|{found.flags}|{allele.variant_class}|{behind}|{found.offset or ''}|{hgvsg}"
+        f"{transcript.strand}|{found.flags}|{allele.variant_class}|{tail}|{found.offset or ''}|{hgvsg}"
     )
 
 

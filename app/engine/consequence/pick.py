@@ -6,7 +6,6 @@ decides nothing, so that without MANE canonical and the rest stand in.
 """
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 
 from app.engine.consequence import terms
@@ -15,45 +14,44 @@ from app.engine.consequence.transcript import Transcript
 
 _UNKNOWN = 100
 _PART_BITS, _LENGTH_BITS = 8, 32
+_RANK = 1 << _LENGTH_BITS
 _ALTERNATIVE = 10  # an alternative transcript of APPRIS comes after every principal one
 _APPRIS = re.compile(r"(?P<kind>[A-Za-z])[A-Za-z_]*(?P<grade>\d+)$")
 
 
-def order(found: Consequence) -> tuple[int, ...]:
-    """Returns what consequences of one allele are compared by: the lowest is picked."""
-    before, length = comparable(found.transcript)
-    return (*before, terms.rank(found.mask), length)
+def order(found: Consequence) -> int:
+    """Returns what consequences of one allele are compared by: the lowest is picked, of equals the first."""
+    return _comparable(found.transcript) + ranked(found.mask)
 
 
 @lru_cache(maxsize=1024)
-def comparable(transcript: Transcript) -> tuple[tuple[int, ...], int]:
-    """Returns what a transcript is compared by before its worst term, and behind it."""
+def _comparable(transcript: Transcript) -> int:
     first, last = transcript.coding_start, transcript.coding_end
     coding = transcript.phase + len(transcript.bases[first - 1 : last]) if first else 0
-    before = (
-        not transcript.mane_select,
-        not transcript.mane_plus_clinical,
-        not transcript.canonical,
-        _appris(transcript.appris),
-        transcript.level or _UNKNOWN,
-        transcript.biotype != "protein_coding",
-        not transcript.ccds,
-    )
-    return before, -(coding or sum([end - start + 1 for start, end in transcript.exons]))
+    known = bool(transcript.mane_select), bool(transcript.mane_plus_clinical), transcript.canonical, bool(transcript.ccds)
+    before = preference(*known, transcript.appris, transcript.level, transcript.biotype)
+    return unranked(before, coding or sum([end - start + 1 for start, end in transcript.exons]))
 
 
-def order_number(transcript: Transcript, mask: int) -> int:
-    """Returns `order` as one number: of two consequences of one allele, the lower one goes before."""
-    before, length = comparable(transcript)
+@lru_cache(maxsize=4096)
+def preference(mane: bool, mane_plus: bool, canonical: bool, ccds: bool, appris: str, level: int, biotype: str) -> int:
+    """Returns what transcripts are compared by before their worst terms, as one number."""
     number = 0
-    for part in (*before, terms.rank(mask)):
+    grade = _appris(appris)
+    for part in (not mane, not mane_plus, not canonical, grade, level or _UNKNOWN, biotype != "protein_coding", not ccds):
         number = number << _PART_BITS | part
-    return (number << _LENGTH_BITS) + length
+    return number
 
 
-def pick(found: Sequence[Consequence]) -> Consequence | None:
-    """Returns the consequence that stands for an allele; the first of equals, None of none."""
-    return min(found, key=order, default=None) if len(found) != 1 else found[0]
+def unranked(before: int, length: int) -> int:
+    """Returns what a transcript of this `preference` and translated length, or whole length without one, adds to the order."""
+    return (before << _PART_BITS + _LENGTH_BITS) - length
+
+
+@lru_cache(maxsize=4096)
+def ranked(mask: int) -> int:
+    """Returns what terms add to the order."""
+    return terms.rank(mask) * _RANK
 
 
 def _appris(text: str) -> int:

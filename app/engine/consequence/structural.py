@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.engine.consequence import terms
 from app.engine.consequence.allele import NOWHERE, Allele, Change
-from app.engine.consequence.caller import Consequence, _beside, _introns, _numbers, _positions
+from app.engine.consequence.caller import Consequence, _introns, _numbers, _positions, beside
 from app.engine.consequence.regions import overlaps, touched
 from app.engine.consequence.spliced import Spliced, spliced
 from app.engine.consequence.transcript import Transcript
@@ -100,7 +100,7 @@ def consequence(transcript: Transcript, change: Structural, distance: int) -> Co
     """Returns what a structural variant does to a transcript of its contig; None if it is more than `distance` bases away."""
     model = spliced(transcript)
     if not overlaps(change.start, change.end, model.start, model.end):
-        mask, away = _beside(model, change, distance)  # type: ignore[arg-type]
+        mask, away = beside(model.start, model.end, model.strand, change, distance)
         return Consequence(transcript, mask, distance=away) if mask else None
     if change.start <= model.start and change.end >= model.end:
         return Consequence(transcript, _whole(model, change))

@@ -1,7 +1,7 @@
 """Plain substitutions of a bundle's contig, many at once: consequences in columns, their text put together from few pieces.
 
-What takes more than a few lookups is left to the caller of consequences. What most pairs of a substitution and a transcript say
-is the same but for a number or two, so its text is remembered in pieces, which `csq.entry` made.
+What takes more than a few lookups is left to the caller of consequences. The text is what `csq.entry` makes of what the caller
+says, put together from the labels of transcripts.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from app.engine.bundles.layout import Flags
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence import columns, csq, hgvs, terms
-from app.engine.consequence.allele import NOWHERE, Allele, Change, reverse_complement
+from app.engine.consequence.allele import NOWHERE, Allele, Change
 from app.engine.consequence.caller import Consequence
-from app.engine.consequence.csq_fields import NAMES
 from app.engine.consequence.genetic_code import CODONS
-from app.engine.consequence.pick import order_number
+from app.engine.consequence.labels import Labels
+from app.engine.consequence.pick import ranked
 
 Array = NDArray[Any]
 Called = Callable[[int, int], Consequence | None]
@@ -28,13 +28,13 @@ Called = Callable[[int, int], Consequence | None]
 _CODONS = [codon.decode().lower() for codon in CODONS]
 _IRREGULAR, _INCOMPLETE_START = np.uint16(Flags.IRREGULAR), np.uint16(Flags.INCOMPLETE_START)
 _READ = (
-    *("left", "mask", "distance", "exon", "intron", "exons", "cdna", "cds", "protein", "cdna_length", "cds_length"),
+    *("left", "mask", "exon", "intron", "exons", "cdna", "cds", "protein", "cdna_length", "cds_length"),
     *("protein_length", "codons", "letters", "number", "behind", "offset"),
 )
 _SIMPLE = ("left", "mask", "distance", "exon", "intron", "exons", "number", "behind", "offset")
-_HOLE = "\0"
-_DISTANCE = NAMES.index("DISTANCE")
-_KEPT = 50_000  # texts that are remembered
+_BESIDE = csq.between("BIOTYPE", "DISTANCE", ALLELE_NUM="1")
+_INTRONIC = csq.between("HGVSc", "DISTANCE", ALLELE_NUM="1")
+_WITHIN = csq.between("Codons", "DISTANCE", ALLELE_NUM="1")
 _OTHER = dict(zip(b"ACGT", "TGCA", strict=True))
 
 
@@ -49,6 +49,7 @@ class _ByRow:
         return (values & self._wanted) != 0 if self._bit else values == self._wanted
 
 
+@lru_cache(maxsize=4)
 def _models(of: Transcripts) -> columns.TranscriptArrays:
     biotypes, flags = of.columns["biotypes"], of.flags
     by_row: dict[str, Any] = {
@@ -89,10 +90,8 @@ class Plain:
 class Substitutions:
     """Asks the columns about pairs of a substitution and a transcript."""
 
-    def __init__(self, transcripts: Transcripts) -> None:
-        self._transcripts, self._models = transcripts, _models(transcripts)
-        self._pieces = lru_cache(_KEPT)(self._cut)
-        self._order = lru_cache(_KEPT)(self._number)
+    def __init__(self, transcripts: Transcripts, labels: Labels) -> None:
+        self._labels, self._models = labels, _models(transcripts)
 
     def said(self, these: Plain, which: Array, rows: Array, distance: int, called: Called) -> list[Said | None]:
         """Returns what is to be said of each pair; None of one that is too far away.
@@ -103,12 +102,13 @@ class Substitutions:
             return []
         alts = np.frombuffer(these.alts, np.uint8)[which]
         found = columns.substitutions(self._models, rows, these.positions[which], alts, distance)
-        # a pair whose text is the same as that of many others: beside the transcript, or in an intron and nothing else
+        self._labels.prepare(rows)
+        # a pair that says a number or two of its own: beside the transcript, or in an intron and nothing else
         simple = ~found.left & (found.mask != 0) & ((found.distance >= 0) | ((found.exon == 0) & (found.intron > 0)))
         values = zip(*(getattr(found, name).tolist() for name in _SIMPLE), strict=True)
         strands = self._models.strands[rows].tolist()
         out: list[Said | None] = []
-        refs, all_alts, names, pieces = these.refs, these.alts, these.names, self._pieces
+        refs, all_alts, names, labels, worded = these.refs, these.alts, these.names, self._labels, csq.worded
         others = np.flatnonzero(~simple)
         full = self._full(found, others, rows, which, these, called)
         add, make = out.append, tuple.__new__
@@ -118,75 +118,65 @@ class Substitutions:
             if not plain:
                 add(next(full))
                 continue
+            head, middle, tail, identifier, _, _, _, start, order = labels[row]
             if away >= 0:
-                order, before, after = pieces(row, mask, 0, 0)
-                text = f"{all_alts[index]:c}{before}{away}{after}{names[index]}"
-                add(make(Said, (order, row, mask, text, "", "", "")))
+                text = f"{all_alts[index]:c}{worded(mask)}{head}{_BESIDE}{away}{middle}SNV|{tail}||{names[index]}"
+                add(make(Said, (order + ranked(mask), row, mask, text, "", "", "")))
                 continue
-            order, before, after, start = pieces(row, mask, intron, exons)
             base, new = refs[index], all_alts[index]
             change = f"{base:c}>{new:c}" if strand > 0 else f"{_OTHER[base]}>{_OTHER[new]}"
             name = f"{start}{'*' if behind else ''}{number}{offset:+d}{change}"
-            add(make(Said, (order, row, mask, f"{new:c}{before}{name}{after}{names[index]}", name, "", "")))
+            place = f"||{intron}/{exons - 1}|{identifier}:{name}{_INTRONIC}"
+            text = f"{new:c}{worded(mask)}{head}{place}{middle}SNV|{tail}||{names[index]}"
+            add(make(Said, (order + ranked(mask), row, mask, text, name, "", "")))
         return out
 
     def _full(self, found: columns.Columns, pairs: Array, rows: Array, which: Array, these: Plain, called: Called) -> Any:
-        """The same of the pairs whose text is not remembered."""
+        """The same of the other pairs."""
         values = zip(*(getattr(found, name)[pairs].tolist() for name in _READ), strict=True)
-        for row, index, value in zip(rows[pairs].tolist(), which[pairs].tolist(), values, strict=True):
+        strands = self._models.strands[rows[pairs]].tolist()
+        for row, index, strand, value in zip(rows[pairs].tolist(), which[pairs].tolist(), strands, values, strict=True):
             ref, alt = these.refs[index], these.alts[index]
-            consequence = called(row, index) if value[0] else self._consequence(row, ref, alt, *value)
+            if not value[0]:
+                yield self._within(row, ref, alt, strand, these.names[index], *value[1:])
+                continue
+            consequence = called(row, index)
             if consequence is None:
                 yield None
                 continue
             entry = csq.entry(consequence, _allele(alt), 1, these.names[index])
-            order = self._order(row, consequence.mask)
+            order = self._labels[row].order + ranked(consequence.mask)
             yield Said(order, row, consequence.mask, entry, consequence.hgvsc, consequence.hgvsp, consequence.protein)
 
-    def _cut(self, row: int, mask: int, intron: int, exons: int) -> tuple[Any, ...]:
-        """The order, and an entry without its first letter and its last name, cut where a number or a name belongs.
-
-        Of an intron there is also what the name begins with.
-        """
-        transcript, order = self._transcripts[row], self._order(row, mask)
-        if not intron:
-            fields = csq.entry(Consequence(transcript, mask, distance=0), _allele(0x41), 1, "").split("|")
-            return order, "|".join(["", *fields[1:_DISTANCE], ""]), "|".join(["", *fields[_DISTANCE + 1 :]])
-        within = Consequence(transcript, mask, intron=f"{intron}/{exons - 1}", hgvsc=_HOLE)
-        before, after = csq.entry(within, _allele(0x41), 1, "").split(_HOLE)
-        return order, before[1:], after, f"{'c' if transcript.coding_start else 'n'}."
-
-    def _consequence(
-        self, row: int, ref: int, alt: int,
-        left: bool, mask: int, distance: int, exon: int, intron: int, exons: int, cdna: int, cds: int, protein: int,
+    def _within(
+        self, row: int, ref: int, alt: int, strand: int, hgvsg: str,
+        mask: int, exon: int, intron: int, exons: int, cdna: int, cds: int, protein: int,
         cdna_length: int, cds_length: int, protein_length: int, codons: list[int], letters: list[int],
         number: int, behind: bool, offset: int,
-    ) -> Consequence | None:  # fmt: skip
-        if left or not mask:
+    ) -> Said | None:  # fmt: skip
+        """What is said of a substitution within a transcript."""
+        if not mask:
             return None
-        transcript = self._transcripts[row]
-        if distance >= 0:
-            return Consequence(transcript, mask, distance=distance)
-        change = bytes((ref, alt)) if transcript.strand > 0 else reverse_complement(bytes((alt, ref)))
-        place = f"{'*' if behind else ''}{number}{f'{offset:+d}' if offset else ''}"
-        read = codons[0] != columns.NO_CODON
-        old, new = letters
-        return Consequence(
-            transcript,
-            mask,
-            exon=f"{exon}/{exons}" if exon else "",
-            intron=f"{intron}/{exons - 1}" if intron else "",
-            cdna=f"{cdna}/{cdna_length}" if cdna else "",
-            cds=f"{cds}/{cds_length}" if cds else "",
-            protein=f"{protein}/{protein_length}" if protein else "",
-            amino_acids=(chr(old) if old == new else f"{old:c}/{new:c}") if read else "",
-            codons=_codons(codons, (cds - 1) % 3) if read else "",
-            hgvsc=f"{'c' if transcript.coding_start else 'n'}.{place}{change[0]:c}>{change[1]:c}",
-            hgvsp=hgvs.substituted(old, new, protein, bool(mask & terms.START_LOST)) if read else "",
+        head, middle, tail, identifier, protein_name, _, _, start, order = self._labels[row]
+        change = f"{ref:c}>{alt:c}" if strand > 0 else f"{_OTHER[ref]}>{_OTHER[alt]}"
+        hgvsc = f"{start}{'*' if behind else ''}{number}{f'{offset:+d}' if offset else ''}{change}"
+        exon_number = f"{exon}/{exons}" if exon else ""
+        intron_number = f"{intron}/{exons - 1}" if intron else ""
+        place = f"{cdna}/{cdna_length}" if cdna else ""
+        place = f"{place}|{cds}/{cds_length}" if cds else f"{place}|"
+        position = f"{protein}/{protein_length}" if protein else ""
+        acids = changed = hgvsp = named = ""
+        if codons[0] != columns.NO_CODON:
+            old, new = letters
+            acids = chr(old) if old == new else f"{old:c}/{new:c}"
+            changed = _codons(codons[0], codons[1], (cds - 1) % 3)
+            hgvsp = hgvs.substituted(old, new, protein, bool(mask & terms.START_LOST))
+            named = f"{protein_name}:{csq.escaped(hgvsp)}"
+        entry = (
+            f"{alt:c}{csq.worded(mask)}{head}|{exon_number}|{intron_number}|{identifier}:{hgvsc}|{named}|{place}|{position}|"
+            f"{acids}|{changed}{_WITHIN}{middle}SNV|{tail}||{hgvsg}"
         )
-
-    def _number(self, row: int, mask: int) -> int:
-        return order_number(self._transcripts[row], mask)
+        return Said(order + ranked(mask), row, mask, entry, hgvsc, hgvsp, position)
 
 
 @lru_cache(maxsize=4)
@@ -194,7 +184,8 @@ def _allele(alt: int) -> Allele:
     return Allele(Change(1, b"N", bytes((alt,))), NOWHERE, chr(alt), "SNV")
 
 
-def _codons(numbers: list[int], within: int) -> str:
+@lru_cache(maxsize=4096)
+def _codons(before: int, after: int, within: int) -> str:
     """Two codons as VEP writes them: the base that differs in upper case."""
-    old, new = _CODONS[numbers[0]], _CODONS[numbers[1]]
+    old, new = _CODONS[before], _CODONS[after]
     return f"{old[:within]}{old[within].upper()}{old[within + 1 :]}/{new[:within]}{new[within].upper()}{new[within + 1 :]}"

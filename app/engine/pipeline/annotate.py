@@ -7,14 +7,16 @@ import shutil
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from app import __version__
@@ -205,17 +207,18 @@ def _look(first: tuple[bytes, int], context: AnnotationContext, state: InputStat
             worker.close()
 
 
-def tool_versions() -> dict[str, str]:
+@cache
+def tool_versions() -> Mapping[str, str]:
     """The versions of everything that computes."""
     spec = find_spec("pysam")
     assert spec and spec.origin
     # read, not imported: nothing else of pysam is needed to annotate, and it costs a small job a fifth of its time
     found = dict(_VERSION.findall(Path(spec.origin).with_name("version.py").read_text()))
     names = {"bcftools": "bcftools_version", "htslib": "htslib_version", "pysam": "version"}
-    return {"gas": __version__, **{tool: found[name] for tool, name in names.items()}}
+    return MappingProxyType({"gas": __version__, **{tool: found[name] for tool, name in names.items()}})
 
 
-def _provenance(source: InputFile, bundle: Bundle, versions: dict[str, str]) -> tuple[bytes, ...]:
+def _provenance(source: InputFile, bundle: Bundle, versions: Mapping[str, str]) -> tuple[bytes, ...]:
     tools = ",".join(f'{tool}="{version}"' for tool, version in versions.items())
     parts = (
         f'##GAS=<ID=part,name="{part.id}",version="{part.version}",date="{part.date}",licence="{part.licence}">'.encode()
@@ -229,7 +232,7 @@ def _provenance(source: InputFile, bundle: Bundle, versions: dict[str, str]) -> 
 
 
 def _summary(
-    source: InputFile, state: InputState, totals: Counts, bundle: Bundle, versions: dict[str, str], name: str
+    source: InputFile, state: InputState, totals: Counts, bundle: Bundle, versions: Mapping[str, str], name: str
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -239,7 +242,7 @@ def _summary(
             {"id": part.id, "title": part.title, "version": part.version, "date": part.date, "licence": part.licence}
             for part in bundle.parts
         ],
-        "versions": versions,
+        "versions": dict(versions),
         "input": {
             "sha256": source.sha256,
             "bytes": source.size,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 
 from app.engine.bundles.manifest import Bundle
@@ -102,7 +101,7 @@ class Reader:
     def __init__(self, context: AnnotationContext) -> None:
         self._sequences = Sequences(context.bundle.path(context.bundle.fasta))
         self._notes = Diagnostics()
-        self.header = deepcopy(context.header)  # learns on its own
+        self.header = context.header.copy()  # learns on its own
         names, move = dict(context.names), not context.presorted
         self._records = Records(self.header, context.bundle, self._sequences, context.limits, self._notes, names, move=move)
 

@@ -68,14 +68,15 @@ def choose(path: Path, wanted: Bundle | None, installed: Sequence[Bundle], limit
         header, records = _beginning(InputFile(path, limits))
     except InputError:
         return first, ""
-    found = [_evidence(bundle, header, records) for bundle in candidates]
-    if found[0].acceptable:
+    expected = _evidence(first, header, records)
+    if expected.acceptable:
         return first, ""
     named = assembly.looks_like(header) or ""
-    better = max(found[1:], key=lambda one: (one.convincing, one.fitting, one.bundle.assembly in named, one.same))
+    found = [_evidence(bundle, header, records) for bundle in candidates[1:]]
+    better = max(found, key=lambda one: (one.convincing, one.fitting, one.bundle.assembly in named, one.same))
     if not better.convincing:
         return first, ""
-    why = f"{first.assembly} was chosen, but the file is on {better.bundle.assembly}: {found[0].against()}"
+    why = f"{first.assembly} was chosen, but the file is on {better.bundle.assembly}: {expected.against()}"
     return better.bundle, why if wanted else ""
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 
 from app.engine.errors import InputError
@@ -73,6 +74,11 @@ class Header:
     lines: int = 0
     known: set[bytes] = field(default_factory=set)  # the others again, and how those begin that declare a symbolic allele
     replaced: set[bytes] = field(default_factory=set)  # tags of INFO that an earlier run has added, without the prefix
+
+    def copy(self) -> "Header":
+        """Returns the same header, which can be changed by itself."""
+        copied = {name: copy(value) for name, value in vars(self).items()}
+        return Header(**copied | {"fields": {kind: dict(declared) for kind, declared in self.fields.items()}})
 
     def declare(self, kind: str, name: bytes, declared: Field) -> None:
         """Declares a tag, or declares it anew; `kind` is INFO or FORMAT."""

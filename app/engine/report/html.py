@@ -112,7 +112,8 @@ def _what_matters(found: list[dict[str, Any]]) -> list[str]:
         return []
     rows = "".join(
         f'<tr><td><span class="{CLASSES[one["class"]].tone}">{escape(CLASSES[one["class"]].label)}</span></td>'
-        f"<td>{escape(one['gene'])}</td><td>{escape(named(one))}</td><td>{escape(one['genotype'])}</td>"
+        f"<td>{escape(one['gene'] or ', '.join(one.get('regions', [])[:1]))}</td>"
+        f"<td>{escape(named(one))}</td><td>{escape(one['genotype'])}</td>"
         f"<td>{escape(frequency(one))}</td><td>{escape('; '.join(filter(None, [reviewed(one), *one['conditions']])))}</td></tr>"
         for one in found
     )

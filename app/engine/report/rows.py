@@ -4,7 +4,7 @@ Everything is taken from the final text, so that the columns say what the file s
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,8 +74,10 @@ DTYPES: dict[str, str] = {
 NO_NUMBER = float("nan")
 _NUMBER = re.compile(rb"[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?").match
 _WHOLE = re.compile(rb"-?[0-9]{1,9}").search
-_AF = re.compile(rb"(?:^|;)AF=([^,;]*)").search
-_DP = re.compile(rb"(?:^|;)DP=([0-9]{1,9})(?:;|$)").search
+_AF = re.compile(rb"AF=(?<![^;]AF=)([^,;]*)").search  # a literal beginning is found fast
+_DP = re.compile(rb"DP=(?<![^;]DP=)([0-9]{1,9})(?:;|$)").search
+_PLAIN = r"(?:[0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?|\.|)"
+_ALL_PLAIN = re.compile(rf"{_PLAIN}(?:\t{_PLAIN})*+".encode()).fullmatch
 _RS = re.compile(rb"\brs([0-9]{1,9})\b").search
 _CARRIED = re.compile(rb"\t((?:[0-9.]+[/|])*1(?:[/|][0-9.]+)*)(?=[:\t\n]|$)").search
 _KNOWN = re.compile(rb"(?:^|;)(?:GAS_)?(?:DISEASE|CLN[A-Z]*)=").search
@@ -119,18 +121,32 @@ _TERM_CODES, _IMPACT_CODES, _TYPE_CODES, _CHANGE_CODES = (
     {word.encode(): code for code, word in enumerate(words)} for words in (TERMS, IMPACTS, TYPES, CHANGES)
 )
 _CONSEQUENCE = re.compile(  # in the order in which the engine writes them
-    rb"(?:;?GAS_CSQ=([^;]*))?(?:;GAS_IMPACT=([^;]*))?(?:;GAS_GENE=([^;]*))?(?:;GAS_OTHER_GENES=([^;]*))?"
+    rb"(;?GAS_CSQ=[^;]*(?:;GAS_IMPACT=[^;]*)?(?:;GAS_GENE=[^;]*)?(?:;GAS_OTHER_GENES=[^;]*)?)"
     rb"(?:;GAS_TRANSCRIPT=[^;]*)?(?:;GAS_HGVSC=([^;]*))?(?:;GAS_HGVSP=([^;]*))?"
 ).match
+_GENE = re.compile(rb";?GAS_CSQ=([^;]*)(?:;GAS_IMPACT=([^;]*))?(?:;GAS_GENE=([^;]*))?(?:;GAS_OTHER_GENES=([^;]*))?").fullmatch
 
 
-def _consequence(tags: bytes) -> tuple[int, int, int, int, bytes, bytes]:
-    """Codes of consequence and impact, numbers of the names in transcript and protein, the gene, and those it lies in."""
+def _consequence(tags: bytes) -> tuple[int, int, bytes, bytes, int, int]:
+    """Codes of consequence and impact, the gene, those it lies in, numbers of the names in transcript and protein."""
     found = _CONSEQUENCE(tags)
-    term, impact, gene, others, coding, protein = found.groups(b"") if found else (b"",) * 6
+    if not found:
+        return _NO_CONSEQUENCE
+    head, coding, protein = found.groups(b"")
+    term, impact, gene, genes = _GENES[head]
+    return term, impact, gene, genes, _first(coding) if coding else 0, _first(protein) if protein else 0
+
+
+def _genes(tags: bytes) -> tuple[int, int, bytes, bytes]:
+    """The first four of them, which many alleles have in common."""
+    found = _GENE(tags)
+    term, impact, gene, others = found.groups(b"") if found else (b"",) * 4
     within = b"" if term in _BESIDE else gene
     genes = b"%b,%b" % (within, others) if within and others else within or others
-    return _TERM_CODES.get(term, 0), _IMPACT_CODES.get(impact, 0), _first(coding), _first(protein), gene, genes
+    return _TERM_CODES.get(term, 0), _IMPACT_CODES.get(impact, 0), gene, genes
+
+
+_NO_CONSEQUENCE = (0, 0, b"", b"", 0, 0)
 
 
 def _tracked(tags: bytes) -> tuple[int, int, float, int, bool]:
@@ -159,7 +175,7 @@ def _whole(text: bytes) -> int:
     return max(0, int(found[0])) if found else 0
 
 
-_CONSEQUENCES, _TRACKED = _Remembered(_consequence), _Remembered(_tracked)
+_GENES, _TRACKED = _Remembered(_genes), _Remembered(_tracked)
 _KINDS = _Remembered(
     lambda alleles: (
         _TYPE_CODES[kind(*alleles).encode()] if kind(*alleles) in TYPES else 0,
@@ -247,7 +263,7 @@ def rows(
     identifiers, qualities, filters = ([one[at] for one in fields] for at in (2, 5, 6))
     parts = [_parts(one[7]) for one in fields]
     owns = [one for one, _, _ in parts]
-    consequence, impact, coding, residue, gene, genes = _turned([_CONSEQUENCES[text] for _, text, _ in parts], 6)
+    consequence, impact, gene, genes, coding, residue = _turned([_consequence(text) for _, text, _ in parts], 6)
     significances, stars, frequency, rsid, known = _turned([_TRACKED[text] for _, _, text in parts], 5)
     if b"rs" in b"\t".join(identifiers):
         named = [_RS(text) for text in identifiers]
@@ -259,12 +275,12 @@ def rows(
     values: dict[str, Any] = {
         **{"consequence": consequence, "impact": impact, "coding": coding, "residue": residue},
         **{"significance": significances, "stars": stars, "frequency": frequency, "rsid": rsid, "known": known},
-        **{"type": types, "change": changes, "quality": [_NUMBERS[text] for text in qualities]},
+        **{"type": types, "change": changes, "quality": _numbers(qualities)},
         "gene": [names["gene"][word] for word in gene],
         "genes": [names["genes"][word] for word in genes],
         "filter": [names["filter"][word] for word in filters],
-        "af": _own(_AF, b"AF=", owns, together, _NUMBERS, NO_NUMBER),
-        "depth": _own(_DP, b"DP=", owns, together, _WHOLES, 0),
+        "af": _numbers(_own(_AF, b"AF=", owns, together)),
+        "depth": [int(text or 0) for text in _own(_DP, b"DP=", owns, together)],
         **_called(fields),
     }
     depth = values.pop("sample_depth", None)
@@ -296,13 +312,18 @@ def _parts(info: bytes) -> tuple[bytes, bytes, bytes]:
     return info[:at], info[at:entries], info[behind + 1 :].rstrip(b"\n") if behind >= 0 else b""
 
 
-def _own(
-    pattern: Callable[[bytes], Any], tag: bytes, owns: Sequence[bytes], together: bytes, values: Mapping[bytes, Any], none: Any
-) -> list[Any]:
-    """A value of INFO as the file has it."""
+def _own(pattern: Callable[[bytes], Any], tag: bytes, owns: Sequence[bytes], together: bytes) -> list[bytes]:
+    """A value of INFO as the file has it; empty where it has none."""
     if tag not in together:
-        return [none] * len(owns)
-    return [values[found[1]] if (found := pattern(own)) else none for own in owns]
+        return [b""] * len(owns)
+    return [found[1] if (found := pattern(own)) else b"" for own in owns]
+
+
+def _numbers(texts: Sequence[bytes]) -> list[float]:
+    """`number` of each."""
+    if _ALL_PLAIN(b"\t".join(texts)):
+        return [float(text) if text and text != b"." else NO_NUMBER for text in texts]
+    return [_NUMBERS[text] for text in texts]
 
 
 def _called(fields: list[list[bytes]]) -> dict[str, list[Any]]:

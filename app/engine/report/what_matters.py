@@ -143,6 +143,7 @@ def entry(rank: int, row: int, line: bytes) -> dict[str, Any]:
         "alt": _short(alt),
         "rsid": get("GAS_RSID", "").partition(",")[0] or (_short(identifier) if identifier.startswith(b"rs") else ""),
         "gene": get("GAS_GENE", ""),
+        "regions": [one.replace("_", " ") for one in get("GAS_REGION", "").split(",") if one],
         "transcript": get("GAS_TRANSCRIPT", ""),
         "hgvs_genomic": get("GAS_HGVSG", "")[:_SHOWN],
         "hgvs_coding": get("GAS_HGVSC", "")[:_SHOWN],

@@ -60,7 +60,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Variant], str]]] = {
     "hgvs": ("HGVS", lambda one: one.hgvs_genomic),
     "transcript": ("Transcript", lambda one: one.transcript),
     "exon": ("Exon", lambda one: next((t.exon for t in one.transcripts if t.transcript == one.transcript), "")),
-    "region": ("Region", lambda one: one.info.get("GAS_REGION", "").replace("_", " ")),
+    "region": ("Region", lambda one: ", ".join(one.regions)),
     "quality": ("QUAL", lambda one: one.quality),
     "filter": ("FILTER", lambda one: one.filters),
     "af": ("AF", lambda one: one.info.get("AF", "")),
