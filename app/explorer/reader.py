@@ -216,18 +216,19 @@ class Explorer:
         self, job: Job, columns: StoredColumns, wanted: Filter, first: int, limit: int, sort: str
     ) -> VariantPage:
         """A page by the columns; a cursor is how many come before it."""
-        rows = await matching(columns, wanted, sort, self._in_executor)
-        if not len(rows) and (wanted.coding or wanted.residue):
+        most = None if wanted.reads else first + limit
+        rows, total = await matching(columns, wanted, sort, self._in_executor, most)
+        if not total and (wanted.coding or wanted.residue):
             # the name may be in another transcript than the one that stands for all, which only the records know
-            rows = await matching(columns, replace(wanted, coding=None, residue=None), sort, self._in_executor)
-        if first > len(rows):
+            rows, total = await matching(columns, replace(wanted, coding=None, residue=None), sort, self._in_executor, most)
+        if first > total:
             raise BadCursor
         if not wanted.reads:
             shown = rows[first : first + limit]
             lines = await self._lines_at(job, await columns.values_at("place", shown, self._in_executor))
             following = first + len(shown)
-            more = following if following < len(rows) else None
-            return VariantPage(_variants(lines), more, len(shown), following / (len(rows) or 1), len(rows), first)
+            more = following if following < total else None
+            return VariantPage(_variants(lines), more, len(shown), following / (total or 1), total, first)
         places = await columns.values_at("place", rows, self._in_executor)
         return await self._read_page(job, places, wanted, first, limit)
 
@@ -331,7 +332,7 @@ class Explorer:
         columns = await self.columns(job)
         places: Array | None = None
         if columns:
-            rows = await matching(columns, wanted, "position", self._in_executor)
+            rows, _ = await matching(columns, wanted, "position", self._in_executor)
             places = await columns.values_at("place", rows, self._in_executor)
         keep = (wanted.reading() if columns else wanted).test()
         region = wanted.region if wanted.region and wanted.region.contig else None
