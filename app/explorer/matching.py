@@ -79,7 +79,7 @@ def needed(wanted: Filter) -> set[str]:
         "contig": wanted.region and wanted.region.contig,
         "position": wanted.region,
         "end": wanted.region,
-        "genes": wanted.genes or wanted.gene,
+        "genes": wanted.genes or wanted.gene or wanted.panel,
         "consequence": wanted.consequence,
         "impact": wanted.impact,
         "known": wanted.known,
@@ -100,9 +100,10 @@ def _mask(records: int, wanted: Filter, table: Table) -> Array:
     values, kept = table.columns, np.ones(records, bool)
     if wanted.region:
         kept &= _within(wanted.region, table)
-    if symbols := {one.lower() for one in (*wanted.genes, wanted.gene) if one}:
-        codes = [code for code, word in enumerate(table.words["genes"]) if symbols & set(word.lower().split(","))]
-        kept &= np.isin(values["genes"], codes)
+    for some in ((*wanted.genes, wanted.gene), wanted.panel):
+        if symbols := {one.lower() for one in some if one}:
+            codes = [code for code, word in enumerate(table.words["genes"]) if symbols & set(word.lower().split(","))]
+            kept &= np.isin(values["genes"], codes)
     for name, word in (("consequence", wanted.consequence), ("impact", wanted.impact)):
         if word:
             kept &= values[name] == (CODED[name].index(word) if word in CODED[name] else 255)
