@@ -129,6 +129,12 @@ class Accounts:
         wire = to_wire({"user_id": user_id, "item": item, "expires_at": expires_at, **values})
         await self.dynamodb.put_item(TableName=self.table, Item=wire)
 
+    async def put_next(self, user_id: str, item: str, version: int, **values: Any) -> bool:
+        """Writes one item with its next version, if `version` is what it has now (0: it is not there); False if not."""
+        condition = "#version = :was" if version else "attribute_not_exists(#version)"
+        given = {"was": version} if version else {}
+        return await self._write(user_id, item, update({**values, "version": version + 1}, condition, **given)) is not None
+
     async def put_new(self, user_id: str, item: str, *, expires_at: int, **values: Any) -> bool:
         """Writes one item unless it is there and has not expired; False if it is."""
         write = update({**values, "expires_at": expires_at}, "attribute_not_exists(#expires_at) OR #expires_at <= :now")

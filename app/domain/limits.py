@@ -45,6 +45,12 @@ ALL_LOOKS = Limit(
 )
 STREAMS = Limit(20, "live pages", "a user at once", "You have {most} live pages open. Please close one of them.")
 TOKENS = Limit(50, "tokens", "a user", "You have {most} tokens. Please revoke one that is not needed any more.")
+SAVED = Limit(50, "filters, and as many gene panels", "a user", "You keep {most} already. Please delete one that is not needed.")
+SAVED_NAME = Limit(60, "letters", "the name of a filter or gene panel", "It is cut.")
+SAVED_TEXT = Limit(
+    6000, "letters", "a filter or gene panel that is kept", "It is longer than the {most} letters that can be kept."
+)
+PANEL_GENES = Limit(1000, "genes", "a panel", "A panel has at most {most} genes.")
 PAGE_BYTES = Limit(
     8 << 20, "compressed bytes", "a result that one look goes through", "The page says how far it came, and goes on."
 )

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
@@ -77,6 +77,14 @@ class GeneTable:
         """The symbol for a symbol or an id; empty if there is none."""
         found = self.find(name)
         return found.name if found else ""
+
+    def symbols(self, names: Collection[str]) -> dict[str, str]:
+        """The symbols of many names or ids, in capitals, by these: in one pass. What there is not is left out."""
+        wanted = {name.encode() for name in names}
+        rows = zip(self._folded.split(b"\n"), self._rows.split(b"\n"), strict=True)
+        parts = ((folded.split(b"\t"), row) for folded, row in rows if folded)
+        found = {one: row.partition(b"\t")[0] for fields, row in parts for one in (fields[-1], fields[0]) if one in wanted}
+        return {name.decode(): symbol.decode() for name, symbol in found.items()}
 
     def near(self, name: str) -> list[str]:
         """Names that this one is a part of, the shortest first; or else those that are spelled nearly so."""

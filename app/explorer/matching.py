@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,19 +30,30 @@ SORTS: dict[str, tuple[str, ...]] = {
 }
 """What records can be sorted by, and the columns that are needed. The first is the order of the file."""
 
+LAST = (1 << 32) - 1
+"""The key behind all others."""
+
 NATURAL: dict[str, str] = {
     name: f"-{name}" if name in ("significance", "quality", "depth", "fraction") else name for name in SORTS
 }
 """The order of each that people want first: the most severe, the rarest, the best known, the highest."""
 
 
-async def matching(columns: StoredColumns, wanted: Filter, sort: str, run: Run) -> Array:
-    """Numbers of the records that are wanted, as far as the columns tell, in the order of `sort` (with `-` reversed)."""
+class Matching(NamedTuple):
+    """Numbers of records, in the order that was asked for, and how many there are in all."""
+
+    rows: Array
+    total: int
+
+
+async def matching(columns: StoredColumns, wanted: Filter, sort: str, run: Run, most: int | None = None) -> Matching:
+    """The records that are wanted, as far as the columns tell, in the order of `sort` (with `-` reversed): the first `most`
+    of them, or all."""
     names = needed(wanted) | set(SORTS.get(sort.removeprefix("-"), ()))
     words = {name: await columns.words(name) for name in sorted(names) if name in ("contig", "gene", "genes", "filter")}
     chunks = _chunks(columns, wanted.region, words)
     values = {name: await columns.values(name, run, chunks) for name in sorted(names)}
-    return await run(_answer, _numbers(columns, chunks), wanted, sort, Table(values, words))
+    return await run(_answer, _numbers(columns, chunks), wanted, sort, Table(values, words), most)
 
 
 def _chunks(columns: StoredColumns, region: Region | None, words: dict[str, list[str]]) -> list[int] | None:
@@ -68,7 +79,7 @@ def needed(wanted: Filter) -> set[str]:
         "contig": wanted.region and wanted.region.contig,
         "position": wanted.region,
         "end": wanted.region,
-        "genes": wanted.genes or wanted.gene,
+        "genes": wanted.genes or wanted.gene or wanted.panel,
         "consequence": wanted.consequence,
         "impact": wanted.impact,
         "known": wanted.known,
@@ -80,18 +91,19 @@ def needed(wanted: Filter) -> set[str]:
     return {name for name, there in asked.items() if there} | set(wanted.where.columns if wanted.where else ())
 
 
-def _answer(numbers: Array, wanted: Filter, sort: str, table: Table) -> Array:
+def _answer(numbers: Array, wanted: Filter, sort: str, table: Table, most: int | None) -> Matching:
     found = np.flatnonzero(_mask(len(numbers), wanted, table))
-    return numbers[ordered(found, sort, table)]
+    return Matching(numbers[ordered(found, sort, table, len(found) if most is None else most)], len(found))
 
 
 def _mask(records: int, wanted: Filter, table: Table) -> Array:
     values, kept = table.columns, np.ones(records, bool)
     if wanted.region:
         kept &= _within(wanted.region, table)
-    if symbols := {one.lower() for one in (*wanted.genes, wanted.gene) if one}:
-        codes = [code for code, word in enumerate(table.words["genes"]) if symbols & set(word.lower().split(","))]
-        kept &= np.isin(values["genes"], codes)
+    for some in ((*wanted.genes, wanted.gene), wanted.panel):
+        if symbols := {one.lower() for one in some if one}:
+            codes = [code for code, word in enumerate(table.words["genes"]) if symbols & set(word.lower().split(","))]
+            kept &= np.isin(values["genes"], codes)
     for name, word in (("consequence", wanted.consequence), ("impact", wanted.impact)):
         if word:
             kept &= values[name] == (CODED[name].index(word) if word in CODED[name] else 255)
@@ -114,30 +126,58 @@ def _within(region: Region, table: Table) -> Array:
     return kept
 
 
-def ordered(found: Array, sort: str, table: Table) -> Array:
-    """These records in another order; equal ones stay in the order of the file. Raises Refused."""
+def ordered(found: Array, sort: str, table: Table, most: int) -> Array:
+    """The first `most` of these records in another order; equal ones stay in the order of the file. Raises Refused."""
     name, down = sort.removeprefix("-"), sort.startswith("-")
     if name not in SORTS:
         raise Refused(f"The variants can be sorted by {', '.join(SORTS)}; - before it turns the order round.")
     if name == "position":
-        return found[::-1] if down else found
-    key = _key(name, found, table)
-    key = -key if down else key
-    # what is not known comes last, whichever way it is sorted
-    return found[np.argsort(np.where(np.isnan(key), np.inf, key), kind="stable")]
+        return (found[::-1] if down else found)[:most]
+    return found[_first(_key(name, found, table, down), most)]
 
 
-def _key(name: str, found: Array, table: Table) -> Array:
-    """A number for each record, NaN where nothing is known."""
-    values = {column: table.columns[column][found] for column in SORTS[name]}
+def _first(keys: Array, most: int) -> Array:
+    """Where the first `most` of these numbers of 32 bits are, in their order; equal ones as they come."""
+    if 0 < most < len(keys):
+        last = np.partition(keys, most - 1)[most - 1]
+        before = np.flatnonzero(keys < last)
+        return np.concatenate([before[_first(keys[before], len(before))], np.flatnonzero(keys == last)[: most - len(before)]])
+    # key and place in one word: numpy sorts those of 64 bits by vectors, and equal keys stay in the order of their places
+    words = keys.astype("u8")
+    words <<= np.uint64(32)
+    words |= np.arange(len(keys), dtype="u8")
+    words.sort()
+    words &= np.uint64(LAST)
+    return words.view("i8")[:most]
+
+
+def _key(name: str, found: Array, table: Table, down: bool) -> Array:
+    """A number of 32 bits for each record, the least first; what is not known comes last, whichever way it is sorted."""
+    whole = len(found) == len(table.columns[SORTS[name][0]])
+    values = {column: table.columns[column] if whole else table.columns[column][found] for column in SORTS[name]}
     first = values[SORTS[name][0]]
+    if first.dtype.kind == "f":
+        unknown, key = np.isnan(first), _ordinal(first)
+    else:
+        unknown, key = first <= 0, first.astype("u4")
     if name == "gene":
-        words = table.words["gene"]
-        place = np.empty(len(words), "f8")
-        place[sorted(range(len(words)), key=lambda code: words[code].upper())] = np.arange(len(words))
-        place[[code for code, word in enumerate(words) if not word]] = np.nan
-        return place[first]
-    key: Array = first.astype("f8")
+        places = _places(table.words["gene"])
+        unknown, key = places[first] == LAST, places[first]
     if name == "significance":
-        key = key * 8 + values["stars"]
-    return key if first.dtype.kind == "f" else np.where(first > 0, key, np.nan)
+        key = key * np.uint32(8) + values["stars"]
+    return np.where(unknown, np.uint32(LAST), np.uint32(LAST - 1) - key if down else key)
+
+
+def _ordinal(values: Array) -> Array:
+    """Numbers of 32 bits in the order of these floats, none of them the last two; NaN has any."""
+    bits = (values + np.float32(0)).view("<u4")  # there is one zero, not two
+    return np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31))
+
+
+def _places(words: Sequence[str]) -> Array:
+    """The place of each word in the alphabet, small letters as large ones; LAST where it is empty."""
+    upper = [word.upper() for word in words]
+    places = np.empty(len(words), "u4")
+    places[sorted(range(len(words)), key=upper.__getitem__)] = np.arange(len(words))
+    places[[code for code, word in enumerate(words) if not word]] = LAST
+    return places

@@ -33,6 +33,17 @@ def understood(wanted: Filter, reference: Reference | None, index: StoredIndex) 
     return replace(wanted, search="", **asked), meant.words
 
 
+def panelled(wanted: Filter, reference: Reference | None) -> tuple[Filter, str]:
+    """The filter with the symbols of its panel's genes, and what is said of them: those that the reference does not know."""
+    if not wanted.panel:
+        return wanted, ""
+    known = search.symbols(wanted.panel, reference.genes if reference else None)
+    missing = [name for name in wanted.panel if not known.get(name)] if reference and reference.genes else []
+    some = f", of which the reference does not know {', '.join(missing[:10])}{'…' if missing[10:] else ''}" if missing else ""
+    said = f"the panel of {len(wanted.panel):,} gene{'' if len(wanted.panel) == 1 else 's'}{some}"
+    return replace(wanted, panel=tuple(dict.fromkeys(known.get(name) or name for name in wanted.panel))), said
+
+
 def resolve_filter(wanted: Filter, reference: Reference | None, index: StoredIndex) -> Filter:
     """The question with the names that this result uses, and with the gene's region where its place is known. Raises Unknown."""
     bundle = reference.bundle if reference else None

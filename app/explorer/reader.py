@@ -28,7 +28,7 @@ from app.explorer.columns import StoredColumns, ValueCache
 from app.explorer.gene_lookup import References
 from app.explorer.matching import matching
 from app.explorer.memory_budget import MemoryBudget, Reservation
-from app.explorer.query import resolve_filter, understood
+from app.explorer.query import panelled, resolve_filter, understood
 from app.explorer.record import Filter, Legend, Region, Variant, parse
 from app.explorer.search import hint
 from app.services.kept import Kept
@@ -192,10 +192,11 @@ class Explorer:
         return found
 
     async def _resolve_filter(self, job: Job, wanted: Filter, index: StoredIndex) -> tuple[Filter, str]:
-        asks = wanted.gene or wanted.region or wanted.search
+        asks = wanted.gene or wanted.region or wanted.search or wanted.panel
         reference = await self.references.reference_of(await self.summary(job)) if asks and job.summary else None
         wanted, words = await self._in_executor(understood, wanted, reference, index)
-        return await self._in_executor(resolve_filter, wanted, reference, index), words
+        wanted, of_panel = await self._in_executor(panelled, wanted, reference)
+        return await self._in_executor(resolve_filter, wanted, reference, index), ", in ".join(filter(None, [words, of_panel]))
 
     async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int, sort: str = "position") -> VariantPage:
         """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Unknown, NotUnderstood, BadFilter."""
@@ -204,8 +205,7 @@ class Explorer:
             found = await self._sorted_page(job, columns, wanted, cursor or 0, limit, sort)
             hint = await self._hint(job, wanted) if not found.variants and found.next is None else ""
             return replace(found, understood=words, hint=hint)
-        if sort != "position" or wanted.where or wanted.genes or (wanted.region and not wanted.region.contig):
-            raise Refused("This result has no columns, so it can only be looked through in its order, by the simple filters.")
+        _check_scanned(wanted, sort)
         return replace(await self._scanned_page(job, wanted, index, cursor, limit), understood=words)
 
     async def _hint(self, job: Job, wanted: Filter) -> str:
@@ -216,18 +216,19 @@ class Explorer:
         self, job: Job, columns: StoredColumns, wanted: Filter, first: int, limit: int, sort: str
     ) -> VariantPage:
         """A page by the columns; a cursor is how many come before it."""
-        rows = await matching(columns, wanted, sort, self._in_executor)
-        if not len(rows) and (wanted.coding or wanted.residue):
+        most = None if wanted.reads else first + limit
+        rows, total = await matching(columns, wanted, sort, self._in_executor, most)
+        if not total and (wanted.coding or wanted.residue):
             # the name may be in another transcript than the one that stands for all, which only the records know
-            rows = await matching(columns, replace(wanted, coding=None, residue=None), sort, self._in_executor)
-        if first > len(rows):
+            rows, total = await matching(columns, replace(wanted, coding=None, residue=None), sort, self._in_executor, most)
+        if first > total:
             raise BadCursor
         if not wanted.reads:
             shown = rows[first : first + limit]
             lines = await self._lines_at(job, await columns.values_at("place", shown, self._in_executor))
             following = first + len(shown)
-            more = following if following < len(rows) else None
-            return VariantPage(_variants(lines), more, len(shown), following / (len(rows) or 1), len(rows), first)
+            more = following if following < total else None
+            return VariantPage(_variants(lines), more, len(shown), following / (total or 1), total, first)
         places = await columns.values_at("place", rows, self._in_executor)
         return await self._read_page(job, places, wanted, first, limit)
 
@@ -331,8 +332,10 @@ class Explorer:
         columns = await self.columns(job)
         places: Array | None = None
         if columns:
-            rows = await matching(columns, wanted, "position", self._in_executor)
+            rows, _ = await matching(columns, wanted, "position", self._in_executor)
             places = await columns.values_at("place", rows, self._in_executor)
+        else:
+            _check_scanned(wanted, "position")
         keep = (wanted.reading() if columns else wanted).test()
         region = wanted.region if wanted.region and wanted.region.contig else None
 
@@ -412,6 +415,12 @@ class Rest(NamedTuple):
     def bytes(self) -> int:
         """Bytes of the parts."""
         return sum(map(len, self.parts))
+
+
+def _check_scanned(wanted: Filter, sort: str) -> None:
+    """Raises Refused if a result without columns cannot answer this."""
+    if sort != "position" or wanted.where or wanted.genes or wanted.panel or (wanted.region and not wanted.region.contig):
+        raise Refused("This result has no columns, so it can only be looked through in its order, by the simple filters.")
 
 
 def _spans(index: StoredIndex, region: Region | None) -> list[Places]:

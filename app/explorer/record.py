@@ -223,6 +223,7 @@ class Filter:
     frequency: float | None = None  # AF at most; an allele without one stays
     text: str = ""
     genes: tuple[str, ...] = ()  # any of these symbols
+    panel: tuple[str, ...] = ()  # and any of these, by symbol or id
     alleles: tuple[str, str] | None = None  # REF and ALT
     rsid: int | None = None
     residue: int | None = None  # of the protein's change

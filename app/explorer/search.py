@@ -7,7 +7,7 @@ understood. What fits none of them is looked for as text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Protocol
@@ -42,6 +42,9 @@ class Genes(Protocol):
 
     def near(self, name: str) -> list[str]:
         """Symbols that may be meant."""
+
+    def symbols(self, names: Collection[str]) -> dict[str, str]:
+        """The symbols of many names or ids at once, by the name in capitals; what there is not is left out."""
 
 
 class NotUnderstood(Refused):
@@ -246,6 +249,16 @@ def symbol(name: str, genes: Genes) -> str:
         if one and (found := genes.symbol(one)):
             return found
     return ""
+
+
+def symbols(names: Collection[str], genes: Genes | None) -> dict[str, str]:
+    """As `symbol`, for many names at once; those that are not known are left out."""
+    if not genes:
+        return {}
+    asked = {name: (name, MITOCHONDRIAL_ALIASES.get(name.upper(), ""), f"MT-{name}") for name in names}
+    known = genes.symbols({one.upper() for some in asked.values() for one in some if one})
+    found = {name: next((known[one.upper()] for one in some if one.upper() in known), "") for name, some in asked.items()}
+    return {name: symbol for name, symbol in found.items() if symbol}
 
 
 def hint(text: str, genes: Genes | None) -> str:

@@ -20,7 +20,15 @@ ERASE_SECONDS = 20
 
 HIDDEN = {"item", "user_id", "csrf", "password"}
 SECRET = {"mail_key"}
-KEPT = {"sessions": "SESSION#", "tokens": "TOKEN#", "shares": "SHARE#", "counts": "DAY#", "marks": "MARK#", "audit": "AUDIT#"}
+KEPT = {
+    "sessions": "SESSION#",
+    "tokens": "TOKEN#",
+    "shares": "SHARE#",
+    "saved": "SAVED#",
+    "counts": "DAY#",
+    "marks": "MARK#",
+    "audit": "AUDIT#",
+}
 """What is kept beside the profile, by its name in the export."""
 
 
@@ -81,7 +89,7 @@ async def erase(backend: Backend, account: Account, shop: Shop | None) -> bool:
         await backend.accounts.update(user_id, stripe_customer=None)  # what goes on with it needs no key of the shop
     elif account.stripe_customer:
         return False
-    for prefix in ("SESSION#", "DAY#", "MARK#", "AUDIT#"):
+    for prefix in ("SESSION#", "SAVED#", "DAY#", "MARK#", "AUDIT#"):
         await _forget(backend, user_id, prefix)
     # what was submitted in another tab before the account was marked
     if not await _delete_jobs(backend, user_id, until):

@@ -15,6 +15,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
+from app.engine.report.charts import Chart, impact
 from app.engine.report.html import bars
 from app.web.app_keys import ACCOUNT, CSRF, REQUEST_ID, SETTINGS
 from app.web.assets import Assets
@@ -63,9 +64,9 @@ def set_up(app: web.Application, assets: Assets) -> None:
     env.globals.update(asset=assets.url, badge=badge, bars=chart)
 
 
-def chart(title: str, counts: dict[str, int], links: dict[str, str] | None = None) -> Markup:
+def chart(chart: Chart, counts: dict[str, int], links: dict[str, str]) -> Markup:
     """A bar chart, as the engine's own report draws it; `links` leads from its labels to what they count."""
-    return Markup(bars(title, counts, links or {}))  # noqa: S704 - the engine has escaped it
+    return Markup(bars(chart.title, counts, links, chart.words))  # noqa: S704 - the engine has escaped it
 
 
 def time(milliseconds: int) -> Markup:
@@ -117,4 +118,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "json": table,
     "code": marked,
     "query": urlencode,
+    "impact": impact,
 }

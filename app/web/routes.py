@@ -17,6 +17,8 @@ from app.web.api.models import (
     PastedIn,
     PastedOut,
     ReferencesOut,
+    SavedIn,
+    SavedOut,
     TokensOut,
     UploadOut,
     VariantAloneOut,
@@ -39,6 +41,7 @@ from app.web.views import (
     login,
     mail_preferences,
     profile,
+    saved,
     shares,
 )
 
@@ -46,6 +49,8 @@ ID = "{id:[0-9a-f-]{36}}"
 AT = "{at:[0-9a-f]{1,15}}"
 ROW = "{row:[0-9]{1,9}}"
 FORM = "{form:vcf|tsv|csv|xlsx}"
+KIND = "{kind:filters|panels}"
+NAME = "{name:[^/]{1,60}}"
 DIGEST = "{digest:[0-9a-f]{64}}"
 
 
@@ -86,6 +91,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"/annotations/{ID}/delete", jobs.delete),
     Route("POST", f"/annotations/{ID}/share", shares.create),
     Route("POST", f"/profile/shares/{DIGEST}/revoke", shares.revoke),
+    Route("POST", f"/annotations/{ID}/saved", saved.keep),
+    Route("POST", f"/profile/saved/{KIND}/delete", saved.forget),
     Route("GET", "/shared", shares.shown, ANONYMOUS),
     Route("POST", "/shared", shares.shown, ANONYMOUS),
     Route("GET", f"/annotations/{ID}/log", downloads.log),
@@ -129,6 +136,9 @@ ROUTES: tuple[Route, ...] = (
     _api("POST", f"/jobs/{ID}/retry", v1.retry, Operation("Run a failed job again", JobOut, body=Again)),
     _api("DELETE", f"/jobs/{ID}", v1.delete, Operation("Delete a job with all its data", status=204)),
     _api("POST", "/variants", v1.pasted, Operation("Make a VCF of pasted variants", PastedOut, body=PastedIn)),
+    _api("GET", "/saved", saved.listing, Operation("List the filters and gene panels that you keep", SavedOut)),
+    _api("POST", f"/saved/{KIND}", saved.put, Operation("Keep a filter or a gene panel", SavedOut, body=SavedIn)),
+    _api("DELETE", f"/saved/{KIND}/{NAME}", saved.delete, Operation("Delete a filter or a gene panel", status=204)),
     _api("GET", "/references", v1.references, Operation("List references, with the versions of their parts", ReferencesOut)),
     _api("GET", "/account", v1.who, Operation("Whose token this is", AccountOut)),
     _api("GET", "/tokens", v1.tokens, Operation("List tokens", TokensOut)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from app.explorer.record import Filter, Region
@@ -13,6 +15,9 @@ class Genes:
 
     def symbol(self, name: str) -> str:
         return name.upper() if name.upper() in self.known else ""
+
+    def symbols(self, names: Collection[str]) -> dict[str, str]:
+        return {name: found for name in names if (found := self.symbol(name))}
 
     def near(self, name: str) -> list[str]:
         return [one for one in self.known if name.upper()[:3] in one]

@@ -7,7 +7,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from app.domain.jobs import Trigger
+from app.domain.jobs import Fault, Trigger
 from app.services import mail_templates, what_matters
 from app.web.pages import size
 from tests.support.explored import explored, many
@@ -49,7 +49,7 @@ async def test_a_bar_of_a_chart_opens_what_it_counts(portal: Portal, tmp_path: P
     links = re.findall(
         r'href="(/annotations/[^"]+/variants\?where=[^"]+)">([^<]+)</a></th>.*?class="number">([0-9,]+)<', page.text
     )
-    assert {"MODERATE", "missense variant", "MT-ND4", "heterozygous", "A&gt;G", "95% or more", "50 to 100"} <= {
+    assert {"Moderate", "missense variant", "MT-ND4", "heterozygous", "A&gt;G", "95% or more", "50 to 100"} <= {
         one[1] for one in links
     }
     for address, label, count in links:
@@ -181,12 +181,62 @@ def test_sizes_have_one_spelling() -> None:
     assert [size(157), size(33_100), size(0)] == ["157 B", "33.1 kB", "0 B"]
 
 
-async def test_the_summary_leads_back(portal: Portal, tmp_path: Path) -> None:
+async def test_the_summary_is_a_page_of_the_portal_and_leads_back(portal: Portal, tmp_path: Path) -> None:
     browser = await portal.signed_in(ME)
     job = await explored(portal, tmp_path, TEXT)
     page = await browser.get(f"/annotations/{job.job_id}/summary")
-    assert f'href="/annotations/{job.job_id}"' in page.text and "What matters here" in page.text
-    assert "Back to" not in (await browser.get(f"/annotations/{job.job_id}/summary?download")).text
+    assert 'aria-label="Main"' in page.text and "What matters here" in page.text
+    assert page.text.count(f'href="/annotations/{job.job_id}"') == 2 and "Back to the annotation" in page.text
+    assert "/annotations" not in (await browser.get(f"/annotations/{job.job_id}/summary?download")).text
+
+
+async def test_impacts_have_one_spelling_wherever_they_are_read(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    here = f"/annotations/{job.job_id}"
+    (row,) = re.findall(rf'href="({here}/variants/[0-9a-f]+)[^"]*">MT:11778 ', (await browser.get(f"{here}/variants")).text)
+    for path in (here, f"{here}/summary", f"{here}/summary?download", f"{here}/log", f"{here}/variants", row, "/example"):
+        text = (await browser.get(path)).text
+        read = re.sub(r"<code>.*?</code>|<[^>]*>", " ", text.partition("The record, as the file has it")[0])
+        read = read.partition("<body")[2] or read
+        assert re.search(r"\bModerate\b", read), path
+        assert not re.search(r"\b(?:HIGH|MODERATE|MODIFIER)\b", read), path
+
+
+async def test_charts_are_called_alike_on_every_page(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    said = {}
+    for path in ("", "/summary", "/summary?download"):
+        page = await browser.get(f"/annotations/{job.job_id}{path}")
+        said[path] = re.findall(r"<caption>(.*?)</caption>", page.text)
+    assert len(said[""]) >= 8 and said["/summary"] == said["/summary?download"]
+    assert said["/summary"][: len(said[""])] == said[""]
+
+
+async def test_sentences_are_apart(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    waiting = [await portal.job(ME, (Trigger.SUBMIT, {"submitted_at": portal.backend.now()})) for _ in range(3)]
+    for path in (f"/annotations/{job.job_id}", f"/annotations/{waiting[0].job_id}", "/profile", "/retention", "/", "/annotate"):
+        text = re.sub(r"</?(?:a|b|code|em|span|small|strong|time|sup|sub)\b[^>]*>", "", (await browser.get(path)).text)
+        text = re.sub(r"<[^>]*>", "\n", text)
+        assert not re.search(r"[a-z]{2,}[.;,!?][A-Z][a-z]+ ", text), path
+
+
+async def test_a_mistake_in_the_file_is_not_offered_to_be_run_again(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    steps = ((Trigger.SUBMIT, {}), (Trigger.CLAIM, {}))
+    for fault, offered in ((Fault.USER, False), (Fault.SYSTEM, True)):
+        job = await portal.job(ME, *steps, (Trigger.FAIL, {"fault": fault, "message": "Line 12 has 7 columns.", "line": 12}))
+        page = await browser.get(f"/annotations/{job.job_id}")
+        assert ("Run it again" in page.text) is offered and (f"{job.job_id}/retry" in page.text) is offered
+
+
+def test_a_size_is_spelled_alike_in_script_and_page() -> None:
+    script = (Path(__file__).parents[2] / "app" / "web" / "static" / "upload.js").read_text()
+    (units,) = re.findall(r'\["(\w+)", "kB", "MB", "GB"\]', script)
+    assert size(1).split(" ")[1] == units
 
 
 async def test_pasted_variants_become_a_vcf(portal: Portal) -> None:

@@ -126,11 +126,12 @@ async def test_log_and_summary_are_rendered_from_what_the_engine_counted(portal:
     log = await browser.get(f"/annotations/{job.job_id}/log")
     assert log.headers["Content-Type"].startswith("text/plain") and "Total: 19\n" in log.text
     summary = await browser.get(f"/annotations/{job.job_id}/summary")
-    assert "<script" not in summary.text and "MT-TL1" in summary.text
-    # it has styles of its own, and may do nothing
-    assert summary.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'; ")
+    assert "<script>alert" not in summary.text and "MT-TL1" in summary.text and "<style" not in summary.text
     saved = await browser.get(f"/annotations/{job.job_id}/summary?download")
     assert saved.headers["Content-Disposition"].startswith("attachment; ")
+    assert "<script" not in saved.text and "MT-TL1" in saved.text and "&lt;script&gt;alert" in saved.text
+    # it has styles of its own, and may do nothing
+    assert saved.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'; ")
 
 
 async def test_free_users_see_when_a_result_moves_and_premium_users_do_not(portal: Portal) -> None:

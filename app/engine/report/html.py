@@ -1,10 +1,11 @@
 """The HTML page about a result: one file, bars as inline SVG, no script, nothing loaded from anywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from types import MappingProxyType
 from typing import Any
 
+from app.engine.report.charts import Chart, drawn, spaced
 from app.engine.report.flags import FLAGS
 from app.engine.report.what_matters import CLASSES, NOT_ADVICE
 
@@ -14,14 +15,15 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e9ed; --paper: #15181c; --bar: #5cc8cf; --quiet: #a0a9b3; --line: #343b43;
     --bad: #ffb1ad; --waiting: #f2cf8d } }
-.bad { color: var(--bad); font-weight: 600 } .waiting { color: var(--waiting); font-weight: 600 } a { color: var(--bar) }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
+.state-bad { color: var(--bad); font-weight: 600 } .state-waiting { color: var(--waiting); font-weight: 600 }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 66rem;
   margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere }
 td.n, th.n, td.number { text-align: right; font-variant-numeric: tabular-nums }
 .quiet { color: var(--quiet) }
+@media (min-width: 50rem) { .charts { columns: 2; column-gap: 2.5rem } } .charts > div { break-inside: avoid }
 .bars { table-layout: fixed } .bars caption { text-align: left; font-size: 1.15rem; font-weight: 600; margin: 2rem 0 .5rem }
 .bars :is(th, td) { border: 0; padding: .15rem .6rem .15rem 0 } .bars th { width: 45%; font-weight: 400 }
 .bars td.number { width: 20% }
@@ -32,9 +34,18 @@ td.n, th.n, td.number { text-align: right; font-variant-numeric: tabular-nums }
 """
 
 
-def html(summary: Mapping[str, Any], name: str = "", back: str = "") -> str:
-    """The page, complete; `name` is what its owner calls the file, `back` the address of the page about it, if there is one."""
+def html(summary: Mapping[str, Any], name: str = "") -> str:
+    """The page, complete; `name` is what its owner calls the file."""
     title = escape(name or summary["name"])
+    head = (
+        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
+    )
+    body = f"<h1>{title}</h1>\n{body_html(summary)}"
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body><main>\n{body}\n</main></body></html>\n'
+
+
+def body_html(summary: Mapping[str, Any]) -> str:
+    """What the page says below its title. The portal shows it, too, in its own design."""
     bundle, source = summary["bundle"], summary["input"]
     ratio = summary["ts_tv"]
     facts = {
@@ -44,62 +55,56 @@ def html(summary: Mapping[str, Any], name: str = "", back: str = "") -> str:
         "Ts/Tv": f"{ratio:.2f}" if ratio else "–",
         "Samples": f"{source['samples']:,}",
     }
-    charts = (
-        ("Impact", summary["impacts"]),
-        ("Consequences (the most severe of each allele)", summary["consequences"]),
-        ("Types of variants", summary["types"]),
-        ("Single-base changes", summary["substitutions"]),
-        ("Transitions and transversions", {"transitions": summary["transitions"], "transversions": summary["transversions"]}),
-        ("Allele frequency", summary["frequencies"]),
-        ("Genotypes", summary["genotypes"]),
-        ("Contigs", dict(list(summary["contigs"].items())[:40])),
-        ("Genes with the most alleles", dict(list(summary["genes"].items())[:25])),
-        (
-            "Known variants and regions",
-            {summary["track_titles"].get(track, track): count for track, count in summary["tracks"].items()},
-        ),
+    tracks = {summary["track_titles"].get(track, track): count for track, count in summary["tracks"].items()}
+    parts = ", ".join(f"{part['title']} {part['version']}" for part in summary.get("parts") or ())
+    return "\n".join(
+        [
+            f'<p class="quiet">Annotated with {escape(bundle["title"])} on {escape(summary["created"][:10])}.</p>',
+            '<dl class="facts">'
+            + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
+            + "</dl>",
+            *_what_matters(summary.get("what_matters", [])),
+            '<div class="charts">',
+            *(_charted(chart, counts) for chart, counts in drawn(summary)),
+            *((_charted(Chart("Known variants and regions", "tracks", 100, words=str), tracks),) if any(tracks.values()) else ()),
+            "</div>",
+            *(("<h2>Flagged alleles</h2>", _flags(summary["flags"])) if summary.get("flags") else ()),
+            "<h2>Repairs and flags</h2>",
+            _notes(summary["notes"]),
+            "<h2>Where this comes from</h2>",
+            _facts(
+                {
+                    "Reference bundle": f"{bundle['id']} {bundle['version']} ({bundle['assembly']})",
+                    **({"Its parts": parts} if parts else {}),
+                    "Software": ", ".join(f"{tool} {version}" for tool, version in summary["versions"].items()),
+                    "Input SHA-256": source["sha256"],
+                    "Input": f"VCF {source['vcf_version']}, {source['bytes']:,} bytes, compression: {source['compression']}",
+                }
+            ),
+        ]
     )
-    body = [
-        *((f'<p><a href="{escape(back, quote=True)}">Back to the annotation</a></p>',) if back else ()),
-        f"<h1>{title}</h1>",
-        f'<p class="quiet">Annotated with {escape(bundle["title"])} on {escape(summary["created"][:10])}.</p>',
-        '<dl class="facts">' + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items()) + "</dl>",
-        *_what_matters(summary.get("what_matters", [])),
-        *(bars(heading, counts) for heading, counts in charts if any(counts.values())),
-        *(("<h2>Flagged alleles</h2>", _flags(summary["flags"])) if summary.get("flags") else ()),
-        "<h2>Repairs and flags</h2>",
-        _notes(summary["notes"]),
-        "<h2>Provenance</h2>",
-        _facts(
-            {
-                "Reference bundle": f"{bundle['id']} {bundle['version']} ({bundle['assembly']})",
-                **(
-                    {"Its parts": ", ".join(f"{part['title']} {part['version']}" for part in summary["parts"])}
-                    if summary.get("parts")
-                    else {}
-                ),
-                "Software": ", ".join(f"{tool} {version}" for tool, version in summary["versions"].items()),
-                "Input SHA-256": source["sha256"],
-                "Input": f"VCF {source['vcf_version']}, {source['bytes']:,} bytes, compression: {source['compression']}",
-            }
-        ),
-    ]
-    head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{STYLE}</style>'
-    )
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body><main>\n' + "\n".join(body) + "\n</main></body></html>\n"
 
 
-def bars(title: str, counts: Mapping[str, int], links: Mapping[str, str] = MappingProxyType({})) -> str:
+def _charted(chart: Chart, counts: Mapping[str, int]) -> str:
+    hint = f'<p class="quiet">{escape(chart.usual)}</p>' if chart.usual else ""
+    return f'<div class="panel">{bars(chart.title, counts, words=chart.words)}{hint}</div>'
+
+
+def bars(
+    title: str,
+    counts: Mapping[str, int],
+    links: Mapping[str, str] = MappingProxyType({}),
+    words: Callable[[str], str] = spaced,
+) -> str:
     """A bar chart that is a table: labels and numbers are read as such, the bars beside them are only seen.
 
-    `links` leads from labels to what they count.
+    `links` leads from labels to what they count; `words` says how a label is read.
 
     The portal draws with it, too; style sheets say how `table.bars` looks.
     """
     top = max(counts.values(), default=0) or 1
     rows = "".join(
-        f'<tr><th scope="row">{_linked(escape(label.replace("_", " ")), links.get(label, ""))}</th>'
+        f'<tr><th scope="row">{_linked(escape(words(label)), links.get(label, ""))}</th>'
         '<td><svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect width="{100 * count / top:.2f}" height="10"/></svg></td><td class="number">{count:,}</td></tr>'
         for label, count in counts.items()
@@ -111,7 +116,7 @@ def _what_matters(found: list[dict[str, Any]]) -> list[str]:
     if not found:
         return []
     rows = "".join(
-        f'<tr><td><span class="{CLASSES[one["class"]].tone}">{escape(CLASSES[one["class"]].label)}</span></td>'
+        f'<tr><td><span class="state state-{CLASSES[one["class"]].tone}">{escape(CLASSES[one["class"]].label)}</span></td>'
         f"<td>{escape(one['gene'] or ', '.join(one.get('regions', [])[:1]))}</td>"
         f"<td>{escape(named(one))}</td><td>{escape(one['genotype'])}</td>"
         f"<td>{escape(frequency(one))}</td><td>{escape('; '.join(filter(None, [reviewed(one), *one['conditions']])))}</td></tr>"

@@ -8,10 +8,11 @@ from typing import Any
 from app.engine.consequence import terms
 from app.engine.consequence.csq_fields import NAMES, parsed
 from app.engine.reading.alleles import kind
+from app.engine.report.charts import impact
 from app.engine.report.flags import FLAGS
-from app.engine.report.html import html
+from app.engine.report.html import body_html, html
 
-__all__ = ["cells", "count_log", "csv_row", "html", "provenance", "tsv", "tsv_row"]
+__all__ = ["body_html", "cells", "count_log", "csv_row", "html", "provenance", "tsv", "tsv_row"]
 
 # The places that AnnTools counted, and the consequences that mean them.
 LOCATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -52,7 +53,7 @@ def count_log(summary: dict[str, Any], name: str) -> str:
         f"  read {summary['records_in']}, added by splitting alleles {summary['splits']}, {_set_aside(summary)}written {total}",
         *(_section("Set aside: no records", _aside(summary)) if summary.get("set_aside") else ()),
         *_section("Consequences", consequences),
-        *_section("Impact", summary["impacts"]),
+        *_section("Impact", {impact(word): count for word, count in summary["impacts"].items()}),
         *_section("Types", summary["types"]),
         *_section("Contigs", summary["contigs"]),
         *_section(f"Genes ({summary['gene_count']})", summary["genes"]),

@@ -67,9 +67,9 @@ RULES: tuple[Rule, ...] = (
         lambda r: _pathogenic(r) & (r["stars"] > 0),
     ),
     Rule("unreviewed", "Pathogenic, no star", "waiting", "ClinVar: pathogenic or likely, without criteria", _pathogenic),
-    Rule("high", "High impact", "waiting", "its most severe consequence is of impact HIGH", lambda r: _impact(r, "HIGH")),
+    Rule("high", "High impact", "waiting", "its most severe consequence is of high impact", lambda r: _impact(r, "HIGH")),
     Rule(
-        *("rare", "Rare protein change", "waiting", "impact MODERATE, and at most 0.1 % in every group, or of unknown frequency"),
+        *("rare", "Rare protein change", "waiting", "of moderate impact, at most 0.1 % in every group or of unknown frequency"),
         lambda r: _impact(r, "MODERATE") & ~(r["frequency"] >= RARE),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -11,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.domain.jobs import Fault, Job, Status, Tier
 from app.explorer.expression import FIELDS, parse
 from app.explorer.matching import SORTS
+from app.explorer.query import Unknown
 from app.explorer.record import WHOLE, Filter, Region
+from app.services.saved import genes as split
 
 
 class NewJob(BaseModel):
@@ -240,7 +243,15 @@ class VariantFilter(BaseModel):
     frequency: float | None = Field(None, ge=0, le=1, description="AF at most; variants without one are kept.")
     text: str = Field("", max_length=200, description="Text anywhere in the record, in small letters or large.")
 
-    @field_validator("q", "where", "region", "gene", "consequence", "text", mode="before")
+    genes: str = Field(
+        "",
+        max_length=1000,
+        description="A panel: symbols or ids with blanks, commas or lines between them; any of them.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9 _.,;-]*$"},
+    )
+    panel: str = Field("", max_length=60, description="The name of a panel that you keep; a variant lies in any of its genes.")
+
+    @field_validator("q", "where", "region", "gene", "consequence", "text", "genes", "panel", mode="before")
     @classmethod
     def _trimmed(cls, value: Any) -> Any:
         return value.strip(" ") if isinstance(value, str) else value
@@ -252,10 +263,14 @@ class VariantFilter(BaseModel):
             raise ValueError("write a contig, MT:3243 or MT:3200-3300")
         return value
 
-    def filter(self) -> Filter:
-        """What is looked for, as the explorer takes it."""
-        given = self.model_dump(include=ASKED - {"region", "q", "where"})
-        return Filter(region=self._region(), search=self.q, where=parse(self.where) if self.where else None, **given)
+    def filter(self, kept: Mapping[str, str]) -> Filter:
+        """What is looked for, as the explorer takes it; `kept` has the user's panels by name. Raises Refused, Unknown."""
+        given = self.model_dump(include=ASKED - {"region", "q", "where", "genes", "panel"})
+        if self.panel and self.panel not in kept:
+            raise Unknown(f"You keep no panel of the name {self.panel}. There are: {', '.join(kept) or 'none'}.")
+        panel = split(f"{kept.get(self.panel, '')} {self.genes}")
+        where = parse(self.where) if self.where else None
+        return Filter(region=self._region(), search=self.q, where=where, panel=panel, **given)
 
     def _region(self) -> Region | None:
         found = re.fullmatch(REGION, self.region)
@@ -286,6 +301,22 @@ class VariantQuery(VariantFilter):
     def at(self) -> int | None:
         """The cursor as a virtual offset; None for the first page."""
         return int(self.cursor, 16) if self.cursor else None
+
+
+class SavedOut(BaseModel):
+    """What you keep to ask of any result, by name."""
+
+    filters: dict[str, str] = Field(description="Filters: each the query of an address, as `/variants` takes it.")
+    panels: dict[str, str] = Field(description="Gene panels: symbols or ids with blanks between them.")
+
+
+class SavedIn(BaseModel):
+    """A filter or a panel to be kept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=60, description="What it is called; what had this name before is replaced.")
+    text: str = Field(max_length=6000, description="The query, as `where=impact%3DHIGH&sort=gene`; of a panel its genes.")
 
 
 class TranscriptOut(BaseModel):

@@ -118,8 +118,9 @@ async def delete(request: web.Request) -> web.Response:
 async def variants(request: web.Request) -> web.Response:
     """A page of the result's variants in genomic order."""
     asked = VariantQuery.model_validate(dict(request.query))
+    wanted = asked.filter(await explorer.panels(request, asked))
     async with explored(request) as job:
-        found = await request.app[EXPLORER].page(job, asked.filter(), cursor=asked.at, limit=asked.limit, sort=asked.sort)
+        found = await request.app[EXPLORER].page(job, wanted, cursor=asked.at, limit=asked.limit, sort=asked.sort)
     following = f"{found.next:x}" if found.next is not None else None
     shown = [VariantOut.model_validate(variant) for variant in found.variants]
     said = {name: getattr(found, name) for name in ("total", "first", "understood", "hint", "looked")}

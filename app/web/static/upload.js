@@ -29,7 +29,7 @@ async function api(method, path, body, headers) {
 
 function size(bytes) {
   const unit = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-  return `${(bytes / 1000 ** unit).toLocaleString(undefined, { maximumSignificantDigits: 3 })} ${["bytes", "kB", "MB", "GB"][unit]}`;
+  return `${(bytes / 1000 ** unit).toLocaleString(undefined, { maximumSignificantDigits: 3 })} ${["B", "kB", "MB", "GB"][unit]}`;
 }
 
 class Row {

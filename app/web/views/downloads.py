@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
+from markupsafe import Markup
 
 from app.domain.file_names import content_disposition, derived, stem, suffix
 from app.domain.jobs import Job
@@ -13,7 +14,7 @@ from app.engine.report import render
 from app.services.submissions import Refused, find
 from app.web.app_keys import BACKEND, EXPLORER, account
 from app.web.middlewares.headers import REPORT_POLICY
-from app.web.pages import see_other
+from app.web.pages import page, see_other
 
 
 async def result(request: web.Request) -> web.Response:
@@ -51,14 +52,15 @@ async def log(request: web.Request) -> web.Response:
 
 
 async def summary(request: web.Request) -> web.Response:
-    """The self-contained summary: a page of its own, or with `?download` a file."""
+    """What was counted, as a page; with `?download` as a file that needs nothing else."""
     job = await _job(request)
-    headers = {"Content-Security-Policy": REPORT_POLICY}
-    if "download" in request.query:
-        headers["Content-Disposition"] = content_disposition(derived(job.file_name, "summary.html"))
-    back = "" if "download" in request.query else f"/annotations/{job.job_id}"
-    text = render.html(await summary_of(request, job), job.file_name, back)
-    return web.Response(text=text, content_type="text/html", headers=headers)
+    counted = await summary_of(request, job)
+    if "download" not in request.query:
+        report = Markup(render.body_html(counted))  # noqa: S704 - the engine has escaped it
+        return page(request, "summary.html", job=job, report=report)
+    name = derived(job.file_name, "summary.html")
+    headers = {"Content-Security-Policy": REPORT_POLICY, "Content-Disposition": content_disposition(name)}
+    return web.Response(text=render.html(counted, job.file_name), content_type="text/html", headers=headers)
 
 
 async def _job(request: web.Request) -> Job:

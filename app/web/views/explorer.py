@@ -24,6 +24,8 @@ from app.explorer.query import Unknown
 from app.explorer.reader import VariantPage
 from app.explorer.record import Legend, Variant
 from app.explorer.search import EXAMPLES, NotUnderstood
+from app.services import saved
+from app.services.saved import Kind
 from app.services.submissions import Refused, find
 from app.web.api.models import VariantFilter, VariantQuery
 from app.web.app_keys import BACKEND, CONCURRENCY, EXPLORER, account
@@ -79,10 +81,11 @@ async def listing(request: web.Request) -> web.Response:
     given = {name: value for name, value in request.query.items() if value and name in VariantQuery.model_fields}
     asked = VariantQuery.model_validate(given)
     chosen = [name for name in request.query.getall("column", []) if name in COLUMNS]
+    kept_by_user = await saved.listed(request.app[BACKEND], account(request).user_id)
     found, problem = NOTHING, ""
     async with explored(request) as job:
         try:
-            wanted = asked.filter()
+            wanted = asked.filter(kept_by_user[Kind.PANELS])
             found = await request.app[EXPLORER].page(job, wanted, cursor=asked.at, limit=asked.limit, sort=asked.sort)
         except (Unknown, NotUnderstood, BadFilter) as error:
             problem = str(error)
@@ -112,6 +115,8 @@ async def listing(request: web.Request) -> web.Response:
         columns=COLUMNS,
         sorts=NATURAL,
         presets=PRESETS,
+        saved_filters=kept_by_user[Kind.FILTERS],
+        saved_panels=kept_by_user[Kind.PANELS],
         examples=EXAMPLES,
         classes=CLASSES,
         counts=await counts(request, job),
@@ -166,7 +171,7 @@ async def _download(request: web.Request, job: Job, form: str) -> web.StreamResp
     asked = VariantFilter.model_validate({name: value for name, value in request.query.items() if name not in ("column", "sort")})
     if form == "vcf" and not asked.asked():
         return see_other(request.path.removesuffix("variants.vcf") + "result")
-    header, batches = await request.app[EXPLORER].open(job, asked.filter())
+    header, batches = await request.app[EXPLORER].open(job, asked.filter(await panels(request, asked)))
     pieces = _vcf(header, batches) if form == "vcf" else MAKERS[form](await counts(request, job), batches)
     name = derived(job.file_name, f"{'variants' if asked.asked() else 'annot'}.{form}")
     answer = web.StreamResponse(headers={"Content-Disposition": content_disposition(name)})
@@ -184,6 +189,11 @@ async def _download(request: web.Request, job: Job, form: str) -> web.StreamResp
         if request.transport:
             request.transport.abort()
     return answer
+
+
+async def panels(request: web.Request, asked: VariantFilter) -> dict[str, str]:
+    """The user's panels by name, if one is asked for."""
+    return (await saved.listed(request.app[BACKEND], account(request).user_id))[Kind.PANELS] if asked.panel else {}
 
 
 async def one(request: web.Request) -> tuple[Variant, Legend, Job]:

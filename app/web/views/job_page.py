@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +14,7 @@ from app.domain.accounts import PLANS, Plan
 from app.domain.jobs import Job, Status, Tier
 from app.domain.keys import Gone
 from app.domain.retrievals import retrieval
+from app.engine.report.charts import Chart, drawn
 from app.engine.report.counts import FREQUENCIES
 from app.engine.report.distributions import bins
 from app.engine.report.flags import FLAGS
@@ -31,17 +31,6 @@ SAID: dict[str, Callable[[dict[str, Any]], str]] = {"named": named, "frequency":
 
 LATE = 60_000
 """Milliseconds that what was due may be late, before the page says nothing of it any more."""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Title, key of the summary, how many rows, how the explorer is asked for a row's records, and what is usual."""
-
-    title: str
-    key: str
-    most: int
-    where: Callable[[str], str]
-    usual: str = ""
 
 
 def _equals(field: str) -> Callable[[str], str]:
@@ -72,31 +61,23 @@ def _genotype(label: str) -> str:
     return f"genotype={words[label]}" if label in words else ""
 
 
-CHARTS = (
-    Chart("Impact", "impacts", 4, _equals("impact")),
-    Chart("Consequences", "consequences", 12, _equals("consequence")),
-    Chart("Genes with the most variants", "genes", 12, _equals("gene")),
-    Chart("Kinds of variants", "types", 10, _equals("type")),
-    Chart("Contigs", "contigs", 30, _equals("contig")),
-    Chart("Allele frequency in the file", "frequencies", 10, _up_to),
-    Chart(
-        *("Share of the reads with the allele", "fraction", 12, _binned("fraction")),
-        "Usual in a person: hills at 50 % (one of two copies) and near 100 %; a few per cent is heteroplasmy, a mosaic or noise.",
-    ),
-    Chart("Genotypes", "genotypes", 8, _genotype),
-    Chart(
-        *("Single-base changes", "substitutions", 12, _equals("change")),
-        "Usual for Ts/Tv: about 2.0 over a whole human genome, 3 in its exons, above 10 on the mitochondrion.",
-    ),
-    Chart(
-        *("Depth", "depth", 10, _binned("depth")),
-        "Usual: one hill around the depth that was sequenced; a long tail is doubled sequence.",
-    ),
-    Chart("Quality", "quality", 9, _binned("quality"), "Below 20, more than one call in a hundred is expected to be wrong."),
-)
-"""In the order in which they are shown; the first SEEN at once."""
+FILTERS: dict[str, Callable[[str], str]] = {
+    "impacts": _equals("impact"),
+    "consequences": _equals("consequence"),
+    "genes": _equals("gene"),
+    "types": _equals("type"),
+    "contigs": _equals("contig"),
+    "frequencies": _up_to,
+    "fraction": _binned("fraction"),
+    "genotypes": _genotype,
+    "substitutions": _equals("change"),
+    "depth": _binned("depth"),
+    "quality": _binned("quality"),
+}
+"""How the explorer is asked for the records of a row, by the key of the chart."""
 
 SEEN = 6
+"""Charts that are shown at once."""
 
 
 async def view(request: web.Request, job: Job) -> dict[str, Any]:
@@ -148,14 +129,10 @@ async def counts(request: web.Request, job: Job) -> dict[str, Any]:
 def charts(summary: dict[str, Any], address: str = "") -> list[tuple[Chart, dict[str, int], dict[str, str]]]:
     """Each chart that has something to compare, its counts, and where its rows lead, below the `address` of the explorer."""
     found = []
-    for chart in CHARTS:
-        counts = summary.get(chart.key) or summary.get("distributions", {}).get(chart.key, {})
-        shown = dict(list(counts.items())[: chart.most])
-        if len(list(filter(None, shown.values()))) > 1:
-            asked = {label: chart.where(label) for label, count in shown.items() if count} if address else {}
-            found.append(
-                (chart, shown, {label: f"{address}?{urlencode({'where': where})}" for label, where in asked.items() if where})
-            )
+    for chart, shown in drawn(summary):
+        asked = {label: FILTERS[chart.key](label) for label, count in shown.items() if count} if address else {}
+        links = {label: f"{address}?{urlencode({'where': where})}" for label, where in asked.items() if where}
+        found.append((chart, shown, links))
     return found
 
 

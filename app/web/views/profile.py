@@ -10,7 +10,7 @@ from stripe import StripeError
 
 from app.domain import limits
 from app.domain.addresses import deliverable
-from app.services import privacy
+from app.services import privacy, saved
 from app.services.identity import READ, WRITE
 from app.services.mail_preferences import NOTICES
 from app.services.submissions import Refused
@@ -105,6 +105,7 @@ async def _profile(request: web.Request, token: str = "") -> web.Response:
         this_session=sessions.item(request),
         tokens=[kept async for kept in request.app[TOKENS].list(user.user_id)],
         shares=[kept async for kept in request.app[SHARES].list(user.user_id)],
+        saved=await saved.listed(request.app[BACKEND], user.user_id),
         token_days=TOKEN_DAYS,
         fresh_token=token,
         notices=NOTICES,

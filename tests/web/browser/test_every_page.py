@@ -95,7 +95,7 @@ def rendered(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[st
 EVERYBODYS = ("example", "privacy", "retention", "terms", "api", "nothing")
 OWN = ("annotate", "profile", "subscribe", "unsubscribe", "logout", "profile/delete")
 SHARED = {"share.html", "shared.html", "shared_password.html"}
-JOBS = SHARED | {"delete_account.html", "variants.html", "variant.html", "annotation.html", "upload.html"}
+JOBS = SHARED | {"summary.html", "delete_account.html", "variants.html", "variant.html", "annotation.html", "upload.html"}
 
 
 async def test_every_page_but_those_of_jobs(portal: Portal, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +138,7 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         text = f"{SAMPLES}\nchrM\t3243\t.\tA\tG\t50\tPASS\t.\tGT:DP\t0/1:33\t1/1:7\n"
         sampled = await explored(portal, tmp_path / "samples", text, email=ME)
         await looker.go(f"/annotations/{shown.job_id}", "job-explored")
+        await looker.go(f"/annotations/{shown.job_id}/summary", "summary")
         await looker.go(f"/annotations/{shown.job_id}/variants", "variants")
         await looker.go(f"/annotations/{shown.job_id}/variants?text=none", "variants-none")
         found = (await portal.app[app_keys.EXPLORER].page(sampled, Filter(), cursor=None, limit=1)).variants[0]
@@ -155,7 +156,7 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         await looker.page.get_by_role("button", name="Open").click()
         await expect(looker.page.get_by_text("A shared result, read-only")).to_be_visible()
         await looker.look("shared")
-    assert SHARED | {"annotation.html", "annotations.html", "variants.html", "variant.html"} <= seen
+    assert SHARED | {"summary.html", "annotation.html", "annotations.html", "variants.html", "variant.html"} <= seen
 
 
 async def test_the_form_without_a_script(portal: Portal, open_page: OpenPage) -> None:

@@ -49,7 +49,7 @@ async def test_a_chosen_file_goes_straight_to_storage_under_a_name_of_choice(por
     name, body = '<b>ℕame & "more"</b>.vcf', vcf(RECORD)
     await choose(page, (name, body))
     await expect(page.get_by_role("textbox", name=f"Name of the annotation of {name}")).to_have_value(name)
-    await expect(page.locator("#files .said")).to_have_text(f"{len(body)} bytes, no samples, looks like rCRS")
+    await expect(page.locator("#files .said")).to_have_text(f"{len(body)} B, no samples, looks like rCRS")
     await page.locator("#files input").fill(name + " of my own")
     await page.get_by_role("button", name="Annotate", exact=True).click()
     await page.wait_for_url("**/annotations/*")
@@ -88,6 +88,8 @@ async def test_a_wrong_file_is_refused_before_a_byte_is_sent(portal: Portal, ope
         await choose(page, (name, body))
         await expect(page.locator("#files [data-state=wrong]").last).to_contain_text(f"{name} ")
         await expect(page.locator("#files [data-state=wrong]").last).to_contain_text(words)
+        sentences = (await page.locator("#files [data-state=wrong] .said").last.inner_text()).split(". ")
+        assert len(sentences) == len(set(sentences)), f"{name}: a sentence twice"
         await expect(page.locator("#go")).to_be_disabled()
     assert await jobs(portal) == []
 

@@ -1,0 +1,91 @@
+"""What a user keeps to ask of any result: filters of the explorer and panels of genes, each by a name.
+
+All of one kind are one item of the account, SAVED#filters or SAVED#panels, which is read with its version and written whole on
+condition that nobody wrote it meanwhile: so the limits hold however many tabs write at once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from enum import StrEnum
+
+from app.domain import limits
+from app.services.backend import Backend
+from app.services.submissions import Refused
+
+PREFIX = "SAVED#"
+ATTEMPTS = 5
+_GENE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@/-]{0,39}")
+
+
+class Kind(StrEnum):
+    """What is kept: the query of the explorer's address, or genes with blanks between them."""
+
+    FILTERS = "filters"
+    PANELS = "panels"
+
+
+Entries = dict[str, str]
+"""What is kept of one kind, by name, in alphabetical order."""
+
+
+async def listed(backend: Backend, user_id: str) -> dict[Kind, Entries]:
+    """Everything that a user keeps, in one read."""
+    found: dict[Kind, Entries] = {kind: {} for kind in Kind}
+    async for one in backend.accounts.items(user_id, PREFIX):
+        found[Kind(one["kind"])] = json.loads(one["entries"])
+    return found
+
+
+async def keep(backend: Backend, user_id: str, kind: Kind, name: str, text: str) -> None:
+    """Keeps a filter or a panel under a name, instead of what was kept under it. Raises Refused."""
+    name = " ".join(name.split())[: limits.SAVED_NAME.most]
+    if not name or not text:
+        raise Refused("Please give a name, and something to keep under it.")
+    if len(text) > limits.SAVED_TEXT.most:
+        raise Refused(limits.SAVED_TEXT.sentence())
+
+    def added(entries: Entries) -> Entries:
+        entries[name] = text
+        if len(entries) > limits.SAVED.most:
+            raise Refused(limits.SAVED.sentence())
+        return entries
+
+    await _change(backend, user_id, kind, added)
+
+
+async def forget(backend: Backend, user_id: str, kind: Kind, name: str) -> None:
+    """Deletes what is kept under a name; one that is not there is no error."""
+
+    def without(entries: Entries) -> Entries:
+        entries.pop(name, None)
+        return entries
+
+    await _change(backend, user_id, kind, without)
+
+
+def genes(text: str) -> tuple[str, ...]:
+    """The genes of a pasted list, with commas, semicolons, blanks or lines between them, each once. Raises Refused."""
+    found = tuple(dict.fromkeys(filter(None, re.split(r"[\s,;]+", text))))
+    if len(found) > limits.PANEL_GENES.most:
+        raise Refused(limits.PANEL_GENES.sentence())
+    if wrong := next((one for one in found if not _GENE.fullmatch(one)), ""):
+        raise Refused(f"{wrong[:40]} is no name of a gene. A panel is a list of symbols or ids.")
+    return found
+
+
+async def _change(backend: Backend, user_id: str, kind: Kind, change: Callable[[Entries], Entries]) -> None:
+    item = f"{PREFIX}{kind}"
+    for _ in range(ATTEMPTS):
+        was = await backend.accounts.item(user_id, item) or {"version": 0, "entries": "{}"}
+        entries = dict(sorted(change(json.loads(was["entries"])).items()))
+        if await backend.accounts.put_next(user_id, item, was["version"], kind=kind, entries=json.dumps(entries)):
+            break
+    else:
+        raise Refused("Somebody else changes this at the same time. Please try again.")
+    account = await backend.accounts.get(user_id)
+    if account is None or account.erasing:
+        # what is written after the deletion of the account went through its items would stay for ever
+        await backend.accounts.delete_item(user_id, item)
