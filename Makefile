@@ -118,7 +118,7 @@ bench-streaming: $(STAMP)  ## Measure the memory of the archive and thaw daemons
 fuzz: $(STAMP)  ## Damage VCFs in a hundred thousand ways, and see the engine keep its promises: half an hour or more
 	$(BIN)/python scripts/fuzz_engine.py $(OPTIONS)
 
-amplify: $(STAMP)  ## Give the engine one token a million times in every place of a VCF, compressed, and see what memory it takes
+amplify: $(STAMP)  ## Give the engine one token a million times in every place of a VCF, compressed, and see what memory it and the portal take
 	$(BIN)/python scripts/amplify_engine.py $(OPTIONS)
 
 truth: $(STAMP)  ## Compare consequences with those of Ensembl VEP (and on VEP=x.vep.vcf.gz FASTA=x.fa.gz GFF3=x.gff3)

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     giant_bytes: int = Field(
         20_000_000, description="Size of an input from which on a job is a giant: giants never take an annotator's last slot."
     )
+    instance_metadata: str = Field(
+        "",
+        description="The instance metadata service, on a host of an autoscaling group: an annotator that finds its host unfit "
+        "asks the group for another.",
+    )
     drain_seconds: int = Field(90, description="How long a stopping daemon may finish what it holds.")
     lease_seconds: int = Field(60, description="How long a claim on a job holds without being renewed; it is renewed at a third.")
     progress_seconds: float = Field(5, description="Least time between two writes of a job's progress.")

@@ -1,10 +1,12 @@
-"""One token a million times in every place of a VCF, compressed: how much memory the engine takes, `amplify_engine.py`.
+"""One token a million times in every place of a VCF, compressed: how much memory engine and portal take, `amplify_engine.py`.
 
 Each file is given to the engine as the daemon does, as a child; it has to end with a result or a sentence, within the memory that
-is named. Nothing of it is larger than a few MB on disk, which is what makes it dangerous.
+is named. What has a result is then looked through in a portal, page by page. Nothing of it is larger than a few MB on disk, which
+is what makes it dangerous.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import resource
@@ -18,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.amplify_portal import portal  # noqa: E402
 from tests.support.amplifiers import PLACES  # noqa: E402
 
 LIMIT_BYTES = 4 << 30
@@ -57,26 +60,38 @@ def _limited() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_SECONDS, LIMIT_SECONDS))
 
 
+async def measure(options: argparse.Namespace) -> int:
+    """Gives every place to the engine, and what it makes of it to a portal. Returns how many broke a limit or did not end."""
+    worst, worst_portal, broken = 0, 0, 0
+    with tempfile.TemporaryDirectory(prefix="amplify-") as folder:
+        path, out = Path(folder) / "in.vcf.gz", Path(folder) / "out"
+        async with portal() as looked:
+            print("! compressed   inflated   engine     time  portal")
+            for place in options.place or PLACES:
+                size = squeezed(place, options.count, path)
+                end, most, seconds = await asyncio.to_thread(measured, path, out)
+                looked.most_bytes = 0
+                complaint = await looked.look(out) if end.startswith("done") else ""
+                wrong = most > options.most << 20 or looked.most_bytes > options.portal << 20 or bool(complaint)
+                wrong |= not end.startswith(("done", "rejected"))
+                broken += wrong
+                worst, worst_portal = max(worst, most), max(worst_portal, looked.most_bytes)
+                facts = f"{path.stat().st_size / 1e3:8.0f} kB {size / 1e6:7.1f} MB {most / 2**20:4.0f} MiB {seconds:6.1f} s "
+                facts += f"{looked.most_bytes / 2**20:3.0f} MiB" if looked.most_bytes else "      -"
+                print(f"{'!' if wrong else ' '} {facts}  {place}: {end} {complaint}".rstrip(), flush=True)
+    print(f"at most {worst >> 20} MiB of {options.most} in the engine, {worst_portal >> 20} of {options.portal} in the portal")
+    return broken
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=1_000_000, help="how often a token stands in each place")
-    parser.add_argument("--most", type=int, default=512, help="MiB that the child may take")
+    parser.add_argument("--most", type=int, default=512, help="MiB that the engine's child may take")
+    parser.add_argument("--portal", type=int, default=300, help="MiB that the portal may take which shows the results")
     parser.add_argument("--place", action="append", choices=PLACES, help="only this place")
-    options = parser.parse_args()
-    worst, began, broken = 0, time.monotonic(), 0
-    with tempfile.TemporaryDirectory(prefix="amplify-") as folder:
-        path, out = Path(folder) / "in.vcf.gz", Path(folder) / "out"
-        for place in options.place or PLACES:
-            size = squeezed(place, options.count, path)
-            end, most, seconds = measured(path, out)
-            wrong = most > options.most << 20 or not end.startswith(("done", "rejected"))
-            broken += wrong
-            worst = max(worst, most)
-            facts = f"{path.stat().st_size / 1e3:8.0f} kB {size / 1e6:7.1f} MB {most / 2**20:6.0f} MiB {seconds:6.1f} s"
-            print(f"{'!' if wrong else ' '} {facts}  {place}: {end}", flush=True)
-    print(
-        f"worst {worst / 2**20:.0f} MiB, {broken} beyond {options.most} MiB or without an end, {time.monotonic() - began:.0f} s"
-    )
+    began = time.monotonic()
+    broken = asyncio.run(measure(parser.parse_args()))
+    print(f"{broken} places beyond a limit or without an end, {time.monotonic() - began:.0f} s")
     return 1 if broken else 0
 
 

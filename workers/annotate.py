@@ -28,7 +28,7 @@ from workers.admission import LargeJobLimit
 from workers.bundles import Renewal, install
 from workers.finish import finish
 from workers.lease import LeaseLost, lease
-from workers.node import NodeUnfit, fault_of_node, unfit
+from workers.node import NodeUnfit, fault_of_node, say_unfit, why_unfit
 from workers.runtime import Delivery, Reschedule, Spec
 
 log = structlog.get_logger()
@@ -113,18 +113,21 @@ async def _at_work(backend: Backend, job: Job, engine: Engine) -> Job | None:
     except OUTAGE:
         await backend.jobs.update(job, outage_attempts=job.outage_attempts + 1)
         raise
-    except OSError as error:
-        if why := fault_of_node(error) or await asyncio.to_thread(unfit, backend.settings):
-            raise NodeUnfit(why) from error
-        raise
     except EngineFailed as error:
-        why = str(error) if engine.last.get("of_node") else await asyncio.to_thread(unfit, backend.settings)
+        why = str(error) if engine.last.get("of_node") else await why_unfit(backend.settings)
         if why:
             raise NodeUnfit(why) from error
         if job.tries < MOST_TRIES:
             raise
         log.error("engine failed for good", error=str(error), attempts=job.attempts)
         return await _fail(backend, job, Fault.SYSTEM, OUR_FAULT)
+    except (OSError, RuntimeError) as error:
+        why = fault_of_node(error)
+        if not why and isinstance(error, OSError):
+            why = await why_unfit(backend.settings)
+        if why:
+            raise NodeUnfit(why) from error
+        raise
 
 
 async def _annotate(backend: Backend, job: Job, folder: Path, engine: Engine) -> Job | None:
@@ -214,7 +217,9 @@ async def prepare(settings: Settings) -> None:
     Raises Unusable if a bundle is missing, NodeUnfit if nothing could be annotated here.
     """
     await install(settings)
-    if why := await asyncio.to_thread(unfit, settings):
+    if why := await why_unfit(settings):
+        # a job that failed for want of the host ends the daemon; that another start finds the same is why this is said here only
+        await say_unfit(settings, why)
         raise NodeUnfit(why)
     _warmed(settings).warm()
 
@@ -233,11 +238,13 @@ class EngineChild:
         return await self._said(b"exit")
 
     async def begun(self) -> None:
-        """Waits until there is a process."""
+        """Waits until there is a process. Raises OSError where the host has no room for one."""
         self.pid = await self._said(b"pid") or 0
 
     async def _said(self, word: bytes) -> int | None:
         said, _, number = (await self.life.readline()).partition(b" ")
+        if said == b"unable":
+            raise OSError(int(number), os.strerror(int(number)))
         return int(number) if said == word else None
 
 

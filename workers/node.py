@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
@@ -10,9 +11,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import structlog
+
+from app.aws.instance import ask_for_replacement, metadata_at
 from app.engine.bundles import manifest
 from app.engine.errors import EngineError
 from app.settings import Settings
+
+log = structlog.get_logger()
 
 LEAST_FREE_BYTES = 64 << 20
 LEAST_FREE_INODES = 1000
@@ -31,6 +37,9 @@ WORDS = {
 }
 """What an error of the system says about the host; no other is the host's."""
 
+NO_THREAD = "can't start new thread"
+"""How Python says EAGAIN where it starts a thread."""
+
 
 class NodeUnfit(RuntimeError):
     """This host cannot work; the message says why. What it was given goes back, and uses no attempt."""
@@ -38,7 +47,33 @@ class NodeUnfit(RuntimeError):
 
 def fault_of_node(error: BaseException) -> str:
     """What an error says about the host; nothing if it is not the host's."""
+    if isinstance(error, RuntimeError) and NO_THREAD in str(error):
+        return f"{WORDS[errno.EAGAIN]} ({error})"
     return f"{WORDS[error.errno]} ({error})" if isinstance(error, OSError) and error.errno in WORDS else ""
+
+
+async def why_unfit(settings: Settings) -> str:
+    """As `unfit`, which takes its time, beside the loop."""
+    try:
+        return await asyncio.to_thread(unfit, settings)
+    except RuntimeError as error:  # there is not even room for a thread
+        return fault_of_node(error)
+
+
+async def say_unfit(settings: Settings, why: str) -> None:
+    """Asks the host's autoscaling group, where it has one, for another host. Never raises: the daemon ends in any case."""
+    log.error("this host cannot work", why=why)
+    if not settings.instance_metadata:
+        return
+    try:
+        async with metadata_at(settings.instance_metadata) as metadata:
+            instance = await metadata.get("instance-id")
+        await ask_for_replacement(settings, str(instance))
+    except Exception as error:
+        # the next start of the daemon asks again
+        log.warning("the group cannot be asked for another host", error=repr(error))
+    else:
+        log.info("the group is asked for another host", instance=instance)
 
 
 def unfit(settings: Settings) -> str:

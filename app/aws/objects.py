@@ -157,6 +157,20 @@ class Bucket:
 
         return send
 
+    async def copy(self, stored: Stored, key: str) -> None:
+        """Copies an object of at most 5 GB within the bucket, as it was seen. Raises Gone if it is missing or another by now."""
+        try:
+            await self.s3.copy_object(
+                Bucket=self.name,
+                Key=key,
+                CopySource={"Bucket": self.name, "Key": stored.key},
+                CopySourceIfMatch=f'"{stored.etag}"',
+            )
+        except ClientError as error:
+            if code(error) in MISSING | {"PreconditionFailed", "412"}:
+                raise Gone(stored.key) from error
+            raise
+
     async def delete(self, keys: Iterable[str]) -> None:
         """Deletes objects, a thousand a request; what is gone already is no error."""
         names = [{"Key": key} for key in keys]

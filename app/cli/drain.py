@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import signal
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -18,12 +17,10 @@ import typer
 from app.process import logs, systemd
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    from app.aws.instance import Metadata
 
 log = structlog.get_logger()
 
-TOKEN_SECONDS = 21_600
-ANSWER_SECONDS = 5
 GOING = {"Terminated", "Warmed:Terminated"}
 """Lifecycle states from which an instance does not come back."""
 
@@ -41,45 +38,16 @@ def drain(
     Ends with 0 when the group was informed, or on SIGTERM.
     """
     logs.configure("json", service="drain")
-    asyncio.run(_main(Metadata(metadata), units, group, hook, every, stop))
+    asyncio.run(_main(metadata, units, group, hook, every, stop))
 
 
-@dataclass
-class Metadata:
-    """The instance metadata service, version 2 only: every question carries a token."""
+async def _main(address: str, units: list[str], group: str, hook: str, every: float, stop: str) -> None:
+    from app.aws.instance import metadata_at
 
-    url: str
-    http: ClientSession = field(init=False)
-    token: str = ""
-
-    async def get(self, path: str) -> str | None:
-        """What the service says about `path`; None where it knows nothing of it. Raises OSError, TimeoutError."""
-        for _ in range(2):
-            headers = {"X-aws-ec2-metadata-token": self.token or await self._fresh_token()}
-            async with self.http.get(f"{self.url}/latest/meta-data/{path}", headers=headers) as answer:
-                if answer.status == 200:
-                    return (await answer.text()).strip()
-                if answer.status == 404:
-                    return None
-                self.token = ""  # it has expired, or the service has forgotten it
-        raise OSError(f"the metadata service answers {answer.status}")
-
-    async def _fresh_token(self) -> str:
-        headers = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_SECONDS)}
-        async with self.http.put(f"{self.url}/latest/api/token", headers=headers) as answer:
-            if answer.status != 200:
-                raise OSError(f"the metadata service gives no token: {answer.status}")
-            self.token = await answer.text()
-        return self.token
-
-
-async def _main(metadata: Metadata, units: list[str], group: str, hook: str, every: float, stop: str) -> None:
-    from aiohttp import ClientSession, ClientTimeout
-
-    watching = asyncio.create_task(_watch(metadata, units, group, hook, every, stop))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, watching.cancel)
-    watchdog = asyncio.create_task(systemd.feed_watchdog())
-    async with ClientSession(timeout=ClientTimeout(total=ANSWER_SECONDS)) as metadata.http:
+    async with metadata_at(address) as metadata:
+        watching = asyncio.create_task(_watch(metadata, units, group, hook, every, stop))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, watching.cancel)
+        watchdog = asyncio.create_task(systemd.feed_watchdog())
         systemd.ready()
         await asyncio.wait({watching})
         systemd.notify("STOPPING=1")
@@ -115,10 +83,8 @@ async def _stop(command: str, units: list[str]) -> bool:
 
 
 async def _complete(group: str, hook: str, instance: str) -> None:
-    from app.aws.clients import clients
+    from app.aws.instance import complete_termination
     from app.settings import settings
 
-    async with clients(settings(), "autoscaling") as aws:
-        action: dict[str, Any] = {"AutoScalingGroupName": group, "LifecycleHookName": hook, "InstanceId": instance}
-        await aws["autoscaling"].complete_lifecycle_action(**action, LifecycleActionResult="CONTINUE")
+    await complete_termination(settings(), group, hook, instance)
     log.info("the group may go on", instance=instance)

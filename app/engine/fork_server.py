@@ -6,10 +6,12 @@ is the other end.
 
 A request is one packet: `{"arguments": […]}`, as the engine's command line has them, and four descriptors: standard input,
 output and error of the child, and a socket that stands for its life. There the server says `pid N`, and `exit STATUS`, negative
-for a signal, once the child is gone; when the other end is shut, the child is asked to end, and killed if it does not. The server
-ends when nobody holds the other end of its standard input any more, and the last child is gone.
+for a signal, once the child is gone; or instead of both `unable ERRNO`, if the host has no room for another process. When the
+other end is shut, the child is asked to end, and killed if it does not. The server ends when nobody holds the other end of its
+standard input any more, and the last child is gone.
 """
 
+import errno
 import gc
 import json
 import os
@@ -144,10 +146,18 @@ class Server:
         *streams, life = descriptors
         kept = [one.fileno() for one in (*self._own, *(child.life for child in self._children.values()))]
         kept += [life, self._selector.fileno()]
-        pid = fork(json.loads(packet)["arguments"], (streams[0], streams[1], streams[2]), kept)
-        for one in streams:
-            os.close(one)
-        child = self._children[pid] = _Child(pid, socket.socket(fileno=life))
+        alive = socket.socket(fileno=life)
+        try:
+            pid = fork(json.loads(packet)["arguments"], (streams[0], streams[1], streams[2]), kept)
+        except OSError as error:
+            # the jobs that run are well, and would die with this process
+            with alive, suppress(OSError):
+                alive.sendall(b"unable %d\n" % (error.errno or errno.EAGAIN))
+            return True
+        finally:
+            for one in streams:
+                os.close(one)
+        child = self._children[pid] = _Child(pid, alive)
         self._selector.register(child.life, selectors.EVENT_READ, child)
         child.life.sendall(b"pid %d\n" % pid)
         return True

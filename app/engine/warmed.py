@@ -20,8 +20,8 @@ from app.engine.bundles.manifest import EMBEDDED, MANIFEST
 class Child:
     """One job that was asked for. `stdout`, `stderr`: descriptors to read from, which are the caller's to close.
 
-    `life` says `pid N` and, once the child is gone, `exit STATUS`; it ends without that if the warmed process died. Shutting it
-    has the child killed.
+    `life` says `pid N` and, once the child is gone, `exit STATUS`; or only `unable ERRNO`, if there is no room for a process. It
+    ends without that if the warmed process died. Shutting it has the child killed.
     """
 
     stdout: int
@@ -36,7 +36,9 @@ class Warmed:
     """
 
     def __init__(self, *folders: Path, rehearsed: bool = True) -> None:
-        self._folders, self._rehearsed = folders, rehearsed
+        self._folders = folders
+        options = ["--rehearse"] if rehearsed else []
+        self._command = [sys.executable, "-m", "app.engine.fork_server", *options, *map(str, folders)]
         self._control: socket.socket | None = None
         self._stamp: tuple[object, ...] = ()
         self._processes: list[int] = []  # the last is the one at work; those before end with their last job
@@ -94,11 +96,9 @@ class Warmed:
     def _renew(self, stamp: tuple[object, ...]) -> None:
         self.close()
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        options = ["--rehearse"] if self._rehearsed else []
-        command = [sys.executable, "-m", "app.engine.fork_server", *options, *map(str, self._folders)]
         with far:
             actions = [(os.POSIX_SPAWN_DUP2, far.fileno(), 0)]
-            self._processes.append(os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setpgroup=0))
+            self._processes.append(os.posix_spawn(sys.executable, self._command, os.environ, file_actions=actions, setpgroup=0))
         self._control, self._stamp = near, stamp
 
     def _forget_the_dead(self) -> None:

@@ -60,8 +60,8 @@ KEPT = {"index": 8, "legend": 8, "summary": 128, "along": 128, "columns": 64}
 MOST_RECORDS = 10_000_000
 """Records up to which all of a result's columns are looked at for a question; a larger one is looked through by pages."""
 
-FIRST_ROWS, MOST_ROWS = 250, 1000
-"""Records that are read at once where only their text tells."""
+FIRST_ROWS, MOST_ROWS, STEP_BYTES = 250, 16_000, 4 << 20
+"""Records that are read at once where only their text tells: twice as many each time, as long as they have so many bytes."""
 
 APART, READS_AT_ONCE = 1 << 16, 8
 """Compressed bytes between two records from which on they are read by themselves, and how many such reads run at once."""
@@ -74,12 +74,20 @@ Lines = list[tuple[int, bytes]]
 Array = npt.NDArray[Any]
 
 
+Keep = Callable[[bytes], bool]
+"""Is a line wanted?"""
+
+Sift = Callable[[Lines], Lines]
+"""What is wanted of a batch; it runs in one of the explorer's threads."""
+
+
 class Batch(NamedTuple):
     """Lines with their places, and the place from which on nothing was read yet: None where a span ends early."""
 
     lines: Lines
     following: int | None
     inflated: int  # bytes that were looked at for it
+    over: bool = False  # whether all that follows is behind the region
 
 
 T = TypeVar("T")
@@ -168,12 +176,16 @@ class Explorer:
                 return {name: (length, index.along(name, length, BINS)) for name, length in far.items()}
             counted = {name: (lengths[name], [0.0] * BINS) for name in index.contigs if lengths.get(name)}
             looked = 0
-            async for lines, _following, inflated in self._read(job, [(index.first, BEHIND_ALL)], None):
-                if (looked := looked + inflated) > INFLATED:
-                    return {}
+
+            def count(lines: Lines) -> Lines:
                 for name, first, _last in (extent(line) for _at, line in lines):
                     if found := counted.get(name.decode("utf-8", "replace")):
                         found[1][min(BINS - 1, (first - 1) * BINS // found[0])] += 1
+                return []
+
+            async for batch in self._read(job, [(index.first, BEHIND_ALL)], None, count):
+                if (looked := looked + batch.inflated) > INFLATED:
+                    return {}
             return counted
 
         return await self._once("along", job.result, made)
@@ -225,7 +237,7 @@ class Explorer:
             raise BadCursor
         if not wanted.reads:
             shown = rows[first : first + limit]
-            lines = await self._lines_at(job, await columns.values_at("place", shown, self._in_executor))
+            lines, _ = await self._lines_at(job, await columns.values_at("place", shown, self._in_executor))
             following = first + len(shown)
             more = following if following < total else None
             return VariantPage(_variants(lines), more, len(shown), following / (total or 1), total, first)
@@ -237,44 +249,40 @@ class Explorer:
         keep, at, inflated, step = wanted.reading().test(), first, 0, FIRST_ROWS
         found: Lines = []
         while at < len(places) and len(found) < limit and inflated < INFLATED:
-            lines = await self._lines_at(job, places[at : at + step])
-            kept = await self._in_executor(_kept, lines, keep)
+            kept, letters = await self._lines_at(job, here := places[at : at + step], keep)
             if len(found) + len(kept) > limit:
-                last = kept[limit - len(found) - 1]
-                at += next(number for number, line in enumerate(lines) if line is last) + 1
-                found += kept[: limit - len(found)]
-                break
-            found, at = found + kept, at + len(lines)
-            inflated, step = inflated + sum(len(line) for _, line in lines), min(2 * step, MOST_ROWS)
+                kept = kept[: limit - len(found)]
+                here = here[: int(np.flatnonzero(here == np.uint64(kept[-1][0]))[0]) + 1]
+            found, at = found + kept, at + len(here)
+            inflated += letters
+            step = min(2 * step, MOST_ROWS, max(FIRST_ROWS, STEP_BYTES * step // (letters or 1)))
         more = at if at < len(places) else None
         total = len(found) if more is None and not first else None
         return VariantPage(_variants(found), more, at - first, at / (len(places) or 1), total, 0)
 
-    async def _lines_at(self, job: Job, places: Array) -> Lines:
-        """The lines at these virtual offsets, in this order."""
+    async def _lines_at(self, job: Job, places: Array, keep: Keep | None = None) -> tuple[Lines, int]:
+        """The lines at these virtual offsets that are to be kept, in this order, and how many letters were gone through."""
         order = np.sort(places)
         cuts = np.flatnonzero(np.diff(order >> np.uint64(16)) > APART) + 1
+        groups = [_Group(group, keep) for group in np.split(order, cuts)] if len(order) else []
         found: dict[int, bytes] = {}
-        letters = 0
         reading = asyncio.Semaphore(READS_AT_ONCE)
 
-        async def read(group: Array, reserved: Reservation) -> None:
-            nonlocal letters
-            wanted = set(group.tolist())
-            async with reading, aclosing(self._read(job, [(int(group[0]), int(group[-1]) + 1)], None)) as lines:
-                async for batch, _, _ in lines:
-                    kept = {at: line for at, line in batch if at in wanted}
-                    found.update(kept)
-                    letters += sum(map(len, kept.values()))
-                    reserved.resize(letters, len(found))
+        async def read(group: _Group, reserved: Reservation) -> None:
+            span = (int(group.places[0]), int(group.places[-1]) + 1)
+            async with reading, aclosing(self._read(job, [span], None, group.sift)) as batches:
+                async for batch in batches:
+                    found.update(batch.lines)
+                    reserved.resize(sum(one.letters_kept for one in groups), len(found))
 
         with self.memory.reserve() as reserved, ungrouped():
             async with asyncio.TaskGroup() as reads:
-                for group in np.split(order, cuts) if len(order) else ():
+                for group in groups:
                     reads.create_task(read(group, reserved))
-        if len(found) < len(places):
+        if sum(group.there for group in groups) < len(places):
             raise BadCursor
-        return [(at, found[at]) for at in places.tolist()]
+        lines = [(at, found[at]) for at in places.tolist() if at in found] if found else []
+        return lines, sum(group.letters for group in groups)
 
     async def row(self, job: Job, number: int) -> int:
         """The virtual offset of a record by its number, from 0. Raises Gone, BadCursor."""
@@ -301,7 +309,7 @@ class Explorer:
         looked = inflated = letters = 0
         with self.memory.reserve() as reserved:
             async with aclosing(self._read(job, here, wanted.region)) as reading:
-                async for lines, place, size in reading:
+                async for lines, place, size, _ in reading:
                     kept = await self._in_executor(_kept, lines, keep) if wanted.scans else lines
                     if len(found) + len(kept) > limit:
                         following = kept[limit - len(found)][0]
@@ -321,7 +329,7 @@ class Explorer:
     async def variant(self, job: Job, at: int) -> Variant:
         """The variant at a virtual offset. Raises Gone, BadCursor."""
         async with aclosing(self._read(job, [(at, BEHIND_ALL)], None)) as reading:
-            async for lines, _, _ in reading:
+            async for lines, *_ in reading:
                 if lines:
                     return _variants(lines[:1])[0]
         raise BadCursor
@@ -339,12 +347,13 @@ class Explorer:
         keep = (wanted.reading() if columns else wanted).test()
         region = wanted.region if wanted.region and wanted.region.contig else None
 
+        def sift(lines: Lines) -> Lines:
+            return _kept(lines if places is None else _among(lines, places), keep)
+
         async def batches() -> AsyncIterator[list[bytes]]:
-            async with aclosing(self._read(job, _spans(index, region), region)) as reading:
-                async for lines, _, _ in reading:
-                    if places is not None:
-                        lines = await self._in_executor(_among, lines, places)
-                    yield [line for _, line in await self._in_executor(_kept, lines, keep)]
+            async with aclosing(self._read(job, _spans(index, region), region, sift)) as reading:
+                async for lines, *_ in reading:
+                    yield [line for _, line in lines]
 
         return await self.header(job), batches()
 
@@ -353,56 +362,107 @@ class Explorer:
         first = (await self.index(job)).first
         texts: list[bytes] = []
         with self.memory.reserve() as reserved:
-            async with aclosing(self._read(job, [(0, min(first, BEHIND_ALL))], None, header=True)) as reading:
-                async for lines, _, _ in reading:
-                    texts.append(b"".join(line + b"\n" for _, line in lines if line.startswith(b"#")))
+            async with aclosing(self._read(job, [(0, min(first, BEHIND_ALL))], None, _joined, header=True)) as reading:
+                async for lines, *_ in reading:
+                    texts += [text for _, text in lines[:1]]
                     reserved.resize(sum(map(len, texts)))
-                    if lines and not lines[-1][1].startswith(b"#"):
+                    if len(lines) > 1:  # a record follows
                         break
         return b"".join(texts)
 
     async def _read(
-        self, job: Job, spans: list[Places], region: Region | None, *, header: bool = False
+        self, job: Job, spans: list[Places], region: Region | None, sift: Sift | None = None, *, header: bool = False
     ) -> AsyncGenerator[Batch, None]:
-        """The spans, batch by batch. Raises Gone, BadCursor, Busy."""
+        """What is wanted of the spans, batch by batch. Raises Gone, BadCursor, Busy."""
+
+        def select(lines: Lines) -> tuple[Lines, bool]:
+            inside, over = _inside(lines, region, region.contig.encode()) if region else (lines, False)
+            records = inside if header else [line for line in inside if not line[1].startswith(b"#")]
+            return sift(records) if sift else records, over
+
         with self.memory.reserve() as reserved:
             for start, stop in spans:
-                async with aclosing(self._span(job, start, stop, reserved)) as reading:
-                    async for lines, following, inflated in reading:
-                        over = False
-                        if region:
-                            lines, over = await self._in_executor(_inside, lines, region, region.contig.encode())
-                        records = lines if header else [line for line in lines if not line[1].startswith(b"#")]
-                        yield Batch(records, None if over else following, inflated)
-                        if over:
+                async with aclosing(self._span(job, start, stop, reserved, select)) as reading:
+                    async for batch in reading:
+                        yield batch
+                        if batch.over:
                             return
 
-    async def _span(self, job: Job, start: int, stop: int, reserved: Reservation) -> AsyncGenerator[Batch, None]:
-        """All lines that begin in a span."""
+    async def _span(
+        self, job: Job, start: int, stop: int, reserved: Reservation, select: Callable[[Lines], tuple[Lines, bool]]
+    ) -> AsyncGenerator[Batch, None]:
+        """What `select` takes of all lines that begin in a span. The loop sees no line that it does not take."""
         offset, skip, piece, total = start >> 16, start & 0xFFFF, FIRST_PIECE, BEHIND_ALL
         held, rest = b"", Rest([], start)
-        while offset << 16 < stop:
+        while offset << 16 < stop or (rest.parts and rest.at < stop):  # the last line may end in a block behind the span's
             try:
-                texts, used = await self._in_executor(bgzf.inflated, held, offset, BATCH_BYTES)
-                if not texts and offset + len(held) < total:
-                    size = min(piece, (stop >> 16) - offset + (1 << 16))  # not beyond the span's last block
+                made = await self._in_executor(_made, held, offset, skip, rest, stop, total, select)
+                if not made:
+                    size = min(piece, max(0, (stop >> 16) - offset) + (1 << 16))  # not beyond the span's last block
                     fresh, total = await self.results.range(job.result or "", offset + len(held), size)
                     held, piece = held + fresh, min(2 * piece, PIECE)
                     continue
             except (OutOfRange, BadBlock):
                 raise BadCursor from None
-            inflated = sum(len(text) for _, text in texts)
-            reserved.resize(rest.bytes + inflated)
-            lines, rest = await self._in_executor(_split, texts, skip, rest)
-            reserved.resize(rest.bytes + inflated, len(lines))
-            held, offset, skip = held[used:], offset + used, 0 if texts else skip
-            last = not texts or offset >= total
-            if last and rest.parts:
-                lines.append((rest.at, b"".join(rest.parts)))
-            lines = [line for line in lines if line[0] < stop]
-            yield Batch(lines, None if last else rest.at if rest.parts else offset << 16, inflated)
-            if last:
+            # two threads: what they make is counted when it is there, and is at most two batches more than may be held
+            reserved.resize(made.rest.bytes + made.inflated, made.split)
+            rest, held, offset, skip = made.rest, held[made.used :], offset + made.used, 0 if made.used else skip
+            following = rest.at if rest.parts else offset << 16
+            yield Batch(made.lines, None if made.last or made.over else following, made.inflated, made.over)
+            if made.last:
                 return
+
+
+class _Group:
+    """Records that lie close together, at ascending places: what was found of them."""
+
+    def __init__(self, places: Array, keep: Keep | None) -> None:
+        self.places, self._keep = places, keep
+        self.there = self.letters = self.letters_kept = 0
+
+    def sift(self, lines: Lines) -> Lines:
+        """Those of the lines that are of the group, and kept."""
+        here = _among(lines, self.places)
+        kept = _kept(here, self._keep) if self._keep else here
+        self.there += len(here)
+        self.letters += _letters(here)
+        self.letters_kept += _letters(kept)
+        return kept
+
+
+class _Made(NamedTuple):
+    """What one turn in a thread made of compressed bytes."""
+
+    lines: Lines
+    rest: Rest
+    used: int  # compressed bytes
+    inflated: int  # bytes
+    split: int  # lines, before any was left out
+    last: bool  # whether the file has no more
+    over: bool  # whether all that follows is behind the region
+
+
+def _made(
+    held: bytes, offset: int, skip: int, rest: Rest, stop: int, total: int, select: Callable[[Lines], tuple[Lines, bool]]
+) -> _Made | None:
+    """Inflates, splits and selects; None if `held`, which begins at `offset` of `total` bytes, is less than a block."""
+    texts, used = bgzf.inflated(held, offset, BATCH_BYTES)
+    if not texts and offset + len(held) < total:
+        return None
+    lines, rest = _split(texts, skip, rest)
+    last = not texts or offset + used >= total
+    if last and rest.parts:
+        lines.append((rest.at, b"".join(rest.parts)))
+    inflated, split = sum(len(text) for _, text in texts), len(lines)
+    lines, over = select([line for line in lines if line[0] < stop])
+    return _Made(lines, rest, used, inflated, split, last, over)
+
+
+def _joined(lines: Lines) -> Lines:
+    """The lines of a header as one text; what is no line of it stands behind, as a second one."""
+    number = next((number for number, line in enumerate(lines) if not line[1].startswith(b"#")), len(lines))
+    text = b"".join(line + b"\n" for _, line in lines[:number])
+    return [(lines[0][0], text), *lines[number : number + 1]] if lines else []
 
 
 class Rest(NamedTuple):
@@ -486,8 +546,12 @@ def _among(lines: Lines, places: Array) -> Lines:
     return [line for line in lines if line[0] in wanted]
 
 
-def _kept(lines: Lines, keep: Callable[[bytes], bool]) -> Lines:
+def _kept(lines: Lines, keep: Keep) -> Lines:
     return [line for line in lines if keep(line[1])]
+
+
+def _letters(lines: Lines) -> int:
+    return sum(len(line) for _, line in lines)
 
 
 def _variants(lines: Lines) -> list[Variant]:

@@ -271,7 +271,8 @@ class Filter:
             tests.append(of.search)
         if self.text:
             wanted = self.text.lower().encode()
-            tests.append(lambda line: wanted in b"\t".join(line.split(b"\t", 8)[:8]).lower())
+            # most lines have it nowhere, and are not taken apart
+            tests.append(lambda line: wanted in line.lower() and wanted in b"\t".join(line.split(b"\t", 8)[:8]).lower())
         if (most := self.frequency) is not None:
             tests.append(lambda line: not (found := _FREQUENCY.search(line)) or _number(found[1]) <= most)
         return lambda line: all(test(line) for test in tests)

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.domain.accounts import Account
 from app.domain.jobs import UNFINISHED, Fault, Job, State, Status, Trigger, job_id
-from app.domain.keys import input_key
+from app.domain.keys import Gone, input_key
 from app.domain.limits import FILE_NAME
 from app.domain.messages import JobRequested
 from app.engine.reading.assembly import match_assembly
@@ -158,6 +158,31 @@ async def retry(backend: Backend, account: Account, job_id: str, *, skip_bad: bo
         return await find(backend, account.user_id, job_id)
     await request(backend, again, again=True)
     return again
+
+
+async def renew(backend: Backend, account: Account, job_id: str) -> Job:
+    """Annotates the file of a completed job once more, as a job of its own: with the references as they are now.
+
+    Raises NotFound, Refused.
+    """
+    job = await find(backend, account.user_id, job_id)
+    if job.status is not Status.COMPLETED:
+        raise Refused("Only a completed job can be made anew with newer references.")
+    stored = await backend.inputs.head(input_key(job.user_id, job_id))
+    if stored is None:
+        raise Refused("The uploaded file is not kept any more. Please upload it again.")
+    if problem := _problem(backend, account, stored.size):
+        raise Refused(problem)
+    upload = await prepare(backend, account, job.file_name, job.assembly, {})
+    try:
+        await _check_still_there(backend, account, "")
+        await backend.inputs.copy(stored, input_key(job.user_id, upload.job.job_id))
+    except (Gone, Refused) as error:
+        await delete(backend, account.user_id, upload.job.job_id)
+        if isinstance(error, Refused):
+            raise
+        raise Refused("The uploaded file is not kept any more. Please upload it again.") from error
+    return await submit(backend, account, upload.job.job_id)
 
 
 async def delete(backend: Backend, user_id: str, job_id: str, *, at: int | None = None) -> None:

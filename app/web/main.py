@@ -45,6 +45,9 @@ LINE_BYTES = 32 << 10
 DRAIN_SECONDS = 10
 """How long a stopping portal lets requests finish; live pages are closed at once."""
 
+SWITCH_SECONDS = 0.001
+"""After which a thread that looks through a result gives way to the loop, which waits so long each time it turns."""
+
 PAGES_KEPT = 256
 """Results whose charts are kept as they were rendered, some ten kilobytes each."""
 
@@ -78,6 +81,7 @@ def run(settings: Settings) -> None:
     logs.configure(settings.log_format, process="web")
     # aiohttp-jinja2 keeps its things under plain names
     warnings.filterwarnings("ignore", category=web.NotAppKeyWarning)
+    sys.setswitchinterval(SWITCH_SECONDS)
     log.info("portal starts", address=settings.public_url, port=settings.web_port)
     uvloop.run(_serve(settings))
     log.info("portal stopped")

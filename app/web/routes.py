@@ -88,6 +88,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"/annotations/{ID}/events", jobs.events),
     Route("POST", f"/annotations/{ID}/cancel", jobs.cancel),
     Route("POST", f"/annotations/{ID}/retry", jobs.retry),
+    Route("POST", f"/annotations/{ID}/renew", jobs.renew),
     Route("POST", f"/annotations/{ID}/delete", jobs.delete),
     Route("POST", f"/annotations/{ID}/share", shares.create),
     Route("POST", f"/profile/shares/{DIGEST}/revoke", shares.revoke),

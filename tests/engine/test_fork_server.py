@@ -1,10 +1,12 @@
 """A warmed engine that is forked for each job: one child a job, on its own, under limits, killed and reaped alone."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +103,37 @@ def test_a_job_has_a_group_and_limits_of_its_own(warmed: Warmed, tmp_path: Path)
     assert gone(pid)
     os.close(child.stdout)
     os.close(child.stderr)
+
+
+ROOM_FOR_ONE = """
+import os, resource, socket
+from app.engine.fork_server import Server, warm
+warm([])
+if not os.geteuid():
+    os.setuid(65534)  # root is under no such limit
+class RoomForOne(Server):
+    def _request(self):
+        more = super()._request()
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        return more
+RoomForOne(socket.socket(fileno=os.dup(0))).serve()
+"""
+
+
+def test_a_server_that_cannot_fork_says_so_and_keeps_its_jobs(tmp_path: Path) -> None:
+    limited = Warmed()
+    limited._command = [sys.executable, "-c", ROOM_FOR_ONE]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "out").mkdir()
+        for one in (folder, folder / "out"):
+            one.chmod(0o777)  # the server is no owner of it
+        running = asked(limited, folder, MANY)
+        begun(running)
+        assert ended(asked(limited, tmp_path)) == (f"unable {errno.EAGAIN}\n", [])
+        assert ended(running)[0] == "exit 0\n"
+        assert limited.process and alive(limited.process)
+    limited.close()
 
 
 def test_a_job_that_is_killed_hurts_no_other(warmed: Warmed, tmp_path: Path) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import threading
+import time
 import tracemalloc
 from contextlib import ExitStack
 from html import unescape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -136,6 +139,45 @@ async def test_a_small_file_of_equal_records_takes_little_memory(portal: Portal,
     assert [(page.variants, page.next, page.looked) for page in pages] == [([], None, 30_000)] * 4
     assert peak < 24 << 20, peak
     assert explorer.memory.held == 0
+
+
+async def test_the_loop_does_next_to_nothing_of_a_look(portal: Portal, tmp_path: Path) -> None:
+    """What is a line's is done in the explorer's threads: the loop, which answers everybody else, only hands over batches."""
+    await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + EQUAL * 30_000)
+    explorer = portal.app[app_keys.EXPLORER]
+    assert (await explorer.page(job, Filter(text="zzz"), cursor=None, limit=50)).next is None
+    both = threading.Barrier(explorer_reader.THREADS)
+
+    def spent() -> float:
+        both.wait(60)
+        return time.thread_time()
+
+    async def in_threads() -> float:
+        return sum(await asyncio.gather(*(explorer._in_executor(spent) for _ in range(explorer_reader.THREADS))))
+
+    began, before = await in_threads(), time.thread_time()
+    await asyncio.gather(*(explorer.page(job, Filter(text=f"zzz{n}"), cursor=None, limit=50) for n in range(4)))
+    here, there = time.thread_time() - before, await in_threads() - began
+    assert here < there / 2, (here, there)
+
+
+async def test_a_line_that_ends_in_the_next_block_is_whole(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is the last that is wanted, and the blocks are inflated one by one."""
+    await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + EQUAL * 2000)
+    explorer = portal.app[app_keys.EXPLORER]
+    monkeypatch.setattr(explorer_reader, "BATCH_BYTES", 1)
+    columns = await explorer.columns(job)
+    assert columns
+    places = [divmod(place, 1 << 16) for place in (await columns.values("place", explorer._in_executor)).tolist()]
+    across = [row for row, (here, behind) in enumerate(pairwise(places)) if here[0] < behind[0] and behind[1]]
+    assert across
+    for row in across:
+        page = await explorer.page(job, Filter(), cursor=row, limit=1)
+        assert [one.position for one in page.variants] == [3243]
 
 
 async def test_a_page_says_how_far_it_came_in_what_it_inflated(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,14 @@ import boto3
 import pytest
 
 from app.aws.bundle_store import S3Store
-from app.domain.jobs import Job
+from app.domain.jobs import Job, Status
+from app.domain.keys import input_key
 from app.engine.bundles.build import build
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle, file_table, find, load
 from app.engine.bundles.stores import FolderStore, push
 from app.engine.pipeline.annotate import annotate
-from app.explorer.gene_lookup import GeneInterval, GeneTable, References
+from app.explorer.gene_lookup import LATEST_SECONDS, GeneInterval, GeneTable, References
 from app.explorer.record import Filter, Region
 from app.settings import Settings
 from app.web import app_keys
@@ -140,6 +143,34 @@ async def test_the_parts_of_what_is_offered_are_named_with_their_versions(
     assert absent == {"assembly": "GRCh37", "bundle": "grch37", "version": "", "parts": []}
     page = (await browser.get("/")).text
     assert "Human genome GRCh38" in page and "<dt>ClinVar</dt><dd>2026-11-22</dd>" in page and "GRCh37" not in page
+
+
+async def test_a_job_is_offered_again_when_a_part_of_its_reference_is_newer(
+    portal: Portal, tmp_path: Path, store: S3Store, bundle: Bundle
+) -> None:
+    push(bundle, store)
+    browser = await portal.signed_in(ME)
+    job = await made(portal, tmp_path, bundle)
+    page = f"/annotations/{job.job_id}"
+    assert "Newer references" not in (await browser.get(page)).text
+    newer = tmp_path / "newer"
+    shutil.copytree(bundle.folder, newer)
+    described = (newer / MANIFEST).read_text().replace(f'version = "{bundle.version}"', 'version = "next"', 1)
+    (newer / MANIFEST).write_text(described.replace("2026-11-22", "2026-12-06"))
+    push(load(newer), store)
+    references = portal.app[app_keys.EXPLORER].references
+    references.clock = lambda: time.monotonic() + LATEST_SECONDS + 1
+    assert "ClinVar 2026-12-06 is there by now; this was made with 2026-11-22" in (await browser.get(page)).text
+    assert "not kept any more" in (await browser.post(f"{page}/renew")).text
+    inputs = portal.backend.inputs
+    await inputs.s3.put_object(Bucket=inputs.name, Key=input_key(job.user_id, job.job_id), Body=b"the file")
+    again = await browser.post(f"{page}/renew")
+    assert again.status == 200 and again.url != f"{portal.url}{page}"
+    fresh, *before = await portal.backend.jobs.page(job.user_id)
+    assert (fresh.status, fresh.file_name, fresh.size) == (Status.PENDING, "upload.vcf", 8)
+    assert await inputs.read(input_key(fresh.user_id, fresh.job_id)) == b"the file"
+    assert before == [await portal.backend.jobs.get(job.user_id, job.job_id)] and before[0].result == job.result
+    assert "Only a completed job" in (await browser.post(f"/annotations/{fresh.job_id}/renew")).text
 
 
 def test_genes_that_share_a_name() -> None:

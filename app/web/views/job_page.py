@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from app.domain.accounts import PLANS, Plan
 from app.domain.jobs import Job, Status, Tier
 from app.domain.keys import Gone
 from app.domain.retrievals import retrieval
+from app.engine.bundles.manifest import Part
 from app.engine.report.charts import Chart, drawn
 from app.engine.report.counts import FREQUENCIES
 from app.engine.report.distributions import bins
@@ -93,6 +95,7 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
         "result_html": await _result_html(request, job),
         "now": request.app[BACKEND].now(),
         "archived_at": await _archived_at(request, job),
+        "newer": await _newer(request, job),
         "restored": _restored(request, job),
         "premium": PLANS[Plan.PREMIUM],
         **await _expected(request, job),
@@ -134,6 +137,23 @@ def charts(summary: dict[str, Any], address: str = "") -> list[tuple[Chart, dict
         links = {label: f"{address}?{urlencode({'where': where})}" for label, where in asked.items() if where}
         found.append((chart, shown, links))
     return found
+
+
+async def _newer(request: web.Request, job: Job) -> list[tuple[Part, str]]:
+    """The parts of the reference that are newer now than what the result was made with, each with the version that was used."""
+    summary = await counts(request, job) if job.status is Status.COMPLETED else {}
+    used = {part["id"]: part for part in summary.get("parts", ())}
+    offered = request.app[SETTINGS].references.values()
+    place = next((one for one in offered if one.partition("/")[0] == summary.get("bundle", {}).get("id")), "")
+    bundle = await request.app[EXPLORER].references.bundle_of(place) if used and place else None
+    return [(part, used[part.id]["version"]) for part in bundle.parts if _is_newer(part, used.get(part.id))] if bundle else []
+
+
+def _is_newer(part: Part, used: Mapping[str, Any] | None) -> bool:
+    """By their dates; a part without them is newer if its version is another."""
+    if not used or part.version == used["version"]:
+        return False
+    return not (part.date and used.get("date")) or part.date > used["date"]
 
 
 async def _along(request: web.Request, job: Job) -> list[tuple[str, str, str]]:

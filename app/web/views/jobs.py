@@ -132,6 +132,12 @@ async def retry(request: web.Request) -> web.Response:
     return see_other(f"/annotations/{request.match_info['id']}")
 
 
+async def renew(request: web.Request) -> web.Response:
+    """Annotates the file of a completed job once more, with the references as they are now. Raises Refused, NotFound."""
+    made = await submissions.renew(request.app[BACKEND], account(request), request.match_info["id"])
+    return see_other(f"/annotations/{made.job_id}")
+
+
 async def delete(request: web.Request) -> web.Response:
     """Deletes a job with all its data. Raises Refused, NotFound."""
     await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])

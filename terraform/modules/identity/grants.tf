@@ -11,6 +11,15 @@ locals {
   listing_inputs  = { actions = ["s3:ListBucket"], resources = [var.bucket_arns["inputs"]] }
   listing_results = { actions = ["s3:ListBucket"], resources = [var.bucket_arns["results"]] }
 
+  # the autoscaling groups whose instances run a daemon
+  groups = {
+    for daemon in local.daemons : daemon => [
+      for tier, daemons in var.tiers :
+      "arn:${local.partition}:autoscaling:${local.here}:autoScalingGroup:*:autoScalingGroupName/${var.name}-${tier}"
+      if contains(daemons, daemon)
+    ]
+  }
+
   consume = {
     for name, queue in var.queues : queue.consumer => {
       Consume = {
@@ -89,6 +98,8 @@ locals {
       WriteResults = { actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"], resources = local.results }
       ListResults  = local.listing_results
       Publish      = { actions = ["sns:Publish"], resources = [var.topic_arns["job_results"]] }
+      # a host that cannot work asks its group, and no other one, for another host
+      AskForReplacement = { actions = ["autoscaling:SetInstanceHealth"], resources = local.groups["annotate"] }
     })
 
     archive = merge(local.consuming["archive"], local.look_again["archive"], local.archive.store, local.archive.delete, {

@@ -119,5 +119,10 @@ def test_daemons_and_portal_know_where_bundles_come_from(units: Path) -> None:
         assert "GAS_BUNDLE_STORE='s3://releases/bundles'" in (units / f"etc/{daemon}.env").read_text().replace('"', "'")
 
 
+def test_only_an_annotator_asks_for_another_host(units: Path) -> None:
+    knowing = {file.stem for file in (units / "etc").glob("*.env") if "GAS_INSTANCE_METADATA" in file.read_text()}
+    assert knowing == {"annotate"}
+
+
 def test_only_the_portal_is_told_of_the_secret(units: Path) -> None:
     assert "GAS_SECRET" not in (units / "etc/annotate.env").read_text()

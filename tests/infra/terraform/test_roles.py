@@ -62,11 +62,12 @@ S3_ACTIONS = {
 }
 TRANSACTION = {"ConditionCheck": "ConditionCheckItem", "Update": "UpdateItem", "Put": "PutItem", "Delete": "DeleteItem"}
 
-# what is done beside a daemon's code: the portal's unit reads its secret when it starts, `gas check` looks how SES stands
+# what is done beside a daemon's code, or by no adapter of a table, queue or bucket: the portal's unit reads its secret when it
+# starts, `gas check` looks how SES stands
 BESIDE_THE_CODE = {
     "web": {("secretsmanager:GetSecretValue", "web")},
     # what workers/finish.py publishes of the states that a daemon brings a job to: a table, which calls are not followed through
-    "annotate": {("sns:Publish", "job_results")},
+    "annotate": {("sns:Publish", "job_results"), ("autoscaling:SetInstanceHealth", "group annotate")},
     "archive": {("sns:Publish", "job_results")},
     "thaw": {("sns:Publish", "results_restored"), ("sqs:SendMessage", "archive_requests")},
     "notify": {("ses:GetEmailIdentity", "mail"), ("ses:GetAccount", "*")},
@@ -245,6 +246,8 @@ def thing(arn: str) -> str:
             return bucket.split("-")[2] + ("/*" if key else "")
         case "ses":
             return "mail"
+        case "autoscaling":
+            return f"group {rest.rpartition('-')[2]}"
         case "secretsmanager":
             return rest.rpartition("/")[2].partition("-")[0]
     return rest.partition("_")[2]

@@ -24,7 +24,7 @@ def test_every_output_is_a_setting(deployment) -> None:
 
 
 # of Ansible's, which says what a unit reads on its host
-BESIDE = {"GAS_SECRET"}
+BESIDE = {"GAS_SECRET", "GAS_INSTANCE_METADATA"}
 
 
 def test_what_can_be_set_by_hand_is_what_terraform_does_not_decide(deployment) -> None:
