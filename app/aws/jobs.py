@@ -26,6 +26,9 @@ from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status,
 CONFLICTS = 6
 """How often a write that meets a transaction on the same record is tried again."""
 
+STATE = ("user_id", "job_id", "status", "tier", "rev", "percent")
+"""What a list of many jobs is told apart and counted by."""
+
 
 @dataclass(frozen=True)
 class Jobs:
@@ -209,16 +212,39 @@ class Jobs:
             if code(error) != "ConditionalCheckFailedException":
                 raise
 
-    async def page(self, user_id: str, *, before: str | None = None, limit: int = 20) -> list[Job]:
-        """Up to `limit` jobs of one user, newest first: those older than job id `before`, where given."""
+    async def page(self, user_id: str, *, before: str | None = None, after: str | None = None, limit: int = 20) -> list[Job]:
+        """Up to `limit` jobs of one user, newest first: the newest of those older than job id `before`, where given, or the
+        oldest of those newer than `after`."""
         jobs: list[Job] = []
-        older = " AND job_id < :before" if before else ""
+        bound = " AND job_id < :before" if before else " AND job_id > :after" if after else ""
+        values = {":user": user_id, ":before": before, ":after": None if before else after}
         query = pages(
             self.dynamodb,
             "query",
             TableName=self.table,
-            KeyConditionExpression=f"user_id = :user{older}",
-            ExpressionAttributeValues=to_wire({":user": user_id, ":before": before}),
+            KeyConditionExpression=f"user_id = :user{bound}",
+            ExpressionAttributeValues=to_wire(values),
+            ScanIndexForward=":after" in bound,
+            ConsistentRead=True,
+            Limit=limit,
+        )
+        async for items in query:
+            jobs += [record(Job, item) for item in items]
+            if len(jobs) >= limit:
+                break
+        return jobs[:limit][:: -1 if ":after" in bound else 1]
+
+    async def states(self, user_id: str, limit: int) -> list[Job]:
+        """The newest `limit` jobs of one user, newest first, with what STATE names and nothing else."""
+        jobs: list[Job] = []
+        query = pages(
+            self.dynamodb,
+            "query",
+            TableName=self.table,
+            KeyConditionExpression="user_id = :user",
+            ExpressionAttributeValues=to_wire({":user": user_id}),
+            ProjectionExpression=", ".join(f"#{name}" for name in STATE),
+            ExpressionAttributeNames={f"#{name}": name for name in STATE},
             ScanIndexForward=False,
             ConsistentRead=True,
             Limit=limit,

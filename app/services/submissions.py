@@ -24,6 +24,9 @@ DAY_MS = 86_400_000
 RACES = 5
 """How often a request looks again whose Idempotency-Key another one took in the same moment."""
 
+SEARCHED = 1000
+"""Jobs that one search looks at, at most."""
+
 SLOWEST_UPLOAD = 100_000
 """Bytes a second: who is slower may find the job gone that the file was for."""
 
@@ -173,25 +176,42 @@ async def delete(backend: Backend, user_id: str, job_id: str, *, at: int | None 
         await backend.jobs.remove(job)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which jobs a list is narrowed to: text in the name of the file, and the states that they may be in."""
+
+    text: str = ""
+    states: frozenset[State] | None = None
+
+    def has(self, job: Job) -> bool:
+        """Whether the job is one of them."""
+        return self.text.lower() in job.file_name.lower() and (self.states is None or bool({job.status, job.tier} & self.states))
+
+
+EVERYTHING = Wanted()
+
+
 async def search(
-    backend: Backend, user_id: str, text: str, states: frozenset[State] | None, before: str | None, limit: int = 20
+    backend: Backend, user_id: str, wanted: Wanted, *, before: str | None = None, after: str | None = None, limit: int = 20
 ) -> tuple[list[Job], str | None]:
-    """The newest jobs whose file name has `text` and whose state is one of `states`, and where to go on, if there is more.
+    """The wanted jobs next to `before` among the older ones, or to `after` among the newer, newest first; and where to go on in
+    that direction, if there may be more.
 
     One call looks at a thousand jobs at most: it may find none, and still say where to go on.
     """
     found: list[Job] = []
+    chunk = limit + 1 if wanted == EVERYTHING else SEARCHED // 10
     for _ in range(10):
-        jobs = await backend.jobs.page(user_id, before=before, limit=100)
-        for job in jobs:
-            before = job.job_id
-            if text.lower() in job.file_name.lower() and (states is None or {job.status, job.tier} & states):
+        jobs = await backend.jobs.page(user_id, before=before, after=after, limit=chunk)
+        for job in reversed(jobs) if after else jobs:
+            before, after = (None, job.job_id) if after else (job.job_id, None)
+            if wanted.has(job):
                 found.append(job)
                 if len(found) > limit:
-                    return found[:limit], found[limit - 1].job_id
-        if len(jobs) < 100:
-            return found, None
-    return found, before
+                    return found[:limit][:: -1 if after else 1], found[limit - 1].job_id
+        if len(jobs) < chunk:
+            return found[:: -1 if after else 1], None
+    return found[:: -1 if after else 1], before or after
 
 
 async def find(backend: Backend, user_id: str, job_id: str) -> Job:

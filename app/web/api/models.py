@@ -113,7 +113,9 @@ class JobQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str = Field("", max_length=500, description="Text in the name of the file, in small letters or large.")
-    state: Literal["", "unfinished", "completed", "archived", "failed", "cancelled"] = Field("", description="How far they are.")
+    state: Literal["", "waiting", "running", "completed", "archived", "failed", "cancelled", "unfinished"] = Field(
+        "", description="How far they are; `unfinished` are those that wait or run."
+    )
     limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
     before: str = Field("", pattern="^([0-9a-f-]{36})?$", description="The `next` of the page before.")
 

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from app.explorer.pasted import convert
 from app.services import submissions
+from app.services.submissions import Wanted
 from app.web.api.models import (
     AccountOut,
     Again,
@@ -31,11 +32,11 @@ from app.web.api.models import (
     VariantsOut,
 )
 from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
+from app.web.states import SHOWN
 from app.web.views import explorer
 from app.web.views.downloads import summary_of
 from app.web.views.explorer import explored
 from app.web.views.home import offered
-from app.web.views.jobs import SHOWN
 
 MOST_SAMPLES = 1000
 
@@ -69,8 +70,9 @@ async def get(request: web.Request) -> web.Response:
 async def listing(request: web.Request) -> web.Response:
     """Newest first; `next` is the `before` of the following page, or null."""
     asked = JobQuery.model_validate(dict(request.query))
+    wanted = Wanted(asked.text, SHOWN.get(asked.state))
     found, following = await submissions.search(
-        request.app[BACKEND], account(request).user_id, asked.text, SHOWN.get(asked.state), asked.before or None, asked.limit
+        request.app[BACKEND], account(request).user_id, wanted, before=asked.before or None, limit=asked.limit
     )
     out = JobsOut(jobs=[JobOut.model_validate(job) for job in found], next=following)
     return web.json_response(text=out.model_dump_json())

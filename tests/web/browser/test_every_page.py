@@ -44,7 +44,14 @@ SHIFTED = """() => new Promise((resolve) => {
   observer.observe({ type: "layout-shift", buffered: true });
   setTimeout(() => resolve(sum), 50);
 })"""
-NO_PAGES = {"what_matters.html", "base.html", "parts.html", "annotation_panel.html", "annotation_result.html"}
+NO_PAGES = {
+    "what_matters.html",
+    "base.html",
+    "parts.html",
+    "annotation_panel.html",
+    "annotation_result.html",
+    "annotations_list.html",
+}
 
 
 @dataclass
@@ -95,7 +102,7 @@ def rendered(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[st
 EVERYBODYS = ("example", "privacy", "retention", "terms", "api", "nothing")
 OWN = ("annotate", "profile", "subscribe", "unsubscribe", "logout", "profile/delete")
 SHARED = {"share.html", "shared.html", "shared_password.html"}
-JOBS = SHARED | {"delete_account.html", "variants.html", "variant.html", "annotation.html", "upload.html"}
+JOBS = SHARED | {"delete_account.html", "delete_jobs.html", "variants.html", "variant.html", "annotation.html", "upload.html"}
 
 
 async def test_every_page_but_those_of_jobs(portal: Portal, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +139,11 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         for name, job in (await every_job(portal)).items():
             await looker.go(f"/annotations/{job.job_id}", f"job-{name}")
         await looker.go("/annotations", "annotations")
+        await looker.page.get_by_label("All on this page").check()
+        await looker.page.get_by_role("button", name="Delete the chosen").click()
+        await looker.look("delete-jobs")
         await looker.go("/annotations?text=nothing", "annotations-not-found")
+        await looker.go("/annotations?state=failed&deleted=2", "annotations-narrowed")
         shown = await explored(portal, tmp_path, many(130), email=ME)
         (tmp_path / "samples").mkdir()
         text = f"{SAMPLES}\nchrM\t3243\t.\tA\tG\t50\tPASS\t.\tGT:DP\t0/1:33\t1/1:7\n"
@@ -155,7 +166,7 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         await looker.page.get_by_role("button", name="Open").click()
         await expect(looker.page.get_by_text("A shared result, read-only")).to_be_visible()
         await looker.look("shared")
-    assert SHARED | {"annotation.html", "annotations.html", "variants.html", "variant.html"} <= seen
+    assert SHARED | {"annotation.html", "annotations.html", "delete_jobs.html", "variants.html", "variant.html"} <= seen
 
 
 async def test_the_form_without_a_script(portal: Portal, open_page: OpenPage) -> None:
