@@ -145,6 +145,11 @@ class Jobs:
             values = {**self._waits(job.job_id, state, deadline_seconds), **values}
         return await self._update(job.user_id, job.job_id, update(values, "#rev = :at", at=job.rev))
 
+    async def label(self, user_id: str, job_id: str, **values: Any) -> Job | None:
+        """Writes what its owner says of a job, in whatever state it is; None if there is none, or it is being deleted."""
+        condition = "attribute_exists(#job_id) AND #status <> :deleting"
+        return await self._update(user_id, job_id, update(values, condition, deleting=Status.DELETING))
+
     async def postpone(self, job: Job, state: State, *, most: int = LONGEST_DEADLINE_SECONDS) -> None:
         """Moves the deadline ahead after a message was sent to move the job on: the first time by that of the state, but no
         more than `most` seconds, and each time after by twice the time before."""

@@ -184,6 +184,8 @@ class Job:
     repairs: int = 0  # how often the doctor moved it on since its last transition
 
     file_name: str = ""  # what the user called it: data, never part of a key
+    tags: frozenset[str] = field(default_factory=frozenset)  # the user's own words for it
+    note: str = ""  # the user's
     assembly: str = ""  # that the user named, if any
     bundle: str = ""  # id of the reference bundle: the one asked for, at the end the one used
     size: int = 0  # of the input

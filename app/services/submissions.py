@@ -55,7 +55,7 @@ async def prepare(
     `assembly` is one of those that are offered, by any of its names; empty: the file decides.
     The same `key` within a day is the same job: a client that repeats a request whose answer got lost makes no second one.
     """
-    name, assembly = _clean(file_name) or "upload.vcf", _offered(backend, assembly)
+    name, assembly = clean(file_name) or "upload.vcf", _offered(backend, assembly)
     limits = backend.settings.limits(account.plan)
     bundle = backend.settings.bundle(assembly)
     fresh = job_id(backend.now(), os.urandom(10))
@@ -178,14 +178,17 @@ async def delete(backend: Backend, user_id: str, job_id: str, *, at: int | None 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which jobs a list is narrowed to: text in the name of the file, and the states that they may be in."""
+    """Which jobs a list is narrowed to: text in the name, tags or note, the states that they may be in, and a tag."""
 
     text: str = ""
     states: frozenset[State] | None = None
+    tag: str = ""
 
     def has(self, job: Job) -> bool:
         """Whether the job is one of them."""
-        return self.text.lower() in job.file_name.lower() and (self.states is None or bool({job.status, job.tier} & self.states))
+        if (self.states is not None and not {job.status, job.tier} & self.states) or (self.tag and self.tag not in job.tags):
+            return False
+        return self.text.lower() in "\n".join((job.file_name, job.note, *job.tags)).lower()
 
 
 EVERYTHING = Wanted()
@@ -272,9 +275,9 @@ async def _check_still_there(backend: Backend, account: Account, key: str) -> No
         raise Refused("This account is being deleted: it takes no more jobs.")
 
 
-def _clean(name: str) -> str:
+def clean(name: str, most: int = FILE_NAME.most) -> str:
     """Any name, but for what neither a process argument nor UTF-8 can carry: control characters and lone surrogates."""
-    return "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs")).strip()[: FILE_NAME.most]
+    return "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs")).strip()[:most]
 
 
 def _problem(backend: Backend, account: Account, size: int) -> str:

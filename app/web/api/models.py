@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.domain.jobs import Fault, Job, Status, Tier
+from app.domain.limits import FILE_NAME, NOTE, TAG, TAGS
 from app.explorer.expression import FIELDS, parse
 from app.explorer.matching import SORTS
 from app.explorer.record import WHOLE, Filter, Region
@@ -58,6 +59,18 @@ class Again(BaseModel):
     skip_bad: bool = Field(False, description="Set lines aside that are no records, if they are few (at most 20, or 1 %).")
 
 
+class LabelsIn(BaseModel):
+    """What a job is called and what its owner says of it. What is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file_name: str | None = Field(None, min_length=1, max_length=FILE_NAME.most, description="The new name.")
+    tags: list[Annotated[str, Field(min_length=1, max_length=TAG.most)]] | None = Field(
+        None, max_length=TAGS.most, description="All of its tags."
+    )
+    note: str | None = Field(None, max_length=NOTE.most, description="A note; empty: none.")
+
+
 class LineFaultOut(BaseModel):
     """A line of the file that is no record."""
 
@@ -82,6 +95,8 @@ class JobOut(BaseModel):
     status: Status
     tier: Tier
     file_name: str
+    tags: list[str]
+    note: str
     assembly: str
     bundle: str
     size: int
@@ -101,6 +116,11 @@ class JobOut(BaseModel):
     set_aside: int = Field(description="Lines that were set aside.")
     result_size: int
 
+    @field_validator("tags", mode="before")
+    @classmethod
+    def _sorted(cls, given: Any) -> Any:
+        return sorted(given) if isinstance(given, frozenset) else given
+
     @field_validator("faults", mode="before")
     @classmethod
     def _listed(cls, given: Any) -> Any:
@@ -112,12 +132,25 @@ class JobQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field("", max_length=500, description="Text in the name of the file, in small letters or large.")
+    text: str = Field("", max_length=500, description="Text in the name, tags or note, in small letters or large.")
+    tag: str = Field("", max_length=TAG.most, description="A tag that they have.")
     state: Literal["", "waiting", "running", "completed", "archived", "failed", "cancelled", "unfinished"] = Field(
         "", description="How far they are; `unfinished` are those that wait or run."
     )
     limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
     before: str = Field("", pattern="^([0-9a-f-]{36})?$", description="The `next` of the page before.")
+
+
+class CountsOut(BaseModel):
+    """How many jobs are in each state, as `state` of the list names them, among the newest thousand."""
+
+    waiting: int
+    running: int
+    completed: int
+    archived: int
+    failed: int
+    cancelled: int
+    counted: int = Field(description="Jobs that were counted; a thousand: there may be more.")
 
 
 class JobsOut(BaseModel):

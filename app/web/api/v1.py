@@ -8,14 +8,17 @@ from aiohttp import web
 
 from app.explorer.pasted import convert
 from app.services import submissions
+from app.services.labels import label
 from app.services.submissions import Wanted
 from app.web.api.models import (
     AccountOut,
     Again,
+    CountsOut,
     JobOut,
     JobQuery,
     JobsOut,
     Keyed,
+    LabelsIn,
     LimitsOut,
     NewJob,
     PartOut,
@@ -32,6 +35,7 @@ from app.web.api.models import (
     VariantsOut,
 )
 from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
+from app.web.live_list import Census, strip, total
 from app.web.states import SHOWN
 from app.web.views import explorer
 from app.web.views.downloads import summary_of
@@ -70,12 +74,28 @@ async def get(request: web.Request) -> web.Response:
 async def listing(request: web.Request) -> web.Response:
     """Newest first; `next` is the `before` of the following page, or null."""
     asked = JobQuery.model_validate(dict(request.query))
-    wanted = Wanted(asked.text, SHOWN.get(asked.state))
+    wanted = Wanted(asked.text, SHOWN.get(asked.state), asked.tag)
     found, following = await submissions.search(
         request.app[BACKEND], account(request).user_id, wanted, before=asked.before or None, limit=asked.limit
     )
     out = JobsOut(jobs=[JobOut.model_validate(job) for job in found], next=following)
     return web.json_response(text=out.model_dump_json())
+
+
+async def counts(request: web.Request) -> web.Response:
+    """How many jobs are in each state."""
+    user = account(request)
+    census = await Census.take(request.app[BACKEND].jobs, user.user_id, user.plan)
+    out = CountsOut(**strip(census.states), counted=total(census.states))
+    return web.json_response(text=out.model_dump_json())
+
+
+async def relabel(request: web.Request) -> web.Response:
+    """Gives a job another name, tags or note. Raises Refused, NotFound."""
+    wanted = LabelsIn.model_validate_json(await request.read())
+    user_id, found = account(request).user_id, request.match_info["id"]
+    job = await label(request.app[BACKEND], user_id, found, name=wanted.file_name, tags=wanted.tags, note=wanted.note)
+    return web.json_response(text=JobOut.model_validate(job).model_dump_json())
 
 
 async def references(request: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from app.domain.jobs import Job
+from app.domain.limits import TAG
 from app.services import submissions
 from app.services.submissions import Wanted
 from app.web.app_keys import ACCOUNT, BACKEND, DURATIONS, LIVE, QUEUE_VIEW, STREAMS, account
@@ -28,6 +29,9 @@ PAGE = 20
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 15, 300
 """How long after a change the newest job is asked for, each time after twice as long, and at last how often."""
 
+NARROWED = ("text", "state", "tag")
+"""What a list is narrowed by, as its forms carry it."""
+
 SAID = ("deleted", "cancelled", "left")
 """What became of jobs that were chosen, as numbers in the address."""
 
@@ -41,6 +45,7 @@ class Asked:
 
     text: str = ""
     state: str = ""
+    tag: str = ""
     before: str = ""
     after: str = ""
 
@@ -50,6 +55,7 @@ class Asked:
         return cls(
             text=query.get("text", "").strip()[:500],
             state=query.get("state", "") if query.get("state") in SHOWN else "",
+            tag=query.get("tag", "").strip()[: TAG.most],
             before=job_id(query.get("before")) or "",
             after=job_id(query.get("after")) or "",
         )
@@ -57,12 +63,12 @@ class Asked:
     @property
     def narrowed(self) -> bool:
         """Whether not all jobs are wanted."""
-        return bool(self.text or self.state)
+        return bool(self.text or self.state or self.tag)
 
     @property
     def wanted(self) -> Wanted:
         """The narrowing."""
-        return Wanted(self.text, SHOWN.get(self.state))
+        return Wanted(self.text, SHOWN.get(self.state), self.tag)
 
     def address(self, **others: Any) -> str:
         """The address of this list with some values changed; those of the place are left out unless given."""
@@ -87,7 +93,7 @@ async def listing(request: web.Request) -> web.Response:
 async def bulk(request: web.Request) -> web.Response:
     """Cancels or deletes the chosen jobs, the latter after a question; those that are past that are left alone."""
     form, backend, user_id = await request.post(), request.app[BACKEND], account(request).user_id
-    asked = Asked.of({name: str(form.get(name, "")) for name in ("text", "state")})
+    asked = Asked.of({name: str(form.get(name, "")) for name in NARROWED})
     ids = list(dict.fromkeys(filter(None, (job_id(str(one)) for one in form.getall("job", [])))))[:PAGE]
     deletes = form.get("do") == "delete"
     if deletes and ids and not form.get("sure"):

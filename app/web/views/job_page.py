@@ -14,6 +14,7 @@ from markupsafe import Markup
 from app.domain.accounts import PLANS, Plan
 from app.domain.jobs import Job, Status, Tier
 from app.domain.keys import Gone
+from app.domain.limits import FILE_NAME, NOTE, TAG, TAGS
 from app.domain.retrievals import retrieval
 from app.engine.report.counts import FREQUENCIES
 from app.engine.report.distributions import bins
@@ -28,6 +29,9 @@ MOST_CONTIGS = 30
 
 SAID: dict[str, Callable[[dict[str, Any]], str]] = {"named": named, "frequency": frequency, "reviewed": reviewed}
 """How a line of what matters is put in words."""
+
+MOST = {"name": FILE_NAME.most, "tags": TAGS.most, "tag": TAG.most, "note": NOTE.most}
+"""How long may be what a job's owner says of it."""
 
 LATE = 60_000
 """Milliseconds that what was due may be late, before the page says nothing of it any more."""
@@ -114,6 +118,7 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
         "archived_at": await _archived_at(request, job),
         "restored": _restored(request, job),
         "premium": PLANS[Plan.PREMIUM],
+        "most": MOST,
         **await _expected(request, job),
     }
 

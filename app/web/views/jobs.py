@@ -10,6 +10,7 @@ from aiohttp import web
 
 from app.domain.jobs import UNFINISHED
 from app.services import submissions
+from app.services.labels import label
 from app.web.api.models import job_out
 from app.web.app_keys import ACCOUNT, BACKEND, DURATIONS, LIVE, STREAMS, account
 from app.web.auth import still_signed_in
@@ -72,6 +73,14 @@ async def retry(request: web.Request) -> web.Response:
     skip_bad = bool((await request.post()).get("skip_bad"))
     await submissions.retry(request.app[BACKEND], account(request), request.match_info["id"], skip_bad=skip_bad)
     return see_other(f"/annotations/{request.match_info['id']}")
+
+
+async def relabel(request: web.Request) -> web.Response:
+    """Gives a job another name, tags (between commas) and note. Raises Refused, NotFound."""
+    form, found = await request.post(), request.match_info["id"]
+    name, tags, note = (str(form.get(one, "")) for one in ("name", "tags", "note"))
+    await label(request.app[BACKEND], account(request).user_id, found, name=name, tags=tags.split(","), note=note)
+    return see_other(f"/annotations/{found}")
 
 
 async def delete(request: web.Request) -> web.Response:
