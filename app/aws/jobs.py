@@ -21,12 +21,12 @@ from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
 from app.aws.dynamodb import BATCH_KEYS, batch_get, batch_get_tables, pages, record, to_wire, update
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, changed
+from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, batch_end, changed
 
 CONFLICTS = 6
 """How often a write that meets a transaction on the same record is tried again."""
 
-STATE = ("user_id", "job_id", "status", "tier", "rev", "percent")
+STATE = ("user_id", "job_id", "status", "tier", "rev", "percent", "batch")
 """What a list of many jobs is told apart and counted by."""
 
 
@@ -239,23 +239,25 @@ class Jobs:
                 break
         return jobs[:limit][:: -1 if ":after" in bound else 1]
 
-    async def states(self, user_id: str, limit: int) -> list[Job]:
-        """The newest `limit` jobs of one user, newest first, with what STATE names and nothing else."""
+    async def states(self, user_id: str, limit: int, *, batch: str = "") -> list[Job]:
+        """The newest `limit` jobs of one user, or of a batch, newest first, with what STATE names and nothing else."""
         jobs: list[Job] = []
+        bound = " AND job_id BETWEEN :first AND :last" if batch else ""
+        values = {":user": user_id} | ({":first": batch, ":last": batch_end(batch)} if batch else {})
         query = pages(
             self.dynamodb,
             "query",
             TableName=self.table,
-            KeyConditionExpression="user_id = :user",
-            ExpressionAttributeValues=to_wire({":user": user_id}),
+            KeyConditionExpression=f"user_id = :user{bound}",
+            ExpressionAttributeValues=to_wire(values),
             ProjectionExpression=", ".join(f"#{name}" for name in STATE),
             ExpressionAttributeNames={f"#{name}": name for name in STATE},
             ScanIndexForward=False,
             ConsistentRead=True,
-            Limit=limit,
+            Limit=max(limit, BATCH_KEYS) if batch else limit,
         )
         async for items in query:
-            jobs += [record(Job, item) for item in items]
+            jobs += [job for job in (record(Job, item) for item in items) if not batch or job.batch == batch]
             if len(jobs) >= limit:
                 break
         return jobs[:limit]

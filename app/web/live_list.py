@@ -37,9 +37,9 @@ class Census:
     fingerprint: str  # another one after any change
 
     @classmethod
-    async def take(cls, jobs: Jobs, user_id: str, plan: Plan) -> Census:
-        """Counts the newest MOST_COUNTED jobs of a user."""
-        found = await jobs.states(user_id, MOST_COUNTED)
+    async def take(cls, jobs: Jobs, user_id: str, plan: Plan, batch: str = "") -> Census:
+        """Counts the newest MOST_COUNTED jobs of a user, or of a batch."""
+        found = await jobs.states(user_id, MOST_COUNTED, batch=batch)
         seen = zlib.crc32(repr([(job.job_id, job.rev, job.percent) for job in found]).encode())
         return cls(
             states=Counter(map(state, found)),

@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.jobs import Status, Trigger
 from app.domain.limits import NOTE, TAG, TAGS
+from app.web import app_keys
 from tests.support.explored import HEADER, KNOWN, explored
 from tests.support.portal import Portal
 from tests.support.steps import CLAIM, COMPLETE, ME, SUBMIT
@@ -97,3 +98,12 @@ async def test_a_shared_result_shows_neither_tags_nor_note(portal: Portal, tmp_p
     link = (await browser.post(f"/annotations/{job.job_id}/share", {})).text.partition("/shared?key=")[2].partition("<")[0]
     shown = await (await portal.browser()).get(f"/shared?key={link}")
     assert shown.status == 200 and "confidential" not in shown.text and "Mrs Smith" not in shown.text
+
+
+async def test_the_page_says_how_long_the_uploaded_file_is_kept(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await portal.signed_in(ME)
+    job = await portal.job(ME, *COMPLETE, file_name="x.vcf")
+    kept = (await browser.get(f"/annotations/{job.job_id}")).text
+    assert "It is deleted after" in kept and f"/annotations/{job.job_id}/input" in kept
+    monkeypatch.setitem(portal.app[app_keys.SETTINGS].kept_days, "uploads", -1)
+    assert "not kept any more" in (await browser.get(f"/annotations/{job.job_id}")).text

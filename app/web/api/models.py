@@ -9,10 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.domain.jobs import Fault, Job, Status, Tier
-from app.domain.limits import FILE_NAME, NOTE, TAG, TAGS
+from app.domain.keys import UUID
+from app.domain.limits import BATCH_FILES, FILE_NAME, NOTE, TAG, TAGS
 from app.explorer.expression import FIELDS, parse
 from app.explorer.matching import SORTS
 from app.explorer.record import WHOLE, Filter, Region
+from app.services.shares import MOST_PASSWORD
 
 
 class NewJob(BaseModel):
@@ -22,6 +24,10 @@ class NewJob(BaseModel):
 
     file_name: str = Field(min_length=1, max_length=10_000)
     assembly: str = Field("", max_length=100, description="One of the assemblies that are offered; empty: the file decides.")
+    batch: str = Field("", pattern=f"^({UUID})?$", description="Of files that are sent together: the `batch_id` of all of them.")
+    batch_files: int = Field(
+        0, strict=True, ge=0, le=BATCH_FILES.most, description="How many they are: the mail waits for as many."
+    )
 
 
 class PastedIn(BaseModel):
@@ -97,6 +103,7 @@ class JobOut(BaseModel):
     file_name: str
     tags: list[str]
     note: str
+    batch: str
     assembly: str
     bundle: str
     size: int
@@ -134,11 +141,18 @@ class JobQuery(BaseModel):
 
     text: str = Field("", max_length=500, description="Text in the name, tags or note, in small letters or large.")
     tag: str = Field("", max_length=TAG.most, description="A tag that they have.")
+    batch: str = Field("", pattern=f"^({UUID})?$", description="The batch that they were sent in.")
     state: Literal["", "waiting", "running", "completed", "archived", "failed", "cancelled", "unfinished"] = Field(
         "", description="How far they are; `unfinished` are those that wait or run."
     )
     limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
     before: str = Field("", pattern="^([0-9a-f-]{36})?$", description="The `next` of the page before.")
+
+
+class BatchOut(BaseModel):
+    """A new batch: each job of it names its id. It takes jobs for a day."""
+
+    batch_id: str
 
 
 class CountsOut(BaseModel):
@@ -209,6 +223,22 @@ class AccountOut(BaseModel):
     email: str
     plan: str
     limits: LimitsOut
+
+
+class ShareIn(BaseModel):
+    """A read-only link to a result."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: Literal[1, 7, 30, 90] = Field(7, description="How long it is good for.")
+    password: str = Field("", max_length=MOST_PASSWORD, description="Wanted from who opens it; empty: none.")
+
+
+class ShareOut(BaseModel):
+    """A new link. It is shown this once; `digest` revokes it."""
+
+    url: str
+    digest: str
 
 
 class TokenOut(BaseModel):

@@ -36,7 +36,12 @@ ALLOWANCE = {
     "RateLimit-Policy": {"description": "Requests at once, and seconds in which they come back", "schema": {"type": "string"}},
 }
 WAIT = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "string", "pattern": "^[0-9]+$"}}}
-NAMES = {"id": "The job's id", "at": "The variant's `place`", "digest": "SHA-256 of the token", "form": "`vcf` or `tsv`"}
+NAMES = {
+    "id": "The id of the job or batch",
+    "at": "The variant's `place`",
+    "digest": "SHA-256 of the token or link",
+    "form": "`vcf` or `tsv`",
+}
 _PARAMETER = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})*))?\}")
 
 

@@ -29,7 +29,7 @@ PAGE = 20
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 15, 300
 """How long after a change the newest job is asked for, each time after twice as long, and at last how often."""
 
-NARROWED = ("text", "state", "tag")
+NARROWED = ("text", "state", "tag", "batch")
 """What a list is narrowed by, as its forms carry it."""
 
 SAID = ("deleted", "cancelled", "left")
@@ -46,6 +46,7 @@ class Asked:
     text: str = ""
     state: str = ""
     tag: str = ""
+    batch: str = ""
     before: str = ""
     after: str = ""
 
@@ -56,6 +57,7 @@ class Asked:
             text=query.get("text", "").strip()[:500],
             state=query.get("state", "") if query.get("state") in SHOWN else "",
             tag=query.get("tag", "").strip()[: TAG.most],
+            batch=job_id(query.get("batch")) or "",
             before=job_id(query.get("before")) or "",
             after=job_id(query.get("after")) or "",
         )
@@ -68,25 +70,39 @@ class Asked:
     @property
     def wanted(self) -> Wanted:
         """The narrowing."""
-        return Wanted(self.text, SHOWN.get(self.state), self.tag)
+        return Wanted(self.text, SHOWN.get(self.state), self.tag, self.batch)
 
     def address(self, **others: Any) -> str:
         """The address of this list with some values changed; those of the place are left out unless given."""
         values = {**asdict(self), "before": "", "after": "", **others}
-        query = urlencode({name: value for name, value in values.items() if value})
-        return f"/annotations?{query}" if query else "/annotations"
+        query = urlencode({name: value for name, value in values.items() if value and name != "batch"})
+        return f"{self.path}?{query}" if query else self.path
+
+    @property
+    def path(self) -> str:
+        """The page of all jobs, or of the batch."""
+        return f"/batches/{self.batch}" if self.batch else "/annotations"
 
 
 async def listing(request: web.Request) -> web.Response:
     """A page of the user's jobs, or of those that a search finds."""
-    asked, user = Asked.of(request.query), account(request)
-    census = await Census.take(request.app[BACKEND].jobs, user.user_id, user.plan)
+    asked, user = _asked(request), account(request)
+    census = await Census.take(request.app[BACKEND].jobs, user.user_id, user.plan, asked.batch)
+    said = {name: int(value) if (value := request.query.get(name, "")[:4]).isdecimal() else 0 for name in SAID}
+    if asked.batch and not census.newest:
+        if any(said.values()):  # the last of it went, and the list of all jobs says so
+            return see_other(Asked().address(**said))
+        raise submissions.NotFound(asked.batch)
     found = await _found(request, asked)
     if asked.after and not found["newer"]:
         return see_other(asked.address())  # the first page, and a whole one
-    said = {name: int(value) if (value := request.query.get(name, "")[:4]).isdecimal() else 0 for name in SAID}
     seen = {"before": asked.before, "after": asked.after, "seen": census.fingerprint}
-    values = {**found, **await _counts(request, census.states), "said": said, "events": asked.address(**seen)}
+    values = {
+        **found,
+        **await _counts(request, census.states),
+        "said": said,
+        "events": asked.address(**seen).replace("?", "/events?", 1),
+    }
     return page(request, "annotations.html", **values)
 
 
@@ -118,8 +134,8 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def _send_changes(request: web.Request, stream: EventStream) -> None:
-    asked, user, jobs, live = Asked.of(request.query), account(request), request.app[BACKEND].jobs, request.app[LIVE]
-    census = await Census.take(jobs, user.user_id, user.plan)
+    asked, user, jobs, live = _asked(request), account(request), request.app[BACKEND].jobs, request.app[LIVE]
+    census = await Census.take(jobs, user.user_id, user.plan, asked.batch)
     stale = census.fingerprint != request.query.get("seen")
     pause, sendable, watch = float(FIRST_LOOK_SECONDS), 0.0, ListWatch(user.plan)
     look = time.monotonic() + pause
@@ -137,15 +153,19 @@ async def _send_changes(request: web.Request, stream: EventStream) -> None:
             await watch.wait(max(0.0, sendable - time.monotonic()) if stale else None)
             stale, watch.changed = stale or watch.changed, False
             if time.monotonic() >= look:
-                newest = await jobs.page(user.user_id, limit=1)
+                newest = await jobs.states(user.user_id, 1, batch=asked.batch)
                 pause = min(2 * pause, LONGEST_LOOK_SECONDS)
                 if (newest[0].job_id if newest else "") != census.newest:
-                    census = await Census.take(jobs, user.user_id, user.plan)
+                    census = await Census.take(jobs, user.user_id, user.plan, asked.batch)
                     watch.learn(census)
                     stale, pause = True, float(FIRST_LOOK_SECONDS)
                 look = time.monotonic() + pause
             if not stale:
                 await stream.ping()
+
+
+def _asked(request: web.Request) -> Asked:
+    return Asked.of({**request.query, "batch": request.match_info.get("id", "")})
 
 
 async def _found(request: web.Request, asked: Asked) -> dict[str, Any]:

@@ -119,6 +119,7 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
         "restored": _restored(request, job),
         "premium": PLANS[Plan.PREMIUM],
         "most": MOST,
+        "input_until": _input_until(request, job),
         **await _expected(request, job),
     }
 
@@ -205,6 +206,12 @@ async def _archived_at(request: web.Request, job: Job) -> int | None:
     due = job.finished_at + 1000 * await request.app[QUEUE_VIEW].retention()
     # given back by the archive, or restored: when its turn comes again, the record does not say
     return due if due > request.app[BACKEND].now() - 10 * LATE else None
+
+
+def _input_until(request: web.Request, job: Job) -> int | None:
+    """When (ms since 1970) the uploaded file is deleted, as far as the deployment says it; None: it does not."""
+    days = request.app[SETTINGS].kept_days.get("uploads")
+    return job.created_at + days * 86_400_000 if days else None
 
 
 def _restored(request: web.Request, job: Job) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from app.domain.accounts import Notice, Plan
-from app.domain.jobs import Fault, Job, Speed, Trigger
+from app.domain.jobs import Fault, Job, Speed, Trigger, batch_id
 from app.explorer.record import Filter
 from app.services.mail_preferences import link
 from app.services.subscriptions import change_plan
@@ -144,7 +144,10 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         await looker.look("delete-jobs")
         await looker.go("/annotations?text=nothing", "annotations-not-found")
         await looker.go("/annotations?state=failed&deleted=2", "annotations-narrowed")
-        shown = await explored(portal, tmp_path, many(130), email=ME)
+        batch = batch_id(portal.backend.now(), secrets.token_bytes(10))
+        shown = await explored(portal, tmp_path, many(130), email=ME, batch=batch, note="Sent again by the ward.\nSee 7.")
+        await portal.backend.jobs.label(shown.user_id, shown.job_id, tags=frozenset({"trio", "urgent", "a-long-tag-" * 3}))
+        await looker.go(f"/batches/{batch}", "batch")
         (tmp_path / "samples").mkdir()
         text = f"{SAMPLES}\nchrM\t3243\t.\tA\tG\t50\tPASS\t.\tGT:DP\t0/1:33\t1/1:7\n"
         sampled = await explored(portal, tmp_path / "samples", text, email=ME)

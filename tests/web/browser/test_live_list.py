@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from zipfile import ZipFile
+
 import pytest
 from playwright.async_api import expect
 
 from app.domain.jobs import Trigger
 from app.web import app_keys
 from app.web.views import job_list
-from tests.support.pages import ME, OpenPage, jobs, sign_in
+from tests.support.pages import ME, RECORD, OpenPage, choose, jobs, sign_in, vcf
 from tests.support.portal import Portal
 from tests.support.steps import SUBMIT
 
@@ -67,3 +69,25 @@ async def test_the_list_needs_no_script(portal: Portal, open_page: OpenPage) -> 
     await page.get_by_role("button", name="Delete the chosen").click()
     await page.get_by_role("link", name="Keep it").click()
     await expect(page.locator("tbody tr")).to_have_count(1)
+
+
+async def test_files_that_are_dropped_together_have_a_page_and_an_archive(portal: Portal, open_page: OpenPage) -> None:
+    page = await open_page()
+    await sign_in(page, portal)
+    await choose(page, *((f"{n}.vcf", vcf(RECORD)) for n in range(2)))
+    await page.get_by_role("button", name="Annotate 2 files").click()
+    await page.wait_for_url("**/batches/*")
+    for job in await jobs(portal):
+        key = f"results/{job.job_id}"
+        await portal.backend.results.s3.put_object(Bucket=portal.backend.results.name, Key=key, Body=b"result")
+        await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
+        await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.COMPLETE, result=key)
+    async with page.expect_download() as started:
+        await page.get_by_role("link", name="Download all 2 results").click()
+    download = await started.value
+    assert download.suggested_filename == "results.zip"
+    with ZipFile(await download.path()) as archive:
+        assert sorted(archive.namelist()) == ["0.annot.vcf.gz", "1.annot.vcf.gz"]
+    await page.get_by_role("link", name="1.vcf").click()
+    await page.get_by_role("link", name="with other files").click()
+    await expect(page.get_by_role("heading", name="Files sent together")).to_be_visible()
