@@ -8,12 +8,14 @@ from __future__ import annotations
 import secrets
 from functools import partial
 
+from app.aws.accounts import MAIL
 from app.aws.mail import MailRefused, Mark
 from app.domain.accounts import Account
+from app.domain.jobs import Job
 from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored
-from app.services import mail_preferences, what_matters
+from app.services import batches, mail_preferences, what_matters
 from app.services.backend import Backend
-from app.services.mail_templates import TEMPLATES, ending, letter
+from app.services.mail_templates import TEMPLATES, digest, ending, letter
 from workers.runtime import LONGEST_PUT_OFF, Delivery, Poison, Reschedule, Spec, growing
 
 REMEMBERED = 400 * 86_400
@@ -32,19 +34,21 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
         elif isinstance(message, PlanEnding) and account.reachable and not account.granted:
             await _about_plan(backend, account, message)
         elif isinstance(message, (JobFinished, ResultRestored)) and account.reachable:
-            await _about_job(backend, account, message)
+            await _about_job(backend, account, message, delivery)
     except MailRefused as refused:
         if delivery.put_off > LONGEST_PUT_OFF:
             raise Poison(f"SES refused it for a day: {refused}") from refused
         raise Reschedule(growing(delivery.put_off), f"SES refused it: {refused}") from refused
 
 
-async def _about_job(backend: Backend, account: Account, message: JobFinished | ResultRestored) -> None:
+async def _about_job(backend: Backend, account: Account, message: JobFinished | ResultRestored, delivery: Delivery) -> None:
     outcome = message.outcome if isinstance(message, JobFinished) else "restored"
     if TEMPLATES[outcome][0] in account.muted:
         return
     job = await backend.jobs.get(message.user_id, message.job_id)
     if job is None or message.mark in job.mailed:
+        return
+    if job.batch_files > 1 and await _is_of_a_batch(backend, account, job, outcome, delivery):
         return
     about = (message.user_id, message.job_id, message.mark)
     mark = Mark(partial(backend.jobs.mark, *about), partial(backend.jobs.unmark, *about))
@@ -59,6 +63,35 @@ async def _about_job(backend: Backend, account: Account, message: JobFinished | 
         sent = await backend.mail.send(account.email, **written, user_id=account.user_id, mark=mark)
     if sent:
         await backend.jobs.mark_sent(*about, sent)
+
+
+async def _is_of_a_batch(backend: Backend, account: Account, job: Job, outcome: str, delivery: Delivery) -> bool:
+    """Whether the one mail of its batch is about this, too: sends it, where nothing of the batch is under way any more.
+
+    The last job to end finds all others ended, so its message sends the mail if no other does; all others wait for it. A job
+    that was run again after that mail has one of its own, and so has what waited for a day. Raises Reschedule.
+    """
+    if outcome == "archived":
+        return True  # that mail says it
+    if outcome not in ("completed", "failed"):
+        return False
+    event = batches.mark(job.batch)
+    if marked := await backend.accounts.item(account.user_id, MAIL + event):
+        return (job.submitted_at or 0) // 1000 <= marked["expires_at"] - REMEMBERED
+    jobs = await batches.jobs_of(backend, account.user_id, job.batch)
+    if batches.under_way(jobs, backend.now()):
+        if delivery.put_off > LONGEST_PUT_OFF:
+            return False
+        raise Reschedule(growing(delivery.put_off), "others of its batch are under way")
+    jobs = [one for one in jobs if one.mark("completed") not in one.mailed]
+    if len(jobs) < 2:
+        return False
+    about, expires_at = (account.user_id, event), backend.now() // 1000 + REMEMBERED
+    mark = Mark(partial(backend.accounts.mark, *about, expires_at=expires_at), partial(backend.accounts.unmark, *about))
+    assert backend.mail
+    if await backend.mail.send(account.email, **digest(jobs, account, backend.settings), user_id=account.user_id, mark=mark):
+        await backend.accounts.mark_sent(*about)
+    return True
 
 
 async def _about_plan(backend: Backend, account: Account, message: PlanEnding) -> None:

@@ -21,10 +21,13 @@ from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
 from app.aws.dynamodb import BATCH_KEYS, batch_get, batch_get_tables, pages, record, to_wire, update
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, changed
+from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, batch_end, changed
 
 CONFLICTS = 6
 """How often a write that meets a transaction on the same record is tried again."""
+
+STATE = ("user_id", "job_id", "status", "tier", "rev", "percent", "batch")
+"""What a list of many jobs is told apart and counted by."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,11 @@ class Jobs:
             values = {**self._waits(job.job_id, state, deadline_seconds), **values}
         return await self._update(job.user_id, job.job_id, update(values, "#rev = :at", at=job.rev))
 
+    async def label(self, user_id: str, job_id: str, **values: Any) -> Job | None:
+        """Writes what its owner says of a job, in whatever state it is; None if there is none, or it is being deleted."""
+        condition = "attribute_exists(#job_id) AND #status <> :deleting"
+        return await self._update(user_id, job_id, update(values, condition, deleting=Status.DELETING))
+
     async def postpone(self, job: Job, state: State, *, most: int = LONGEST_DEADLINE_SECONDS) -> None:
         """Moves the deadline ahead after a message was sent to move the job on: the first time by that of the state, but no
         more than `most` seconds, and each time after by twice the time before."""
@@ -209,22 +217,47 @@ class Jobs:
             if code(error) != "ConditionalCheckFailedException":
                 raise
 
-    async def page(self, user_id: str, *, before: str | None = None, limit: int = 20) -> list[Job]:
-        """Up to `limit` jobs of one user, newest first: those older than job id `before`, where given."""
+    async def page(self, user_id: str, *, before: str | None = None, after: str | None = None, limit: int = 20) -> list[Job]:
+        """Up to `limit` jobs of one user, newest first: the newest of those older than job id `before`, where given, or the
+        oldest of those newer than `after`."""
         jobs: list[Job] = []
-        older = " AND job_id < :before" if before else ""
+        bound = " AND job_id < :before" if before else " AND job_id > :after" if after else ""
+        values = {":user": user_id, ":before": before, ":after": None if before else after}
         query = pages(
             self.dynamodb,
             "query",
             TableName=self.table,
-            KeyConditionExpression=f"user_id = :user{older}",
-            ExpressionAttributeValues=to_wire({":user": user_id, ":before": before}),
-            ScanIndexForward=False,
+            KeyConditionExpression=f"user_id = :user{bound}",
+            ExpressionAttributeValues=to_wire(values),
+            ScanIndexForward=":after" in bound,
             ConsistentRead=True,
             Limit=limit,
         )
         async for items in query:
             jobs += [record(Job, item) for item in items]
+            if len(jobs) >= limit:
+                break
+        return jobs[:limit][:: -1 if ":after" in bound else 1]
+
+    async def states(self, user_id: str, limit: int, *, batch: str = "") -> list[Job]:
+        """The newest `limit` jobs of one user, or of a batch, newest first, with what STATE names and nothing else."""
+        jobs: list[Job] = []
+        bound = " AND job_id BETWEEN :first AND :last" if batch else ""
+        values = {":user": user_id} | ({":first": batch, ":last": batch_end(batch)} if batch else {})
+        query = pages(
+            self.dynamodb,
+            "query",
+            TableName=self.table,
+            KeyConditionExpression=f"user_id = :user{bound}",
+            ExpressionAttributeValues=to_wire(values),
+            ProjectionExpression=", ".join(f"#{name}" for name in STATE),
+            ExpressionAttributeNames={f"#{name}": name for name in STATE},
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            Limit=max(limit, BATCH_KEYS) if batch else limit,
+        )
+        async for items in query:
+            jobs += [job for job in (record(Job, item) for item in items) if not batch or job.batch == batch]
             if len(jobs) >= limit:
                 break
         return jobs[:limit]

@@ -20,7 +20,18 @@ import aiohttp
 import typer
 from pydantic import BaseModel
 
-from app.cli.remote_answers import AccountAnswer, Job, Upload, VariantsPage, problem, strange, understood, wait_seconds
+from app.cli.remote_answers import (
+    AccountAnswer,
+    BatchAnswer,
+    Job,
+    ShareAnswer,
+    Upload,
+    VariantsPage,
+    problem,
+    strange,
+    understood,
+    wait_seconds,
+)
 from app.cli.remote_state import Known, Stop
 from app.domain.file_names import derived
 from app.domain.keys import Output
@@ -93,13 +104,16 @@ class Gas:
         path = f"/jobs/{quote(job.job_id, safe='')}/retry"
         return await self.ask(Job, "POST", path, json={"skip_bad": True}) or await self.job(job.job_id)
 
-    async def submitted(self, file: Path, digest: str, assembly: str, *, skip_bad: bool = False) -> Job:
+    async def submitted(
+        self, file: Path, digest: str, assembly: str, *, skip_bad: bool = False, batch: dict[str, Any] | None = None
+    ) -> Job:
         """The job of this file: the one that it has, if that did not fail, else a new one, uploaded and submitted.
 
+        `batch` is what a new job says of the files that it is sent together with.
         `skip_bad`: one that was refused for lines that are no records, and could do without them, is run again without them.
         """
         # what is no UTF-8 in a name can't be sent
-        wanted = {"file_name": os.fsencode(file.name).decode(errors="replace"), "assembly": assembly}
+        wanted = {"file_name": os.fsencode(file.name).decode(errors="replace"), "assembly": assembly, **(batch or {})}
         name = f"{digest} {assembly}".rstrip()
         before = self.known.jobs.get(name, "")
         job = await self.ask(Job, "GET", f"/jobs/{quote(before, safe='')}") if before else None
@@ -135,18 +149,33 @@ class Gas:
                 body = await answer.read()
                 raise problem(body, answer) if answer.status >= 400 else strange(body, answer)
             link = answer.headers["Location"]
-        part = target.with_name(f"{target.name}.{os.getpid()}.part")  # another command may fetch the same
-        try:
-            async with self.http.get(link) as answer:
-                if answer.status != 200 or answer.content_type == "text/html":
-                    raise strange(await answer.content.read(1000), answer)
-                with part.open("wb") as file:
-                    async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
-                        file.write(chunk)
-            part.replace(target)
-        finally:
-            with suppress(OSError):
-                part.unlink()
+        async with self.http.get(link) as answer:
+            if answer.status != 200 or answer.content_type == "text/html":
+                raise strange(await answer.content.read(1000), answer)
+            await _kept(answer, target)
+
+    async def made(self, path: str, target: Path, **params: str) -> None:
+        """As `download`, of what the API makes while it sends it."""
+        headers = {"Authorization": f"Bearer {self.known.token}"}
+        address = f"{self.known.url}/api/v1{path}"
+        async with self.http.get(address, headers=headers, params=params, allow_redirects=False) as answer:
+            if answer.status == 200 and answer.content_type != "text/html":
+                await _kept(answer, target)
+            else:
+                body = await answer.read()
+                raise problem(body, answer) if answer.status >= 400 else strange(body, answer)
+
+
+async def _kept(answer: aiohttp.ClientResponse, target: Path) -> None:
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")  # another command may fetch the same
+    try:
+        with part.open("wb") as file:
+            async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
+                file.write(chunk)
+        part.replace(target)
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 @remote.command()
@@ -223,6 +252,85 @@ def fetch(
 
     _run(work)
 
+
+@remote.command()
+def batch(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="VCFs, plain or compressed, or BCFs.")],
+    wait: Annotated[bool, typer.Option(help="Wait until all are done.")] = False,
+    assembly: Annotated[str, typer.Option(help="Assembly that the files are on; without it, each file decides.")] = "",
+    out: Annotated[Path | None, typer.Option(help="With --wait: folder for results.zip, which has all results.")] = None,
+) -> None:
+    """Upload files that belong together: they have one page and one mail. Given again, goes on with the same jobs."""
+
+    async def work(gas: Gas) -> int:
+        made = await gas.ask(BatchAnswer, "POST", "/batches")
+        if made is None:
+            raise Stop(f"{gas.known.url} is not a GAS.")
+        together = {"batch": made.batch_id, "batch_files": len(files)} if len(files) > 1 else {}
+        jobs = [await gas.submitted(file, _digest(file), assembly, batch=together) for file in files]
+        while wait and any(job.status not in ENDS for job in jobs):
+            await asyncio.sleep(LOOK_SECONDS)
+            jobs = [job if job.status in ENDS else await gas.job(job.job_id) for job in jobs]
+        code = max((_said(job) for job in jobs), key=(DONE, PENDING, FAILED).index)
+        for batch_id in dict.fromkeys(job.batch for job in jobs if job.batch):
+            typer.echo(f"{gas.known.url}/batches/{batch_id}")
+            if wait and out:
+                out.mkdir(parents=True, exist_ok=True)
+                name = "results.zip" if batch_id == jobs[0].batch else f"results-{batch_id}.zip"
+                await gas.made(f"/batches/{batch_id}/results.zip", out / name)
+        return code
+
+    _run(work)
+
+
+@remote.command()
+def export(
+    what: Annotated[str, typer.Argument(help="A file that was annotated, or a job id.")],
+    form: Annotated[str, typer.Option(help="vcf, tsv, csv or xlsx.")] = "tsv",
+    where: Annotated[str, typer.Option(help="A filter over columns, such as 'impact>=MODERATE and not frequency>=0.001'.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the file.")] = Path(),
+) -> None:
+    """Download the variants of a result, all or those that a filter finds, as one file."""
+
+    async def work(gas: Gas) -> int:
+        if form not in FORMS:
+            raise Stop(f"There is no form {form}: choose one of {', '.join(FORMS)}.")
+        job = await gas.job(_job_of(gas.known, what))
+        out.mkdir(parents=True, exist_ok=True)
+        suffix = ".gz" if form == "vcf" and not where else ""
+        target = out / derived(job.file_name, f"variants.{form}{suffix}")
+        path = f"/jobs/{quote(job.job_id, safe='')}"
+        if suffix:
+            await gas.download(f"{path}/result", target)
+        else:
+            await gas.made(f"{path}/variants.{form}", target, **({"where": where} if where else {}))
+        typer.echo(target)
+        return DONE
+
+    _run(work)
+
+
+@remote.command()
+def share(
+    what: Annotated[str, typer.Argument(help="A file that was annotated, or a job id.")],
+    days: Annotated[int, typer.Option(help="How long the link is good for: 1, 7, 30 or 90.")] = 7,
+    password: Annotated[str, typer.Option(envvar="GAS_REMOTE_SHARE_PASSWORD", help="Wanted from who opens it.")] = "",
+) -> None:
+    """Make a read-only link to a result and print it."""
+
+    async def work(gas: Gas) -> int:
+        job = await gas.job(_job_of(gas.known, what))
+        wanted = {"days": days, "password": password}
+        made = await gas.ask(ShareAnswer, "POST", f"/jobs/{quote(job.job_id, safe='')}/shares", json=wanted)
+        if made is None:
+            raise Stop(f"There is no job {job.job_id}.")
+        typer.echo(made.url)
+        return DONE
+
+    _run(work)
+
+
+FORMS = ("vcf", "tsv", "csv", "xlsx")
 
 SHOWN = (
     *("contig", "position", "ref", "alt", "gene", "consequence", "impact", "transcript", "hgvs_genomic", "hgvs_coding"),

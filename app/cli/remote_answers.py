@@ -34,6 +34,7 @@ class Job(BaseModel):
     job_id: str
     file_name: str
     status: str
+    batch: str = ""
     tier: str = "NONE"
     message: str | None = None
     records: int | None = None
@@ -48,6 +49,18 @@ class Upload(BaseModel):
     job: Job
     url: str = ""
     fields: dict[str, str] = {}
+
+
+class BatchAnswer(BaseModel):
+    """A new batch."""
+
+    batch_id: str
+
+
+class ShareAnswer(BaseModel):
+    """A new link to a result."""
+
+    url: str
 
 
 class AccountAnswer(BaseModel):

@@ -124,6 +124,11 @@ LONGEST_DEADLINE_SECONDS: a daemon that is down for a day finds a few duplicates
 
 LONGEST_DEADLINE_SECONDS = 86_400
 
+BATCH_MS = 86_400_000
+"""How long a batch takes jobs, in milliseconds."""
+
+CLOCKS_APART_MS = 60_000
+
 UNFINISHED = frozenset({Status.UPLOADING, Status.PENDING, Status.RUNNING})
 
 
@@ -184,6 +189,10 @@ class Job:
     repairs: int = 0  # how often the doctor moved it on since its last transition
 
     file_name: str = ""  # what the user called it: data, never part of a key
+    tags: frozenset[str] = field(default_factory=frozenset)  # the user's own words for it
+    note: str = ""  # the user's
+    batch: str = ""  # id of the files that it was sent together with, if any
+    batch_files: int = 0  # how many they were to be
     assembly: str = ""  # that the user named, if any
     bundle: str = ""  # id of the reference bundle: the one asked for, at the end the one used
     size: int = 0  # of the input
@@ -250,6 +259,16 @@ def job_id(now: int, randomness: bytes) -> str:
     value = value & ~(0xF << 76) | 0x7 << 76  # version
     value = value & ~(0x3 << 62) | 0x2 << 62  # variant
     return str(uuid.UUID(int=value))
+
+
+def batch_id(now: int, randomness: bytes) -> str:
+    """The id of files that are sent together: as of a job, but older than any of theirs, however far clocks are apart."""
+    return job_id(now - CLOCKS_APART_MS, randomness)
+
+
+def batch_end(batch: str) -> str:
+    """The id that all jobs of a batch come before: a batch takes jobs for a day."""
+    return str(uuid.UUID(int=min(uuid.UUID(batch).int + (BATCH_MS << 80), 2**128 - 1)))
 
 
 def changed(job: Job, trigger: Trigger) -> dict[str, Any]:

@@ -24,6 +24,10 @@ class Limit:
 
 
 FILE_NAME = Limit(500, "letters", "the name of a file", "It is cut.")
+TAGS = Limit(10, "tags", "a job", "A job has {most} tags at most.")
+TAG = Limit(40, "letters", "a tag", "A tag has {most} letters at most.")
+NOTE = Limit(1000, "letters", "the note of a job", "A note has {most} letters at most.")
+BATCH_FILES = Limit(1000, "files", "a batch", "A batch has {most} files at most.")
 CLAIM = Limit(200, "letters", "a name that the identity provider tells", "It is cut.")
 MAIL_ADDRESS = Limit(254, "letters", "a mail address that the identity provider tells", "It counts as none (RFC 5321).")
 KEY_SET = Limit(1 << 20, "bytes", "the identity provider's keys", "Globus, where you sign in, does not answer.")

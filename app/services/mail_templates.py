@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from app.domain.accounts import Account, Notice
-from app.domain.jobs import Job
+from app.domain.accounts import PLANS, Account, Notice
+from app.domain.jobs import Job, Status
 from app.domain.messages import PlanEnding
 from app.engine.report.not_advice import NOT_ADVICE
 from app.services import mail_preferences
@@ -48,6 +48,12 @@ ENDINGS: dict[str, tuple[str, str]] = {
 
 HEADING = "What matters here, first of all:"
 
+MOST_LINES = 100
+"""Jobs that one mail names; their page has all."""
+
+MOST_LETTERS = 200
+"""Of the words for a failure, where many are in one mail."""
+
 
 def letter(outcome: str, job: Job, account: Account, settings: Settings, matters: Sequence[str] = ()) -> dict[str, Any]:
     """Subject, text, HTML and headers of the mail about `outcome`; `matters` are lines of what matters in the result."""
@@ -59,6 +65,35 @@ def letter(outcome: str, job: Job, account: Account, settings: Settings, matters
     return _written(subject, words, ("Open the job", page), account, settings, stop, matters) | {
         "headers": mail_preferences.headers(stop)
     }
+
+
+def digest(jobs: Sequence[Job], account: Account, settings: Settings) -> dict[str, Any]:
+    """Subject, text, HTML and headers of the one mail about the end of all jobs of a batch."""
+    failed = sum(job.status is Status.FAILED for job in jobs)
+    subject = (
+        f"Your {len(jobs)} annotations are ready" if not failed else f"{len(jobs)} annotations ended, {failed} of them failed"
+    )
+    words = "The files that you sent together have been annotated." + " Some could not be." * bool(failed)
+    if PLANS[account.plan].archives:
+        words += " Each result moves to the archive soon after it is complete, as on the free plan; summaries stay online."
+    lines = [_ended(job) for job in sorted(jobs, key=lambda job: job.status is not Status.FAILED)]
+    more = [f"and {len(lines) - MOST_LINES:,} more"] if len(lines) > MOST_LINES else []
+    stop = mail_preferences.link(account, Notice.FINISHED, settings)
+    page = ("Open the page of all of them", f"{settings.public_url}/batches/{jobs[0].batch}")
+    listed = [*lines[:MOST_LINES], *more]
+    written = _written(subject, words, page, account, settings, stop, listed, heading="", note="")
+    return written | {"headers": mail_preferences.headers(stop)}
+
+
+def _ended(job: Job) -> str:
+    if job.status is Status.FAILED:
+        at_line = f"line {job.line}: " if job.line else ""
+        return f"{job.file_name}: failed. {at_line}{job.message[:MOST_LETTERS]}"
+    return (
+        f"{job.file_name}: {job.records:,} records"
+        if job.status is Status.COMPLETED
+        else f"{job.file_name}: {job.status.lower()}"
+    )
 
 
 def ending(message: PlanEnding, account: Account, settings: Settings) -> dict[str, Any]:
@@ -75,15 +110,18 @@ def _written(
     account: Account,
     settings: Settings,
     stop: str = "",
-    matters: Sequence[str] = (),
+    listed: Sequence[str] = (),
+    heading: str = HEADING,
+    note: str = NOT_ADVICE,
 ) -> dict[str, Any]:
     greeting = f"Dear {account.name}," if account.name else "Hello,"
     closing = f"Questions? Write to {settings.contact}." if settings.contact else ""
     footer = f"To get no more mail of this kind: {stop}" if stop else ""
     paragraphs = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in (greeting, words, closing) if paragraph)
-    listed = "".join(f"<li>{escape(line)}</li>" for line in matters)
-    found = f"<p>{HEADING}</p><ul>{listed}</ul><p><small>{NOT_ADVICE}</small></p>" if matters else ""
-    lines = "\n".join([HEADING, *(f"- {line}" for line in matters), NOT_ADVICE]) if matters else ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in listed)
+    above, below = (f"<p>{heading}</p>" if heading else ""), (f"<p><small>{note}</small></p>" if note else "")
+    found = f"{above}<ul>{items}</ul>{below}" if listed else ""
+    lines = "\n".join(filter(None, [heading, *(f"- {line}" for line in listed), note])) if listed else ""
     button = f'<p><a href="{escape(link[1], quote=True)}">{link[0]}</a></p>'
     small = f'<p><small><a href="{escape(stop, quote=True)}">No more mail of this kind</a></small></p>' if stop else ""
     return {

@@ -7,12 +7,24 @@ import hashlib
 import os
 import random
 import unicodedata
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.domain.accounts import Account
-from app.domain.jobs import UNFINISHED, Fault, Job, State, Status, Trigger, job_id
+from app.domain.jobs import (
+    BATCH_MS,
+    CLOCKS_APART_MS,
+    UNFINISHED,
+    Fault,
+    Job,
+    State,
+    Status,
+    Trigger,
+    batch_end,
+    job_id,
+)
 from app.domain.keys import Gone, input_key
 from app.domain.limits import FILE_NAME
 from app.domain.messages import JobRequested
@@ -23,6 +35,9 @@ from app.services.sweep import sweep
 DAY_MS = 86_400_000
 RACES = 5
 """How often a request looks again whose Idempotency-Key another one took in the same moment."""
+
+SEARCHED = 1000
+"""Jobs that one search looks at, at most."""
 
 SLOWEST_UPLOAD = 100_000
 """Bytes a second: who is slower may find the job gone that the file was for."""
@@ -44,19 +59,46 @@ class Upload:
     form: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Files that are sent together: the id of their batch, and how many they are to be. Without an id: a file alone."""
+
+    batch_id: str = ""
+    files: int = 0
+
+
+NO_BATCH = Batch()
+
+
 async def prepare(
-    backend: Backend, account: Account, file_name: str, assembly: str, fields: Mapping[str, str], key: str = ""
+    backend: Backend,
+    account: Account,
+    file_name: str,
+    assembly: str,
+    fields: Mapping[str, str],
+    key: str = "",
+    batch: Batch = NO_BATCH,
 ) -> Upload:
     """Records an UPLOADING job and makes its upload form. Raises Refused at a limit of the plan.
 
+    `batch`: the files that it is sent together with.
     `assembly` is one of those that are offered, by any of its names; empty: the file decides.
     The same `key` within a day is the same job: a client that repeats a request whose answer got lost makes no second one.
     """
-    name, assembly = _clean(file_name) or "upload.vcf", _offered(backend, assembly)
+    name, assembly = clean(file_name) or "upload.vcf", _offered(backend, assembly)
     limits = backend.settings.limits(account.plan)
     bundle = backend.settings.bundle(assembly)
     fresh = job_id(backend.now(), os.urandom(10))
-    job = Job(user_id=account.user_id, job_id=fresh, file_name=name, assembly=assembly, bundle=bundle)
+    _check_batch(backend, batch)
+    job = Job(
+        user_id=account.user_id,
+        job_id=fresh,
+        file_name=name,
+        assembly=assembly,
+        bundle=bundle,
+        batch=batch.batch_id,
+        batch_files=batch.files,
+    )
     deadline_seconds = max(backend.jobs.deadline_seconds[Status.UPLOADING], limits.max_upload_bytes // SLOWEST_UPLOAD)
     if key:
         job = await _once(backend, job, key, deadline_seconds)
@@ -198,25 +240,58 @@ async def delete(backend: Backend, user_id: str, job_id: str, *, at: int | None 
         await backend.jobs.remove(job)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which jobs a list is narrowed to: text in the name, tags or note, the states that they may be in, a tag, a batch."""
+
+    text: str = ""
+    states: frozenset[State] | None = None
+    tag: str = ""
+    batch: str = ""
+
+    def has(self, job: Job) -> bool:
+        """Whether the job is one of them."""
+        if (self.states is not None and not {job.status, job.tier} & self.states) or (self.tag and self.tag not in job.tags):
+            return False
+        if self.batch and self.batch != job.batch:
+            return False
+        return self.text.lower() in "\n".join((job.file_name, job.note, *job.tags)).lower()
+
+
+EVERYTHING = Wanted()
+
+
 async def search(
-    backend: Backend, user_id: str, text: str, states: frozenset[State] | None, before: str | None, limit: int = 20
+    backend: Backend, user_id: str, wanted: Wanted, *, before: str | None = None, after: str | None = None, limit: int = 20
 ) -> tuple[list[Job], str | None]:
-    """The newest jobs whose file name has `text` and whose state is one of `states`, and where to go on, if there is more.
+    """The wanted jobs next to `before` among the older ones, or to `after` among the newer, newest first; and where to go on in
+    that direction, if there may be more.
 
     One call looks at a thousand jobs at most: it may find none, and still say where to go on.
     """
     found: list[Job] = []
+    forward, at = bool(after), after or before
+    first, last = (wanted.batch, batch_end(wanted.batch)) if wanted.batch else ("", "~")
+    if wanted.batch and not forward:
+        at = min(at or last, last)
+    chunk = limit + 1 if wanted == EVERYTHING else SEARCHED // 10
     for _ in range(10):
-        jobs = await backend.jobs.page(user_id, before=before, limit=100)
-        for job in jobs:
-            before = job.job_id
-            if text.lower() in job.file_name.lower() and (states is None or {job.status, job.tier} & states):
+        jobs = await backend.jobs.page(user_id, **{"after" if forward else "before": at}, limit=chunk)
+        for job in reversed(jobs) if forward else jobs:
+            at = job.job_id
+            if not first <= at < last:
+                return _newest_first(found, forward), None
+            if wanted.has(job):
                 found.append(job)
                 if len(found) > limit:
-                    return found[:limit], found[limit - 1].job_id
-        if len(jobs) < 100:
-            return found, None
-    return found, before
+                    return _newest_first(found[:limit], forward), found[limit - 1].job_id
+        if len(jobs) < chunk:
+            return _newest_first(found, forward), None
+    return _newest_first(found, forward), at
+
+
+def _newest_first(jobs: list[Job], forward: bool) -> list[Job]:
+    return jobs[::-1] if forward else jobs
 
 
 async def find(backend: Backend, user_id: str, job_id: str) -> Job:
@@ -234,6 +309,12 @@ def _offered(backend: Backend, assembly: str) -> str:
     if assembly and not found:
         raise Refused(f"The assembly {assembly[:40]!r} is not offered here. Choose one of {', '.join(offered)}, or none.")
     return found or ""
+
+
+def _check_batch(backend: Backend, batch: Batch) -> None:
+    age = backend.now() - (uuid.UUID(batch.batch_id).int >> 80) if batch.batch_id else 0
+    if not 0 <= age < BATCH_MS - 2 * CLOCKS_APART_MS:
+        raise Refused("This batch takes no more files: a batch is good for a day. Please begin a new one.")
 
 
 def _mark(key: str) -> str:
@@ -277,9 +358,9 @@ async def _check_still_there(backend: Backend, account: Account, key: str) -> No
         raise Refused("This account is being deleted: it takes no more jobs.")
 
 
-def _clean(name: str) -> str:
+def clean(name: str, most: int = FILE_NAME.most) -> str:
     """Any name, but for what neither a process argument nor UTF-8 can carry: control characters and lone surrogates."""
-    return "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs")).strip()[: FILE_NAME.most]
+    return "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs")).strip()[:most]
 
 
 def _problem(backend: Backend, account: Account, size: int) -> str:

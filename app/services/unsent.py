@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.accounts import Account
+from app.domain.accounts import Account, Notice
 from app.domain.jobs import Job, Status
 from app.domain.messages import PlanEnding
-from app.services import what_matters
+from app.services import batches, what_matters
 from app.services.backend import Backend
-from app.services.mail_templates import TEMPLATES, ending, letter
+from app.services.mail_templates import TEMPLATES, digest, ending, letter
 
 CALL_SECONDS = 60
 """A mark that is this old is no mail that is being sent right now: longer than a call to SES can take."""
@@ -66,6 +66,11 @@ async def send(backend: Backend, account: Account) -> AsyncIterator[str]:
 async def _written(backend: Backend, account: Account, one: Unsent) -> dict[str, Any] | None:
     """The mail; None if it is no news any more, or the user wants none."""
     if not one.job_id:
+        kind, _, batch = one.event.partition(":")
+        if kind == batches.MARK:
+            jobs = await batches.jobs_of(backend, account.user_id, batch)
+            wanted = account.reachable and Notice.FINISHED not in account.muted
+            return digest(jobs, account, backend.settings) if wanted and jobs else None
         return None if account.granted or not account.reachable else _about_plan(backend, account, one.event)
     job = await backend.jobs.get(account.user_id, one.job_id)
     outcome = _outcome(job, one.event) if job else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
@@ -31,16 +32,37 @@ PING_SECONDS = 15.0
 """How long a viewer hears nothing of a job that stands still."""
 
 
+Key = tuple[str, str]
+"""User id and job id."""
+
+
+class Viewer(Protocol):
+    """One live page. A patient one needs no more than one look in STILL_POLLS."""
+
+    keys: set[Key]
+    patient: bool
+
+    def show(self, key: Key, job: Job | None) -> None:
+        """Hears how a job is now; None: it is gone."""
+
+    def remind(self, before: float) -> None:
+        """Wakes a viewer who was not woken since `before`, which counts as `time.monotonic` does."""
+
+    def end(self) -> None:
+        """Wakes the viewer for the last time."""
+
+
 @dataclass(eq=False)
 class Watch:
     """One viewer of one job. A slow viewer misses states in between, never the last one."""
 
-    key: tuple[str, str]
     job: Job | None = None
+    keys: set[Key] = field(default_factory=set)
+    patient: bool = False
     woken: float = 0  # as `time.monotonic` counts
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def show(self, job: Job | None) -> None:
+    def show(self, key: Key, job: Job | None) -> None:
         """Wakes the viewer with a job that is another object than the one known; with None at the end."""
         if job is None or job is not self.job:
             self.job, self.woken = job, time.monotonic()
@@ -52,6 +74,11 @@ class Watch:
             self.woken = time.monotonic()
             self.wake.set()
 
+    def end(self) -> None:
+        """Wakes the viewer with None."""
+        self.job = None
+        self.wake.set()
+
 
 @dataclass
 class Live:
@@ -60,10 +87,11 @@ class Live:
     jobs: Jobs
     poll_seconds: float = POLL_SECONDS
     ping_seconds: float = PING_SECONDS
-    _watches: dict[tuple[str, str], set[Watch]] = field(default_factory=dict)
+    _viewers: set[Viewer] = field(default_factory=set)
+    _watches: dict[Key, set[Viewer]] = field(default_factory=dict)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
-    _known: dict[tuple[str, str], Job] = field(default_factory=dict)  # the same object for as long as nothing changes
-    _changed: dict[tuple[str, str], float] = field(default_factory=dict)  # when, or when another viewer came
+    _known: dict[Key, Job] = field(default_factory=dict)  # the same object for as long as nothing changes
+    _changed: dict[Key, float] = field(default_factory=dict)  # when, or when another viewer came
     _looks: int = 0
 
     async def watch(self, user_id: str, job_id: str) -> AsyncGenerator[Job, None]:
@@ -71,31 +99,46 @@ class Live:
 
         Where nothing changes, the very same again from time to time: the viewer may have left, which only a write finds out.
         """
-        watch = Watch((user_id, job_id))
-        self._watches.setdefault(watch.key, set()).add(watch)
-        self._changed[watch.key] = time.monotonic()
-        self._wanted.set()
-        try:
+        watch = Watch()
+        with self.viewing(watch):
+            self.look_at(watch, {(user_id, job_id)})
             while await watch.wake.wait() and (job := watch.job):
                 watch.wake.clear()
                 yield job
+
+    @contextmanager
+    def viewing(self, viewer: Viewer) -> Iterator[None]:
+        """While it lasts, the viewer is reminded, and shown what it looks at."""
+        self._viewers.add(viewer)
+        self._wanted.set()
+        try:
+            yield
         finally:
-            self._watches[watch.key].discard(watch)
-            if not self._watches[watch.key]:
-                del self._watches[watch.key]
-                self._known.pop(watch.key, None)
-                self._changed.pop(watch.key, None)
+            self.look_at(viewer, set())
+            self._viewers.discard(viewer)
+
+    def look_at(self, viewer: Viewer, keys: set[Key]) -> None:
+        """From now on the viewer is shown these jobs, and no others."""
+        for key in keys - viewer.keys:
+            self._watches.setdefault(key, set()).add(viewer)
+            self._changed[key] = time.monotonic()
+        for key in viewer.keys - keys:
+            self._watches[key].discard(viewer)
+            if not self._watches[key]:
+                del self._watches[key]
+                self._known.pop(key, None)
+                self._changed.pop(key, None)
+        viewer.keys = set(keys)
 
     @property
     def viewers(self) -> int:
         """How many watch."""
-        return sum(map(len, self._watches.values()))
+        return len(self._viewers)
 
     def close(self) -> None:
         """Ends every watch."""
-        for watches in self._watches.values():
-            for watch in watches:
-                watch.show(None)
+        for viewer in self._viewers:
+            viewer.end()
 
     async def poll(self) -> None:
         """Looks at all watched jobs, for ever."""
@@ -108,36 +151,38 @@ class Live:
                 except Exception:
                     # the next look may work; a loop that died would leave every page still
                     log.exception("live look failed")
-            if not self._watches:
+            if not self._viewers:
                 self._wanted.clear()
             self._remind()
             await asyncio.sleep(self.poll_seconds)
 
-    def _due(self) -> list[tuple[str, str]]:
+    def _due(self) -> list[Key]:
         """The jobs to look at now."""
         self._looks += 1
         still, long_still = (time.monotonic() - seconds for seconds in (STILL_SECONDS, LONG_STILL_SECONDS))
 
-        def pause(changed: float) -> int:
-            return 1 if changed >= still else STILL_POLLS if changed >= long_still else LONG_STILL_POLLS
+        def pause(key: Key) -> int:
+            changed = self._changed[key]
+            if changed < long_still:
+                return LONG_STILL_POLLS
+            return STILL_POLLS if changed < still or all(viewer.patient for viewer in self._watches[key]) else 1
 
         # by the hash, so that not all of those that are still are looked at in the same moment
-        return [key for key in self._watches if (self._looks + hash(key)) % pause(self._changed[key]) == 0]
+        return [key for key in self._watches if (self._looks + hash(key)) % pause(key) == 0]
 
     def _remind(self) -> None:
         before = time.monotonic() - self.ping_seconds
-        for watches in self._watches.values():
-            for watch in watches:
-                watch.remind(before)
+        for viewer in self._viewers:
+            viewer.remind(before)
 
-    async def _look(self, keys: list[tuple[str, str]]) -> None:
-        asked = [watch for key in keys for watch in self._watches.get(key, ())]
+    async def _look(self, keys: list[Key]) -> None:
+        asked = [(key, viewer) for key in keys for viewer in self._watches.get(key, ())]
         found = {(job.user_id, job.job_id): job for job in await self.jobs.get_many(keys)}
         for key, job in found.items():
             if key in self._watches and job != self._known.get(key):
                 self._known[key], self._changed[key] = job, time.monotonic()
-        for watch in asked:
-            watch.show(self._known.get(watch.key, found[watch.key]) if watch.key in found else None)
+        for key, viewer in asked:
+            viewer.show(key, self._known.get(key, found[key]) if key in found else None)
 
 
 @asynccontextmanager

@@ -44,6 +44,21 @@ MOVING = UNFINISHED | {Status.DELETING, Tier.ARCHIVING, Tier.RESTORING}
 """States in which somebody works on a job; besides, its results follow the plan."""
 
 
+SHOWN: dict[str, frozenset[State]] = {
+    "waiting": frozenset({Status.UPLOADING, Status.PENDING}),
+    "running": frozenset({Status.RUNNING}),
+    "completed": frozenset({Tier.AVAILABLE, Tier.ARCHIVING}),
+    "archived": frozenset({Tier.ARCHIVED, Tier.RESTORING}),
+    "failed": frozenset({Status.FAILED}),
+    "cancelled": frozenset({Status.CANCELLED}),
+    "unfinished": frozenset(UNFINISHED),
+}
+"""What the list can be narrowed to."""
+
+COUNTED = tuple(name for name in SHOWN if name != "unfinished")
+"""What its strip counts: a job is one of these, unless it is being deleted."""
+
+
 def state(job: Job) -> State:
     """The one state that says most about a job: where its results are, once it is completed."""
     return job.tier if job.status is Status.COMPLETED and job.tier is not Tier.NONE else job.status

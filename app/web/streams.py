@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
+import structlog
 from aiohttp import web
+
+log = structlog.get_logger()
 
 _LINE = re.compile("\r\n|\r|\n")  # no other sign ends a line there
 
@@ -27,3 +32,19 @@ class EventStream(web.StreamResponse):
     async def ping(self) -> None:
         """A comment: it keeps proxies from closing the connection, and notices a viewer who left."""
         await self.write(b": ping\n\n")
+
+
+async def streamed(request: web.Request, send: Callable[[EventStream], Awaitable[None]]) -> EventStream:
+    """The stream that `send` writes to, until it ends or the viewer leaves.
+
+    An answer that has begun can't become a page that says what went wrong: broken off, it begins anew.
+    """
+    await (stream := EventStream()).prepare(request)
+    try:
+        with suppress(ConnectionResetError, TimeoutError):
+            await send(stream)
+    except Exception:
+        log.exception("live page broke off", path=request.path)
+        if request.transport:
+            request.transport.abort()
+    return stream

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import Settings
+from app.web.views.job_list import LONGEST_LOOK_SECONDS
 
 HERE = Path(__file__).parent
 JOB = ("submit", "annotate", "archive")
 BACK = ("upgrade", "restore", "thaw")
 DAY_SECONDS = 86_400
+IDLE_LISTS = 5000
 FIRST_GAS_USD, FIRST_GAS_POLLS = 51, 28_800
 """Dollars per million free jobs, and polls a day of one idle daemon, of the first GAS, which did less."""
 
@@ -97,7 +99,11 @@ def page(notice: str) -> str:
         _small_results(),
         "\n## A million times what people do besides\n\n",
         _stages(found, ("look at the job", "list 20 jobs", "download")),
-        "\nA live page costs no more with more viewers: one `BatchGetItem` a second and process, for up to a hundred jobs.\n",
+        "\nThe list in the portal also counts the newest thousand jobs: $0.3 more a million looks for each ten jobs of the "
+        "account. A live page costs no more with more viewers: one `BatchGetItem` a second and process, for up to a hundred "
+        "jobs. A list looks at those of its jobs that may change, every five seconds, and for new ones after 15 seconds, then "
+        f"ever more rarely, at last every five minutes: {IDLE_LISTS:,} lists where nothing happens cost "
+        f"${IDLE_LISTS * DAY_SECONDS / LONGEST_LOOK_SECONDS * dollars({'dynamodb_read': 1}) / 1e6:.2f} a day.\n",
         "\n## A million results brought back\n\n",
         _stages(found, BACK),
         "\nExpedited retrievals are nearly all of it, so a plan has an allowance of them; at Standard speed a million cost "

@@ -121,6 +121,6 @@ async def served(app: web.Application, sock: socket.socket) -> AsyncIterator[Non
 
 async def token(browser: Browser, scope: str = "write") -> str:
     page = await browser.post("/profile/tokens", {"name": "program", "days": "30", "scope": scope})
-    found = re.search(r'<code class="said">([^<]+)</code>', page.text)
+    found = re.search(r'<code class="said"[^>]*>([^<]+)</code>', page.text)
     assert found
     return found[1]

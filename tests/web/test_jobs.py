@@ -21,8 +21,9 @@ from app.services.subscriptions import change_plan
 from app.web import app_keys
 from app.web.assets import STATIC
 from app.web.states import BADGES, badge, may_change, state
-from tests.support.portal import Browser, Portal
+from tests.support.portal import Portal
 from tests.support.steps import ARCHIVE, ARCHIVED, CLAIM, COMPLETE, ME, RESTORE, RESULT, SUBMIT, Steps
+from tests.support.stream import Stream
 
 WAYS: dict[State, tuple[Steps, str]] = {
     Status.UPLOADING: ([], "We wait for the file"),
@@ -159,36 +160,6 @@ async def test_the_queue_is_asked_once_in_a_while_only(portal: Portal, monkeypat
     for _ in range(10):
         await browser.get(f"/annotations/{job.job_id}")
     assert len(asked) <= 4  # opened once; its depth read once, or twice on a slow machine
-
-
-class Stream:
-    """One reader of server-sent events."""
-
-    def __init__(self, browser: Browser, job: Job) -> None:
-        self.address = f"{browser.home}/annotations/{job.job_id}/events"
-        self.http = browser.http
-
-    async def __aenter__(self) -> Stream:
-        self.answer = await self.http.get(self.address)
-        assert self.answer.status == 200, self.answer.status
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.answer.close()
-
-    async def next(self) -> tuple[str, str] | None:
-        """The next event and its data; None when the stream has ended."""
-        event, data = "", []
-        async with asyncio.timeout(20):
-            async for line in self.answer.content:
-                name, _, value = line.decode().rstrip("\r\n").partition(": ")
-                if name == "event":
-                    event = value
-                elif name == "data":
-                    data.append(value)
-                elif not name and event:
-                    return event, "\n".join(data)
-        return None
 
 
 async def test_a_page_is_told_of_every_change_until_the_end(portal: Portal) -> None:

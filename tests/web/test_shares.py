@@ -18,7 +18,7 @@ async def shared(portal: Portal, folder: Path, **form: str) -> tuple[Browser, st
     browser = await portal.signed_in(ME)
     job = await explored(portal, folder, HEADER + KNOWN)
     page = await browser.post(f"/annotations/{job.job_id}/share", form)
-    found = re.search(r"<code class=\"said\">[^<]*(/shared\?key=[^<]+)</code>", page.text)
+    found = re.search(r"<code class=\"said\"[^>]*>[^<]*(/shared\?key=[^<]+)</code>", page.text)
     assert found, page.text
     return browser, job.job_id, unescape(found[1])
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.domain.jobs import Fault, Job, Status, Tier
+from app.domain.keys import UUID
+from app.domain.limits import BATCH_FILES, FILE_NAME, NOTE, TAG, TAGS
 from app.explorer.expression import FIELDS, parse
 from app.explorer.matching import SORTS
 from app.explorer.query import Unknown
 from app.explorer.record import WHOLE, Filter, Region
 from app.services.saved import genes as split
+from app.services.shares import MOST_PASSWORD
 
 
 class NewJob(BaseModel):
@@ -24,6 +27,10 @@ class NewJob(BaseModel):
 
     file_name: str = Field(min_length=1, max_length=10_000)
     assembly: str = Field("", max_length=100, description="One of the assemblies that are offered; empty: the file decides.")
+    batch: str = Field("", pattern=f"^({UUID})?$", description="Of files that are sent together: the `batch_id` of all of them.")
+    batch_files: int = Field(
+        0, strict=True, ge=0, le=BATCH_FILES.most, description="How many they are: the mail waits for as many."
+    )
 
 
 class PastedIn(BaseModel):
@@ -61,6 +68,18 @@ class Again(BaseModel):
     skip_bad: bool = Field(False, description="Set lines aside that are no records, if they are few (at most 20, or 1 %).")
 
 
+class LabelsIn(BaseModel):
+    """What a job is called and what its owner says of it. What is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file_name: str | None = Field(None, min_length=1, max_length=FILE_NAME.most, description="The new name.")
+    tags: list[Annotated[str, Field(min_length=1, max_length=TAG.most)]] | None = Field(
+        None, max_length=TAGS.most, description="All of its tags."
+    )
+    note: str | None = Field(None, max_length=NOTE.most, description="A note; empty: none.")
+
+
 class LineFaultOut(BaseModel):
     """A line of the file that is no record."""
 
@@ -85,6 +104,9 @@ class JobOut(BaseModel):
     status: Status
     tier: Tier
     file_name: str
+    tags: list[str]
+    note: str
+    batch: str
     assembly: str
     bundle: str
     size: int
@@ -104,6 +126,11 @@ class JobOut(BaseModel):
     set_aside: int = Field(description="Lines that were set aside.")
     result_size: int
 
+    @field_validator("tags", mode="before")
+    @classmethod
+    def _sorted(cls, given: Any) -> Any:
+        return sorted(given) if isinstance(given, frozenset) else given
+
     @field_validator("faults", mode="before")
     @classmethod
     def _listed(cls, given: Any) -> Any:
@@ -115,10 +142,32 @@ class JobQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field("", max_length=500, description="Text in the name of the file, in small letters or large.")
-    state: Literal["", "unfinished", "completed", "archived", "failed", "cancelled"] = Field("", description="How far they are.")
+    text: str = Field("", max_length=500, description="Text in the name, tags or note, in small letters or large.")
+    tag: str = Field("", max_length=TAG.most, description="A tag that they have.")
+    batch: str = Field("", pattern=f"^({UUID})?$", description="The batch that they were sent in.")
+    state: Literal["", "waiting", "running", "completed", "archived", "failed", "cancelled", "unfinished"] = Field(
+        "", description="How far they are; `unfinished` are those that wait or run."
+    )
     limit: int = Field(20, ge=1, le=100, description="Jobs on a page.")
     before: str = Field("", pattern="^([0-9a-f-]{36})?$", description="The `next` of the page before.")
+
+
+class BatchOut(BaseModel):
+    """A new batch: each job of it names its id. It takes jobs for a day."""
+
+    batch_id: str
+
+
+class CountsOut(BaseModel):
+    """How many jobs are in each state, as `state` of the list names them, among the newest thousand."""
+
+    waiting: int
+    running: int
+    completed: int
+    archived: int
+    failed: int
+    cancelled: int
+    counted: int = Field(description="Jobs that were counted; a thousand: there may be more.")
 
 
 class JobsOut(BaseModel):
@@ -177,6 +226,22 @@ class AccountOut(BaseModel):
     email: str
     plan: str
     limits: LimitsOut
+
+
+class ShareIn(BaseModel):
+    """A read-only link to a result."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: Literal[1, 7, 30, 90] = Field(7, description="How long it is good for.")
+    password: str = Field("", max_length=MOST_PASSWORD, description="Wanted from who opens it; empty: none.")
+
+
+class ShareOut(BaseModel):
+    """A new link. It is shown this once; `digest` revokes it."""
+
+    url: str
+    digest: str
 
 
 class TokenOut(BaseModel):

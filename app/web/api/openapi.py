@@ -37,9 +37,9 @@ ALLOWANCE = {
 }
 WAIT = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "string", "pattern": "^[0-9]+$"}}}
 NAMES = {
-    "id": "The job's id",
+    "id": "The id of the job or batch",
     "at": "The variant's `place`",
-    "digest": "SHA-256 of the token",
+    "digest": "SHA-256 of the token or link",
     "form": "`vcf`, `tsv`, `csv` or `xlsx`",
     "kind": "`filters` or `panels`",
     "name": "What it is called",

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from aiohttp import web
 
+from app.domain.jobs import batch_id
 from app.explorer.pasted import convert
-from app.services import submissions
+from app.services import shares, submissions
+from app.services.labels import label
+from app.services.submissions import Batch, Wanted
 from app.web.api.models import (
     AccountOut,
     Again,
+    BatchOut,
+    CountsOut,
     JobOut,
     JobQuery,
     JobsOut,
     Keyed,
+    LabelsIn,
     LimitsOut,
     NewJob,
     PartOut,
@@ -22,6 +29,8 @@ from app.web.api.models import (
     PastedOut,
     ReferenceOut,
     ReferencesOut,
+    ShareIn,
+    ShareOut,
     TokenOut,
     TokensOut,
     UploadOut,
@@ -30,12 +39,13 @@ from app.web.api.models import (
     VariantQuery,
     VariantsOut,
 )
-from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, TOKENS, account
+from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, SHARES, TOKENS, account
+from app.web.live_list import Census, strip, total
+from app.web.states import SHOWN
 from app.web.views import explorer
 from app.web.views.downloads import summary_of
 from app.web.views.explorer import explored
 from app.web.views.home import offered
-from app.web.views.jobs import SHOWN
 
 MOST_SAMPLES = 1000
 
@@ -46,8 +56,9 @@ async def create(request: web.Request) -> web.Response:
     keyed = Keyed(idempotency_key=request.headers.get("Idempotency-Key", ""))
     # a redirect at the end of a script's upload would arrive here without cookies
     fields = {"success_action_status": "201"}
+    together = Batch(wanted.batch, wanted.batch_files)
     upload = await submissions.prepare(
-        request.app[BACKEND], account(request), wanted.file_name, wanted.assembly, fields, keyed.idempotency_key
+        request.app[BACKEND], account(request), wanted.file_name, wanted.assembly, fields, keyed.idempotency_key, together
     )
     out = UploadOut(job=JobOut.model_validate(upload.job), **upload.form)
     location = {"Location": f"/api/v1/jobs/{upload.job.job_id}"}
@@ -69,11 +80,61 @@ async def get(request: web.Request) -> web.Response:
 async def listing(request: web.Request) -> web.Response:
     """Newest first; `next` is the `before` of the following page, or null."""
     asked = JobQuery.model_validate(dict(request.query))
+    wanted = Wanted(asked.text, SHOWN.get(asked.state), asked.tag, asked.batch)
     found, following = await submissions.search(
-        request.app[BACKEND], account(request).user_id, asked.text, SHOWN.get(asked.state), asked.before or None, asked.limit
+        request.app[BACKEND], account(request).user_id, wanted, before=asked.before or None, limit=asked.limit
     )
     out = JobsOut(jobs=[JobOut.model_validate(job) for job in found], next=following)
     return web.json_response(text=out.model_dump_json())
+
+
+async def counts(request: web.Request) -> web.Response:
+    """How many jobs are in each state."""
+    user = account(request)
+    census = await Census.take(request.app[BACKEND].jobs, user.user_id, user.plan)
+    out = CountsOut(**strip(census.states), counted=total(census.states))
+    return web.json_response(text=out.model_dump_json())
+
+
+async def share(request: web.Request) -> web.Response:
+    """Makes a link to a result. Raises Refused, NotFound."""
+    wanted = ShareIn.model_validate_json(await request.read() or b"{}")
+    links, backend = request.app[SHARES], request.app[BACKEND]
+    job = await submissions.find(backend, account(request).user_id, request.match_info["id"])
+    secret = await shares.create(backend, links, job, wanted.days, wanted.password)
+    url = f"{request.app[SETTINGS].public_url}/shared?key={secret}"
+    out = ShareOut(url=url, digest=links.item(secret).partition("#")[2])
+    return web.json_response(text=out.model_dump_json(), status=201)
+
+
+async def revoke_share(request: web.Request) -> web.Response:
+    """Revokes a link by its digest; one that is none is no error."""
+    await request.app[SHARES].revoke_digest(account(request).user_id, request.match_info["digest"])
+    return web.Response(status=204)
+
+
+async def create_batch(request: web.Request) -> web.Response:
+    """Makes the id of a batch; nothing is kept of it before a job names it."""
+    out = BatchOut(batch_id=batch_id(request.app[BACKEND].now(), os.urandom(10)))
+    return web.json_response(text=out.model_dump_json(), status=201)
+
+
+async def batch(request: web.Request) -> web.Response:
+    """How many jobs of a batch are in each state. Raises NotFound."""
+    user, found = account(request), request.match_info["id"]
+    census = await Census.take(request.app[BACKEND].jobs, user.user_id, user.plan, found)
+    if not census.newest:
+        raise submissions.NotFound(found)
+    out = CountsOut(**strip(census.states), counted=total(census.states))
+    return web.json_response(text=out.model_dump_json())
+
+
+async def relabel(request: web.Request) -> web.Response:
+    """Gives a job another name, tags or note. Raises Refused, NotFound."""
+    wanted = LabelsIn.model_validate_json(await request.read())
+    user_id, found = account(request).user_id, request.match_info["id"]
+    job = await label(request.app[BACKEND], user_id, found, name=wanted.file_name, tags=wanted.tags, note=wanted.note)
+    return web.json_response(text=JobOut.model_validate(job).model_dump_json())
 
 
 async def references(request: web.Request) -> web.Response:

@@ -25,6 +25,17 @@ button.addEventListener("click", () => {
   applyTheme();
 });
 
+document.addEventListener("click", async ({ target }) => {
+  const source = document.getElementById(target.dataset?.copy);
+  if (!source) return;
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    target.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(source); // only a page of HTTPS may copy
+  }
+});
+
 button.hidden = false;
 nameTheme();
 localTimes(document);

@@ -1,24 +1,31 @@
-// The page of one job: the server sends its panel again whenever something has changed.
+// The page of one job, and the list: the server sends the panel again whenever something has changed.
 const { localTimes } = await import(document.querySelector('script[src$="/gas.js"]').src);
 const panel = document.getElementById("panel");
 const announce = document.getElementById("announce");
 const POLL = 5000;
 let events = null;
 
+const announced = () => new Map([...panel.querySelectorAll("[data-announce]")].map((one) => [one.dataset.key, one]));
+const chosen = () => [...panel.querySelectorAll("input:checked[data-keep]")].map((one) => one.dataset.keep);
+const kept = (name) => panel.querySelector(`[data-keep="${name}"]`);
+
 function show(html) {
   const focused = panel.contains(document.activeElement) ? document.activeElement.dataset.keep : null;
-  const before = panel.querySelector("[data-announce]")?.dataset.announce;
+  const before = announced(), checked = chosen();
   panel.innerHTML = html;
   localTimes(panel);
   countDown();
-  if (focused) panel.querySelector(`[data-keep="${focused}"]`)?.focus();
-  const now = panel.querySelector("[data-announce]");
-  if (now && now.dataset.announce !== before) announce.textContent = `${now.dataset.announce}. ${now.textContent}`;
+  for (const name of checked) if (kept(name)) kept(name).checked = true;
+  if (focused) kept(focused)?.focus();
+  const news = [...announced()].filter(([key, one]) => before.has(key) && before.get(key).dataset.announce !== one.dataset.announce);
+  const words = news.map(([key, one]) => (key ? one.dataset.announce : `${one.dataset.announce}. ${one.textContent}`));
+  if (words.length) announce.textContent = words.slice(0, 3).join(". ") + (words.length > 3 ? ` and ${words.length - 3} more` : "");
 }
 
 // by the server's clock: the reader's may be wrong
 function countDown() {
   const state = panel.querySelector("[data-now]");
+  if (!state) return;
   state.dataset.ahead ??= state.dataset.now - Date.now();
   const now = Date.now() + Number(state.dataset.ahead);
   for (const place of panel.querySelectorAll("[data-countdown]")) {
@@ -61,6 +68,17 @@ function stop() {
   events?.close();
   events = null;
 }
+
+panel.addEventListener("change", ({ target }) => {
+  const boxes = [...panel.querySelectorAll('input[name="job"]')], all = panel.querySelector("[data-all]");
+  if (target === all) for (const box of boxes) box.checked = all.checked;
+  else if (all) all.checked = boxes.every((box) => box.checked);
+});
+
+// what was done is said once
+const here = new URL(location), told = ["deleted", "cancelled", "left"].filter((name) => here.searchParams.has(name));
+for (const name of told) here.searchParams.delete(name);
+if (told.length) history.replaceState(null, "", here);
 
 // browsers allow six streams a host: hidden pages hold none
 document.addEventListener("visibilitychange", () => (document.hidden ? stop() : listen()));

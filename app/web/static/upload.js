@@ -13,14 +13,32 @@ const offered = JSON.parse(form.dataset.offered);
 const refusals = JSON.parse(form.dataset.refusals).map(([pattern, meaning]) => [new RegExp(pattern), meaning]);
 const AT_ONCE = 2;
 const rows = new Set();
+let together = {}; // the batch, of files that are sent together
 
-async function api(method, path, body, headers) {
-  const answer = await fetch(`/api/v1${path}`, {
+class SignedOut extends Error {}
+
+function send(method, path, body, headers) {
+  return fetch(`/api/v1${path}`, {
     method,
     headers: { "X-CSRF-Token": document.querySelector('meta[name="csrf"]').content, "Content-Type": "application/json", ...headers },
     body: body && JSON.stringify(body),
   });
-  if (answer.status === 401) location.assign("/login?next=/annotate");
+}
+
+// signed out and in again in another tab, this page has the token of a session that is over
+async function renewed() {
+  const answer = await fetch(location.pathname, { redirect: "manual" });
+  if (!answer.ok) throw new SignedOut("You are signed out. What you chose stays here.");
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.querySelector('meta[name="csrf"]').content = page.querySelector('meta[name="csrf"]').content;
+}
+
+async function api(method, path, body, headers) {
+  let answer = await send(method, path, body, headers);
+  if ([401, 403].includes(answer.status)) {
+    await renewed();
+    answer = await send(method, path, body, headers);
+  }
   if (answer.status === 204) return null;
   const said = await answer.json();
   if (!answer.ok) throw new Error(said.detail);
@@ -110,7 +128,7 @@ class Row {
     this.show("sending", `Uploading ${size(this.file.size)}…`);
     let address = "";
     try {
-      const wanted = { file_name: this.name.value.trim() || this.file.name, assembly: document.getElementById("assembly")?.value ?? "" };
+      const wanted = { file_name: this.name.value.trim() || this.file.name, assembly: document.getElementById("assembly")?.value ?? "", ...together };
       // an answer that got lost makes no second job
       const made = await api("POST", "/jobs", wanted, { "Idempotency-Key": this.key });
       address = `/jobs/${made.job.job_id}`;
@@ -125,6 +143,7 @@ class Row {
         this.key += "'";
       }
       this.show("failed", error.message);
+      if (error instanceof SignedOut) complain(error);
     }
   }
 }
@@ -143,12 +162,19 @@ function refresh() {
 async function annotate() {
   complain("");
   const waiting = [...rows].filter(({ state }) => ["ready", "failed"].includes(state));
+  if (waiting.length > 1 && !together.batch) {
+    try {
+      together = { batch: (await api("POST", "/batches")).batch_id, batch_files: waiting.length };
+    } catch (error) {
+      return complain(error);
+    }
+  }
   const line = waiting.values();
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     for (const row of line) await row.annotate();
   }));
   if ([...rows].some(({ state }) => state !== "done")) return;
-  location.assign(rows.size > 1 ? "/annotations" : [...rows][0].page);
+  location.assign(rows.size > 1 ? (together.batch ? `/batches/${together.batch}` : "/annotations") : [...rows][0].page);
 }
 
 async function add(files) {
@@ -157,9 +183,13 @@ async function add(files) {
   if (!go.disabled) go.focus();
 }
 
-function complain(words) {
-  problem.textContent = words;
-  problem.hidden = !words;
+// what was chosen would be gone with this page: whoever is signed out signs in beside it
+function complain(error) {
+  problem.textContent = error.message ?? error;
+  problem.hidden = !problem.textContent;
+  if (!(error instanceof SignedOut)) return;
+  const link = Object.assign(document.createElement("a"), { href: "/login?next=/annotations", target: "_blank", textContent: "Sign in in a new tab" });
+  problem.append(" ", link, ", then come back and try again.");
 }
 
 chooser.addEventListener("change", () => {
@@ -196,6 +226,6 @@ document.getElementById("paste").addEventListener("click", async () => {
     await add([new File([vcf], "pasted.vcf")]);
     annotate();
   } catch (error) {
-    complain(error.message);
+    complain(error);
   }
 });

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +13,7 @@ from markupsafe import Markup
 from app.domain.accounts import PLANS, Plan
 from app.domain.jobs import Job, Status, Tier
 from app.domain.keys import Gone
+from app.domain.limits import FILE_NAME, NOTE, TAG, TAGS
 from app.domain.retrievals import retrieval
 from app.engine.bundles.manifest import Part
 from app.engine.report.charts import Chart, drawn
@@ -30,6 +30,9 @@ MOST_CONTIGS = 30
 
 SAID: dict[str, Callable[[dict[str, Any]], str]] = {"named": named, "frequency": frequency, "reviewed": reviewed}
 """How a line of what matters is put in words."""
+
+MOST = {"name": FILE_NAME.most, "tags": TAGS.most, "tag": TAG.most, "note": NOTE.most}
+"""How long may be what a job's owner says of it."""
 
 LATE = 60_000
 """Milliseconds that what was due may be late, before the page says nothing of it any more."""
@@ -98,6 +101,8 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
         "newer": await _newer(request, job),
         "restored": _restored(request, job),
         "premium": PLANS[Plan.PREMIUM],
+        "most": MOST,
+        "input_until": _input_until(request, job),
         **await _expected(request, job),
     }
 
@@ -197,6 +202,12 @@ async def _archived_at(request: web.Request, job: Job) -> int | None:
     due = job.finished_at + 1000 * await request.app[QUEUE_VIEW].retention()
     # given back by the archive, or restored: when its turn comes again, the record does not say
     return due if due > request.app[BACKEND].now() - 10 * LATE else None
+
+
+def _input_until(request: web.Request, job: Job) -> int | None:
+    """When (ms since 1970) the uploaded file is deleted, as far as the deployment says it; None: it does not."""
+    days = request.app[SETTINGS].kept_days.get("uploads")
+    return job.created_at + days * 86_400_000 if days else None
 
 
 def _restored(request: web.Request, job: Job) -> tuple[int, int] | None:

@@ -1,68 +1,24 @@
-"""The user's jobs: the list, one job with its live state, and what can be done to it."""
+"""One job of the user's with its live state, and what can be done to it."""
 
 from __future__ import annotations
 
 import json
-from contextlib import aclosing, nullcontext, suppress
-from urllib.parse import urlencode
+from contextlib import aclosing, nullcontext
+from functools import partial
 
-import structlog
 from aiohttp import web
 
-from app.domain.jobs import UNFINISHED, State, Status, Tier
+from app.domain.jobs import UNFINISHED
 from app.services import submissions
+from app.services.labels import label
 from app.web.api.models import job_out
 from app.web.app_keys import ACCOUNT, BACKEND, DURATIONS, LIVE, STREAMS, account
 from app.web.auth import still_signed_in
 from app.web.pages import fragment, page, see_other
-from app.web.paths import job_id
 from app.web.states import may_change
-from app.web.streams import EventStream
+from app.web.streams import EventStream, streamed
+from app.web.views.job_list import PAGE
 from app.web.views.job_page import view
-
-log = structlog.get_logger()
-
-PAGE = 20
-SHOWN: dict[str, frozenset[State]] = {
-    "unfinished": frozenset(UNFINISHED),
-    "completed": frozenset({Tier.AVAILABLE, Tier.ARCHIVING}),
-    "archived": frozenset({Tier.ARCHIVED, Tier.RESTORING}),
-    "failed": frozenset({Status.FAILED}),
-    "cancelled": frozenset({Status.CANCELLED}),
-}
-"""What the list can be narrowed to."""
-
-
-async def listing(request: web.Request) -> web.Response:
-    """A page of the user's jobs, or of those that a search finds."""
-    before, user_id = job_id(request.query.get("before")), account(request).user_id
-    asked = {"text": request.query.get("text", "").strip()[:500], "state": request.query.get("state", "")}
-    here = {name: value for name, value in asked.items() if value}
-    if here:
-        jobs, older = await submissions.search(request.app[BACKEND], user_id, asked["text"], SHOWN.get(asked["state"]), before)
-    else:
-        jobs = await request.app[BACKEND].jobs.page(user_id, before=before, limit=PAGE + 1)
-        older = jobs[PAGE - 1].job_id if len(jobs) > PAGE else None
-    return page(
-        request,
-        "annotations.html",
-        jobs=jobs[:PAGE],
-        older=older,
-        before=before,
-        asked=asked,
-        states=SHOWN,
-        here=urlencode(here),
-    )
-
-
-async def bulk(request: web.Request) -> web.Response:
-    """Cancels or deletes the chosen jobs; those that are another's, or past that, are left alone."""
-    form, backend, user_id = await request.post(), request.app[BACKEND], account(request).user_id
-    for chosen in list(filter(None, (job_id(str(one)) for one in form.getall("job", []))))[:PAGE]:
-        with suppress(submissions.NotFound, submissions.Refused):
-            await submissions.find(backend, user_id, chosen)
-            await (submissions.delete if form.get("do") == "delete" else submissions.cancel)(backend, user_id, chosen)
-    return see_other("/annotations")
 
 
 async def job(request: web.Request) -> web.Response:
@@ -83,23 +39,10 @@ async def events(request: web.Request) -> web.StreamResponse:
     await submissions.find(request.app[BACKEND], account(request).user_id, found_id)
     user = account(request)
     with nullcontext() if user.quota_exempt else request.app[STREAMS].slot(user.user_id):
-        return await _streamed(request, found_id)
+        return await streamed(request, partial(_send_changes, request, found_id))
 
 
-async def _streamed(request: web.Request, found_id: str) -> web.StreamResponse:
-    await (stream := EventStream()).prepare(request)
-    try:
-        with suppress(ConnectionResetError, TimeoutError):
-            await _send_changes(request, stream, found_id)
-    except Exception:
-        # an answer that has begun can't become a page that says so; broken off, it begins anew
-        log.exception("live page broke off", job_id=found_id)
-        if request.transport:
-            request.transport.abort()
-    return stream
-
-
-async def _send_changes(request: web.Request, stream: EventStream, found_id: str) -> None:
+async def _send_changes(request: web.Request, found_id: str, stream: EventStream) -> None:
     shown = None
     async with aclosing(request.app[LIVE].watch(account(request).user_id, found_id)) as changes:
         async for found in changes:
@@ -138,8 +81,16 @@ async def renew(request: web.Request) -> web.Response:
     return see_other(f"/annotations/{made.job_id}")
 
 
+async def relabel(request: web.Request) -> web.Response:
+    """Gives a job another name, tags (between commas) and note. Raises Refused, NotFound."""
+    form, found = await request.post(), request.match_info["id"]
+    name, tags, note = (str(form.get(one, "")) for one in ("name", "tags", "note"))
+    await label(request.app[BACKEND], account(request).user_id, found, name=name, tags=tags.split(","), note=note)
+    return see_other(f"/annotations/{found}")
+
+
 async def delete(request: web.Request) -> web.Response:
     """Deletes a job with all its data. Raises Refused, NotFound."""
     await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
     await submissions.delete(request.app[BACKEND], account(request).user_id, request.match_info["id"])
-    return see_other("/annotations")
+    return see_other("/annotations?deleted=1")

@@ -16,7 +16,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from app.domain.accounts import Notice, Plan
-from app.domain.jobs import Fault, Job, Speed, Trigger
+from app.domain.jobs import Fault, Job, Speed, Trigger, batch_id
 from app.explorer.record import Filter
 from app.services.mail_preferences import link
 from app.services.subscriptions import change_plan
@@ -44,7 +44,14 @@ SHIFTED = """() => new Promise((resolve) => {
   observer.observe({ type: "layout-shift", buffered: true });
   setTimeout(() => resolve(sum), 50);
 })"""
-NO_PAGES = {"what_matters.html", "base.html", "parts.html", "annotation_panel.html", "annotation_result.html"}
+NO_PAGES = {
+    "what_matters.html",
+    "base.html",
+    "parts.html",
+    "annotation_panel.html",
+    "annotation_result.html",
+    "annotations_list.html",
+}
 
 
 @dataclass
@@ -95,7 +102,15 @@ def rendered(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[st
 EVERYBODYS = ("example", "privacy", "retention", "terms", "api", "nothing")
 OWN = ("annotate", "profile", "subscribe", "unsubscribe", "logout", "profile/delete")
 SHARED = {"share.html", "shared.html", "shared_password.html"}
-JOBS = SHARED | {"summary.html", "delete_account.html", "variants.html", "variant.html", "annotation.html", "upload.html"}
+JOBS = SHARED | {
+    "summary.html",
+    "delete_account.html",
+    "delete_jobs.html",
+    "variants.html",
+    "variant.html",
+    "annotation.html",
+    "upload.html",
+}
 
 
 async def test_every_page_but_those_of_jobs(portal: Portal, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,8 +147,15 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         for name, job in (await every_job(portal)).items():
             await looker.go(f"/annotations/{job.job_id}", f"job-{name}")
         await looker.go("/annotations", "annotations")
+        await looker.page.get_by_label("All on this page").check()
+        await looker.page.get_by_role("button", name="Delete the chosen").click()
+        await looker.look("delete-jobs")
         await looker.go("/annotations?text=nothing", "annotations-not-found")
-        shown = await explored(portal, tmp_path, many(130), email=ME)
+        await looker.go("/annotations?state=failed&deleted=2", "annotations-narrowed")
+        batch = batch_id(portal.backend.now(), secrets.token_bytes(10))
+        shown = await explored(portal, tmp_path, many(130), email=ME, batch=batch, note="Sent again by the ward.\nSee 7.")
+        await portal.backend.jobs.label(shown.user_id, shown.job_id, tags=frozenset({"trio", "urgent", "a-long-tag-" * 3}))
+        await looker.go(f"/batches/{batch}", "batch")
         (tmp_path / "samples").mkdir()
         text = f"{SAMPLES}\nchrM\t3243\t.\tA\tG\t50\tPASS\t.\tGT:DP\t0/1:33\t1/1:7\n"
         sampled = await explored(portal, tmp_path / "samples", text, email=ME)
@@ -156,7 +178,8 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         await looker.page.get_by_role("button", name="Open").click()
         await expect(looker.page.get_by_text("A shared result, read-only")).to_be_visible()
         await looker.look("shared")
-    assert SHARED | {"summary.html", "annotation.html", "annotations.html", "variants.html", "variant.html"} <= seen
+    seen_of_jobs = {"summary.html", "annotation.html", "annotations.html", "delete_jobs.html", "variants.html", "variant.html"}
+    assert SHARED | seen_of_jobs <= seen
 
 
 async def test_the_form_without_a_script(portal: Portal, open_page: OpenPage) -> None:

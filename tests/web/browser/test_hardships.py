@@ -104,15 +104,38 @@ async def test_a_job_page_goes_on_where_streams_are_refused(portal: Portal, open
     await page.wait_for_url("**/v2/oauth2/authorize**")
 
 
-async def test_an_expired_session_leads_to_the_login_and_back(portal: Portal, open_page: OpenPage) -> None:
+async def test_a_sign_out_in_another_tab_loses_no_chosen_file(portal: Portal, open_page: OpenPage) -> None:
     page = await open_page()
     await sign_in(page, portal)
-    await page.context.clear_cookies()
-    await page.get_by_role("button", name="Annotate the sample").click()
-    await page.wait_for_url("**/v2/oauth2/authorize**")
-    await page.get_by_label("E-mail").fill(ME)
-    await page.get_by_role("button", name="Sign in").click()
-    await page.wait_for_url("**/annotate")
+    await choose(page, ("chosen.vcf", vcf(RECORD)))
+    other = await page.context.new_page()
+    await other.goto(f"{portal.url}/profile")
+    await other.get_by_role("button", name="Sign out", exact=True).click()
+    await expect(other.get_by_role("link", name="Sign in").first).to_be_visible()
+    await page.get_by_role("button", name="Annotate", exact=True).click()
+    await expect(page.locator("#upload-problem")).to_contain_text("You are signed out. What you chose stays here.")
+    async with page.context.expect_page() as opened:
+        await page.get_by_role("link", name="Sign in in a new tab").click()
+    beside = await opened.value
+    await beside.get_by_label("E-mail").fill(ME)
+    await beside.get_by_role("button", name="Sign in").click()
+    await beside.wait_for_url("**/annotations")
+    await page.get_by_role("button", name="Try again").click()
+    await page.wait_for_url("**/annotations/*")
+    (job,) = await jobs(portal)
+    assert (job.file_name, job.status) == ("chosen.vcf", "PENDING")
+
+
+async def test_a_token_is_copied_by_one_click(portal: Portal, open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await sign_in(page, portal, "/profile")
+    await page.get_by_label("New token").fill("a program")
+    await page.get_by_role("button", name="Create").click()
+    await page.get_by_role("button", name="Copy the token").click()
+    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    token = await page.locator("#fresh-token").inner_text()
+    assert len(token) > 40 and await page.evaluate("navigator.clipboard.readText()") == token
 
 
 async def test_a_form_of_an_expired_session_does_nothing_and_says_why(portal: Portal, open_page: OpenPage) -> None:

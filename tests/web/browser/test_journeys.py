@@ -65,8 +65,10 @@ async def test_several_files_become_several_jobs(portal: Portal, open_page: Open
     await expect(page.locator("#upload-status")).to_have_text("1 of 4 cannot be annotated.")
     await page.get_by_role("button", name="Remove notes.pdf").click()
     await page.get_by_role("button", name="Annotate 3 files").click()
-    await page.wait_for_url("**/annotations")
-    await expect(page.get_by_text("In line")).to_have_count(3)
+    await page.wait_for_url("**/batches/*")
+    await expect(page.get_by_role("heading", name="Files sent together")).to_be_visible()
+    await expect(page.locator(".jobs").get_by_text("In line")).to_have_count(3)
+    assert {job.batch_files for job in await jobs(portal)} == {3}
     assert {job.file_name for job in await jobs(portal)} == {"0.vcf", "1.vcf", "2.vcf"}
 
 

@@ -1,0 +1,38 @@
+"""A reader of server-sent events of the portal."""
+
+from __future__ import annotations
+
+import asyncio
+
+from app.domain.jobs import Job
+from tests.support.portal import Browser
+
+
+class Stream:
+    """One reader of server-sent events."""
+
+    def __init__(self, browser: Browser, job: Job, path: str = "") -> None:
+        self.address = browser.home + (path or f"/annotations/{job.job_id}/events")
+        self.http = browser.http
+
+    async def __aenter__(self) -> Stream:
+        self.answer = await self.http.get(self.address)
+        assert self.answer.status == 200, self.answer.status
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.answer.close()
+
+    async def next(self) -> tuple[str, str] | None:
+        """The next event and its data; None when the stream has ended."""
+        event, data = "", []
+        async with asyncio.timeout(20):
+            async for line in self.answer.content:
+                name, _, value = line.decode().rstrip("\r\n").partition(": ")
+                if name == "event":
+                    event = value
+                elif name == "data":
+                    data.append(value)
+                elif not name and event:
+                    return event, "\n".join(data)
+        return None
