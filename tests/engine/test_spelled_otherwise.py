@@ -71,10 +71,12 @@ def test_a_description_behind_the_name_is_left_out(run: Run) -> None:
     assert found.notes()["contig_renamed"] == 1
 
 
-@pytest.mark.parametrize("name", ["M,T", "M,,T", "NC_012920.1,rCRS"])
-def test_a_name_that_no_vcf_can_have_becomes_the_reference_s_own(run: Run, name: str) -> None:
-    header = BARE.replace("#CHROM", f"##contig=<ID={name},length=16569>\n#CHROM")
-    found = run(vcf(f"{name} 3243 . A G . PASS .", "MT 3460 . G A . PASS .", header=header))
+@pytest.mark.parametrize("name", ["M,T", "M,,T", "NC_012920.1,rCRS", "MT ", "MT some description"])
+@pytest.mark.parametrize("info", [".", "DB", "undeclared=1"])
+def test_a_name_that_no_vcf_can_have_becomes_one_that_it_can(run: Run, name: str, info: str) -> None:
+    declared = '##INFO=<ID=DB,Number=0,Type=Flag,Description="d">\n'
+    header = BARE.replace("#CHROM", f"{declared}##contig=<ID={name},length=16569>\n#CHROM")
+    found = run(header + f"{name}\t3243\t.\tA\tG\t.\tPASS\t{info}\nMT\t3460\t.\tG\tA\t.\tPASS\t{info}\n")
     assert [row[0] for row in found.records] == ["MT"] * 2 and found.notes()["contig_renamed"] == 1
     with pysam.VariantFile(str(found.folder / "annot.vcf.gz")) as file:
         assert [row.pos for row in file.fetch("MT")] == [3243, 3460]

@@ -56,9 +56,9 @@ class SiteChecks:
         """Takes back what was counted since `evidence` was asked for."""
         self.mismatches, self.first_mismatch, self.unknown_contig_records, self.first_stranger = counted
 
-    def preferred(self, contig: str, name: bytes) -> bytes:
-        """The name under which the file spoke of this contig first."""
-        return self._preferred.get(contig, name)
+    def preferred(self, contig: Contig, name: bytes) -> bytes:
+        """The name under which the file spoke of this contig first; of one that comes now, as it can be written."""
+        return self._preferred.get(contig.name) or written(name, contig)
 
     def contig(self, fields: list[bytes], number: int) -> Contig:
         """The contig of the record; checks that the position is on it."""
@@ -71,8 +71,8 @@ class SiteChecks:
                 name = b"%b_assembly" % name[1:-1]
                 self.notes.add("contig_renamed", number, f"{text(spelled)} → {text(name)}")
             contig = self._stranger(name, number)
-        elif (name := written(spelled, contig)) != spelled:
-            self.notes.add("contig_renamed", number, f"{text(spelled)} → {text(name)}")
+        elif (name := written(spelled, contig)) != fields[0]:
+            self.notes.add("contig_renamed", number, f"{text(fields[0])} → {text(name)}")
         preferred = self._preferred.setdefault(contig.name, name)
         if preferred != name:
             self.notes.add("contig_renamed", number, f"{text(name)} → {text(preferred)}")
