@@ -63,6 +63,7 @@ WANTED = (
 )
 
 
+@pytest.mark.slow
 async def test_pages_give_exactly_what_tabix_finds(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await portal.signed_in(ME)
     job = await explored(portal, tmp_path, many(1000))
@@ -123,6 +124,7 @@ async def test_a_region_has_the_records_that_reach_into_it_from_afar(portal: Por
 EQUAL = "chrM\t3243\t.\tA\tG\t.\t.\t.\n"
 
 
+@pytest.mark.slow
 async def test_a_small_file_of_equal_records_takes_little_memory(portal: Portal, tmp_path: Path) -> None:
     """As it lies there it is a fiftieth of what it is: four looks at once hold a batch each, and not all of it."""
     await portal.signed_in(ME)
