@@ -65,7 +65,7 @@ def body_html(summary: Mapping[str, Any]) -> str:
             + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
             + "</dl>",
             *_what_matters(summary.get("what_matters", [])),
-            '<div class="charts">',
+            '<div class="charts" tabindex="0" role="region" aria-label="Charts">',
             *(_charted(chart, counts) for chart, counts in drawn(summary)),
             *((_charted(Chart("Known variants and regions", "tracks", 100, words=str), tracks),) if any(tracks.values()) else ()),
             "</div>",
