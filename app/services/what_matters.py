@@ -7,6 +7,7 @@ from typing import Any
 
 from app.domain.jobs import Job
 from app.domain.keys import Gone
+from app.engine.report import heteroplasmy_words
 from app.services.backend import Backend
 
 MOST = 5
@@ -22,15 +23,16 @@ _LABELS = {
 
 
 async def lines(backend: Backend, job: Job) -> list[str]:
-    """At most MOST lines, the first that matter; none where the summary has none or is gone."""
+    """At most MOST lines, the first that matter, and one about the mitochondrion of a single sample; none without a summary."""
     if not job.summary or not job.summary_size:
         return []
     try:
         text, _ = await backend.results.range(job.summary, 0, job.summary_size)
     except Gone:
         return []
-    found: list[dict[str, Any]] = json.loads(text).get("what_matters", [])
-    return [_line(one) for one in found[:MOST]]
+    summary: dict[str, Any] = json.loads(text)
+    found: list[dict[str, Any]] = summary.get("what_matters", [])
+    return [*(_line(one) for one in found[:MOST]), *heteroplasmy_words.lines(summary.get("heteroplasmy", {}))]
 
 
 def _line(one: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession
 
 from app.domain import limits
-from app.explorer import reader
+from app.explorer import line_reader, reader
 from app.services import globus
 from app.services.concurrency import TooManyRequests
 from app.services.submissions import prepare
@@ -139,6 +139,6 @@ async def test_a_cap_is_reached(limit: str, portal: Portal) -> None:
 def test_every_cap_has_its_test() -> None:
     assert REACHED.keys() | ELSEWHERE.keys() == limits.TABLE.keys()
     assert (limits.HEADER_SECONDS.most, limits.BODY_SECONDS.most) == (half_sent.HEADER_SECONDS, half_sent.BODY_SECONDS)
-    numbers = (reader.BUDGET, reader.INFLATED, reader.FOUND, reader.ALL_READS_BYTES)
+    numbers = (reader.BUDGET, reader.INFLATED, reader.FOUND, line_reader.ALL_READS_BYTES)
     table = (limits.PAGE_BYTES, limits.PAGE_INFLATED_BYTES, limits.PAGE_FOUND_BYTES, limits.ALL_READS_BYTES)
     assert numbers == tuple(one.most for one in table)

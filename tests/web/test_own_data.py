@@ -181,6 +181,7 @@ async def test_a_job_that_is_recorded_too_late_for_the_deletion_goes(portal: Por
     assert [one for kind in kinds async for one in portal.backend.accounts.items(account.user_id, kind)] == []
 
 
+@pytest.mark.slow
 async def test_a_deletion_that_dies_anywhere_is_finished_by_the_doctor(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection to AWS breaks at each call in turn, and nothing runs after it, as at a SIGKILL."""
     accounts, inputs = portal.backend.accounts, portal.backend.inputs

@@ -91,6 +91,8 @@ def annotate(
             raise EngineError(f"{state.records} records and {state.splits} splits came in, {written} records came out")
         summary = _summary(source, state, totals, bundle, versions, name)
         summary |= {"distributions": output.distributions.summary(), "what_matters": output.what_matters.summary()}
+        if found := output.heteroplasmy.summary([sample.decode("utf-8", "replace") for sample in state.header.samples]):
+            summary["heteroplasmy"] = found
         (work / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
         for made in (VCF, INDEX, COLUMNS, SUMMARY, *((REJECTED,) if state.rejections.count else ())):
             os.replace(work / made, out_dir / made)

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.engine.bundles.manifest import Bundle
+from app.engine.bundles.manifest import MITOCHONDRIAL, Bundle
 from app.engine.errors import InputError, LineFault
 from app.engine.formats import bgzf, tabix
 from app.engine.formats.fasta import Sequences
@@ -19,6 +19,7 @@ from app.engine.reading.headers import Header
 from app.engine.reading.records import Records
 from app.engine.reading.schema import HeaderUpdate, header_updates
 from app.engine.report.counts import Counts
+from app.engine.report.heteroplasmy import Heteroplasmy
 from app.engine.report.piece_rows import PieceRows, piece_rows
 
 
@@ -89,6 +90,7 @@ class AnnotatedBlock:
     late: list[MovedRecord] = field(default_factory=list)
     edges: list[EdgeAllele] = field(default_factory=list)
     rows: PieceRows = field(default_factory=PieceRows)
+    heteroplasmy: Heteroplasmy = field(default_factory=Heteroplasmy)
 
 
 AnnotatedPieces = tuple[BlockStats, list[AnnotatedBlock]]
@@ -212,6 +214,9 @@ def lay(piece: AnnotatedBlock, parts: list[ContigSlice], level: int) -> None:
     text = b"".join([line for part in parts for line in part.lines])
     piece.blocks = bgzf.blocks(text, level)
     piece.sizes = [min(bgzf.BLOCK, len(text) - start) for start in range(0, len(text), bgzf.BLOCK)]
+    for part in parts:
+        if part.place in MITOCHONDRIAL:
+            piece.heteroplasmy.add(part.lines)
     piece.rows = piece_rows((part.name, part.starts, part.ends, part.lines) for part in parts)
     index(piece)
 

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
 
+from app.engine.bundles.manifest import MITOCHONDRIAL
 from app.engine.formats import bgzf
 from app.engine.pipeline.block import AnnotatedBlock, ContigLines, MovedRecord, index
 
@@ -20,6 +21,8 @@ def insert(piece: AnnotatedBlock, lines: Iterable[MovedRecord], level: int) -> N
         at = bisect_right(part.starts, line.start)
         found.append((_begin(piece, number) + sum(part.lengths[:at]), 0, line.text))
         piece.rows.insert(_lines_before(piece, number) + at, part.name, line.start, line.end, line.text)
+        if line.place in MITOCHONDRIAL:
+            piece.heteroplasmy.add([line.text])
         for column, value in ((part.starts, line.start), (part.ends, line.end), (part.lengths, 0)):
             column.insert(at, value)  # the text of the others stays where it was until all are put in
     _make(piece, found, level)

@@ -16,6 +16,7 @@ from app.engine.pipeline.block import AnnotatedBlock, MovedRecord
 from app.engine.pipeline.codon_edges import CodonEdges
 from app.engine.reading.input_file import BGZF_END
 from app.engine.report.distributions import Distributions
+from app.engine.report.heteroplasmy import Heteroplasmy
 from app.engine.report.rows import DTYPES, NAMED
 from app.engine.report.what_matters import WhatMatters
 
@@ -40,7 +41,7 @@ class ResultWriter:
         self._number = 0  # of the last piece
         self._ready: deque[tuple[int, AnnotatedBlock]] = deque()  # in order, whole, but perhaps with lines to flag
         self._columns = ColumnsWriter(body.with_name("rows"), DTYPES, NAMED)
-        self.what_matters, self.distributions = WhatMatters(), Distributions()
+        self.what_matters, self.distributions, self.heteroplasmy = WhatMatters(), Distributions(), Heteroplasmy()
         self.records = 0
 
     @property
@@ -135,6 +136,7 @@ class ResultWriter:
         self._file.writelines(piece.blocks)
         self._write_rows(piece, np.array(texts, "<u8"), np.array(offsets, "<u8") + np.uint64(base))
         self.records += piece.records
+        self.heteroplasmy.merge(piece.heteroplasmy)
 
     def _write_rows(self, piece: AnnotatedBlock, texts: npt.NDArray[np.uint64], blocks: npt.NDArray[np.uint64]) -> None:
         """What the columns and the list of what matters take of a piece, whose blocks begin at these offsets in its text and in

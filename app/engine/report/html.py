@@ -5,6 +5,7 @@ from html import escape
 from types import MappingProxyType
 from typing import Any
 
+from app.engine.report import heteroplasmy_words
 from app.engine.report.charts import Chart, drawn, spaced
 from app.engine.report.flags import FLAGS
 from app.engine.report.what_matters import CLASSES, NOT_ADVICE
@@ -65,6 +66,7 @@ def body_html(summary: Mapping[str, Any]) -> str:
             + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
             + "</dl>",
             *_what_matters(summary.get("what_matters", [])),
+            *heteroplasmy_words.html(summary.get("heteroplasmy", {})),
             '<div class="charts" tabindex="0" role="region" aria-label="Charts">',
             *(_charted(chart, counts) for chart, counts in drawn(summary)),
             *((_charted(Chart("Known variants and regions", "tracks", 100, words=str), tracks),) if any(tracks.values()) else ()),

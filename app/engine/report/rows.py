@@ -83,6 +83,7 @@ _CARRIED = re.compile(rb"\t((?:[0-9.]+[/|])*1(?:[/|][0-9.]+)*)(?=[:\t\n]|$)").se
 _KNOWN = re.compile(rb"(?:^|;)(?:GAS_)?(?:DISEASE|CLN[A-Z]*)=").search
 _BESIDE = (b"upstream_gene_variant", b"downstream_gene_variant")
 _REMEMBERED, _SHORT = 20_000, 1000
+_SHARES = (b"HF", b"AF", b"VAF")  # fields of a sample with the share of its reads, the first of which counts
 _CLASSES = (  # of ClinVar, the first that fits
     (re.compile(rb"conflicting", re.I).search, "conflicting"),
     (re.compile(rb"(?<!likely_)pathogenic", re.I).search, "pathogenic"),
@@ -225,12 +226,12 @@ def carrier(calls: bytes) -> bytes:
 
 
 def reads(form: bytes, sample: bytes) -> tuple[float, int]:
-    """Share of the reads that have the allele (of HF, AF or AD), and how many reads there are (DP, or those of AD)."""
-    fractions, depths = _reads(form, [sample])
+    """Share of the reads that have the allele (of HF, AF, VAF or AD), and how many reads there are (DP, or those of AD)."""
+    fractions, depths = reads_of(form, [sample])
     return fractions[0], depths[0]
 
 
-def _reads(form: bytes, samples: Sequence[bytes]) -> tuple[list[float], list[int]]:
+def reads_of(form: bytes, samples: Sequence[bytes]) -> tuple[list[float], list[int]]:
     """The same of many samples of one FORMAT."""
     at = _FORMATS[form]
     values = [sample.split(b":") for sample in samples]
@@ -239,7 +240,7 @@ def _reads(form: bytes, samples: Sequence[bytes]) -> tuple[list[float], list[int
         place = at.get(name)
         return [] if place is None else [one[place] if place < len(one) else b"" for one in values]
 
-    given = column(b"HF" if b"HF" in at else b"AF")
+    given = column(next((name for name in _SHARES if name in at), b""))
     fractions = [_NUMBERS[text] for text in given] or [NO_NUMBER] * len(samples)
     depths = [_WHOLES[text] for text in column(b"DP")] or [0] * len(samples)
     if b"AD" in at:
@@ -339,7 +340,7 @@ def _called(fields: list[list[bytes]]) -> dict[str, list[Any]]:
         ]
     forms = {one[8] for one in fields}
     if len(forms) == 1:
-        none["fraction"], none["sample_depth"] = _reads(forms.pop(), samples)
+        none["fraction"], none["sample_depth"] = reads_of(forms.pop(), samples)
     else:
         both = [reads(one[8], sample) for one, sample in zip(fields, samples, strict=True)]
         none["fraction"], none["sample_depth"] = (list(column) for column in zip(*both, strict=True))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.engine.bundles.manifest import MITOCHONDRIAL
+from app.engine.report.heteroplasmy import HOMOPLASMIC, level
 from app.engine.report.not_advice import NOT_ADVICE
 from app.engine.report.rows import GENOTYPES, IMPACTS, SIGNIFICANCES, Rows, carrier, number, reads, significance, zygosity
 
@@ -187,9 +188,6 @@ def _genotype(contig: bytes, calls: list[bytes]) -> str:
     fraction, _ = reads(calls[0], carrier(calls[1]))
     share = "" if fraction != fraction else f", {100 * fraction:.3g} % of the reads"
     if contig.decode("utf-8", "replace") in MITOCHONDRIAL:
-        whole = carried[:1] != ["heterozygous"] and not fraction < _HOMOPLASMIC
-        return (("homoplasmic" if whole else "heteroplasmic") + share) if carried else ""
+        found = level(carried[0], fraction) if carried else None
+        return "" if found is None else ("homoplasmic" if found >= HOMOPLASMIC else "heteroplasmic") + share
     return (carried[0] if carried else "") + share
-
-
-_HOMOPLASMIC = 0.95

@@ -16,6 +16,7 @@ from app.domain.keys import Gone
 from app.domain.limits import FILE_NAME, NOTE, TAG, TAGS
 from app.domain.retrievals import retrieval
 from app.engine.bundles.manifest import Part
+from app.engine.report import heteroplasmy_words
 from app.engine.report.charts import Chart, drawn
 from app.engine.report.counts import FREQUENCIES
 from app.engine.report.distributions import bins
@@ -125,8 +126,8 @@ async def _result_html(request: web.Request, job: Job) -> Markup:
 
 def result_values(summary: dict[str, Any], address: str = "") -> dict[str, Any]:
     """What the charts and the list of what matters are drawn from; `address` is the explorer's, where there is one."""
-    found = {"charts": charts(summary, address), "flags": FLAGS, "address": address, "classes": CLASSES}
-    return found | {"seen": SEEN, "seen_first": SEEN_FIRST, "not_advice": NOT_ADVICE, "said": SAID}
+    found = {"charts": charts(summary, address), "flags": FLAGS, "address": address, "classes": CLASSES, "said": SAID}
+    return found | {"seen": SEEN, "seen_first": SEEN_FIRST, "heteroplasmy": heteroplasmy_words, "not_advice": NOT_ADVICE}
 
 
 async def counts(request: web.Request, job: Job) -> dict[str, Any]:
