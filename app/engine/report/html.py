@@ -67,7 +67,7 @@ def body_html(summary: Mapping[str, Any]) -> str:
             + "</dl>",
             *_what_matters(summary.get("what_matters", [])),
             *heteroplasmy_words.html(summary.get("heteroplasmy", {})),
-            '<div class="charts">',
+            '<div class="charts" tabindex="0" role="region" aria-label="Charts">',
             *(_charted(chart, counts) for chart, counts in drawn(summary)),
             *((_charted(Chart("Known variants and regions", "tracks", 100, words=str), tracks),) if any(tracks.values()) else ()),
             "</div>",

@@ -45,6 +45,10 @@ SHIFTED = """() => new Promise((resolve) => {
   observer.observe({ type: "layout-shift", buffered: true });
   setTimeout(() => resolve(sum), 50);
 })"""
+LISTS_FIT = """() => [...document.querySelectorAll(".jobs, .variants, .matters")].every(
+  (table) => table.parentElement.scrollWidth <= table.parentElement.clientWidth)"""
+"""Tables that are lists on a phone need no scrolling sideways there."""
+
 NO_PAGES = {
     "what_matters.html",
     "base.html",
@@ -82,6 +86,7 @@ class Looker:
                 faults = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
                 assert faults == [], f"{name}, {size}, {theme}"
             assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+        assert await self.page.evaluate(LISTS_FIT), f"a list of {name} is cut on a phone"
         await self.page.set_viewport_size(SIZES["desktop"])  # type: ignore[arg-type]
 
 
