@@ -261,7 +261,9 @@ def test_an_index_that_no_reader_takes_is_no_allele(run: Run, index: str) -> Non
 # --- names of samples
 
 
-@pytest.mark.parametrize(("raw", "name"), [(b"S\x85", "S…"), (b"S\xa0", "S"), ("\u2003S\u0085".encode(), "S"), (b"S\x81", "S\x81")])
+@pytest.mark.parametrize(
+    ("raw", "name"), [(b"S\x85", "S…"), (b"S\xa0", "S"), ("\u2003S\u0085".encode(), "S"), (b"S\x81", "S\x81")]
+)
 def test_names_of_samples_in_other_encodings_have_no_blanks_around_them(run: Run, raw: bytes, name: str) -> None:
     columns = BARE.encode().rstrip(b"\n") + b"\tFORMAT\t" + raw
     found = run(columns + b"\nMT\t3243\t.\tA\tG\t.\tPASS\t.\tGT\t1\n")
