@@ -12,7 +12,7 @@ Ints = NDArray[np.int64]
 _TAB, _NEWLINE, _RETURN, _SEMICOLON, _HASH, _ZERO = b"\t\n\r;#0"
 _MOST_DIGITS = 18
 _COLUMNS = 8
-_ENDING = 4  # letters of a tag by which it is sought
+_ENDING = 3  # letters of a tag by which it is sought
 _CHUNK = 1 << 18  # bytes, so that what is compared stays in the processor's cache
 
 
