@@ -1,20 +1,24 @@
 """Variants as people paste them, one a line, become a VCF; each line that does not is named with the reason.
 
-HGVS on the genome, alleles with hyphens, colons or blanks between them, SPDI, dbSNP identifiers that the embedded references
-know, and lines of a VCF. Where the sequence is at hand, REF is checked against it.
+HGVS on the genome or in a transcript of the embedded references, alleles with hyphens, colons or blanks between them, SPDI,
+dbSNP identifiers that the embedded references know, and lines of a VCF. Where the sequence is at hand, REF is checked against
+it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from app.engine.bundles import manifest
 from app.engine.bundles.manifest import Bundle
 from app.engine.bundles.sequence import Sequence
+from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence.tracks import Alleles, tracks
+from app.explorer import transcript_places
+from app.explorer.transcript_places import PLACE, Counted, NoPlace
 
 MOST_LINES = 10_000
 MOST_BASES = 1000
@@ -105,13 +109,40 @@ def _hgvs(found: re.Match[str]) -> Record:
     end = int(last.replace(",", "")) if last else begin
     if not begin <= end < begin + MOST_BASES:
         raise NotUnderstood(f"{first} to {last} is no range of at most {MOST_BASES:,} bases.")
-    substituted = re.fullmatch(r"([ACGTN]+)>([ACGTN]+)", change, re.IGNORECASE)
-    if substituted:
-        return contig, begin, ".", substituted[1].upper(), substituted[2].upper()
+    return _spelled(contig, begin, end, change, str)
+
+
+def _coding(found: re.Match[str]) -> Record:
+    of, numbering, first, last, change = found.group("of", "numbering", "first", "last", "change")
+    if not of:
+        raise NotUnderstood(f"The transcript is missing before {numbering.lower()}., as in MT-ND4:c.1019G>A.")
+    known = _transcripts()
+    counted = known.get(of.upper()) or known.get(of.upper().partition(".")[0]) or known.get(f"MT-{of.upper()}")
+    if not counted:
+        raise NotUnderstood(f"The references here do not know the transcript {of[:60]}: please name the variant on its contig.")
+    try:
+        begin, end = counted.span(numbering.lower(), first, last or first)
+    except NoPlace as problem:
+        raise NotUnderstood(str(problem)) from None
+    if not begin <= end < begin + MOST_BASES:
+        raise NotUnderstood(f"{first} to {last} is no range of at most {MOST_BASES:,} bases.")
+    return _spelled(counted.contig, begin, end, change, counted.bases)
+
+
+def _protein(found: re.Match[str]) -> Record:
+    raise NotUnderstood(
+        "p. names a change of a protein, which several changes of the DNA make: please give the one that was found."
+    )
+
+
+def _spelled(contig: str, begin: int, end: int, change: str, bases: Callable[[str], str]) -> Record:
+    """The record of a change in words of HGVS; `bases` says how the contig has what it spells."""
+    if substituted := re.fullmatch(r"([ACGTN]+)>([ACGTN]+)", change, re.IGNORECASE):
+        return contig, begin, ".", bases(substituted[1].upper()), bases(substituted[2].upper())
     described = _DESCRIBED.fullmatch(change)
     assert described, "the notation has let it through"
     kind, given, added = described.groups("")
-    return _changed(kind.lower(), contig, begin, end, given.upper(), added.upper())
+    return _changed(kind.lower(), contig, begin, end, bases(given.upper()), bases(added.upper()))
 
 
 def _changed(kind: str, contig: str, begin: int, end: int, given: str, added: str) -> Record:
@@ -146,15 +177,22 @@ def _rsid(found: re.Match[str]) -> Record:
 
 
 _BASES, _CONTIG = "[ACGTNacgtn]", r"[A-Za-z0-9_.|]+"
+_CHANGE = rf"(?:delins|del|dup|inv|ins){_BASES}*(?:ins{_BASES}+)?"
 _NOTATIONS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Record]], ...] = tuple(
     (re.compile(pattern), made)
     for pattern, made in (
         (r"[rR][sS][0-9]{1,12}", _rsid),
         (
             rf"(?:(?P<contig>{_CONTIG}):)?(?P<numbering>[mgMG])\.(?P<first>[0-9,]+)(?:_(?P<last>[0-9,]+))?"
-            rf"(?P<change>{_BASES}+>{_BASES}+|(?:delins|del|dup|inv|ins){_BASES}*(?:ins{_BASES}+)?)",
+            rf"(?P<change>{_BASES}+>{_BASES}+|{_CHANGE})",
             _hgvs,
         ),
+        (
+            rf"(?:(?P<of>[A-Za-z0-9_.-]+) ?: ?)?(?P<numbering>[cnCN])\.(?P<first>{PLACE})(?:_(?P<last>{PLACE}))?"
+            rf"(?P<change>{_BASES}>{_BASES}|{_CHANGE})",
+            _coding,
+        ),
+        (r"(?:[A-Za-z0-9_.-]+ ?:? ?)?p\.\(?[A-Z*].*", _protein),
         (rf"(N[CTWG]_[0-9.]+):([0-9]+):({_BASES}*|[0-9]+):({_BASES}*)", _spdi),
         (rf"({_CONTIG})[-:\s]+([0-9,]+)[-:\s]*({_BASES}+)[-:>/\s]+({_BASES}+)", _alleles),
     )
@@ -193,6 +231,11 @@ def _contig(name: str) -> tuple[str, Sequence, int] | None:
 @cache
 def _references() -> tuple[tuple[Bundle, Sequence], ...]:
     return tuple((bundle, Sequence.open(bundle.path(bundle.sequence))) for bundle in manifest.installed())
+
+
+@cache
+def _transcripts() -> Mapping[str, Counted]:
+    return transcript_places.by_name(Transcripts.open(bundle.path(bundle.transcripts)) for bundle, _ in _references())
 
 
 @cache

@@ -1,41 +1,32 @@
-"""Reads a result where it lies in S3: pages and filtered streams over all of it, in constant memory, by ranges.
+"""Reads results: pages, single variants and filtered streams, in constant memory.
 
 Where a page ends is a virtual offset, and that is the cursor of the next: no page costs more the further it is.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from app.aws.clients import ungrouped
-from app.aws.objects import Bucket, OutOfRange
 from app.domain import limits
 from app.domain.jobs import Job
-from app.engine.formats import bgzf
-from app.engine.formats.bgzf import BEHIND_ALL, BadBlock
+from app.engine.formats.bgzf import BEHIND_ALL
 from app.engine.formats.tabix import Places, StoredIndex, read
 from app.engine.formats.vcf import extent
 from app.explorer.columns import StoredColumns, ValueCache
 from app.explorer.gene_lookup import References
+from app.explorer.line_reader import Array, BadCursor, LineReader, Lines, among, joined, passing
 from app.explorer.matching import matching
-from app.explorer.memory_budget import MemoryBudget, Reservation
 from app.explorer.query import panelled, resolve_filter, understood
 from app.explorer.record import Filter, Legend, Region, Variant, parse
 from app.explorer.search import hint
 from app.services.kept import Kept
 from app.services.submissions import Refused
-
-FIRST_PIECE, PIECE = 64 << 10, 1 << 19
-"""Bytes of the first read of a page, and of the largest: each is twice the one before."""
 
 BUDGET = limits.PAGE_BYTES.most
 """Compressed bytes that one page looks through before it says how far it came."""
@@ -43,16 +34,8 @@ BUDGET = limits.PAGE_BYTES.most
 INFLATED = limits.PAGE_INFLATED_BYTES.most
 """The same, inflated: a small file can be a thousand times as large as it looks."""
 
-BATCH_BYTES = 1 << 18
-"""Inflated bytes that a look takes at once; only a line that is longer is more."""
-
 FOUND = limits.PAGE_FOUND_BYTES.most
 """Bytes of lines after which a page ends, however few they are."""
-
-ALL_READS_BYTES = limits.ALL_READS_BYTES.most
-"""Inflated bytes that all looks of this process may hold together."""
-
-THREADS = 2
 
 KEPT = {"index": 8, "legend": 8, "summary": 128, "along": 128, "columns": 64}
 """How many of each are kept: what the page of a job shows is small, the largest index has four megabytes."""
@@ -63,41 +46,11 @@ MOST_RECORDS = 10_000_000
 FIRST_ROWS, MOST_ROWS, STEP_BYTES = 250, 16_000, 4 << 20
 """Records that are read at once where only their text tells: twice as many each time, as long as they have so many bytes."""
 
-APART, READS_AT_ONCE = 1 << 16, 8
-"""Compressed bytes between two records from which on they are read by themselves, and how many such reads run at once."""
-
 BINS, COUNTED, FAR = 100, 1 << 20, 4_000_000
 """Parts of a contig in the picture of it; bytes of a result up to which its variants are counted for that, and length of a
 contig from which on the index alone says where they are not."""
 
-Lines = list[tuple[int, bytes]]
-Array = npt.NDArray[Any]
-
-
-Keep = Callable[[bytes], bool]
-"""Is a line wanted?"""
-
-Sift = Callable[[Lines], Lines]
-"""What is wanted of a batch; it runs in one of the explorer's threads."""
-
-
-class Batch(NamedTuple):
-    """Lines with their places, and the place from which on nothing was read yet: None where a span ends early."""
-
-    lines: Lines
-    following: int | None
-    inflated: int  # bytes that were looked at for it
-    over: bool = False  # whether all that follows is behind the region
-
-
 T = TypeVar("T")
-
-
-class BadCursor(Refused):
-    """A cursor that leads nowhere."""
-
-    def __init__(self) -> None:
-        super().__init__("This address leads to no place in the result. Please begin at its first page.")
 
 
 @dataclass(frozen=True)
@@ -118,12 +71,10 @@ class VariantPage:
 class Explorer:
     """Results of one bucket."""
 
-    results: Bucket
+    reader: LineReader
     references: References
     budget: int = BUDGET
-    memory: MemoryBudget = field(default_factory=lambda: MemoryBudget(ALL_READS_BYTES))
     values: ValueCache = field(default_factory=ValueCache)
-    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "explorer"))
     _kept: dict[str, Kept[Any]] = field(default_factory=lambda: {what: Kept(most) for what, most in KEPT.items()})
 
     async def index(self, job: Job) -> StoredIndex:
@@ -136,8 +87,8 @@ class Explorer:
         async def made(key: str) -> dict[str, Any]:
             if not job.summary_size:
                 return await self._understood(key, json.loads)
-            text, _ = await self.results.range(key, 0, job.summary_size)
-            return await self._in_executor(json.loads, text)
+            text, _ = await self.reader.results.range(key, 0, job.summary_size)
+            return await self.reader.in_executor(json.loads, text)
 
         return await self._once("summary", job.summary, made)
 
@@ -148,7 +99,7 @@ class Explorer:
 
         async def made(key: str) -> StoredColumns:
             async def read(at: int, size: int) -> bytes:
-                return (await self.results.range(key, job.summary_size + at, size))[0]
+                return (await self.reader.results.range(key, job.summary_size + at, size))[0]
 
             return await StoredColumns.open(key, read, self.values)
 
@@ -183,19 +134,15 @@ class Explorer:
                         found[1][min(BINS - 1, (first - 1) * BINS // found[0])] += 1
                 return []
 
-            async for batch in self._read(job, [(index.first, BEHIND_ALL)], None, count):
+            async for batch in self.reader.read(job.result or "", [(index.first, BEHIND_ALL)], None, count):
                 if (looked := looked + batch.inflated) > INFLATED:
                     return {}
             return counted
 
         return await self._once("along", job.result, made)
 
-    async def _in_executor(self, work: Callable[..., T], *arguments: Any) -> T:
-        """In one of few threads of the explorer's own, so that the rest of the portal gets its turn."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-
     async def _understood(self, key: str, understand: Callable[[bytes], T]) -> T:
-        return await self._in_executor(understand, await self.results.read(key))
+        return await self.reader.in_executor(understand, await self.reader.results.read(key))
 
     async def _once(self, what: str, key: str | None, make: Callable[[str], Awaitable[T]]) -> T:
         """Something of a result, made once: a key is never used twice, so that what is kept stays true."""
@@ -206,9 +153,10 @@ class Explorer:
     async def _resolve_filter(self, job: Job, wanted: Filter, index: StoredIndex) -> tuple[Filter, str]:
         asks = wanted.gene or wanted.region or wanted.search or wanted.panel
         reference = await self.references.reference_of(await self.summary(job)) if asks and job.summary else None
-        wanted, words = await self._in_executor(understood, wanted, reference, index)
-        wanted, of_panel = await self._in_executor(panelled, wanted, reference)
-        return await self._in_executor(resolve_filter, wanted, reference, index), ", in ".join(filter(None, [words, of_panel]))
+        wanted, words = await self.reader.in_executor(understood, wanted, reference, index)
+        wanted, of_panel = await self.reader.in_executor(panelled, wanted, reference)
+        resolved = await self.reader.in_executor(resolve_filter, wanted, reference, index)
+        return resolved, ", in ".join(filter(None, [words, of_panel]))
 
     async def page(self, job: Job, wanted: Filter, *, cursor: int | None, limit: int, sort: str = "position") -> VariantPage:
         """At most `limit` variants from the cursor on. Raises Gone, BadCursor, Unknown, NotUnderstood, BadFilter."""
@@ -222,26 +170,27 @@ class Explorer:
 
     async def _hint(self, job: Job, wanted: Filter) -> str:
         reference = await self.references.reference_of(await self.summary(job))
-        return await self._in_executor(hint, wanted.text, reference.genes if reference else None) if wanted.text else ""
+        return await self.reader.in_executor(hint, wanted.text, reference.genes if reference else None) if wanted.text else ""
 
     async def _sorted_page(
         self, job: Job, columns: StoredColumns, wanted: Filter, first: int, limit: int, sort: str
     ) -> VariantPage:
         """A page by the columns; a cursor is how many come before it."""
         most = None if wanted.reads else first + limit
-        rows, total = await matching(columns, wanted, sort, self._in_executor, most)
+        rows, total = await matching(columns, wanted, sort, self.reader.in_executor, most)
         if not total and (wanted.coding or wanted.residue):
             # the name may be in another transcript than the one that stands for all, which only the records know
-            rows, total = await matching(columns, replace(wanted, coding=None, residue=None), sort, self._in_executor, most)
+            rows, total = await matching(columns, replace(wanted, coding=None, residue=None), sort, self.reader.in_executor, most)
         if first > total:
             raise BadCursor
         if not wanted.reads:
             shown = rows[first : first + limit]
-            lines, _ = await self._lines_at(job, await columns.values_at("place", shown, self._in_executor))
+            places = await columns.values_at("place", shown, self.reader.in_executor)
+            lines, _ = await self.reader.lines_at(job.result or "", places)
             following = first + len(shown)
             more = following if following < total else None
             return VariantPage(_variants(lines), more, len(shown), following / (total or 1), total, first)
-        places = await columns.values_at("place", rows, self._in_executor)
+        places = await columns.values_at("place", rows, self.reader.in_executor)
         return await self._read_page(job, places, wanted, first, limit)
 
     async def _read_page(self, job: Job, places: Array, wanted: Filter, first: int, limit: int) -> VariantPage:
@@ -249,7 +198,7 @@ class Explorer:
         keep, at, inflated, step = wanted.reading().test(), first, 0, FIRST_ROWS
         found: Lines = []
         while at < len(places) and len(found) < limit and inflated < INFLATED:
-            kept, letters = await self._lines_at(job, here := places[at : at + step], keep)
+            kept, letters = await self.reader.lines_at(job.result or "", here := places[at : at + step], keep)
             if len(found) + len(kept) > limit:
                 kept = kept[: limit - len(found)]
                 here = here[: int(np.flatnonzero(here == np.uint64(kept[-1][0]))[0]) + 1]
@@ -260,43 +209,19 @@ class Explorer:
         total = len(found) if more is None and not first else None
         return VariantPage(_variants(found), more, at - first, at / (len(places) or 1), total, 0)
 
-    async def _lines_at(self, job: Job, places: Array, keep: Keep | None = None) -> tuple[Lines, int]:
-        """The lines at these virtual offsets that are to be kept, in this order, and how many letters were gone through."""
-        order = np.sort(places)
-        cuts = np.flatnonzero(np.diff(order >> np.uint64(16)) > APART) + 1
-        groups = [_Group(group, keep) for group in np.split(order, cuts)] if len(order) else []
-        found: dict[int, bytes] = {}
-        reading = asyncio.Semaphore(READS_AT_ONCE)
-
-        async def read(group: _Group, reserved: Reservation) -> None:
-            span = (int(group.places[0]), int(group.places[-1]) + 1)
-            async with reading, aclosing(self._read(job, [span], None, group.sift)) as batches:
-                async for batch in batches:
-                    found.update(batch.lines)
-                    reserved.resize(sum(one.letters_kept for one in groups), len(found))
-
-        with self.memory.reserve() as reserved, ungrouped():
-            async with asyncio.TaskGroup() as reads:
-                for group in groups:
-                    reads.create_task(read(group, reserved))
-        if sum(group.there for group in groups) < len(places):
-            raise BadCursor
-        lines = [(at, found[at]) for at in places.tolist() if at in found] if found else []
-        return lines, sum(group.letters for group in groups)
-
     async def row(self, job: Job, number: int) -> int:
         """The virtual offset of a record by its number, from 0. Raises Gone, BadCursor."""
         columns = await self.columns(job)
         if columns is None or not 0 <= number < columns.records:
             raise BadCursor
-        return int((await columns.values_at("place", np.array([number]), self._in_executor))[0])
+        return int((await columns.values_at("place", np.array([number]), self.reader.in_executor))[0])
 
     async def beside(self, job: Job, at: int) -> tuple[int | None, int | None]:
         """The places of the records before and behind the one at a virtual offset."""
         columns = await self.columns(job)
         if columns is None:
             return None, None
-        places = await columns.values("place", self._in_executor)
+        places = await columns.values("place", self.reader.in_executor)
         number = int(np.searchsorted(places, np.uint64(at)))
         before = int(places[number - 1]) if number else None
         return before, int(places[number + 1]) if number + 1 < len(places) else None
@@ -307,10 +232,10 @@ class Explorer:
         here, keep = _from(spans, cursor), wanted.test()
         found: Lines = []
         looked = inflated = letters = 0
-        with self.memory.reserve() as reserved:
-            async with aclosing(self._read(job, here, wanted.region)) as reading:
+        with self.reader.memory.reserve() as reserved:
+            async with aclosing(self.reader.read(job.result or "", here, wanted.region)) as reading:
                 async for lines, place, size, _ in reading:
-                    kept = await self._in_executor(_kept, lines, keep) if wanted.scans else lines
+                    kept = await self.reader.in_executor(passing, lines, keep) if wanted.scans else lines
                     if len(found) + len(kept) > limit:
                         following = kept[limit - len(found)][0]
                         found += kept[: limit - len(found)]
@@ -328,7 +253,7 @@ class Explorer:
 
     async def variant(self, job: Job, at: int) -> Variant:
         """The variant at a virtual offset. Raises Gone, BadCursor."""
-        async with aclosing(self._read(job, [(at, BEHIND_ALL)], None)) as reading:
+        async with aclosing(self.reader.read(job.result or "", [(at, BEHIND_ALL)], None)) as reading:
             async for lines, *_ in reading:
                 if lines:
                     return _variants(lines[:1])[0]
@@ -340,18 +265,18 @@ class Explorer:
         columns = await self.columns(job)
         places: Array | None = None
         if columns:
-            rows, _ = await matching(columns, wanted, "position", self._in_executor)
-            places = await columns.values_at("place", rows, self._in_executor)
+            rows, _ = await matching(columns, wanted, "position", self.reader.in_executor)
+            places = await columns.values_at("place", rows, self.reader.in_executor)
         else:
             _check_scanned(wanted, "position")
         keep = (wanted.reading() if columns else wanted).test()
         region = wanted.region if wanted.region and wanted.region.contig else None
 
         def sift(lines: Lines) -> Lines:
-            return _kept(lines if places is None else _among(lines, places), keep)
+            return passing(lines if places is None else among(lines, places), keep)
 
         async def batches() -> AsyncIterator[list[bytes]]:
-            async with aclosing(self._read(job, _spans(index, region), region, sift)) as reading:
+            async with aclosing(self.reader.read(job.result or "", _spans(index, region), region, sift)) as reading:
                 async for lines, *_ in reading:
                     yield [line for _, line in lines]
 
@@ -361,120 +286,15 @@ class Explorer:
         """The lines above the first record."""
         first = (await self.index(job)).first
         texts: list[bytes] = []
-        with self.memory.reserve() as reserved:
-            async with aclosing(self._read(job, [(0, min(first, BEHIND_ALL))], None, _joined, header=True)) as reading:
+        with self.reader.memory.reserve() as reserved:
+            whole = self.reader.read(job.result or "", [(0, min(first, BEHIND_ALL))], None, joined, header=True)
+            async with aclosing(whole) as reading:
                 async for lines, *_ in reading:
                     texts += [text for _, text in lines[:1]]
                     reserved.resize(sum(map(len, texts)))
                     if len(lines) > 1:  # a record follows
                         break
         return b"".join(texts)
-
-    async def _read(
-        self, job: Job, spans: list[Places], region: Region | None, sift: Sift | None = None, *, header: bool = False
-    ) -> AsyncGenerator[Batch, None]:
-        """What is wanted of the spans, batch by batch. Raises Gone, BadCursor, Busy."""
-
-        def select(lines: Lines) -> tuple[Lines, bool]:
-            inside, over = _inside(lines, region, region.contig.encode()) if region else (lines, False)
-            records = inside if header else [line for line in inside if not line[1].startswith(b"#")]
-            return sift(records) if sift else records, over
-
-        with self.memory.reserve() as reserved:
-            for start, stop in spans:
-                async with aclosing(self._span(job, start, stop, reserved, select)) as reading:
-                    async for batch in reading:
-                        yield batch
-                        if batch.over:
-                            return
-
-    async def _span(
-        self, job: Job, start: int, stop: int, reserved: Reservation, select: Callable[[Lines], tuple[Lines, bool]]
-    ) -> AsyncGenerator[Batch, None]:
-        """What `select` takes of all lines that begin in a span. The loop sees no line that it does not take."""
-        offset, skip, piece, total = start >> 16, start & 0xFFFF, FIRST_PIECE, BEHIND_ALL
-        held, rest = b"", Rest([], start)
-        while offset << 16 < stop or (rest.parts and rest.at < stop):  # the last line may end in a block behind the span's
-            try:
-                made = await self._in_executor(_made, held, offset, skip, rest, stop, total, select)
-                if not made:
-                    size = min(piece, max(0, (stop >> 16) - offset) + (1 << 16))  # not beyond the span's last block
-                    fresh, total = await self.results.range(job.result or "", offset + len(held), size)
-                    held, piece = held + fresh, min(2 * piece, PIECE)
-                    continue
-            except (OutOfRange, BadBlock):
-                raise BadCursor from None
-            # two threads: what they make is counted when it is there, and is at most two batches more than may be held
-            reserved.resize(made.rest.bytes + made.inflated, made.split)
-            rest, held, offset, skip = made.rest, held[made.used :], offset + made.used, 0 if made.used else skip
-            following = rest.at if rest.parts else offset << 16
-            yield Batch(made.lines, None if made.last or made.over else following, made.inflated, made.over)
-            if made.last:
-                return
-
-
-class _Group:
-    """Records that lie close together, at ascending places: what was found of them."""
-
-    def __init__(self, places: Array, keep: Keep | None) -> None:
-        self.places, self._keep = places, keep
-        self.there = self.letters = self.letters_kept = 0
-
-    def sift(self, lines: Lines) -> Lines:
-        """Those of the lines that are of the group, and kept."""
-        here = _among(lines, self.places)
-        kept = _kept(here, self._keep) if self._keep else here
-        self.there += len(here)
-        self.letters += _letters(here)
-        self.letters_kept += _letters(kept)
-        return kept
-
-
-class _Made(NamedTuple):
-    """What one turn in a thread made of compressed bytes."""
-
-    lines: Lines
-    rest: Rest
-    used: int  # compressed bytes
-    inflated: int  # bytes
-    split: int  # lines, before any was left out
-    last: bool  # whether the file has no more
-    over: bool  # whether all that follows is behind the region
-
-
-def _made(
-    held: bytes, offset: int, skip: int, rest: Rest, stop: int, total: int, select: Callable[[Lines], tuple[Lines, bool]]
-) -> _Made | None:
-    """Inflates, splits and selects; None if `held`, which begins at `offset` of `total` bytes, is less than a block."""
-    texts, used = bgzf.inflated(held, offset, BATCH_BYTES)
-    if not texts and offset + len(held) < total:
-        return None
-    lines, rest = _split(texts, skip, rest)
-    last = not texts or offset + used >= total
-    if last and rest.parts:
-        lines.append((rest.at, b"".join(rest.parts)))
-    inflated, split = sum(len(text) for _, text in texts), len(lines)
-    lines, over = select([line for line in lines if line[0] < stop])
-    return _Made(lines, rest, used, inflated, split, last, over)
-
-
-def _joined(lines: Lines) -> Lines:
-    """The lines of a header as one text; what is no line of it stands behind, as a second one."""
-    number = next((number for number, line in enumerate(lines) if not line[1].startswith(b"#")), len(lines))
-    text = b"".join(line + b"\n" for _, line in lines[:number])
-    return [(lines[0][0], text), *lines[number : number + 1]] if lines else []
-
-
-class Rest(NamedTuple):
-    """What is left over of a batch: the parts of a line whose end is not read yet, and its place."""
-
-    parts: list[bytes]
-    at: int
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of the parts."""
-        return sum(map(len, self.parts))
 
 
 def _check_scanned(wanted: Filter, sort: str) -> None:
@@ -499,59 +319,6 @@ def _share(spans: list[Places], place: int, size: int) -> float:
     closed = [(start, min(stop, max(start, size << 16))) for start, stop in spans]
     whole = sum(stop - start for start, stop in closed)
     return sum(max(0, min(stop, place) - start) for start, stop in closed) / (whole or 1)
-
-
-def _split(texts: Lines, skip: int, rest: Rest) -> tuple[Lines, Rest]:
-    """The whole lines of these blocks, each with its place, and what is left over."""
-    lines: Lines = []
-    parts, at = list(rest.parts), rest.at
-    for offset, text in texts:
-        place, text = skip, text[skip:]
-        skip = 0
-        *whole, left = text.split(b"\n")
-        for line in whole:
-            if parts:
-                lines.append((at, b"".join([*parts, line])))
-                parts = []
-            else:
-                lines.append((offset << 16 | place, line))
-            place += len(line) + 1
-        if left:
-            at = at if parts else offset << 16 | place
-            parts.append(left)
-    return lines, Rest(parts, at)
-
-
-def _inside(lines: Lines, region: Region, contig: bytes) -> tuple[Lines, bool]:
-    """Those that overlap the region, and whether everything behind them is behind the region, too."""
-    inside: Lines = []
-    for at, line in lines:
-        found, first, last = extent(line)
-        if found != contig or first > region.end:
-            # a span may begin with the end of the contig before
-            if found == contig or inside:
-                return inside, True
-            continue
-        if last >= region.begin:
-            inside.append((at, line))
-    return inside, False
-
-
-def _among(lines: Lines, places: Array) -> Lines:
-    """Those of these lines that are at one of the ascending places."""
-    if not lines or not len(places):
-        return []
-    first, last = np.searchsorted(places, np.array([lines[0][0], lines[-1][0] + 1], "u8"))
-    wanted = set(places[first:last].tolist())
-    return [line for line in lines if line[0] in wanted]
-
-
-def _kept(lines: Lines, keep: Keep) -> Lines:
-    return [line for line in lines if keep(line[1])]
-
-
-def _letters(lines: Lines) -> int:
-    return sum(len(line) for _, line in lines)
 
 
 def _variants(lines: Lines) -> list[Variant]:

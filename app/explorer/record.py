@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from app.engine.consequence.csq_fields import parsed
+from app.engine.consequence.csq_fields import NAMES, parsed
 from app.engine.reading.alleles import kind
 from app.engine.report.rows import IMPACTS, SIGNIFICANCES, number, significance
 from app.engine.report.what_matters import RULES
@@ -26,6 +26,10 @@ _WITHIN = (  # a gene, by its symbol or identifier; who asks for it does not mea
     rb"GAS_CSQ=(?!upstream|downstream)[^;\t]*;GAS_IMPACT=[^;\t]*;GAS_GENE=%b(?:[;\t]|$)"
     rb"|[=,][^|,;\t]*\|(?!upstream|downstream)[^|,;\t]*\|[^|,;\t]*\|(?:[^|,;\t]*\|)?%b\|"
 )
+_BETWEEN = NAMES.index("HGNC_ID") - NAMES.index("DISTANCE") - 1
+_NUMBERED = rb"\|\|(?:[^|,;\t]*\|){%d}%%b\|" % _BETWEEN
+"""An entry of a gene by its number at HGNC, without a distance from it: the allele does not lie beside it."""
+
 _FREQUENCY = re.compile(rb"[;\t]AF=([0-9][0-9.eE+-]*)")
 _DECLARED = re.compile(r'^##(INFO|FORMAT)=<ID=([^,>]+),.*?Description="((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _CONTIG = re.compile(r"^##contig=<ID=([^,>]+)(?:[^>\n]*?,length=(\d+))?", re.MULTILINE)
@@ -230,6 +234,7 @@ class Filter:
     coding: int | None = None  # position in the transcript
     name: str = ""  # HGVS, without what is before the colon
     of: str = ""  # the transcript or gene that the name is in
+    hgnc: str = ""  # the gene's number at HGNC, as HGNC:5
     where: Expression | None = None
     search: str = ""  # what was written into the one box, until it is understood
 
@@ -241,11 +246,11 @@ class Filter:
     @property
     def reads(self) -> bool:
         """Does answering need the text of the records, besides their columns?"""
-        return bool(self.text or self.name or self.alleles or self.of)
+        return bool(self.text or self.name or self.alleles or self.of or self.hgnc)
 
     def reading(self) -> Filter:
         """What only the text of a record answers."""
-        return Filter(text=self.text, name=self.name, alleles=self.alleles, of=self.of)
+        return Filter(text=self.text, name=self.name, alleles=self.alleles, of=self.of, hgnc=self.hgnc)
 
     def test(self) -> Callable[[bytes], bool]:
         """Is a line of the result one of them? Its region is left to the reader."""
@@ -269,6 +274,10 @@ class Filter:
         if self.of:
             of = re.compile(rb"[|=;:]%b(?:\.[0-9]+)?[|;:]" % re.escape(self.of.encode()), re.IGNORECASE)
             tests.append(of.search)
+        if self.hgnc:
+            numbered = re.compile(_NUMBERED % re.escape(self.hgnc.encode()))
+            number = b"|%b|" % self.hgnc.encode()
+            tests.append(lambda line: number in line and numbered.search(line))
         if self.text:
             wanted = self.text.lower().encode()
             # most lines have it nowhere, and are not taken apart

@@ -177,6 +177,10 @@ def _rsid(found: re.Match[str], contigs: Callable[[str], str]) -> Understood | N
     return Understood(f"the dbSNP identifier rs{int(found[1])}", Filter(rsid=min(int(found[1]), (1 << 32) - 1)))
 
 
+def _hgnc(found: re.Match[str], contigs: Callable[[str], str]) -> Understood | None:
+    return Understood(f"the gene HGNC:{found[1]}", Filter(hgnc=f"HGNC:{found[1]}"))
+
+
 def _coding(found: re.Match[str], contigs: Callable[[str], str]) -> Understood | None:
     of, name, number = found["of"] or "", found["name"], re.search(r"-?[0-9]+", found["name"])
     name = name[:2].lower() + _spelled(name[2:])
@@ -206,6 +210,7 @@ _NOTATIONS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Callable[[str]
         (rf"(?P<ref>{_BASES})(?P<position>[0-9]{{1,5}})(?P<alt>{_BASES})", _shorthand),
         (rf"(?:MT|M|chrM)?:?(?P<position>[0-9]{{1,5}}) ?(?P<ref>{_BASES}) ?> ?(?P<alt>{_BASES})", _shorthand),
         (rf"({_CONTIG})[-: ]({_NUMBER})[-: ]({_BASES}+)[-:> /]({_BASES}+)", _alleles),
+        (r"(?:[hH][gG][nN][cC] ?:? ?){1,2}([0-9]{1,7})", _hgnc),
         (rf"({_CONTIG}) ?: ?({_NUMBER})(?: ?(?:-|–|\.\.) ?({_NUMBER}))?", _located),
         (rf"({_NUMBER})(?: ?(?:-|–|\.\.) ?({_NUMBER}))?", _position),
         (r"[rR][sS] ?([0-9]{1,12})", _rsid),

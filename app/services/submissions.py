@@ -26,7 +26,7 @@ from app.domain.jobs import (
     job_id,
 )
 from app.domain.keys import Gone, input_key
-from app.domain.limits import FILE_NAME
+from app.domain.limits import BATCH_FILES, FILE_NAME
 from app.domain.messages import JobRequested
 from app.engine.reading.assembly import match_assembly
 from app.services.backend import Backend
@@ -312,6 +312,8 @@ def _offered(backend: Backend, assembly: str) -> str:
 
 
 def _check_batch(backend: Backend, batch: Batch) -> None:
+    if batch.files > BATCH_FILES.most:
+        raise Refused(BATCH_FILES.sentence())
     age = backend.now() - (uuid.UUID(batch.batch_id).int >> 80) if batch.batch_id else 0
     if not 0 <= age < BATCH_MS - 2 * CLOCKS_APART_MS:
         raise Refused("This batch takes no more files: a batch is good for a day. Please begin a new one.")

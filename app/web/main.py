@@ -14,6 +14,7 @@ from aiohttp import web
 
 from app.domain import limits
 from app.explorer.gene_lookup import References
+from app.explorer.line_reader import LineReader
 from app.explorer.reader import Explorer
 from app.process import logs
 from app.process.memory import freeze_gc
@@ -113,7 +114,7 @@ async def _connections(app: web.Application) -> AsyncIterator[None]:
     async with backend(settings) as opened, billing(opened) as paid, polling(opened.jobs) as live:
         app[app_keys.BACKEND] = opened
         references = References(settings.bundles, settings.bundle_store, opened.results.s3)
-        app[app_keys.EXPLORER] = Explorer(opened.results, references)
+        app[app_keys.EXPLORER] = Explorer(LineReader(opened.results), references)
         app[app_keys.BILLING] = paid
         app[app_keys.LIVE] = live
         app[app_keys.QUEUE_VIEW] = QueueView(opened.queues)

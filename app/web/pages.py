@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import aiohttp_jinja2
 import humanize
@@ -109,6 +109,11 @@ def table(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def question(query: str) -> str:
+    """The query of an address as it was typed: `q: nd4, sort: gene`."""
+    return ", ".join(f"{name}: {value}" for name, value in parse_qsl(query))
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "time": time,
     "size": size,
@@ -118,5 +123,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "json": table,
     "code": marked,
     "query": urlencode,
+    "question": question,
     "impact": impact,
 }

@@ -84,6 +84,7 @@ def test_several_processes_write_what_one_writes(records: list[str], outcome: Ca
         assert (other / name).read_bytes() == (folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_alleles_that_move_are_put_into_their_block(
     spread: list[str], outcome: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +98,7 @@ def test_alleles_that_move_are_put_into_their_block(
     assert told == summary
 
 
+@pytest.mark.slow
 def test_a_block_of_many_entries_is_made_in_several_pieces(
     records: list[str], outcome: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +204,7 @@ def test_names_of_one_contig_are_unified_wherever_they_change(sequence: str, out
 
 
 @pytest.mark.parametrize("change", ["G\tA", "G\tA,C,T", "GCC\tGCCCC", "GC\tG"])
+@pytest.mark.slow
 def test_a_pile_of_records_at_one_position(change: str, sequence: str, outcome: Callable[..., Outcome]) -> None:
     """Tens of thousands of copies take no longer than as many other records."""
     assert sequence[3459:3462] == "GCC"

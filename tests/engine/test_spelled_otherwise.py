@@ -1,5 +1,6 @@
 """What callers spell otherwise than the reference or the specification does is read as it is meant, and nothing of it is lost."""
 
+import re
 from collections.abc import Callable
 
 import pysam
@@ -68,6 +69,23 @@ def test_a_description_behind_the_name_is_left_out(run: Run) -> None:
     found = run(BARE + "NC_012920.1 Homo sapiens mitochondrion, complete genome\t3243\t.\tA\tG\t.\tPASS\t.\n")
     assert (found.records[0][0], found.info(0)["GAS_GENE"]) == ("NC_012920.1", "MT-TL1")
     assert found.notes()["contig_renamed"] == 1
+
+
+@pytest.mark.parametrize("name", ["M,T", "M,,T", "NC_012920.1,rCRS", "MT ", "MT some description"])
+@pytest.mark.parametrize("info", [".", "DB", "undeclared=1"])
+def test_a_name_that_no_vcf_can_have_becomes_one_that_it_can(run: Run, name: str, info: str) -> None:
+    declared = '##INFO=<ID=DB,Number=0,Type=Flag,Description="d">\n'
+    header = BARE.replace("#CHROM", f"{declared}##contig=<ID={name},length=16569>\n#CHROM")
+    found = run(header + f"{name}\t3243\t.\tA\tG\t.\tPASS\t{info}\nMT\t3460\t.\tG\tA\t.\tPASS\t{info}\n")
+    assert [row[0] for row in found.records] == ["MT"] * 2 and found.notes()["contig_renamed"] == 1
+    with pysam.VariantFile(str(found.folder / "annot.vcf.gz")) as file:
+        assert [row.pos for row in file.fetch("MT")] == [3243, 3460]
+
+
+@pytest.mark.parametrize("name", ["tig,01", "=M", "*"])
+def test_a_name_that_no_vcf_can_have_and_that_means_nothing_is_refused(run: Run, name: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f'Line 3: "{name}" cannot be the name of a contig.')):
+        run(vcf(f"{name} 3243 . A G . PASS .", header=BARE))
 
 
 def test_an_unknown_name_of_the_right_length_is_compared_by_its_bases(run: Run) -> None:

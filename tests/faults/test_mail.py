@@ -23,6 +23,7 @@ async def send(settings: Settings, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
     return Counter(call.operation for call in proxy.calls)
 
 
+@pytest.mark.slow
 async def test_a_mail_whose_answer_was_lost_is_not_sent_again(
     settings: Settings, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,6 +131,7 @@ async def test_a_spot_notice_stops_the_daemons_and_the_group_is_told_when_it_ask
     assert len(host.completed) == 1
 
 
+@pytest.mark.slow
 async def test_a_completion_that_was_refused_and_a_token_that_was_forgotten_are_tried_again(host: Host) -> None:
     host.refusals = 2
     async with draining(host) as process:
@@ -142,6 +143,7 @@ async def test_a_completion_that_was_refused_and_a_token_that_was_forgotten_are_
     assert len(host.completed) == 1
 
 
+@pytest.mark.slow
 async def test_daemons_that_do_not_stop_are_stopped_again(host: Host) -> None:
     host.says[STATE] = "Terminated"
     once = host.stopped.with_suffix(".once")
@@ -150,6 +152,7 @@ async def test_daemons_that_do_not_stop_are_stopped_again(host: Host) -> None:
     assert host.stopped_before and len(host.completed) == 1
 
 
+@pytest.mark.slow
 async def test_without_a_metadata_service_it_waits(host: Host) -> None:
     async with draining(host) as process:
         await host.until(2)

@@ -12,20 +12,19 @@ from tests.support.model.calls import Budget, Key, Scenario, Steps, World
 from tests.support.model.checker import Call, End
 from tests.support.model.model import check
 
-LONG = ["annotate, cancel", "vault, plan flips", "without the doctor"]
-"""Scenarios of more than ten seconds of CPU."""
+QUICK = ["annotate without the doctor", "archive", "restoring, delete", "annotate, message lost, no scans"]
 
-QUICK = [
+LONG = [
+    "annotate, cancel",
+    "vault, plan flips",
+    "without the doctor",
     "annotate, delete",
-    "annotate without the doctor",
-    "archive",
     "archive, SES refuses, reply lost, duplicate",
     "annotate, SES refuses",
-    "restoring, delete",
-    "annotate, message lost, no scans",
     "archive, message lost, no scans",
     "vault, restoring, message lost, no scans",
 ]
+"""Scenarios for the slow lane."""
 
 
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])

@@ -7,7 +7,7 @@ import re
 from app.web.route import Route
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
-PARTS = {"digest": "0" * 64, "name": "none.css", "at": "10", "row": "1", "form": "tsv"}
+PARTS = {"digest": "0" * 64, "name": "none.css", "at": "10", "row": "1", "form": "tsv", "kind": "filters"}
 
 
 def filled(route: Route, job_id: str = NOBODY) -> str:

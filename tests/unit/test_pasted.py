@@ -33,6 +33,12 @@ def rows(text: str) -> list[str]:
         ("NC_012920.1:3242:1:G", "NC_012920.1 3243 . A G"),
         ("NC_012920.1:3242:A:", "NC_012920.1 3242 . GA G"),
         ("rs199474657", "MT 3243 rs199474657 A G"),
+        ("MT-ND4:c.1019G>A", "MT 11778 . G A"),
+        ("ND4:c.1019G>A", "MT 11778 . G A"),
+        ("ENST00000361381.2:c.1019G>A", "MT 11778 . G A"),
+        ("MT-TL1-201:n.14A>G", "MT 3243 . A G"),
+        ("MT-ND6:c.190A>G", "MT 14484 . T C"),
+        ("MT-ND6:c.1_2insA", "MT 14672 . A AT"),
         ("MT  3243  rs1  A  G  50  PASS  AF=0.5", "MT 3243 rs1 A G"),
     ],
 )
@@ -52,6 +58,14 @@ def test_a_notation_becomes_its_record(text: str, row: str) -> None:
         ("g.5A>G", "contig is missing"),
         ("rs1", "do not know rs1"),
         ("m.20_10del", "is no range"),
+        ("c.1019G>A", "transcript is missing before c."),
+        ("NM_000059.4:c.68_69del", "do not know the transcript NM_000059.4"),
+        ("MT-ND4:c.1019C>A", "The reference has G at MT:11,778, not C"),
+        ("MT-ND4:c.9999A>G", "has 1,378 bases, and none is c.9999"),
+        ("MT-TL1:c.14A>G", "has no coding sequence"),
+        ("MT-TL1:n.-14A>G", "is no place"),
+        ("MT-ND4:c.20_10del", "is no range"),
+        ("MT-ND4:p.Arg340His", "several changes of the DNA"),
     ],
 )
 def test_what_is_not_understood_is_said_by_line(text: str, reason: str) -> None:

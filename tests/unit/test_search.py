@@ -56,6 +56,8 @@ MEANT = {
     "MT-ND4 R340H": Filter(of="MT-ND4", **ARG),  # type: ignore[arg-type]
     "p.W24*": Filter(name="p.Trp24Ter", residue=24),
     "rs199474657": Filter(rsid=199_474_657),
+    "HGNC:1100": Filter(hgnc="HGNC:1100"),
+    "hgnc 1100": Filter(hgnc="HGNC:1100"),
     "COX1": Filter(genes=("MT-CO1",)),
     "nd4, MT-ND6": Filter(genes=("MT-ND4", "MT-ND6")),
     "missense": Filter(consequence="missense_variant"),

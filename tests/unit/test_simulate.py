@@ -84,6 +84,7 @@ def test_a_log_is_played_as_it_happened(tmp_path: Path) -> None:
     assert second.seconds > first.seconds > 0
 
 
+@pytest.mark.slow
 def test_a_day_has_as_many_jobs_as_it_is_said_to_have() -> None:
     jobs = list(day(GIVEN, 0.5, seed=3))
     assert len(jobs) == pytest.approx(43_200, rel=0.03)
@@ -97,11 +98,13 @@ def test_logs_and_days_have_ascending_times() -> None:
 
 
 @pytest.mark.parametrize(("rate", "hours"), [(1.0, 12.0), (10.0, 1.0), (100.0, 0.1)])
+@pytest.mark.slow
 def test_the_numbers_of_prod_hold_the_promise(rate: float, hours: float) -> None:
     result = Span(hours).play(read("prod"), GIVEN, rate)
     assert holds(result), f"95 of a hundred wait {result.wait(0.95)} s at most; {PROMISE} is promised"
 
 
+@pytest.mark.slow
 def test_a_target_above_the_slots_breaks_it() -> None:
     policy: Policy = replace(read("prod"), backlog=10)
     given: dict[str, Any] = GIVEN

@@ -22,6 +22,7 @@ from app.domain.jobs import Job, Trigger
 from app.domain.keys import Output
 from app.engine.consequence import terms
 from app.engine.formats.tabix import StoredContig, StoredIndex
+from app.explorer import line_reader
 from app.explorer import reader as explorer_reader
 from app.explorer.query import resolve_filter
 from app.explorer.reader import Explorer
@@ -63,14 +64,15 @@ WANTED = (
 )
 
 
+@pytest.mark.slow
 async def test_pages_give_exactly_what_tabix_finds(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await portal.signed_in(ME)
     job = await explored(portal, tmp_path, many(1000))
     # so small that pages, pieces and spans end within blocks, lines and regions
-    monkeypatch.setattr(explorer_reader, "FIRST_PIECE", 3000)
-    monkeypatch.setattr(explorer_reader, "PIECE", 7000)
+    monkeypatch.setattr(line_reader, "FIRST_PIECE", 3000)
+    monkeypatch.setattr(line_reader, "PIECE", 7000)
     references = portal.app[app_keys.EXPLORER].references
-    explorer = Explorer(portal.backend.results, references, budget=5000)
+    explorer = Explorer(line_reader.LineReader(portal.backend.results), references, budget=5000)
     index, reference = await explorer.index(job), await references.reference_of(await explorer.summary(job))
     with pysam.TabixFile(str(tmp_path / "out" / Output.RESULT)) as file:
         for wanted in WANTED:
@@ -123,6 +125,7 @@ async def test_a_region_has_the_records_that_reach_into_it_from_afar(portal: Por
 EQUAL = "chrM\t3243\t.\tA\tG\t.\t.\t.\n"
 
 
+@pytest.mark.slow
 async def test_a_small_file_of_equal_records_takes_little_memory(portal: Portal, tmp_path: Path) -> None:
     """As it lies there it is a fiftieth of what it is: four looks at once hold a batch each, and not all of it."""
     await portal.signed_in(ME)
@@ -138,7 +141,7 @@ async def test_a_small_file_of_equal_records_takes_little_memory(portal: Portal,
         tracemalloc.stop()
     assert [(page.variants, page.next, page.looked) for page in pages] == [([], None, 30_000)] * 4
     assert peak < 24 << 20, peak
-    assert explorer.memory.held == 0
+    assert explorer.reader.memory.held == 0
 
 
 async def test_the_loop_does_next_to_nothing_of_a_look(portal: Portal, tmp_path: Path) -> None:
@@ -147,14 +150,14 @@ async def test_the_loop_does_next_to_nothing_of_a_look(portal: Portal, tmp_path:
     job = await explored(portal, tmp_path, HEADER + EQUAL * 30_000)
     explorer = portal.app[app_keys.EXPLORER]
     assert (await explorer.page(job, Filter(text="zzz"), cursor=None, limit=50)).next is None
-    both = threading.Barrier(explorer_reader.THREADS)
+    both = threading.Barrier(line_reader.THREADS)
 
     def spent() -> float:
         both.wait(60)
         return time.thread_time()
 
     async def in_threads() -> float:
-        return sum(await asyncio.gather(*(explorer._in_executor(spent) for _ in range(explorer_reader.THREADS))))
+        return sum(await asyncio.gather(*(explorer.reader.in_executor(spent) for _ in range(line_reader.THREADS))))
 
     began, before = await in_threads(), time.thread_time()
     await asyncio.gather(*(explorer.page(job, Filter(text=f"zzz{n}"), cursor=None, limit=50) for n in range(4)))
@@ -169,10 +172,10 @@ async def test_a_line_that_ends_in_the_next_block_is_whole(
     await portal.signed_in(ME)
     job = await explored(portal, tmp_path, HEADER + EQUAL * 2000)
     explorer = portal.app[app_keys.EXPLORER]
-    monkeypatch.setattr(explorer_reader, "BATCH_BYTES", 1)
+    monkeypatch.setattr(line_reader, "BATCH_BYTES", 1)
     columns = await explorer.columns(job)
     assert columns
-    places = [divmod(place, 1 << 16) for place in (await columns.values("place", explorer._in_executor)).tolist()]
+    places = [divmod(place, 1 << 16) for place in (await columns.values("place", explorer.reader.in_executor)).tolist()]
     across = [row for row, (here, behind) in enumerate(pairwise(places)) if here[0] < behind[0] and behind[1]]
     assert across
     for row in across:
@@ -202,12 +205,12 @@ async def test_looks_that_hold_much_together_are_refused_and_leave_nothing_behin
     explorer = portal.app[app_keys.EXPLORER]
     page = await explorer.page(job, Filter(), cursor=None, limit=50)
     assert page.variants[0].info["NOTE"] == note and len(page.variants) == 2
-    explorer.memory.most = 1_000_000
+    explorer.reader.memory.most = 1_000_000
     with pytest.raises(TooManyRequests, match="try again"):
         await explorer.page(job, Filter(), cursor=None, limit=50)
     answer = await browser.get(f"/annotations/{job.job_id}/variants")
     assert answer.status == 429 and "try again in a moment" in unescape(answer.text)
-    assert explorer.memory.held == 0
+    assert explorer.reader.memory.held == 0
 
 
 async def test_a_page_reads_little_of_a_large_result(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +231,7 @@ async def test_a_page_reads_little_of_a_large_result(portal: Portal, tmp_path: P
     assert page.status == 200 and following and int(following[1], 16) < int(middle, 16)
     assert (await browser.get(f"/annotations/{job.job_id}/variants?cursor={following[1]}")).status == 200
     # a piece of the result a page, and once the summary and the columns
-    assert sum(read) <= 4 * explorer_reader.FIRST_PIECE < job.result_size
+    assert sum(read) <= 4 * line_reader.FIRST_PIECE < job.result_size
 
 
 async def test_the_table_and_the_page_of_one_variant(portal: Portal, tmp_path: Path) -> None:
@@ -374,7 +377,7 @@ async def test_the_page_of_a_job_draws_what_was_counted(portal: Portal, tmp_path
     job = await explored(portal, tmp_path, many(100))
     page = await browser.get(f"/annotations/{job.job_id}")
     assert page.text.count('<table class="bars">') >= 4 and "<caption>Impact</caption>" in page.text
-    assert portal.app[app_keys.EXPLORER].results is portal.backend.results
+    assert portal.app[app_keys.EXPLORER].reader.results is portal.backend.results
 
 
 async def test_the_page_of_a_variant_shows_its_samples(portal: Portal, tmp_path: Path) -> None:

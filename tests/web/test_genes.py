@@ -90,6 +90,17 @@ async def test_a_gene_that_is_none_is_said_to_be_none(portal: Portal, tmp_path: 
     assert (await browser.get(f"{address}.tsv?gene=nosuch")).status == 409
 
 
+async def test_a_gene_is_found_by_its_number_at_hgnc(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = "Name=GENE1;description=made up [Source:HGNC Symbol%3BAcc:HGNC:5];"
+    monkeypatch.setattr(genome, "GENE", genome.GENE.replace("Name=GENE1;", described))
+    await portal.signed_in(ME)
+    job, explorer = await made(portal, tmp_path, genome.bundle(tmp_path / "grch99")), portal.app[app_keys.EXPLORER]
+    for text, found in (("HGNC:5", GENE1), ("hgnc 5", GENE1), ("HGNC:55", [])):
+        page = await explorer.page(job, Filter(search=text), cursor=None, limit=100)
+        assert [one.position for one in page.variants] == found, text
+        assert page.understood.startswith("the gene HGNC:5")
+
+
 async def test_without_the_table_a_gene_is_looked_for_everywhere(
     portal: Portal, tmp_path: Path, store: S3Store, bundle: Bundle
 ) -> None:
@@ -130,7 +141,7 @@ async def test_the_parts_of_what_is_offered_are_named_with_their_versions(
     status, said = await browser.api("GET", "/references")
     assert status == 200
     rcrs, newest, absent = said["references"]
-    assert (rcrs["assembly"], rcrs["version"], rcrs["parts"][0]["version"]) == ("rCRS", "1", "NC_012920.1")
+    assert (rcrs["assembly"], rcrs["version"], rcrs["parts"][0]["version"]) == (*("rCRS", find("rcrs").version, "NC_012920.1"),)
     assert (newest["bundle"], newest["version"]) == ("grch38", bundle.version)
     clinvar = next(part for part in newest["parts"] if part["id"] == "clinvar")
     assert clinvar == {

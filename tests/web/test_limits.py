@@ -7,15 +7,20 @@ import io
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
 from app.domain import limits
-from app.explorer import reader
-from app.services import globus
+from app.domain.jobs import batch_id
+from app.explorer import line_reader, reader
+from app.services import globus, saved
 from app.services.concurrency import TooManyRequests
-from app.services.submissions import prepare
+from app.services.labels import label
+from app.services.saved import Kind
+from app.services.submissions import Batch, Refused, prepare
 from app.web import app_keys, half_sent
 from app.web.paths import local_path
 from tests.support.portal import Portal, token
@@ -117,6 +122,47 @@ async def tokens(portal: Portal) -> None:
     assert refused.status == 409 and limits.TOKENS.sentence() in refused.text
 
 
+async def labels(portal: Portal) -> None:
+    await portal.signed_in(ME)
+    job = await portal.job(ME, file_name="x.vcf")
+    most_tags = ["t" * limits.TAG.most, *map(str, range(limits.TAGS.most - 1))]
+    found = await label(portal.backend, job.user_id, job.job_id, tags=most_tags, note="n" * limits.NOTE.most)
+    assert (len(found.tags), len(found.note)) == (limits.TAGS.most, limits.NOTE.most)
+    wrong_ones: tuple[tuple[limits.Limit, dict[str, Any]], ...] = (
+        (limits.TAGS, {"tags": map(str, range(limits.TAGS.most + 1))}),
+        (limits.TAG, {"tags": ["t" * (limits.TAG.most + 1)]}),
+        (limits.NOTE, {"note": "n" * (limits.NOTE.most + 1)}),
+    )
+    for limit, wrong in wrong_ones:
+        with pytest.raises(Refused, match=limit.sentence()):
+            await label(portal.backend, job.user_id, job.job_id, **wrong)
+
+
+async def files_of_a_batch(portal: Portal) -> None:
+    await portal.signed_in(ME)
+    account, batch = await portal.account(ME), batch_id(portal.backend.now(), bytes(10))
+    await prepare(portal.backend, account, "a.vcf", "", {}, batch=Batch(batch, limits.BATCH_FILES.most))
+    with pytest.raises(Refused, match=limits.BATCH_FILES.sentence()):
+        await prepare(portal.backend, account, "b.vcf", "", {}, batch=Batch(batch, limits.BATCH_FILES.most + 1))
+
+
+async def what_is_kept(portal: Portal) -> None:
+    await portal.signed_in(ME)
+    keep, user_id = partial(saved.keep, portal.backend), (await portal.account(ME)).user_id
+    for n in range(limits.SAVED.most):
+        await keep(user_id, Kind.FILTERS, f"{n:02}" + "n" * limits.SAVED_NAME.most, "q=1")
+    assert {len(name) for name in (await saved.listed(portal.backend, user_id))[Kind.FILTERS]} == {limits.SAVED_NAME.most}
+    with pytest.raises(Refused, match=limits.SAVED.sentence()):
+        await keep(user_id, Kind.FILTERS, "one more", "q=1")
+    await keep(user_id, Kind.PANELS, "long", "x" * limits.SAVED_TEXT.most)
+    with pytest.raises(Refused, match=limits.SAVED_TEXT.sentence()):
+        await keep(user_id, Kind.PANELS, "longer", "x" * (limits.SAVED_TEXT.most + 1))
+    genes = [f"G{n}" for n in range(limits.PANEL_GENES.most + 1)]
+    assert len(saved.genes(" ".join(genes[1:]))) == limits.PANEL_GENES.most
+    with pytest.raises(Refused, match=limits.PANEL_GENES.sentence()):
+        saved.genes(" ".join(genes))
+
+
 REACHED: dict[str, Callable[[Portal], Awaitable[None]]] = {
     "FILE_NAME": a_file_name,
     "CLAIM": a_claim,
@@ -128,17 +174,20 @@ REACHED: dict[str, Callable[[Portal], Awaitable[None]]] = {
     "ALL_LOOKS": all_looks,
     "STREAMS": live_pages,
     "TOKENS": tokens,
+    "BATCH_FILES": files_of_a_batch,
+    **dict.fromkeys(("TAGS", "TAG", "NOTE"), labels),
+    **dict.fromkeys(("SAVED", "SAVED_NAME", "SAVED_TEXT", "PANEL_GENES"), what_is_kept),
 }
 
 
-@pytest.mark.parametrize("limit", REACHED)
-async def test_a_cap_is_reached(limit: str, portal: Portal) -> None:
-    await REACHED[limit](portal)
+@pytest.mark.parametrize("reach", dict.fromkeys(REACHED.values()), ids=lambda reach: reach.__name__)
+async def test_a_cap_is_reached(reach: Callable[[Portal], Awaitable[None]], portal: Portal) -> None:
+    await reach(portal)
 
 
 def test_every_cap_has_its_test() -> None:
     assert REACHED.keys() | ELSEWHERE.keys() == limits.TABLE.keys()
     assert (limits.HEADER_SECONDS.most, limits.BODY_SECONDS.most) == (half_sent.HEADER_SECONDS, half_sent.BODY_SECONDS)
-    numbers = (reader.BUDGET, reader.INFLATED, reader.FOUND, reader.ALL_READS_BYTES)
+    numbers = (reader.BUDGET, reader.INFLATED, reader.FOUND, line_reader.ALL_READS_BYTES)
     table = (limits.PAGE_BYTES, limits.PAGE_INFLATED_BYTES, limits.PAGE_FOUND_BYTES, limits.ALL_READS_BYTES)
     assert numbers == tuple(one.most for one in table)

@@ -43,12 +43,12 @@ async def test_nothing_but_the_public_pages_is_seen_without_a_login(portal: Port
 
 async def test_a_stream_without_a_login_is_refused_and_not_sent_on(portal: Portal) -> None:
     """Its page then reads itself, and is sent to the login: the page's policy stops a stream that is."""
-    (events,) = [route for route in ROUTES if route.path.endswith("/events") and not route.path.startswith("/api/")]
-    async with (
-        ClientSession(headers={"Accept": "text/event-stream"}) as http,
-        http.get(portal.url + filled(events), allow_redirects=False) as answer,
-    ):
-        assert answer.status == 401
+    events = [route for route in ROUTES if route.path.endswith("/events") and not route.path.startswith("/api/")]
+    assert len(events) == 3  # of a job, of the list, of a batch
+    async with ClientSession(headers={"Accept": "text/event-stream"}) as http:
+        for route in events:
+            async with http.get(portal.url + filled(route), allow_redirects=False) as answer:
+                assert answer.status == 401, named(route)
 
 
 async def test_every_route_about_a_job_is_closed_to_everybody_else(portal: Portal) -> None:
@@ -56,8 +56,8 @@ async def test_every_route_about_a_job_is_closed_to_everybody_else(portal: Porta
     job = await portal.job("owner@example.org", (Trigger.FAIL, {}), file_name="secret.vcf")
     headers = {"Origin": portal.url, "X-CSRF-Token": other.csrf}
     for route in OWN:
-        address = portal.url + filled(route, job.job_id)
-        async with other.http.request(route.method, address, headers=headers, allow_redirects=False) as answer:
+        address, body = portal.url + filled(route, job.job_id), b"{}" if route.api and route.api.body else None
+        async with other.http.request(route.method, address, headers=headers, data=body, allow_redirects=False) as answer:
             assert answer.status == 404, named(route)
             assert "secret.vcf" not in await answer.text()
     uploaded = await other.get(f"/annotate/job?key={job.user_id}/{job.job_id}/input", follow=False)

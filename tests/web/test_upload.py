@@ -127,6 +127,7 @@ async def test_an_upload_at_the_limit_is_taken(portal: Portal) -> None:
     assert job["status"] == Status.PENDING
 
 
+@pytest.mark.slow
 async def test_a_file_name_is_data_everywhere(portal: Portal) -> None:
     browser = await portal.signed_in("a@example.org")
     for name in NAMES:

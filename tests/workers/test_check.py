@@ -110,7 +110,7 @@ async def test_parts_their_age_and_what_is_wanted_are_said(world: Settings, tmp_
     settings = world.model_copy(update={"bundles": str(tmp_path), "references": {"rCRS": "rcrs", "X": "mine/9", "Y": "absent/1"}})
     found = await findings(settings, "annotate")
     assert "sequence NC_012920.1" in found["bundle mine"].says
-    assert found["reference X"].says == "mine/9 is wanted, and version 1 is here"
+    assert found["reference X"].says == f"mine/9 is wanted, and version {manifest.find('rcrs').version} is here"
     assert found["reference Y"].says == "absent/1 is wanted, and no version is here"
     described = tmp_path / "mine" / manifest.MANIFEST
     clinvar = '[[parts]]\nid = "clinvar"\ntitle = "ClinVar"\nversion = "2020-01-05"\ndate = "2020-01-05"\n\n[[parts]]'

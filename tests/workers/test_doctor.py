@@ -248,6 +248,7 @@ class Listed(Bucket):
             self.seen.set()
 
 
+@pytest.mark.slow
 async def test_the_daemon_looks_fully_too_and_stops_when_it_is_told(service: Service) -> None:
     job = await at(service, Tier.AVAILABLE)
     orphan = f"results/{job.user_id}/{job.job_id}/77/annot.vcf.gz"

@@ -201,6 +201,7 @@ def long_vcf() -> bytes:
     return ("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + "".join(lines)).encode()
 
 
+@pytest.mark.slow
 async def test_cancel_while_the_engine_runs_stops_it(service: Service) -> None:
     hasty = service.gas.settings.model_copy(update={"progress_seconds": 0.1, "lease_seconds": 1})
     gas = replace(
@@ -303,6 +304,7 @@ async def test_an_archive_that_is_gone_is_told_and_not_hidden(service: Service) 
     assert [finding.partition(":")[0] for finding in await service.findings()] == ["premium, and its result is archived"]
 
 
+@pytest.mark.slow
 async def test_many_archived_jobs_on_one_upgrade_page_by_page(service: Service) -> None:
     gas = replace(service.gas, settings=service.gas.settings.model_copy(update={"page_jobs": 3}))
     paged = Service(gas, service.aws)

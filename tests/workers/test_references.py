@@ -95,6 +95,7 @@ async def test_several_annotators_of_a_host_pull_once_and_trust_what_is_untouche
     assert manifest.verify(manifest.find("nuclear", Path(offering.bundles))) == []
 
 
+@pytest.mark.slow
 async def test_a_newer_version_comes_without_a_restart(offering: Settings, tmp_path: Path) -> None:
     """And one that does not match stays away, while the one before it is used on."""
     now = [0.0]

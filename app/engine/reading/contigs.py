@@ -96,9 +96,14 @@ def known_names(bundle: Bundle, most: int = 12) -> str:
     return ", ".join(names[:most]) + (" …" if len(names) > most else "")
 
 
-def written(name: bytes) -> bytes:
-    """A name as it can stand in a VCF: without the description that follows it."""
-    return name.split(None, 1)[0] if name.split() else name
+is_name = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*").fullmatch
+"""Whether this can be the name of a contig in a VCF (VCF 4.5, 1.4.7)."""
+
+
+def written(name: bytes, contig: Contig) -> bytes:
+    """A name of this contig as it can stand in a VCF: without a description behind it, or else the reference's own."""
+    first = next(iter(name.split()), b"")
+    return first if is_name(first) else contig.name.encode()
 
 
 def _bare(name: str) -> str:

@@ -103,7 +103,7 @@ class Records:
 
     def _odd(self, records: CleanRecords, contig: Contig | None) -> set[int]:
         """Which of these records, clean as they look, have to be examined."""
-        if contig is None or self.sites.preferred(contig.name, records.name) != records.name:
+        if contig is None or self.sites.preferred(contig, records.name) != records.name:
             return set(range(len(records.heads)))
         return (
             self._mismatching(contig.name, records.starts, records.ends, records.refs)

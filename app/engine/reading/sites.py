@@ -11,14 +11,13 @@ from app.engine.formats.vcf import INDEXABLE
 from app.engine.limits import Limits
 from app.engine.reading import assembly
 from app.engine.reading.alleles import expand_old, problem
-from app.engine.reading.contigs import ContigNames, is_circular, written
+from app.engine.reading.contigs import ContigNames, is_circular, is_name, written
 from app.engine.reading.diagnostics import Diagnostics
 from app.engine.reading.headers import NAMED, Header
 from app.engine.reading.values import shown, text
 
 _POSITION = re.compile(rb"[0-9]{1,10}").fullmatch
 _BASES = re.compile(rb"[ACGT]+").fullmatch
-_NAME = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*").fullmatch  # of a contig, by VCF 4.5
 # what can be said of an allele; every other word is the reason, for GAS_FLAG, why it has no consequence
 PLAIN, SILENT, STRUCTURAL = "plain", "silent", "structural"
 TELOMERE, ORIGIN = "telomere", "origin"
@@ -57,9 +56,9 @@ class SiteChecks:
         """Takes back what was counted since `evidence` was asked for."""
         self.mismatches, self.first_mismatch, self.unknown_contig_records, self.first_stranger = counted
 
-    def preferred(self, contig: str, name: bytes) -> bytes:
-        """The name under which the file spoke of this contig first."""
-        return self._preferred.get(contig, name)
+    def preferred(self, contig: Contig, name: bytes) -> bytes:
+        """The name under which the file spoke of this contig first; of one that comes now, as it can be written."""
+        return self._preferred.get(contig.name) or written(name, contig)
 
     def contig(self, fields: list[bytes], number: int) -> Contig:
         """The contig of the record; checks that the position is on it."""
@@ -72,8 +71,8 @@ class SiteChecks:
                 name = b"%b_assembly" % name[1:-1]
                 self.notes.add("contig_renamed", number, f"{text(spelled)} → {text(name)}")
             contig = self._stranger(name, number)
-        elif (name := written(spelled)) != spelled:
-            self.notes.add("contig_renamed", number, f"{text(spelled)} → {text(name)}")
+        elif (name := written(spelled, contig)) != fields[0]:
+            self.notes.add("contig_renamed", number, f"{text(fields[0])} → {text(name)}")
         preferred = self._preferred.setdefault(contig.name, name)
         if preferred != name:
             self.notes.add("contig_renamed", number, f"{text(name)} → {text(preferred)}")
@@ -104,9 +103,9 @@ class SiteChecks:
                 number,
                 "CHROM",
             )
-        if not _NAME(name) and not assembly.is_other_assembly(name, self.header):
+        if not is_name(name) and not assembly.is_other_assembly(name, self.header):
             raise RecordError(f"Line {number}: {shown(name)} cannot be the name of a contig.", number, "CHROM")
-        if not _NAME(name) or assembly.is_other_assembly(name, self.header) or len(self.names) > self.limits.contigs:
+        if not is_name(name) or assembly.is_other_assembly(name, self.header) or len(self.names) > self.limits.contigs:
             raise assembly.unknown_contig(name, self.header, self.bundle, number)
         self.unknown_contig_records += 1
         self.first_stranger = self.first_stranger or assembly.unknown_contig(name, self.header, self.bundle, number)

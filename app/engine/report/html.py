@@ -21,15 +21,16 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: break-word }
+.origin td { overflow-wrap: anywhere }
 td.n, th.n, td.number { text-align: right; font-variant-numeric: tabular-nums }
-.quiet { color: var(--quiet) }
+.quiet { color: var(--quiet); overflow-wrap: anywhere }
 @media (min-width: 50rem) { .charts { columns: 2; column-gap: 2.5rem } } .charts > div { break-inside: avoid }
 .bars { table-layout: fixed } .bars caption { text-align: left; font-size: 1.15rem; font-weight: 600; margin: 2rem 0 .5rem }
 .bars :is(th, td) { border: 0; padding: .15rem .6rem .15rem 0 } .bars th { width: 45%; font-weight: 400 }
 .bars td.number { width: 20% }
 .bars svg { display: block; width: 100%; height: .8rem } .bars rect { fill: var(--bar) }
-.list :is(th, td) { overflow-wrap: break-word; vertical-align: top }
+.list :is(th, td) { vertical-align: top } .scroll { overflow-x: auto }
 .facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 0 }
 .facts dt { color: var(--quiet) } .facts dd { margin: 0; font-size: 1.5rem }
 """
@@ -66,7 +67,7 @@ def body_html(summary: Mapping[str, Any]) -> str:
             + "</dl>",
             *_what_matters(summary.get("what_matters", [])),
             *heteroplasmy_words.html(summary.get("heteroplasmy", {})),
-            '<div class="charts">',
+            '<div class="charts" tabindex="0" role="region" aria-label="Charts">',
             *(_charted(chart, counts) for chart, counts in drawn(summary)),
             *((_charted(Chart("Known variants and regions", "tracks", 100, words=str), tracks),) if any(tracks.values()) else ()),
             "</div>",
@@ -117,26 +118,26 @@ def bars(
 def _what_matters(found: list[dict[str, Any]]) -> list[str]:
     if not found:
         return []
+    shown = {title: words for title, words in COLUMNS.items() if any(words(one) for one in found)}
     rows = "".join(
         f'<tr><td><span class="state state-{CLASSES[one["class"]].tone}">{escape(CLASSES[one["class"]].label)}</span></td>'
-        f"<td>{escape(one['gene'] or ', '.join(one.get('regions', [])[:1]))}</td>"
-        f"<td>{escape(named(one))}</td><td>{escape(one['genotype'])}</td>"
-        f"<td>{escape(frequency(one))}</td><td>{escape('; '.join(filter(None, [reviewed(one), *one['conditions']])))}</td></tr>"
+        + "".join(f"<td>{escape(words(one))}</td>" for words in shown.values())
+        + "</tr>"
         for one in found
     )
-    titles = ("Class", "Gene", "Variant", "In the sample", "Frequency", "What is known")
-    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    head = "".join(f'<th scope="col">{title}</th>' for title in ("Class", *shown))
     return [
         "<h2>What matters here</h2>",
         f'<p class="quiet">{NOT_ADVICE}</p>',
-        f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>',
+        '<div class="scroll" tabindex="0" role="region" aria-label="What matters here">'
+        f'<table class="list matters"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>',
     ]
 
 
-def named(one: Mapping[str, Any]) -> str:
-    """The names of a variant of the list: of the protein's change, in the transcript, on the contig."""
+def names(one: Mapping[str, Any]) -> list[str]:
+    """The names of a variant of the list, one at least: of the protein's change, in the transcript, on the contig."""
     genomic = one["hgvs_genomic"].rpartition(":")[2] or f"{one['contig']}:{one['position']} {one['ref']}>{one['alt']}"
-    return ", ".join(filter(None, [one["hgvs_protein"].replace("%3D", "="), one["hgvs_coding"], genomic]))
+    return [name for name in (one["hgvs_protein"].replace("%3D", "="), one["hgvs_coding"], genomic) if name]
 
 
 def frequency(one: Mapping[str, Any]) -> str:
@@ -151,6 +152,20 @@ def reviewed(one: Mapping[str, Any]) -> str:
     if not one["significance"] or one["stars"] is None:
         return one["significance"]
     return f"{one['significance']} {'★' * one['stars']}{'☆' * (4 - one['stars'])}"
+
+
+COLUMNS: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(
+    {
+        "Gene": lambda one: one["gene"] or ", ".join(one.get("regions", [])[:1]),
+        "Variant": lambda one: ", ".join(names(one)),
+        "In the sample": lambda one: one["genotype"],
+        "Frequency": lambda one: "" if one["frequency"] is None else frequency(one),
+        "What is known": lambda one: (
+            "; ".join(filter(None, [reviewed(one), *one["conditions"]])) or one["consequence"].replace("_", " ")
+        ),
+    }
+)
+"""The columns of the list of what matters besides the class. One that says nothing of any variant is left out."""
 
 
 def _linked(text: str, address: str) -> str:
@@ -179,4 +194,4 @@ def _notes(notes: list[dict[str, Any]]) -> str:
 
 def _facts(facts: Mapping[str, str]) -> str:
     rows = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in facts.items())
-    return f"<table><tbody>{rows}</tbody></table>"
+    return f'<table class="origin"><tbody>{rows}</tbody></table>'

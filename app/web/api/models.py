@@ -38,7 +38,10 @@ class PastedIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field(max_length=1_000_000, description="One a line: HGVS on the genome, alleles, SPDI, rsIDs, lines of a VCF.")
+    text: str = Field(
+        max_length=1_000_000,
+        description="One a line: HGVS on the genome or in a transcript, alleles, SPDI, rsIDs, lines of a VCF.",
+    )
 
 
 class PastedFaultOut(BaseModel):
@@ -286,7 +289,7 @@ class VariantFilter(BaseModel):
         "",
         max_length=1000,
         description="One box for a variant, place or gene as people write it: `m.3243A>G`, `MT:3000-3500`, `p.Arg340His`, "
-        "`NM_…:c.…`, an rsID, genes, a consequence, a filter, or text.",
+        "`NM_…:c.…`, an rsID, genes by symbol, Ensembl or HGNC id, a consequence, a filter, or text.",
     )
     where: str = Field(
         "",

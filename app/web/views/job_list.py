@@ -127,8 +127,10 @@ async def bulk(request: web.Request) -> web.Response:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """The list, again after every change. Raises TooManyRequests."""
-    user = account(request)
+    """The list, again after every change. Raises TooManyRequests, and NotFound for a batch without a job of the user's."""
+    user, batch = account(request), _asked(request).batch
+    if batch and not await request.app[BACKEND].jobs.states(user.user_id, 1, batch=batch):
+        raise submissions.NotFound(batch)
     with nullcontext() if user.quota_exempt else request.app[STREAMS].slot(user.user_id):
         return await streamed(request, partial(_send_changes, request))
 

@@ -21,7 +21,7 @@ from app.engine.report.charts import Chart, drawn
 from app.engine.report.counts import FREQUENCIES
 from app.engine.report.distributions import bins
 from app.engine.report.flags import FLAGS
-from app.engine.report.html import frequency, named, reviewed
+from app.engine.report.html import frequency, names, reviewed
 from app.engine.report.what_matters import CLASSES, NOT_ADVICE
 from app.web.app_keys import BACKEND, DURATIONS, EXPLORER, QUEUE_VIEW, RESULT_CACHE, SETTINGS, account
 from app.web.pages import kept_part
@@ -29,7 +29,7 @@ from app.web.states import badge, may_change, state
 
 MOST_CONTIGS = 30
 
-SAID: dict[str, Callable[[dict[str, Any]], str]] = {"named": named, "frequency": frequency, "reviewed": reviewed}
+SAID: dict[str, Callable[[dict[str, Any]], Any]] = {"names": names, "frequency": frequency, "reviewed": reviewed}
 """How a line of what matters is put in words."""
 
 MOST = {"name": FILE_NAME.most, "tags": TAGS.most, "tag": TAG.most, "note": NOTE.most}
@@ -85,6 +85,9 @@ FILTERS: dict[str, Callable[[str], str]] = {
 SEEN = 6
 """Charts that are shown at once."""
 
+SEEN_FIRST = 10
+"""Lines of what matters that are shown at once; the others are folded."""
+
 
 async def view(request: web.Request, job: Job) -> dict[str, Any]:
     """Values for the templates of a job."""
@@ -123,8 +126,8 @@ async def _result_html(request: web.Request, job: Job) -> Markup:
 
 def result_values(summary: dict[str, Any], address: str = "") -> dict[str, Any]:
     """What the charts and the list of what matters are drawn from; `address` is the explorer's, where there is one."""
-    found = {"charts": charts(summary, address), "flags": FLAGS, "address": address, "classes": CLASSES}
-    return found | {"seen": SEEN, "heteroplasmy": heteroplasmy_words, "not_advice": NOT_ADVICE, "said": SAID}
+    found = {"charts": charts(summary, address), "flags": FLAGS, "address": address, "classes": CLASSES, "said": SAID}
+    return found | {"seen": SEEN, "seen_first": SEEN_FIRST, "heteroplasmy": heteroplasmy_words, "not_advice": NOT_ADVICE}
 
 
 async def counts(request: web.Request, job: Job) -> dict[str, Any]:

@@ -128,7 +128,8 @@ locals {
     })
 
     notify = merge(local.consuming["notify"], {
-      Jobs     = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.jobs }
+      # a mail about files that were sent together is of all their jobs
+      Jobs     = { actions = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = local.jobs }
       Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
       # the summary, for what matters in a result
       ReadResults = { actions = ["s3:GetObject"], resources = local.results }

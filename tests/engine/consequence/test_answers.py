@@ -26,7 +26,9 @@ def substitutions(bases: bytes, places: range) -> list[Key]:
     ]
 
 
-@pytest.mark.parametrize(("contig", "places"), [("1", range(1, 2001)), ("MT", range(1, 16_570, 8))])
+@pytest.mark.parametrize(
+    ("contig", "places"), [("1", range(1, 2001)), pytest.param("MT", range(1, 16_570, 8), marks=pytest.mark.slow)]
+)
 def test_columns_say_what_the_caller_says(
     contig: str, places: range, nuclear: manifest.Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

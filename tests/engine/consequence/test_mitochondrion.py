@@ -29,6 +29,7 @@ def expected(model: Transcript, position: int, alt: str) -> str:
     return "stop_lost" if before == "*" else "stop_gained" if after == "*" else "missense_variant"
 
 
+@pytest.mark.slow
 def test_every_substitution_of_every_gene() -> None:
     wrong, coding, others = [], 0, 0
     for model in MODELS:

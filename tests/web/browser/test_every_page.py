@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp_jinja2
 import pytest
@@ -44,6 +45,10 @@ SHIFTED = """() => new Promise((resolve) => {
   observer.observe({ type: "layout-shift", buffered: true });
   setTimeout(() => resolve(sum), 50);
 })"""
+LISTS_FIT = """() => [...document.querySelectorAll(".jobs, .variants, .matters")].every(
+  (table) => table.parentElement.scrollWidth <= table.parentElement.clientWidth)"""
+"""Tables that are lists on a phone need no scrolling sideways there."""
+
 NO_PAGES = {
     "what_matters.html",
     "base.html",
@@ -81,7 +86,21 @@ class Looker:
                 faults = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
                 assert faults == [], f"{name}, {size}, {theme}"
             assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+        assert await self.page.evaluate(LISTS_FIT), f"a list of {name} is cut on a phone"
         await self.page.set_viewport_size(SIZES["desktop"])  # type: ignore[arg-type]
+
+
+async def keep_a_filter_and_a_panel(looker: Looker, job: Job) -> None:
+    page = looker.page
+    for kind, name in (("filter", "Rare and damaging in my genes"), ("panel", "LHON")):
+        asked = urlencode({"where": "impact>=MODERATE and not frequency>=0.001", "genes": "MT-ND1 MT-ND4 MT-ND6"})
+        await page.goto(f"{looker.portal.url}/annotations/{job.job_id}/variants?{asked}")
+        await page.get_by_text("Keep this question").click()
+        await page.get_by_label("Name").fill(name)
+        await looker.look(f"variants-keep-{kind}", loaded=False)
+        await page.get_by_role("button", name=f"as a {kind}").click()
+        await expect(page.get_by_role("link", name="Rare and damaging in my genes")).to_be_visible()
+    await looker.go("/profile", "profile-saved")
 
 
 @contextmanager
@@ -160,9 +179,12 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
         text = f"{SAMPLES}\nchrM\t3243\t.\tA\tG\t50\tPASS\t.\tGT:DP\t0/1:33\t1/1:7\n"
         sampled = await explored(portal, tmp_path / "samples", text, email=ME)
         await looker.go(f"/annotations/{shown.job_id}", "job-explored")
+        await looker.page.get_by_text("Rename, tag or note").click()
+        await looker.look("job-labels", loaded=False)
         await looker.go(f"/annotations/{shown.job_id}/summary", "summary")
         await looker.go(f"/annotations/{shown.job_id}/variants", "variants")
         await looker.go(f"/annotations/{shown.job_id}/variants?text=none", "variants-none")
+        await keep_a_filter_and_a_panel(looker, shown)
         found = (await portal.app[app_keys.EXPLORER].page(sampled, Filter(), cursor=None, limit=1)).variants[0]
         await looker.go(f"/annotations/{sampled.job_id}/variants/{found.place}", "variant")
         await looker.go(f"/annotations/{sampled.job_id}/variants?region=nowhere", "variants-refused")

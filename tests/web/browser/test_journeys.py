@@ -279,7 +279,7 @@ async def test_the_explorer_needs_no_script(portal: Portal, open_page: OpenPage,
     await page.get_by_role("link", name="Next page").click()
     await expect(page.get_by_role("status")).to_contain_text("101–130 of 130")
     await page.get_by_text("Filters", exact=True).click()
-    await page.get_by_label("Gene").fill("mt-nd5")
+    await page.get_by_label("Gene", exact=True).fill("mt-nd5")
     await page.get_by_label("Consequence").select_option("missense variant")
     await page.get_by_role("button", name="Show").click()
     await expect(page.get_by_role("cell", name="MT-ND5").first).to_be_visible()
