@@ -177,10 +177,7 @@ class Explorer:
     ) -> VariantPage:
         """A page by the columns; a cursor is how many come before it."""
         most = None if wanted.reads else first + limit
-        rows, total = await matching(columns, wanted, sort, self.reader.in_executor, most)
-        if not total and (wanted.coding or wanted.residue):
-            # the name may be in another transcript than the one that stands for all, which only the records know
-            rows, total = await matching(columns, replace(wanted, coding=None, residue=None), sort, self.reader.in_executor, most)
+        rows, total = await self._rows(columns, wanted, sort, most)
         if first > total:
             raise BadCursor
         if not wanted.reads:
@@ -192,6 +189,14 @@ class Explorer:
             return VariantPage(_variants(lines), more, len(shown), following / (total or 1), total, first)
         places = await columns.values_at("place", rows, self.reader.in_executor)
         return await self._read_page(job, places, wanted, first, limit)
+
+    async def _rows(self, columns: StoredColumns, wanted: Filter, sort: str, most: int | None = None) -> tuple[Array, int]:
+        """The numbers of the records that may be wanted, at most so many, and how many there are."""
+        rows, total = await matching(columns, wanted, sort, self.reader.in_executor, most)
+        if not total and (wanted.coding or wanted.residue):
+            # the name may be in another transcript than the one that stands for all, which only the records know
+            rows, total = await matching(columns, replace(wanted, coding=None, residue=None), sort, self.reader.in_executor, most)
+        return rows, total
 
     async def _read_page(self, job: Job, places: Array, wanted: Filter, first: int, limit: int) -> VariantPage:
         """A page of those records at these places whose text is wanted."""
@@ -265,7 +270,7 @@ class Explorer:
         columns = await self.columns(job)
         places: Array | None = None
         if columns:
-            rows, _ = await matching(columns, wanted, "position", self.reader.in_executor)
+            rows, _ = await self._rows(columns, wanted, "position")
             places = await columns.values_at("place", rows, self.reader.in_executor)
         else:
             _check_scanned(wanted, "position")

@@ -26,6 +26,7 @@ _WITHIN = (  # a gene, by its symbol or identifier; who asks for it does not mea
     rb"GAS_CSQ=(?!upstream|downstream)[^;\t]*;GAS_IMPACT=[^;\t]*;GAS_GENE=%b(?:[;\t]|$)"
     rb"|[=,][^|,;\t]*\|(?!upstream|downstream)[^|,;\t]*\|[^|,;\t]*\|(?:[^|,;\t]*\|)?%b\|"
 )
+_IDENTIFIED = rb"^[^\t]*\t[^\t]*\t[^\t]*\brs%d\b|[;\t]GAS_RSID=[^;\t]*\brs%d\b"
 _BETWEEN = NAMES.index("HGNC_ID") - NAMES.index("DISTANCE") - 1
 _NUMBERED = rb"\|\|(?:[^|,;\t]*\|){%d}%%b\|" % _BETWEEN
 """An entry of a gene by its number at HGNC, without a distance from it: the allele does not lie beside it."""
@@ -241,7 +242,9 @@ class Filter:
     @property
     def scans(self) -> bool:
         """Does answering need a look at every record, besides the region's?"""
-        return bool(self.gene or self.consequence or self.impact or self.known or self.frequency is not None or self.reads)
+        return bool(
+            self.gene or self.consequence or self.impact or self.known or self.frequency is not None or self.rsid or self.reads
+        )
 
     @property
     def reads(self) -> bool:
@@ -260,6 +263,9 @@ class Filter:
                 tests.append(_has(f"{tag}={value}"))
         if self.known:
             tests.append(_KNOWN.search)
+        if self.rsid is not None:
+            identified, spelled = re.compile(_IDENTIFIED % ((self.rsid,) * 2)), b"rs%d" % self.rsid
+            tests.append(lambda line: spelled in line and identified.search(line))
         if self.gene:
             entry = re.compile(_WITHIN % ((re.escape(self.gene.encode()),) * 2))
             needle = self.gene.encode()

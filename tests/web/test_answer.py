@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from app.domain.jobs import Fault, Trigger
+from app.explorer import reader
 from app.services import mail_templates, what_matters
 from app.web.pages import size
 from tests.support.explored import explored, many
@@ -105,6 +110,38 @@ async def test_one_box_answers_in_the_portal_and_the_api(portal: Portal, tmp_pat
     status, problem = await browser.api("GET", f"/jobs/{job.job_id}/variants?where=impct=HIGH")
     assert status == 409 and "Did you mean impact" in problem["detail"]
     assert "Did you mean missense?" in (await browser.get(f"/annotations/{job.job_id}/variants?q=misense")).text
+
+
+async def test_a_result_without_columns_answers_what_it_can_and_refuses_the_rest(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    monkeypatch.setattr(reader, "MOST_RECORDS", 1)
+    here = f"/annotations/{job.job_id}/variants"
+    for query, positions in (("impact=MODERATE", ["8860", "11778"]), ("q=rs199474657", ["3243"]), ("q=p.Arg340His", ["11778"])):
+        table = (await browser.get(f"{here}.csv?{query}")).text.splitlines()
+        assert [line.split(",")[1] for line in table[1:]] == positions, query
+        found = await asked(portal, browser, job.job_id, query)
+        assert [str(one["position"]) for one in found["variants"]] == positions, query
+    for query in ("where=impact%3DHIGH", "q=nd4", "genes=nd4", "q=3243"):
+        for form in ("csv", "tsv", "vcf", "xlsx"):
+            refused = await browser.get(f"{here}.{form}?{query}")
+            assert refused.status == 409 and "has no columns" in refused.text, query
+        status, problem = await browser.api("GET", f"/jobs/{job.job_id}/variants.tsv?{query}")
+        assert status == 409 and "has no columns" in problem["detail"], query
+    assert "has no columns" in (await browser.get(f"{here}?sort=gene")).text
+
+
+async def test_a_name_in_any_transcript_is_found_and_downloaded(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    # it lies in two genes, of which one stands for both
+    job = await explored(portal, tmp_path, f"{TEXT}MT\t8530\t.\tA\tG\t50\tPASS\t.\tGT:AD\t1/1:0,100\n")
+    for name in ("MT-ATP8:c.165A>G", "MT-ATP6:c.4A>G"):
+        query = f"q={name.replace('>', '%3E')}"
+        assert [one["position"] for one in (await asked(portal, browser, job.job_id, query))["variants"]] == [8530], name
+        table = (await browser.get(f"/annotations/{job.job_id}/variants.csv?{query}")).text.splitlines()
+        assert {line.split(",")[1] for line in table[1:]} == {"8530"}, name
 
 
 async def test_the_table_is_sorted_and_counted(portal: Portal, tmp_path: Path) -> None:
@@ -216,6 +253,19 @@ async def test_charts_are_called_alike_on_every_page(portal: Portal, tmp_path: P
     assert said["/summary"][: len(said[""])] == said[""]
 
 
+async def test_who_waits_reads_how_long_others_waited(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    now = portal.backend.now()
+    submitted, claimed = (Trigger.SUBMIT, {"submitted_at": now - 90_000}), (Trigger.CLAIM, {"started_at": now - 60_000})
+    done = await portal.job(ME, submitted, claimed, (Trigger.COMPLETE, {"finished_at": now, "result": "results/x"}))
+    await browser.get(f"/annotations/{done.job_id}")
+    waiting = [await portal.job(ME, (Trigger.SUBMIT, {"submitted_at": now})) for _ in range(3)]
+    queue = await portal.backend.queues.open("job_requests")
+    await asyncio.gather(*(queue.sqs.send_message(QueueUrl=queue.url, MessageBody="{}") for _ in waiting))
+    text = (await browser.get(f"/annotations/{waiting[0].job_id}")).text
+    assert "About 3 jobs wait in line, this one among them. Jobs that started lately had waited about 30 seconds." in text
+
+
 async def test_sentences_are_apart(portal: Portal, tmp_path: Path) -> None:
     browser = await portal.signed_in(ME)
     job = await explored(portal, tmp_path, TEXT)
@@ -228,7 +278,7 @@ async def test_sentences_are_apart(portal: Portal, tmp_path: Path) -> None:
 
 async def test_a_mistake_in_the_file_is_not_offered_to_be_run_again(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
-    steps = ((Trigger.SUBMIT, {}), (Trigger.CLAIM, {}))
+    steps: tuple[tuple[Trigger, dict[str, Any]], ...] = ((Trigger.SUBMIT, {}), (Trigger.CLAIM, {}))
     for fault, offered in ((Fault.USER, False), (Fault.SYSTEM, True)):
         job = await portal.job(ME, *steps, (Trigger.FAIL, {"fault": fault, "message": "Line 12 has 7 columns.", "line": 12}))
         page = await browser.get(f"/annotations/{job.job_id}")
