@@ -44,6 +44,9 @@ AHEAD_SECONDS = 5 * LEASE_SECONDS
 DISK_MEBIBYTES = 80
 """Of an annotator's host, which wants 64 to begin at all."""
 
+RARER = max(1, JOBS / 50)
+"""What happens to hosts comes at a rate that leaves a long storm an end: each of these stops the work of one for seconds."""
+
 FULL_SECONDS = 4
 LONGEST_NAMELESS_SECONDS = 15
 """An address that is known is asked for again ten seconds later."""
@@ -153,7 +156,7 @@ class Storm:
     async def fill_disk(self) -> None:
         """Each now and then, the annotator's host has no room left."""
         while disk := self.disk:
-            await asyncio.sleep(self.chance.uniform(2, 6))
+            await asyncio.sleep(self.chance.uniform(2, 6) * RARER)
             try:
                 disk.fill()
                 await asyncio.sleep(FULL_SECONDS)
@@ -164,7 +167,7 @@ class Storm:
     async def lose_names(self) -> None:
         """Each now and then, the name of AWS does not resolve on the host of a daemon, until that has noticed."""
         while True:
-            await asyncio.sleep(self.chance.uniform(1, 3))
+            await asyncio.sleep(self.chance.uniform(1, 3) * RARER)
             daemon = self.chance.choice([*self.lane.daemons.values()])
             assert daemon.resolver
             before, ends = daemon.resolver.failures, asyncio.get_running_loop().time() + LONGEST_NAMELESS_SECONDS

@@ -142,7 +142,8 @@ class Lane:
     async def forget(self, job: Job) -> None:
         """Makes room: whoever looks at everything that there is finds little."""
         gas = self.service.gas
-        await submissions.delete(gas, job.user_id, job.job_id)
+        for one in await gas.jobs.page(job.user_id):
+            await submissions.delete(gas, one.user_id, one.job_id)
         await gas.accounts.delete_item(job.user_id, "PROFILE")
         if self.vault:
             self.vault.labels = {name: label for name, label in self.vault.labels.items() if name in self.vault.archives}
