@@ -7,8 +7,11 @@ LOCAL   := $(VENV)/local
 CHECKOV := .venv-checkov
 ANSIBLE := .venv-ansible
 MINISTACK := .venv-ministack
+AUDIT   := .venv-audit
 OPTIONS ?=
 SIZE    ?= 200
+ACCOUNT ?= 5000
+SERVICE ?= pypi
 # Python compiles a module when it is first imported, which is a fraction of what is installed; each process would do so again
 # where the environment forbids to keep what it compiled
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,7 +22,7 @@ WAITING := $(BIN)/pytest -q -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) -
 TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test test-quick test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz amplify truth load load-annotators simulate cost lint format docs clean
+.PHONY: help run demo check test test-quick test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz amplify truth load load-annotators simulate cost audit lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,8 +102,13 @@ $(MINISTACK)/installed:
 	$(MINISTACK)/bin/pip install $(PIP) ministack==1.5.33 'awscrt>=0.38,<1'
 	@touch $@
 
-chaos: $(STAMP)  ## Every fault at every call of every daemon, long storms (SIZE=200 jobs each), and the whole model: an hour or more
-	GAS_FAULTS=all GAS_STORM_JOBS=$(SIZE) $(BIN)/pytest -q -n 2 tests/faults
+$(AUDIT)/installed:
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install $(PIP) 'pip-audit>=2.10,<3'
+	@touch $@
+
+chaos: $(STAMP)  ## Every fault at every call, long storms (SIZE=200 jobs), an account of ACCOUNT=5000 jobs, the whole model: hours
+	GAS_FAULTS=all GAS_STORM_JOBS=$(SIZE) GAS_ACCOUNT_JOBS=$(ACCOUNT) $(BIN)/pytest -q -n 2 tests/faults
 	$(BIN)/python -m tests.support.model.model
 
 bench: $(STAMP)  ## Measure daemons, portal, live pages and start-up (OPTIONS='portal --repeat 1 --out before.json')
@@ -149,8 +157,11 @@ cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/measure
 	$(BIN)/python -m scripts.cost
 	$(BIN)/python scripts/generate_docs.py
 
+audit: $(STAMP) $(AUDIT)/installed  ## Look up what is installed among known vulnerabilities (asks pypi.org, or osv.dev with SERVICE=osv)
+	$(AUDIT)/bin/pip-audit --skip-editable --vulnerability-service $(SERVICE) --path $$(echo $(VENV)/lib/python3*/site-packages)
+
 docs: $(STAMP)  ## Write the pages of docs/ that follow from the code
 	$(BIN)/python scripts/generate_docs.py
 
 clean:  ## Remove what was built and what the local stack left
-	rm -rf $(VENV) $(CHECKOV) $(ANSIBLE) $(MINISTACK) .local build dist *.egg-info
+	rm -rf $(VENV) $(CHECKOV) $(ANSIBLE) $(MINISTACK) $(AUDIT) .local build dist *.egg-info

@@ -158,14 +158,29 @@ class Accounts:
         return True
 
     async def mark(self, user_id: str, event: str, token: str | None = None, *, expires_at: int) -> bool:
-        """Marks that the mail for `event` is about to be sent; False if it was marked before.
+        """Marks that the mail for `event` is about to be sent; False if it was marked before, or the account is being deleted.
 
+        One transaction with the account's item: a mark that is written once the deletion has begun would be left by it.
         `token` names the attempt: a caller with it may ask again, as a client does that missed the answer.
         """
         free = "attribute_not_exists(#expires_at) OR #expires_at <= :now OR (#token = :token AND attribute_not_exists(#sent))"
         token = token or secrets.token_hex(4)
         write = update({"expires_at": expires_at, "token": token}, free, now=self.now() // 1000)
-        return await self._write(user_id, MAIL + event, write) is not None
+        there = {
+            "ConditionExpression": "attribute_exists(#user_id) AND attribute_not_exists(#erasing)",
+            "ExpressionAttributeNames": {"#user_id": "user_id", "#erasing": "erasing"},
+        }
+        items = [
+            {"ConditionCheck": {"TableName": self.table, "Key": self._key(user_id, PROFILE), **there}},
+            {"Update": {"TableName": self.table, "Key": self._key(user_id, MAIL + event), **write}},
+        ]
+        try:
+            await self.dynamodb.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if "ConditionalCheckFailed" in {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}:
+                return False
+            raise
+        return True
 
     async def unmark(self, user_id: str, event: str, token: str) -> None:
         """Takes the mark of a mail that was certainly not sent back, if it is this attempt's."""

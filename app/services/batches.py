@@ -6,6 +6,9 @@ from app.domain.jobs import UNFINISHED, Job, Status, batch_end
 from app.domain.limits import BATCH_FILES
 from app.services.backend import Backend
 
+EMPTY = "No file of yours was sent in this batch."
+"""Of a batch of which nothing is known, for nothing is kept of one before a job names it."""
+
 PAGE = 100
 MARK = "batch"
 STILL_UPLOADING_MS = 30 * 60_000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from app.aws.clients import ungrouped
 from app.domain.accounts import Account
 from app.domain.jobs import UNFINISHED, Job
 from app.services.backend import Backend
@@ -15,6 +17,9 @@ from app.services.submissions import DAY_MS, delete
 
 PAGE = 50
 PROFILE = "PROFILE"
+JOBS_AT_ONCE = 10
+"""Jobs of an account that are deleted side by side: each takes eight calls, one after the other."""
+
 ERASE_SECONDS = 20
 """Seconds that one request deletes; what is left then, the next one does."""
 
@@ -106,8 +111,11 @@ async def forget_marks(backend: Backend, user_id: str) -> None:
 
 async def _delete_jobs(backend: Backend, user_id: str, until: float) -> bool:
     while jobs := await backend.jobs.page(user_id, limit=PAGE):
-        for job in jobs:
-            await delete(backend, user_id, job.job_id)
+        for start in range(0, len(jobs), JOBS_AT_ONCE):
+            with ungrouped():
+                async with asyncio.TaskGroup() as deletions:
+                    for job in jobs[start : start + JOBS_AT_ONCE]:
+                        deletions.create_task(delete(backend, user_id, job.job_id))
             if time.monotonic() > until:
                 return False
     return True

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from app.domain import limits
 from app.services.backend import Backend
@@ -29,6 +30,19 @@ class Kind(StrEnum):
 
 Entries = dict[str, str]
 """What is kept of one kind, by name, in alphabetical order."""
+
+BUILT_IN: Mapping[str, str] = MappingProxyType(
+    {
+        "Mitochondrial disease": "MT-TF MT-RNR1 MT-TV MT-TL1 MT-ND1 MT-TI MT-TA MT-TN MT-CO1 MT-TS1 MT-TK MT-ATP6 MT-ND3 MT-ND4 "
+        "MT-TS2 MT-TL2 MT-ND5 MT-ND6 MT-TE"
+    }
+)
+"""Panels that everybody has: the genes of the mitochondrion with a variant that the embedded reference lists as confirmed."""
+
+
+def panels(own: Mapping[str, str]) -> Entries:
+    """All panels that may be asked for: the user's own, and the built-in ones of which there is no other by that name."""
+    return {**BUILT_IN, **own}
 
 
 async def listed(backend: Backend, user_id: str) -> dict[Kind, Entries]:

@@ -17,7 +17,7 @@ from app.engine.bundles.layout import TABLE
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.errors import EngineError
 from app.engine.pipeline.annotate import annotate
-from tests.support.genome import CHROMOSOME
+from tests.support.genome import CHROMOSOME, GENE
 from tests.support.recipes import files, optional, recipe, table
 from tests.support.site import Site
 
@@ -69,6 +69,44 @@ def test_two_genetic_codes_in_one_stream(small: manifest.Bundle, tmp_path: Path)
     assert [info.get("GAS_CSQ") for info in infos] == terms
     assert infos[0]["GAS_HGVSP"] == "p.Ala2Val"
     assert infos[2]["GAS_CLNSIG"] == "Pathogenic" and infos[2]["GAS_RSID"] == "rs199476118"
+
+
+def test_the_recipe_of_yeast_has_the_genetic_code_of_its_mitochondrion(tmp_path: Path) -> None:
+    sequences = {"I": CHROMOSOME, "Mito": "ATATA" + "ATGCTA" + "GGT" * 8 + "TAA" + "T" * 40}  # CTA: threonine, elsewhere leucine
+    fasta = "".join(f">{name} dna:chromosome chromosome:R64-1-1:{name}:1:9:1 REF\n{bases}\n" for name, bases in sequences.items())
+    mitochondrial = "".join(
+        f"Mito\tsgd\t{kind}\t6\t38\t.\t+\t{phase}\t{attributes}\n"
+        for kind, phase, attributes in (
+            ("gene", ".", "ID=gene:Q0045;Name=COX1;biotype=protein_coding"),
+            ("mRNA", ".", "ID=transcript:Q0045_mRNA;Parent=gene:Q0045;biotype=protein_coding"),
+            ("exon", ".", "Parent=transcript:Q0045_mRNA"),
+            ("CDS", "0", "ID=CDS:Q0045;Parent=transcript:Q0045_mRNA;protein_id=Q0045"),
+        )
+    )
+    known = "##fileformat=VCFv4.1\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nI\t505\ts01-84\tC\tT\t.\t.\tSGRP_2009;TSA=SNV\n"
+    texts = {
+        "Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz": fasta,
+        "Saccharomyces_cerevisiae.R64-1-1.115.gff3.gz": "##gff-version 3\n" + re.sub("(?m)^1\t", "I\t", GENE) + mitochondrial,
+        "saccharomyces_cerevisiae.vcf.gz": known,
+    }
+    with Site({name: gzip.compress(text.encode()) for name, text in texts.items()}) as site:
+        bundle = build(recipe("yeast", site, tmp_path), tmp_path / "yeast", tmp_path / "cache")
+    (_, nuclear), (_, own) = annotated(bundle, tmp_path, "chrI 505 . C T", "chrM 9 . C A")
+    assert (nuclear["GAS_VARIATION"], nuclear["GAS_HGVSP"]) == ("s01-84", "p.Ala2Val")
+    assert nuclear["GAS_HGVSG"] == "NC_001133.9:g.505C>T"
+    assert (own["GAS_HGVSG"], own["GAS_HGVSP"]) == ("NC_001224.1:m.9C>A", "p.Thr2Met")
+
+
+def test_a_genetic_code_is_one_of_ncbi_and_of_a_contig_that_is_there(rcrs: manifest.Bundle, tmp_path: Path) -> None:
+    with Site(files(rcrs, "GRCh38")) as site:
+        made = recipe("GRCh38", site, tmp_path)
+        text = made.read_text()
+        made.write_text(text + "[codes]\nMT = 7\n")
+        with pytest.raises(ValueError, match="NCBI has no genetic code 7"):
+            build(made, tmp_path / "bundle", tmp_path / "cache")
+        made.write_text(text + "[codes]\nMito = 3\n")
+        with pytest.raises(EngineError, match="a genetic code for Mito, which the sequence does not have"):
+            build(made, tmp_path / "bundle", tmp_path / "cache")
 
 
 @pytest.mark.slow

@@ -256,3 +256,15 @@ def test_an_index_that_no_reader_takes_is_no_allele(run: Run, index: str) -> Non
         with pytest.raises(InputError, match="names an allele that is not there"):
             run(vcf(f"MT 3460 . G {alt} . . . GT 0/{index}", header=SAMPLE))
     assert run(vcf("MT 3460 . G A . . . GT 0/0001", header=SAMPLE)).summary["records_out"] == 1
+
+
+# --- names of samples
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"), [(b"S\x85", "S…"), (b"S\xa0", "S"), ("\u2003S\u0085".encode(), "S"), (b"S\x81", "S\x81")]
+)
+def test_names_of_samples_in_other_encodings_have_no_blanks_around_them(run: Run, raw: bytes, name: str) -> None:
+    columns = BARE.encode().rstrip(b"\n") + b"\tFORMAT\t" + raw
+    found = run(columns + b"\nMT\t3243\t.\tA\tG\t.\tPASS\t.\tGT\t1\n")
+    assert found.header[-1].split("\t")[-1] == name and found.info(0)["GAS_GENE"] == "MT-TL1"

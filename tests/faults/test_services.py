@@ -19,9 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from app.aws.queues import NotSent
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import Job, Status, Tier
+from app.domain.jobs import Job, Status, Tier, batch_id
 from app.domain.keys import input_key
-from app.services import submissions, subscriptions
+from app.services import batches, labels, saved, submissions, subscriptions
 from app.services.backend import Backend, backend
 from app.services.doctor import examine
 from tests.support.forks import Forks
@@ -29,6 +29,7 @@ from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
 from tests.support.proxy import CALLS, Call, Proxy, Rule, serving
 from tests.support.scenarios import at_rest, problems
 from tests.support.service import VCF, Service
+from workers import runtime
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +67,22 @@ async def kept(service: Service) -> Subject:
     return account, await service.now(job)
 
 
+async def annotated(service: Service) -> Subject:
+    """Completed, and its file is still there."""
+    account = await service.account()
+    job = await service.completed(account)
+    await service.gas.inputs.s3.put_object(Bucket=service.gas.inputs.name, Key=input_key(job.user_id, job.job_id), Body=VCF)
+    return account, job
+
+
+async def several(service: Service) -> Subject:
+    account, job = await kept(service)
+    for _ in range(2):
+        other = await service.completed(account)
+        assert await service.gas.jobs.clear_deadline_while(other, Plan.PREMIUM)
+    return account, job
+
+
 async def overdue(service: Service) -> Subject:
     """Its message was lost, and so was that of the account's change of plan."""
     account = await service.account()
@@ -94,6 +111,35 @@ async def delete(gas: Backend, account: Account, job: Job) -> None:
     await submissions.delete(gas, account.user_id, job.job_id)
 
 
+async def delete_all(gas: Backend, account: Account, job: Job) -> None:
+    """As the list does with what is chosen in it."""
+    for one in await gas.jobs.page(account.user_id):
+        await submissions.find(gas, account.user_id, one.job_id)
+        await submissions.delete(gas, account.user_id, one.job_id)
+
+
+async def renew(gas: Backend, account: Account, job: Job) -> None:
+    await submissions.renew(gas, account, job.job_id)
+
+
+async def relabel(gas: Backend, account: Account, job: Job) -> None:
+    await labels.label(gas, account.user_id, job.job_id, name="other.vcf", tags=["trio"], note="The child.")
+
+
+async def keep(gas: Backend, account: Account, job: Job) -> None:
+    for genes in ("MT-ND1 MT-ND4", "MT-ND1"):
+        await saved.keep(gas, account.user_id, saved.Kind.PANELS, "LHON", genes)
+    await saved.forget(gas, account.user_id, saved.Kind.PANELS, "none")
+
+
+async def send_together(gas: Backend, account: Account, job: Job) -> None:
+    batch = submissions.Batch(batch_id(gas.now(), os.urandom(10)), 2)
+    for _ in range(batch.files):
+        upload = await submissions.prepare(gas, account, "a.vcf", "rcrs", {}, os.urandom(8).hex(), batch)
+        await gas.inputs.s3.put_object(Bucket=gas.inputs.name, Key=input_key(account.user_id, upload.job.job_id), Body=VCF)
+        await submissions.submit(gas, account, upload.job.job_id)
+
+
 async def upgrade(gas: Backend, account: Account, job: Job) -> None:
     await subscriptions.change_plan(gas, account.user_id, Plan.PREMIUM)
 
@@ -117,7 +163,14 @@ ACTS: list[tuple[Begin, Act, set[Status]]] = [
     (archived, upgrade, {Status.COMPLETED}),
     (kept, downgrade, {Status.COMPLETED}),
     (overdue, look, {Status.COMPLETED}),
+    (several, delete_all, {Status.COMPLETED}),
+    (annotated, renew, {Status.COMPLETED}),
+    (archived, relabel, {Status.COMPLETED}),
+    (kept, keep, {Status.COMPLETED}),
+    (archived, send_together, {Status.COMPLETED}),
 ]
+ENDING = (delete, delete_all, renew, send_together)
+"""Acts after which a job may be gone: it was to be deleted, or what was begun never got its file."""
 
 
 class Mortal:
@@ -166,6 +219,9 @@ async def test_a_fault_at_every_call_of_a_service(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # files that were announced and never came are waited for, and mails about all of them, as long as a test can
+    monkeypatch.setattr(batches, "STILL_UPLOADING_MS", 5_000)
+    monkeypatch.setattr(runtime, "FIRST_PUT_OFF", 1)
     async with lane(aws, forks, tmp_path, []) as here, mortal(here, aws_endpoint, monkeypatch) as (process, gas):
         calls = await process.does(act(gas, *(await begin(here.service))))
         rules = [Rule(call.operation, fault, call.number) for call in calls for fault in CALLS if fault.befalls(call.operation)]
@@ -174,8 +230,10 @@ async def test_a_fault_at_every_call_of_a_service(
         jobs = []
         for rule in rules:
             account, job = await begin(here.service)
+            before = await here.service.gas.jobs.page(account.user_id)
             await process.does(act(gas, account, job), rule)
-            jobs.append(job)
+            after = await here.service.gas.jobs.page(account.user_id)
+            jobs += {one.job_id: one for one in [*before, *after]}.values()
         print(f"{begin.__name__}, {act.__name__}: {', '.join(map(str, calls))}; {len(rules)} faults")
         assert calls and sum(rule.fired for rule in rules) >= len(rules) * 3 // 4
         there = await at_rest(here, [job for job in jobs if await lasts(here, job, act)])
@@ -192,14 +250,14 @@ async def test_a_fault_at_every_call_of_a_service(
 
 
 async def lasts(here: Lane, job: Job, act: Act) -> bool:
-    """False once the job is gone, as it may be where it was to be deleted."""
-    for _ in range(100):
+    """False once the job is gone, as it may be where it was to be deleted, or never got its file; waits for either end."""
+    for _ in range(600):
         found = await here.service.gas.jobs.get(job.user_id, job.job_id)
         if found is None:
-            assert act is delete
+            assert act in ENDING
             return False
-        if found.status is not Status.DELETING:
+        if found.status not in (Status.DELETING, Status.UPLOADING):
             return True
         await here.repair()
         await asyncio.sleep(0.3)
-    raise AssertionError(f"never deleted: {job}")
+    raise AssertionError(f"never submitted or deleted: {job}")

@@ -1,5 +1,6 @@
 """Free and premium users upload, cancel, retry, delete, upgrade, downgrade and leave for good, while every daemon is killed or
-stands still, its clock is wrong, every call may fail and old messages come again: in the end the doctor has nothing to report.
+stands still, its clock is wrong, its host has no names or no room on its disk, records are as large as they can be, every call
+may fail and old messages come again: in the end the doctor has nothing to report.
 
 The choices follow from GAS_FAULTS_SEED; a few jobs by default, some hundreds with GAS_FAULTS=all, as many as GAS_STORM_JOBS says.
 """
@@ -7,10 +8,11 @@ The choices follow from GAS_FAULTS_SEED; a few jobs by default, some hundreds wi
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 from collections import Counter
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,12 @@ import pytest
 
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Status, Tier
+from app.domain.keys import input_key
+from app.domain.limits import SAVED, SAVED_TEXT
 from app.local.vault import Vault
-from app.services import privacy, submissions, subscriptions
+from app.services import privacy, saved, submissions, subscriptions
 from app.services.submissions import NotFound, Refused
+from tests.support.disks import Disk, small_disk
 from tests.support.forks import Forks
 from tests.support.lanes import ALL, SEED, Lane, lane, seeded
 from tests.support.proxy import Fault, Rule
@@ -35,6 +40,19 @@ JOBS = int(os.environ.get("GAS_STORM_JOBS", 200 if ALL else 14))
 LEASE_SECONDS = 2
 AHEAD_SECONDS = 5 * LEASE_SECONDS
 """What clocks are wrong by at most: five leases, which are five minutes where a lease takes one."""
+
+DISK_MEBIBYTES = 80
+"""Of an annotator's host, which wants 64 to begin at all."""
+
+RARER = max(1, JOBS / 50)
+"""What happens to hosts comes at a rate that leaves a long storm an end: each of these stops the work of one for seconds."""
+
+FULL_SECONDS = 4
+LONGEST_NAMELESS_SECONDS = 15
+"""An address that is known is asked for again ten seconds later."""
+
+LARGE, LARGE_BYTES = 0.1, 380_000
+"""Share of the jobs whose record is about as large as DynamoDB takes (400 kB), so that it cuts pages and batches short."""
 
 SHARES = {
     Fault.KILL_BEFORE: 0.01,
@@ -62,18 +80,54 @@ class Storm:
     jobs: list[Job] = field(default_factory=list)
     deleted: list[Job] = field(default_factory=list)
     left: list[Account] = field(default_factory=list)
+    disk: Disk | None = None  # of the annotator's host, where tests may mount one
     stood_still: int = 0
+    filled: int = 0
+    nameless: int = 0
+    large: int = 0
+
+    async def account(self, plan: Plan) -> None:
+        """One more user, who keeps as many panels of genes as there may be, in one item."""
+        user = await self.lane.service.account(plan)
+        panels = {f"panel {n}": ("MT-ND1 " * SAVED_TEXT.most)[: SAVED_TEXT.most] for n in range(SAVED.most)}
+        values = {"kind": saved.Kind.PANELS, "entries": json.dumps(panels)}
+        assert await self.lane.service.gas.accounts.put_next(user.user_id, f"{saved.PREFIX}{saved.Kind.PANELS}", 0, **values)
+        self.users.append(user)
+
+    async def submit(self, user: Account) -> None:
+        body = VCF if self.chance.random() < 0.9 else b"this is no VCF\n"
+        self.jobs.append(job := await self.lane.service.submit(user, body))
+        if self.chance.random() < LARGE:
+            await self.lane.service.aws["dynamodb"].update_item(
+                TableName=self.lane.service.gas.jobs.table,
+                Key={"user_id": {"S": job.user_id}, "job_id": {"S": job.job_id}},
+                UpdateExpression="SET padding = :padding",
+                ConditionExpression="attribute_exists(job_id)",
+                ExpressionAttributeValues={":padding": {"S": "x" * LARGE_BYTES}},
+            )
+            self.large += 1
+
+    async def leave(self, user: Account) -> None:
+        """The user deletes the account, in the middle of everything."""
+        self.users.remove(user)
+        self.deleted += [one for one in self.jobs if one.user_id == user.user_id]
+        self.jobs = [one for one in self.jobs if one.user_id != user.user_id]
+        self.left.append(user)
+        while not await privacy.erase(self.lane.service.gas, user, None):
+            pass
 
     async def act(self) -> None:
         """One user does one thing."""
         gas, user = self.lane.service.gas, self.chance.choice(self.users)
         job = self.chance.choice(self.jobs) if self.jobs else None
+        if not self.left and len(self.jobs) + len(self.deleted) > JOBS // 2:
+            await self.leave(user)
+            return
         acts = {"submit": 20, "plan": 8, "cancel": 2, "retry": 2, "delete": 2, "leave": 1 if len(self.users) > 2 else 0}
         what = self.chance.choices([*acts], [*acts.values()])[0]
         with suppress(Refused, NotFound):
             if what == "submit" or job is None:
-                body = VCF if self.chance.random() < 0.9 else b"this is no VCF\n"
-                self.jobs.append(await self.lane.service.submit(user, body))
+                await self.submit(user)
             elif what == "plan":
                 await subscriptions.change_plan(gas, user.user_id, self.chance.choice(list(Plan)))
             elif what == "cancel":
@@ -81,12 +135,7 @@ class Storm:
             elif what == "retry":
                 await submissions.retry(gas, user, job.job_id)
             elif what == "leave":
-                self.users.remove(user)
-                self.deleted += [one for one in self.jobs if one.user_id == user.user_id]
-                self.jobs = [one for one in self.jobs if one.user_id != user.user_id]
-                self.left.append(user)
-                while not await privacy.erase(gas, user, None):
-                    pass
+                await self.leave(user)
             else:
                 self.jobs.remove(job)
                 self.deleted.append(job)
@@ -103,6 +152,50 @@ class Storm:
             await asyncio.sleep(self.chance.uniform(2, 6))
             await self.chance.choice([*self.lane.daemons.values()]).stand_still(2 * LEASE_SECONDS)
             self.stood_still += 1
+
+    async def fill_disk(self) -> None:
+        """Each now and then, the annotator's host has no room left."""
+        while disk := self.disk:
+            await asyncio.sleep(self.chance.uniform(2, 6) * RARER)
+            try:
+                disk.fill()
+                await asyncio.sleep(FULL_SECONDS)
+            finally:
+                disk.clear()
+            self.filled += 1
+
+    async def lose_names(self) -> None:
+        """Each now and then, the name of AWS does not resolve on the host of a daemon, until that has noticed."""
+        while True:
+            await asyncio.sleep(self.chance.uniform(1, 3) * RARER)
+            daemon = self.chance.choice([*self.lane.daemons.values()])
+            assert daemon.resolver
+            before, ends = daemon.resolver.failures, asyncio.get_running_loop().time() + LONGEST_NAMELESS_SECONDS
+            try:
+                daemon.resolver.fail(on=True)
+                daemon.proxy.closing = True
+                while daemon.resolver.failures == before and asyncio.get_running_loop().time() < ends:
+                    await asyncio.sleep(0.2)
+                await asyncio.sleep(1)
+            finally:
+                daemon.resolver.fail(on=False)
+                daemon.proxy.closing = False
+            self.nameless += daemon.resolver.failures - before
+
+    async def traces(self, user: Account) -> list[str]:
+        """Items and uploads that there are of an account that was deleted."""
+        gas, aws = self.lane.service.gas, self.lane.service.aws
+        tables = (gas.accounts.table, "item"), (gas.jobs.table, "job_id")
+        found = [key async for key in gas.inputs.list(f"{input_key(user.user_id, '').rstrip('/')}")]
+        for table, sort in tables:
+            said = await aws["dynamodb"].query(
+                TableName=table,
+                KeyConditionExpression="user_id = :user",
+                ExpressionAttributeValues={":user": {"S": user.user_id}},
+                ConsistentRead=True,
+            )
+            found += [item[sort]["S"] for item in said["Items"]]
+        return found
 
     async def again(self) -> int:
         """Sends a copy of every message that any daemon has received, in any order; returns how many."""
@@ -121,20 +214,27 @@ async def test_a_storm_leaves_nothing_to_report(
     clocks = seeded(SEED, "clocks")
     ahead = {verb: round(clocks.uniform(-AHEAD_SECONDS, AHEAD_SECONDS), 1) for verb in VERBS}
     archives = vault if backend == "glacier" else None
-    async with lane(aws, forks, tmp_path, VERBS, lease=LEASE_SECONDS, vault=archives, ahead_seconds=ahead) as here:
-        storm = Storm(here, seeded(SEED, "users"))
-        storm.users = [await here.service.account(plan) for plan in (Plan.FREE, Plan.PREMIUM) for _ in range(max(2, JOBS // 20))]
+    async with AsyncExitStack() as stack:
+        disk = stack.enter_context(small_disk(tmp_path / "disk", DISK_MEBIBYTES))
+        disks = {"annotate": disk.folder} if disk else {}
+        options: dict[str, Any] = {"lease": LEASE_SECONDS, "ahead_seconds": ahead, "names": True, "disks": disks}
+        here = await stack.enter_async_context(lane(aws, forks, tmp_path, VERBS, vault=archives, **options))
+        storm = Storm(here, seeded(SEED, "users"), disk=disk)
+        for plan in Plan.FREE, Plan.PREMIUM:
+            for _ in range(max(2, JOBS // 20)):
+                await storm.account(plan)
         rules = [Rule("*", fault, share=share) for fault, share in SHARES.items()]
         for daemon in here.daemons.values():
             daemon.proxy.chance = seeded(SEED, daemon.verb)
             daemon.proxy.rules = rules
-        beside = [asyncio.create_task(storm.doctor()), asyncio.create_task(storm.stop_hosts())]
+        happening = storm.doctor(), storm.stop_hosts(), storm.fill_disk(), storm.lose_names()
+        beside = [asyncio.create_task(one) for one in happening]
         while len(storm.jobs) + len(storm.deleted) < JOBS:
             await storm.act()
             await asyncio.sleep(storm.chance.uniform(0, 0.8))
         await asyncio.sleep(5)
         for _ in range(600):  # daemons of a busy machine make few calls in a second
-            if sum(rule.fired for rule in rules) > JOBS // 2:
+            if sum(rule.fired for rule in rules) > JOBS // 2 and storm.nameless and (storm.filled or not disk):
                 break
             await asyncio.sleep(0.2)
         for daemon in here.daemons.values():
@@ -154,17 +254,20 @@ async def test_a_storm_leaves_nothing_to_report(
                 found.append(f"{account.plan} and {job.status}/{job.tier}: {job}")
         archived = await here.archived()
         for user in storm.left:
-            if await here.service.gas.accounts.get(user.user_id):
-                found.append(f"left, and still there: {user}")
+            if traces := await storm.traces(user):
+                found.append(f"left, and still there: {user} {traces}")
         for job in storm.deleted:
             kept = await here.service.copies(job) + [one for one in archived if f"/{job.job_id}/" in one]
             if kept or await here.service.gas.jobs.get(job.user_id, job.job_id):
                 found.append(f"deleted, and still there: {job} {kept}")
         fired = Counter({rule.fault.name: rule.fired for rule in rules})
+        deaths = sum(daemon.deaths for daemon in here.daemons.values())
+        unfit = here.daemons["annotate"].log.read_text().count("this host cannot work")
         ended = Counter(f"{job.status}/{job.tier}" for job in jobs)
         print(
             f"{backend}, seed {SEED}: {dict(ended)}, {len(storm.deleted)} deleted, {len(storm.left)} accounts left, "
-            f"{storm.stood_still} stood still, {late} late copies, clocks {ahead}, faults {dict(fired)}"
+            f"{storm.stood_still} stood still, {storm.nameless} names not found, {storm.filled} times no room ({unfit} unfit), "
+            f"{storm.large} large records, {late} late copies, clocks {ahead}, {deaths} ends of daemons, faults {dict(fired)}"
         )
         assert not found, "\n".join([*found, "dead letters:", *await here.dead_letters(), here.said()])
-        assert fired.total() > JOBS // 2
+        assert fired.total() > JOBS // 2 and storm.left and storm.nameless and (storm.filled or not disk)

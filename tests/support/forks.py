@@ -12,6 +12,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -23,7 +24,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from aiohttp.resolver import DefaultResolver
+
 ROOT = Path(__file__).parents[2]
+
+AWS = "aws"
+"""The name of this machine that a process with a `resolver` knows."""
 
 
 @dataclass
@@ -49,6 +55,38 @@ class Forked:
             os.kill(self.pid, number)
 
 
+@dataclass(frozen=True)
+class Resolver:
+    """What resolves names for a process. It fails while there is a file `failing` in its folder, and notes each failure."""
+
+    folder: Path
+
+    def fail(self, *, on: bool) -> None:
+        """Begins to fail, or ends to."""
+        (self.folder / "failing").touch() if on else (self.folder / "failing").unlink(missing_ok=True)
+
+    @property
+    def failures(self) -> int:
+        """How often a name was asked for in vain."""
+        noted = self.folder / "failures"
+        return noted.stat().st_size if noted.exists() else 0
+
+    def install(self) -> None:
+        """Makes the HTTP clients of this process ask here."""
+        resolve = DefaultResolver.resolve
+
+        async def resolved(asking: Any, host: str, *others: Any, **options: Any) -> Any:
+            if host != AWS:
+                return await resolve(asking, host, *others, **options)
+            if (self.folder / "failing").exists():
+                with (self.folder / "failures").open("ab") as noted:
+                    noted.write(b".")
+                raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+            return await resolve(asking, "127.0.0.1", *others, **options)
+
+        DefaultResolver.resolve = resolved
+
+
 @dataclass
 class Forks:
     """Where processes are started from; `starting` wait for the ids of theirs, in order."""
@@ -58,13 +96,22 @@ class Forks:
     running: dict[int, Forked] = field(default_factory=dict)
 
     async def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str], log: Path, ahead_seconds: float = 0
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        ahead_seconds: float = 0,
+        resolver: Resolver | None = None,
     ) -> Forked:
-        """Starts `gas` with these arguments; its output is appended to `log`, and its clock is so much ahead."""
+        """Starts `gas` with these arguments; its output is appended to `log`, and its clock is so much ahead.
+
+        With a `resolver`, it knows the name AWS, and resolves it while that does not fail.
+        """
         assert self.server.stdin
         asked = asyncio.get_running_loop().create_future()
         self.starting.append(asked)
         order = {"arguments": list(arguments), "environment": dict(environment), "log": str(log), "ahead": ahead_seconds}
+        order["resolver"] = str(resolver.folder) if resolver else ""
         self.server.stdin.write(json.dumps(order).encode() + b"\n")
         return await asked
 
@@ -162,6 +209,8 @@ def _become(main: Any, order: dict[str, Any]) -> None:
         for source, target in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         _set_clock(order["ahead"])
+        if order["resolver"]:
+            Resolver(Path(order["resolver"])).install()
         sys.argv = ["gas", *order["arguments"]]
         main.main()
         code = 0

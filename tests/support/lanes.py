@@ -25,7 +25,7 @@ from app.services import submissions
 from app.services.backend import backend
 from app.services.doctor import examine
 from app.settings import Settings
-from tests.support.forks import Forked, Forks
+from tests.support.forks import AWS, Forked, Forks, Resolver
 from tests.support.proxy import Proxy, serving
 from tests.support.service import Service, spec, working
 from workers import VERBS
@@ -37,6 +37,9 @@ SAMPLE = 5
 """Faults a daemon, or an act of a user, unless all are asked for."""
 
 SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))
+
+RESTART_SECONDS = 0.5
+"""Between the end of a daemon that was not killed, such as of one on a full disk, and its next start."""
 
 WAITS = {
     "GAS_POLL_SECONDS": "1",
@@ -60,6 +63,8 @@ class Daemon:
     folder: Path
     forks: Forks
     ahead_seconds: float = 0  # of its clock
+    resolver: Resolver | None = None  # by which it knows AWS, instead of by its address
+    disk: Path | None = None  # where its temporary files are, instead of in `folder`
     proxy: Proxy = field(init=False)
     process: Forked | None = None
     deaths: int = 0
@@ -86,14 +91,17 @@ class Daemon:
 
     async def keep(self) -> None:
         """Runs the process, and again whenever it dies, until cancelled."""
-        here = {name: self.proxy.url for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_GLACIER")}
-        environment = {**self.environment, **here, "TMPDIR": str(self.folder)}
+        url = self.proxy.url.replace("127.0.0.1", AWS) if self.resolver else self.proxy.url
+        here = {name: url for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_GLACIER")}
+        environment = {**self.environment, **here, "TMPDIR": str(self.disk or self.folder)}
         self.log.touch()
         while True:
-            self.process = await self.forks.start(["worker", self.verb], environment, self.log, self.ahead_seconds)
+            command = ["worker", self.verb]
+            self.process = await self.forks.start(command, environment, self.log, self.ahead_seconds, self.resolver)
             try:
-                await self.process.wait()
+                code = await self.process.wait()
                 self.deaths += 1
+                await asyncio.sleep(RESTART_SECONDS if code >= 0 else 0)
             except asyncio.CancelledError:
                 self.kill()
                 await self.process.wait()
@@ -134,7 +142,8 @@ class Lane:
     async def forget(self, job: Job) -> None:
         """Makes room: whoever looks at everything that there is finds little."""
         gas = self.service.gas
-        await submissions.delete(gas, job.user_id, job.job_id)
+        for one in await gas.jobs.page(job.user_id):
+            await submissions.delete(gas, one.user_id, one.job_id)
         await gas.accounts.delete_item(job.user_id, "PROFILE")
         if self.vault:
             self.vault.labels = {name: label for name, label in self.vault.labels.items() if name in self.vault.archives}
@@ -157,14 +166,27 @@ async def lane(
     lease: int = 2,
     vault: Vault | None = None,
     ahead_seconds: Mapping[str, float] = MappingProxyType({}),
+    names: bool = False,
+    disks: Mapping[str, Path] = MappingProxyType({}),
+    others: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Lane]:
     """A deployment whose `verbs` are processes; yields when each of them polls. With a `lease` above the visibility (3),
-    a message of a dead daemon comes back before its lease has run out. `ahead_seconds`: of the clocks of daemons."""
+    a message of a dead daemon comes back before its lease has run out. `ahead_seconds`: of the clocks of daemons; `disks`: of
+    their hosts. With `names`, they know AWS by a name, each by a resolver of its own. `others`: further settings."""
     folder.mkdir(parents=True, exist_ok=True)
-    environment = await topology.create(aws, f"f{uuid.uuid4().hex[:10]}", retention=1) | WAITS | {"GAS_LEASE_SECONDS": str(lease)}
+    environment = (
+        await topology.create(aws, f"f{uuid.uuid4().hex[:10]}", retention=1) | WAITS | others | {"GAS_LEASE_SECONDS": str(lease)}
+    )
     environment["GAS_ARCHIVE_BACKEND"] = "glacier" if vault else "s3"
     await aws["sesv2"].create_email_identity(EmailIdentity=WAITS["GAS_MAIL_FROM"])
-    daemons = {verb: Daemon(verb, {**os.environ, **environment}, folder, forks, ahead_seconds.get(verb, 0)) for verb in verbs}
+    daemons = {}
+    for verb in verbs:
+        resolver = Resolver(folder / f"{verb}.names") if names else None
+        if resolver:
+            resolver.folder.mkdir()
+        daemons[verb] = Daemon(
+            verb, {**os.environ, **environment}, folder, forks, ahead_seconds.get(verb, 0), resolver, disks.get(verb)
+        )
     async with AsyncExitStack() as stack:
         gas = await stack.enter_async_context(backend(settings_of(environment), mail=True))
         await stack.enter_async_context(working(gas, *(spec(verb) for verb in VERBS if verb not in daemons)))

@@ -119,6 +119,7 @@ class Proxy:
     received: list[tuple[str, str]] = field(default_factory=list)  # queue and body of each message that went through
     url: str = ""
     polled: asyncio.Event = field(default_factory=asyncio.Event)  # the process is up
+    closing: bool = False  # each connection after one answer, so that the next call needs another
     _counts: Counter[str] = field(default_factory=Counter)
     _session: ClientSession | None = None
 
@@ -128,6 +129,13 @@ class Proxy:
         self._counts.clear()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answers one call, as AWS does or by a rule."""
+        answer = await self._handle(request)
+        if self.closing:
+            answer.force_close()
+        return answer
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         operation = operation_of(request, body)
         if operation == "sqs.ReceiveMessage":

@@ -6,13 +6,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from os import urandom
 from typing import Any
 
 from moto.ses.models import ses_backends
 
+from app.aws.accounts import MAIL
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import Job, Speed, Status, Tier, Trigger
+from app.domain.jobs import Job, Speed, Status, Tier, Trigger, batch_id
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
+from app.services import batches
 from app.services.doctor import examine
 from tests.support.lanes import Lane
 from tests.support.service import Service
@@ -111,6 +114,17 @@ async def completed(service: Service) -> Job:
     return job
 
 
+async def completed_together(service: Service) -> Job:
+    account, batch = await service.account(Plan.PREMIUM), batch_id(service.gas.now(), urandom(10))
+    jobs = [await service.completed(account, batch=batch, batch_files=2) for _ in range(2)]
+    for job in jobs:
+        assert await service.gas.jobs.clear_deadline_while(job, Plan.PREMIUM)
+    for job in jobs:
+        news = JobFinished(user_id=job.user_id, job_id=job.job_id, outcome="completed", mark=job.mark("completed"))
+        await service.gas.topics.publish("job_results", news, outcome="completed")
+    return await service.now(jobs[0])
+
+
 SCENARIOS = (
     Scenario("annotate", submitted, Status.COMPLETED, Tier.ARCHIVED, frozenset({"finished", "archived"})),
     Scenario("annotate", submitted_rubbish, Status.FAILED, Tier.NONE, frozenset({"finished"})),
@@ -121,6 +135,7 @@ SCENARIOS = (
     Scenario("thaw", retrieving, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished", "restored"})),
     Scenario("thaw", retrieval_never_started, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished", "restored"})),
     Scenario("notify", completed, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished"})),
+    Scenario("notify", completed_together, Status.COMPLETED, Tier.AVAILABLE, frozenset()),
 )
 
 
@@ -158,10 +173,20 @@ async def problems(lane: Lane, jobs: list[Job], *, mails_lost: int = 0) -> list[
             found.append(f"copies {copies}, the record has {expected}")
         if (mails := mails_about(job)).total() > len(job.mailed):
             found.append(f"mails {dict(mails)} about {job.job_id}, which has {sorted(job.mailed)}")
+        alone = not job.batch or job.mark("completed") in job.mailed
+        if not alone and not await lane.service.gas.accounts.item(job.user_id, MAIL + batches.mark(job.batch)):
+            found.append(f"no mail is marked about {job.job_id} or its batch")
+        if job.batch and (mails := mails_with(f"/batches/{job.batch}")).total() > 1:
+            found.append(f"mails {dict(mails)} about one batch")
     return found
 
 
 def mails_about(job: Job) -> Counter[str]:
     """Subjects of the mails that the emulator took and that link to this job."""
+    return mails_with(job.job_id)
+
+
+def mails_with(text: str) -> Counter[str]:
+    """Subjects of the mails that the emulator took and that have this text."""
     sent: list[Any] = [mail for region in ses_backends["123456789012"].values() for mail in region.sent_messages]
-    return Counter(mail.subject for mail in sent if job.job_id in mail.body)
+    return Counter(mail.subject for mail in sent if text in mail.body)

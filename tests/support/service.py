@@ -119,11 +119,10 @@ class Service:
         await self.gas.jobs.clear_deadline(archived)
         return await self.now(archived)
 
-    async def completed(self, account: Account, body: bytes = b"result") -> Job:
-        """A completed job without the engine having run: its result is `body`."""
-        made = await self.gas.jobs.create(
-            Job(user_id=account.user_id, job_id=submissions.job_id(self.gas.now(), os.urandom(10)), submitted_at=1)
-        )
+    async def completed(self, account: Account, body: bytes = b"result", **given: Any) -> Job:
+        """A completed job without the engine having run: its result is `body`; `given`: of the job."""
+        job_id = submissions.job_id(self.gas.now(), os.urandom(10))
+        made = await self.gas.jobs.create(Job(user_id=account.user_id, job_id=job_id, submitted_at=1, **given))
         await self.gas.jobs.advance(made.user_id, made.job_id, Trigger.SUBMIT)
         running = await self.gas.jobs.advance(made.user_id, made.job_id, Trigger.CLAIM)
         assert running

@@ -25,7 +25,7 @@ PLACEHOLDERS = re.compile(r"[A-Z]{3,}|[*…{]")
 
 def pages() -> list[str]:
     """Every Markdown page of the repository."""
-    skipped = {".venv", ".venv-checkov", ".venv-ansible", ".venv-ministack", ".local", "build", "dist"}
+    skipped = {".venv", ".venv-checkov", ".venv-ansible", ".venv-audit", ".venv-ministack", ".local", "build", "dist"}
     found = [path.relative_to(ROOT) for path in ROOT.rglob("*.md")]
     return sorted(str(path) for path in found if skipped.isdisjoint(path.parts))
 

@@ -201,6 +201,7 @@ async def test_the_mail_has_the_first_lines(portal: Portal, tmp_path: Path) -> N
     job = await explored(portal, tmp_path, TEXT)
     lines = await what_matters.lines(portal.backend, job)
     assert lines[0] == "MT-ND4 p.Arg340His, m.11778G>A: confirmed in a disease" and len(lines) == 4
+    assert lines[3] == "Mitochondrion: 2 homoplasmic and 2 heteroplasmic alleles"
     account = await portal.backend.accounts.get(job.user_id)
     assert account
     letter = mail_templates.letter("completed", job, account, portal.settings, lines)

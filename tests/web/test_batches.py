@@ -32,6 +32,11 @@ async def test_a_batch_has_a_page_with_its_jobs_alone(portal: Portal) -> None:
     status, made = await browser.api("POST", "/batches")
     batch = made["batch_id"]
     assert status == 201 and (await browser.get(f"/batches/{batch}")).status == 404, "nothing is in it yet"
+    assert (
+        (await browser.api("GET", f"/batches/{batch}"))[0]
+        == 409
+        == (await browser.api("GET", f"/batches/{batch}/results.zip"))[0]
+    )
     for n in range(23):
         body = {"file_name": f"file-{n}.vcf", "batch": batch, "batch_files": 23}
         status, _ = await browser.api("POST", "/jobs", json=body)
@@ -52,8 +57,9 @@ async def test_a_batch_has_a_page_with_its_jobs_alone(portal: Portal) -> None:
     assert len(listed["jobs"]) == 23 and listed["next"] is None
     other = await portal.signed_in("other@example.org")
     assert (await other.get(f"/batches/{batch}")).status == 404
-    assert (await other.get(f"/batches/{batch}/results.zip")).status == 404
-    assert (await other.api("GET", f"/batches/{batch}"))[0] == 404
+    assert "No file of yours" in (await other.get(f"/batches/{batch}/results.zip")).text
+    status, said = await other.api("GET", f"/batches/{batch}")
+    assert status == 409 and said["detail"] == "No file of yours was sent in this batch."
 
 
 async def test_an_old_or_a_made_up_batch_takes_no_files(portal: Portal) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from app.domain import limits
+from app.engine.bundles import manifest
 from app.services import privacy, saved
 from app.services.saved import Kind
 from app.services.submissions import Refused
+from scripts import make_mito_bundle
 from tests.support.explored import HEADER, KNOWN, explored, many
 from tests.support.portal import Portal
 from tests.support.steps import ME
@@ -55,6 +57,21 @@ async def test_a_panel_is_pasted_kept_and_asked_for_by_its_name(portal: Portal, 
     assert [line.split("\t")[1] for line in saved_file.text.splitlines() if not line.startswith("#")] == ["11778"]
     assert (await browser.get(f"{here}?panel=none")).status == 404
     assert "no name of a gene" in (await browser.get(f"{here}?genes=%3Cb%3E")).text
+
+
+async def test_a_panel_is_there_without_being_kept(portal: Portal, tmp_path: Path) -> None:
+    genes = [line.split("\t") for line in manifest.find("rcrs").path("genes.tsv").read_text().splitlines()]
+    confirmed = [int(line.split()[0]) for line in make_mito_bundle.CONFIRMED.strip().splitlines()]
+    hit = [name for name, _, first, last, _ in genes if any(int(first) <= at <= int(last) for at in confirmed)]
+    assert saved.BUILT_IN["Mitochondrial disease"].split() == hit
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, HEADER + KNOWN)
+    here = f"/annotations/{job.job_id}/variants"
+    asked = await browser.get(f"{here}?panel=Mitochondrial+disease")
+    assert "chrM:11778" in asked.text and "<option selected>Mitochondrial disease</option>" in asked.text
+    assert (await browser.api("GET", f"/jobs/{job.job_id}/variants?panel=Mitochondrial%20disease"))[0] == 200
+    await browser.api("POST", "/saved/panels", json={"name": "Mitochondrial disease", "text": "MT-ND1"})
+    assert "chrM:11778" not in (await browser.get(f"{here}?panel=Mitochondrial+disease")).text, "one's own has the name"
 
 
 async def test_programs_keep_and_ask_the_same(portal: Portal, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.aws.mail import Mail
 from app.domain.accounts import Account, Notice
 from app.domain.jobs import Fault, Job, Status, Trigger, batch_id, job_id
 from app.domain.messages import JobFinished
-from app.services import batches, mail_preferences, unsent
+from app.services import batches, mail_preferences, privacy, unsent
 from app.services.batches import under_way
 from tests.support.service import Service, spec
 from workers.runtime import Delivery, Reschedule
@@ -114,6 +115,32 @@ async def test_a_refused_mail_of_a_batch_comes_later_and_once(mailing: Service, 
     for message in (news[1], news[0], news[2]):
         await mailing.handle("notify", message)
     assert len(ses.sent) == 1
+
+
+class Turn:
+    """Lets something happen before a mail has its turn, as while others are sent."""
+
+    def __init__(self, happen: Callable[[], Awaitable[Any]]) -> None:
+        self.happen = happen
+
+    async def turn(self) -> float:
+        await self.happen()
+        return 0
+
+    def taken(self) -> None:
+        pass
+
+
+async def test_an_account_that_is_deleted_just_before_its_mail_has_none_and_leaves_no_mark(service: Service, ses: Ses) -> None:
+    account = await service.account()
+    news = [await end(service, job) for job in await sent_together(service, account, 2)]
+    turn: Any = Turn(lambda: privacy.erase(service.gas, account, None))
+    late = Service(replace(service.gas, mail=Mail(ses, "gas@example.org", pace=turn)), service.aws)
+    for message in news:
+        await late.handle("notify", message)
+    accounts = service.gas.accounts
+    left = await accounts.dynamodb.scan(TableName=accounts.table)
+    assert ses.sent == [] and [item for item in left["Items"] if item["user_id"]["S"] == account.user_id] == []
 
 
 async def test_a_job_that_is_run_again_after_the_mail_has_one_of_its_own(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pysam
@@ -23,6 +24,7 @@ from app.engine.bundles.download import CHUNK_BYTES, Progress, forget, place
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, MITOCHONDRIAL, Bundle, Part
 from app.engine.bundles.manifest_text import manifest_text
+from app.engine.bundles.mapped import BundleError
 from app.engine.bundles.sequence import Sequence
 from app.engine.bundles.sources import opened
 from app.engine.bundles.track_build import Facts, Workshop, addresses, build_track, note, noted, source_facts, track_file
@@ -113,14 +115,15 @@ class _Maker:
 
     def genes(self) -> None:
         """The transcripts and the table of genes."""
-        described = self._recipe["genes"]
+        described, codes = self._recipe["genes"], self._recipe.get("codes", {})
 
         def make(_: str) -> list[Facts]:
             path, facts = source_facts(described, described["url"], self._shop)
-            compiled = add_genes(path, self._work, self._shop.names)
+            compiled = add_genes(path, self._work, self._shop.names, codes)
             return [{**facts, "rows": compiled.transcripts, "left_out": [asdict(one) for one in compiled.left_out]}]
 
-        found = self._part(GENES, "Genes", described, {"names": self._shop.names}, make, FILES[GENES])
+        facts = {"names": self._shop.names} | ({"codes": codes} if codes else {})
+        found = self._part(GENES, "Genes", described, facts, make, FILES[GENES])
         self._left_out = found[0].get("left_out", [])
 
     def track(self, track: Mapping[str, Any]) -> None:
@@ -263,13 +266,16 @@ def _contigs(fai: Path, recipe: dict[str, Any]) -> list[tuple[str, int, list[str
     return found
 
 
-def add_genes(models: Path, folder: Path, names: Mapping[str, str]) -> Compiled:
+def add_genes(models: Path, folder: Path, names: Mapping[str, str], codes: Mapping[str, int] = MappingProxyType({})) -> Compiled:
     """Write what a bundle holds of gene models, a GFF3, into its folder, where the sequence is: transcripts and table of genes.
 
-    `names` has the contigs of the sequence by each of their names. Raises BundleError if the models cannot be used.
+    `names` has the contigs of the sequence by each of their names; `codes` the genetic codes (NCBI's numbers) of those that are
+    not like those of vertebrates. Raises BundleError if the models cannot be used.
     """
-    codes = {contig: VERTEBRATE_MITOCHONDRIAL for name, contig in names.items() if name in MITOCHONDRIAL}
     bases = Sequence.open(folder / sequence.FILE)
-    compiled = compile_models(models, bases, folder / layout.FILE, codes=codes, names=names)
+    if unknown := sorted(codes.keys() - bases.lengths.keys()):
+        raise BundleError(f"the recipe gives a genetic code for {unknown[0]}, which the sequence does not have")
+    usual = {contig: VERTEBRATE_MITOCHONDRIAL for name, contig in names.items() if name in MITOCHONDRIAL}
+    compiled = compile_models(models, bases, folder / layout.FILE, codes={**usual, **codes}, names=names)
     (folder / TABLE).write_bytes(b"".join(Transcripts.open(folder / layout.FILE).genes.table()))
     return compiled

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.engine.bundles.tags import TAGS
+from app.engine.consequence.genetic_code import NUMBERS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")]
 Words = Annotated[str, Field(pattern=r'^[^"\\\n]+$')]
@@ -20,6 +21,13 @@ def _tag(name: str) -> str:
     if not re.fullmatch(r"GAS_[A-Z0-9_]+", name) or name in RESERVED_TAGS:
         raise ValueError("a tag is called GAS_ and more, in capitals, and not like one of the engine's own")
     return name
+
+
+def _code(number: int) -> int:
+    """The number of a genetic code."""
+    if number not in NUMBERS:
+        raise ValueError(f"NCBI has no genetic code {number}")
+    return number
 
 
 class _Part(BaseModel):
@@ -98,6 +106,7 @@ class Recipe(_Part):
     sequence: RecipeSource
     genes: RecipeSource
     aliases: dict[str, list[str]] = {}
+    codes: dict[str, Annotated[int, AfterValidator(_code)]] = {}
     scaffolds: Scaffolds | None = None
     distance: Annotated[int, Field(ge=0, le=1_000_000)] = 5000
     tracks: list[RecipeTrack] = []

@@ -13,6 +13,7 @@ from app.engine.bundles.mapped import BundleError
 
 _BUFFERED_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 22
+_PIECE_BYTES = 1 << 16
 _BGZF_HEAD_BYTES = 18
 
 
@@ -42,19 +43,21 @@ def text_blocks(path: Path, offset: int = 0) -> Iterator[bytes]:
 
     Raises BundleError if it is cut off or damaged.
     """
-    rest = b""
-    for chunk in _chunks(path, offset):
-        end = chunk.rfind(b"\n") + 1
-        if end:
-            yield b"".join((rest, memoryview(chunk)[:end]))
-            rest = chunk[end:]
-        else:
-            rest += chunk
-    if rest:
-        yield rest + b"\n"
+    texts: list[bytes] = []  # joined once: what is long is not copied for nothing
+    size = 0
+    for text in filter(None, _texts(path, offset)):
+        size += len(text)
+        if size < _BLOCK_BYTES or not (end := text.rfind(b"\n") + 1):
+            texts.append(text)
+            continue
+        texts.append(text[:end])
+        yield b"".join(texts)
+        texts, size = [text[end:]], len(text) - end
+    if any(texts):
+        yield b"".join([*texts, b"\n"]) if not texts[-1].endswith(b"\n") else b"".join(texts)
 
 
-def _chunks(path: Path, offset: int) -> Iterator[bytes]:
+def _texts(path: Path, offset: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         head = file.read(_BGZF_HEAD_BYTES)
         if head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC":
@@ -62,13 +65,13 @@ def _chunks(path: Path, offset: int) -> Iterator[bytes]:
             yield from _bgzf(path.name, file, offset & 0xFFFF)
             return
     with opened(path) as text:
-        while chunk := text.read(_BLOCK_BYTES):
-            yield chunk
+        while piece := text.read(min(_PIECE_BYTES, _BLOCK_BYTES)):
+            yield piece
 
 
 def _bgzf(name: str, file: IO[bytes], skipped: int) -> Iterator[bytes]:
     """The text of BGZF blocks, each against its checksum."""
-    compressed, size_read, texts = b"", 0, []
+    compressed = b""
     while more := file.read(_BUFFERED_BYTES):
         compressed += more
         place = 0
@@ -81,12 +84,8 @@ def _bgzf(name: str, file: IO[bytes], skipped: int) -> Iterator[bytes]:
             text = zlib_ng.decompress(compressed[place + _BGZF_HEAD_BYTES : end - 8], -15)
             if zlib_ng.crc32(text) != int.from_bytes(compressed[end - 8 : end - 4], "little"):
                 raise BundleError(f"{name} is damaged: a block of it has another checksum")
-            texts.append(text[skipped:] if skipped else text)
-            size_read, skipped, place = size_read + len(text), 0, end
+            yield text[skipped:] if skipped else text
+            skipped, place = 0, end
         compressed = compressed[place:]
-        if size_read >= _BLOCK_BYTES:
-            yield b"".join(texts)
-            size_read, texts = 0, []
     if compressed:
         raise BundleError(f"{name} is cut off: its compressed data end too early")
-    yield b"".join(texts)

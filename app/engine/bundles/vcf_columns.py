@@ -12,8 +12,8 @@ Ints = NDArray[np.int64]
 _TAB, _NEWLINE, _RETURN, _SEMICOLON, _HASH, _ZERO = b"\t\n\r;#0"
 _MOST_DIGITS = 18
 _COLUMNS = 8
-_LONG = 1000  # bytes a row from which on it is quicker to search than to compare each letter
-_SAMPLE = 1 << 16
+_ENDING = 3  # letters of a tag by which it is sought
+_CHUNK = 1 << 18  # bytes, so that what is compared stays in the processor's cache
 
 
 class VcfBlock:
@@ -22,33 +22,20 @@ class VcfBlock:
     def __init__(self, text: bytes) -> None:
         self.text = text
         self.letters = np.frombuffer(text, np.uint8)
-        sample = text[:_SAMPLE]
-        self._long = len(sample) > _LONG * sample.count(b"\n")
-        ends = _places(text, b"\n") if self._long else np.flatnonzero(self.letters == _NEWLINE)
+        marks = _marks(self.letters)
+        letters = self.letters[marks]
+        tabs, ends = marks[letters == _TAB], marks[letters == _NEWLINE]
         starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
         kept = (ends > starts) & (self.letters[starts] != _HASH)
         self._starts, self._ends = starts[kept], ends[kept]
         self._ends = self._ends - (self.letters[self._ends - 1] == _RETURN)
-        tabs = self._sparse_tabs() if self._long else np.flatnonzero(self.letters == _TAB)
         tabs = np.append(tabs, np.full(_COLUMNS, len(text)))
         first = np.searchsorted(tabs, self._starts)
         if (tabs[first + _COLUMNS - 2] >= self._ends).any():
             raise BundleError("a record has less than eight columns")
         self._tabs = [tabs[first + number] for number in range(_COLUMNS - 1)]
         self._info_ends = np.minimum(tabs[first + _COLUMNS - 1], self._ends)
-        self._semicolons: Ints | None = None
-
-    def _sparse_tabs(self) -> Ints:
-        """The first tabs of each row: where rows are long, nearly all of a row is INFO, and is not looked through."""
-        found: set[int] = set()  # the search behind the last tab of a row may find the first one of the next
-        find = self.text.find
-        for at in self._starts.tolist():
-            for _ in range(_COLUMNS):
-                at = find(b"\t", at) + 1
-                if not at:
-                    break
-                found.add(at - 1)
-        return np.array(sorted(found), np.int64)
+        self._behind: dict[bytes, Ints] = {}
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -95,74 +82,50 @@ class VcfBlock:
             row = end
 
     def info(self, tag: "InfoTag", rows: slice) -> list[bytes]:
-        """The value of a tag of INFO in each of these rows; nothing where it has none."""
+        """The value of a tag of INFO in each of these rows; nothing where it has none, and the first where it has several."""
         begins, ends = self.field(7, rows)
-        if self._long:
-            return [self._of_long(tag, begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
-        if self._semicolons is None:
-            self._semicolons = np.flatnonzero(self.letters == _SEMICOLON)
-        semicolons = np.append(self._semicolons, len(self.letters))
-        first = np.searchsorted(semicolons, begins)
-        values = np.full(len(begins), -1, np.int64)
-        for step in _NEAR:
-            missing = np.flatnonzero(values < 0)
-            at = tag.item + step
-            if not len(missing) or at < 0:
-                continue
-            behind = semicolons[np.minimum(first[missing] + at - 1, len(semicolons) - 1)] + 1
-            items = behind if at else begins[missing]
-            here = (items < ends[missing]) & self.begin_with(items, ends[missing], tag.text)
-            values[missing[here]] = items[here] + len(tag.text)
-        for row in np.flatnonzero(values < 0).tolist():
-            values[row] = self._sought(tag, int(begins[row]), int(ends[row]), int(first[row]))
-        found = np.minimum(semicolons[np.searchsorted(semicolons, values)], ends)
-        return self.cells(np.maximum(values, 0), np.where(values < 0, 0, found))
-
-    def _of_long(self, tag: "InfoTag", begin: int, end: int) -> bytes:
-        """The value of a tag in a long INFO: it is looked for from a little before where it was in the row before."""
-        text, needle = self.text, tag.needle
-        at = text.find(needle, begin + tag.offset, end)
-        if at < 0:
-            if text.startswith(tag.text, begin, end):
-                at = begin - 1
-            elif not tag.offset or (at := text.find(needle, begin, min(begin + tag.offset + len(needle), end))) < 0:
-                return b""
-        tag.offset = max(at - begin, 0) * 7 // 8
-        at += len(needle)
-        behind = text.find(b";", at, end)
-        return text[at:behind] if behind >= 0 else text[at:end]
-
-    def _sought(self, tag: "InfoTag", begin: int, end: int, first: int) -> int:
-        """Where the value of a tag begins that is not where it was in other rows; -1 if there is none."""
-        assert self._semicolons is not None
-        if self.text.startswith(tag.text, begin, end):
-            tag.item = 0
-            return begin + len(tag.text)
-        at = self.text.find(b";" + tag.text, begin, end)
-        if at < 0:
-            return -1
-        tag.item = int(np.searchsorted(self._semicolons, at)) - first + 1
-        return at + 1 + len(tag.text)
+        if not len(begins):
+            return []
+        if tag.ending not in self._behind:
+            self._behind[tag.ending] = _places(self.letters, tag.ending) + len(tag.ending)
+        behind = self._behind[tag.ending]
+        items = behind - len(tag.text)
+        row = np.maximum(np.searchsorted(begins, items, "right") - 1, 0)
+        found = (items >= begins[row]) & (behind <= ends[row])
+        found &= (items == begins[row]) | (self.letters[np.maximum(items - 1, 0)] == _SEMICOLON)
+        items, row = items[found], row[found]
+        same = self.begin_with(items, ends[row], tag.text)
+        values = ends.copy()
+        values[row[same][::-1]] = items[same][::-1] + len(tag.text)  # of several in a row the first is put there last
+        text, find = self.text, self.text.find
+        return [
+            text[begin : end if (semicolon := find(b";", begin, end)) < 0 else semicolon]
+            for begin, end in zip(values.tolist(), ends.tolist(), strict=True)
+        ]
 
 
-def _places(text: bytes, letter: bytes) -> Ints:
-    """Where a rare letter stands."""
-    found, find = [], text.find
-    at = find(letter)
-    while at >= 0:
-        found.append(at)
-        at = find(letter, at + 1)
-    return np.array(found, np.int64)
+def _marks(letters: NDArray[np.uint8]) -> Ints:
+    """Where tabs and ends of lines stand; what else is as low is no text."""
+    parts = range(0, len(letters), _CHUNK)
+    return np.concatenate([np.flatnonzero(letters[begin : begin + _CHUNK] <= _NEWLINE) + begin for begin in parts])
+
+
+def _places(letters: NDArray[np.uint8], sought: bytes) -> Ints:
+    """Where these letters stand, one behind the other."""
+    count = len(letters) - len(sought) + 1
+    found = [np.zeros(0, np.int64)]
+    for begin in range(0, count, _CHUNK):
+        end = min(begin + _CHUNK, count)
+        same = letters[begin:end] == sought[0]
+        for at in range(1, len(sought)):
+            same &= letters[begin + at : end + at] == sought[at]
+        found.append(np.flatnonzero(same) + begin)
+    return np.concatenate(found)
 
 
 class InfoTag:
-    """A tag of INFO, and which of the items it was when it was sought last: nearly always it is there again."""
+    """A tag of INFO, and its last letters, by which it is sought: tags of one source often have them in common."""
 
     def __init__(self, name: str) -> None:
         self.text = f"{name}=".encode()
-        self.needle = b";" + self.text
-        self.item = 0
-        self.offset = 0  # in bytes, of long rows
-
-
-_NEAR = (0, -1, 1, -2, 2, -3, 3)
+        self.ending = self.text[-_ENDING:]

@@ -37,7 +37,7 @@ CODES: dict[str, tuple[str, str]] = {
     "format_dropped": ("repair", "FORMAT column removed, for there are no samples"),
     "missing_format": ("repair", "records without FORMAT and samples filled with missing values"),
     "controls": ("repair", "control characters replaced by underscores"),
-    "encoding": ("repair", "text that is not UTF-8 converted from Latin-1"),
+    "encoding": ("repair", "text that is not UTF-8 converted from Windows-1252"),
     "earlier_run": ("repair", "annotations of an earlier run of GAS replaced"),
     "kept_as": ("repair", "annotations of another program kept under another name"),
     "duplicate_info": ("repair", "INFO tags that stand twice in a record: the first kept"),

@@ -277,7 +277,7 @@ def _columns(header: Header, line: bytes, number: int, notes: Diagnostics, limit
     header.columns = len(names)
     if len(names) == 9:
         notes.add("no_samples", number)
-    header.samples = [name.strip() for name in names[9:]]
+    header.samples = [name.decode().strip().encode() for name in names[9:]]  # blanks of all alphabets
     if len(names) > 8 and names[8].strip() != b"FORMAT":
         raise InputError(f"Line {number}: column 9 is called {text(names[8])!r}, expected 'FORMAT'.", number)
     seen: dict[bytes, int] = {}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 
 from app.engine.errors import InputError
@@ -124,8 +125,7 @@ def _portions(block: bytes) -> Iterator[bytes]:
 
 
 def _utf8(line: bytes) -> bytes:
-    try:
-        line.decode()
-        return line
-    except UnicodeDecodeError:
-        return line.decode("latin-1").encode()
+    for encoding in ("utf-8", "windows-1252"):  # Latin-1 with letters where that has controls
+        with suppress(UnicodeDecodeError):
+            return line.decode(encoding).encode()
+    return line.decode("latin-1").encode()

@@ -317,7 +317,9 @@ class VariantFilter(BaseModel):
         description="A panel: symbols or ids with blanks, commas or lines between them; any of them.",
         json_schema_extra={"pattern": "^[A-Za-z0-9 _.,;-]*$"},
     )
-    panel: str = Field("", max_length=60, description="The name of a panel that you keep; a variant lies in any of its genes.")
+    panel: str = Field(
+        "", max_length=60, description="The name of a panel that you keep, or `Mitochondrial disease`; any of its genes."
+    )
 
     @field_validator("q", "where", "region", "gene", "consequence", "text", "genes", "panel", mode="before")
     @classmethod
@@ -335,7 +337,7 @@ class VariantFilter(BaseModel):
         """What is looked for, as the explorer takes it; `kept` has the user's panels by name. Raises Refused, Unknown."""
         given = self.model_dump(include=ASKED - {"region", "q", "where", "genes", "panel"})
         if self.panel and self.panel not in kept:
-            raise Unknown(f"You keep no panel of the name {self.panel}. There are: {', '.join(kept) or 'none'}.")
+            raise Unknown(f"There is no panel of the name {self.panel}. There are: {', '.join(kept) or 'none'}.")
         panel = split(f"{kept.get(self.panel, '')} {self.genes}")
         where = parse(self.where) if self.where else None
         return Filter(region=self._region(), search=self.q, where=where, panel=panel, **given)

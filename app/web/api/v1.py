@@ -10,6 +10,7 @@ from aiohttp import web
 from app.domain.jobs import batch_id
 from app.explorer.pasted import convert
 from app.services import shares, submissions
+from app.services.batches import EMPTY
 from app.services.labels import label
 from app.services.submissions import Batch, Wanted
 from app.web.api.models import (
@@ -120,11 +121,11 @@ async def create_batch(request: web.Request) -> web.Response:
 
 
 async def batch(request: web.Request) -> web.Response:
-    """How many jobs of a batch are in each state. Raises NotFound."""
+    """How many jobs of a batch are in each state. Raises Refused."""
     user, found = account(request), request.match_info["id"]
     census = await Census.take(request.app[BACKEND].jobs, user.user_id, user.plan, found)
     if not census.newest:
-        raise submissions.NotFound(found)
+        raise submissions.Refused(EMPTY)
     out = CountsOut(**strip(census.states), counted=total(census.states))
     return web.json_response(text=out.model_dump_json())
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from app.domain.file_names import content_disposition, derived
 from app.domain.jobs import Job
 from app.domain.keys import Gone, Output
-from app.services.batches import jobs_of
-from app.services.submissions import NotFound, Refused
+from app.services.batches import EMPTY, jobs_of
+from app.services.submissions import Refused
 from app.web.app_keys import BACKEND, CONCURRENCY, account
 from app.web.states import badge
 from app.web.zip_stream import Member, zipped
@@ -24,12 +24,12 @@ LEFT_OUT = "left-out.txt"
 async def results(request: web.Request) -> web.StreamResponse:
     """Every annotated VCF of the batch with its index, as one ZIP; what is not there to download is named in it.
 
-    Raises NotFound, Refused, TooManyRequests.
+    Raises Refused, TooManyRequests.
     """
     user_id, batch = account(request).user_id, request.match_info["id"]
     jobs = await jobs_of(request.app[BACKEND], user_id, batch)
     if not jobs:
-        raise NotFound(batch)
+        raise Refused(EMPTY)
     if not any(job.result for job in jobs):
         raise Refused("None of these results is there to download now. The page of the batch says where they are.")
     with request.app[CONCURRENCY].slot(user_id):

@@ -82,10 +82,11 @@ async def listing(request: web.Request) -> web.Response:
     asked = VariantQuery.model_validate(given)
     chosen = [name for name in request.query.getall("column", []) if name in COLUMNS]
     kept_by_user = await saved.listed(request.app[BACKEND], account(request).user_id)
+    all_panels = saved.panels(kept_by_user[Kind.PANELS])
     found, problem = NOTHING, ""
     async with explored(request) as job:
         try:
-            wanted = asked.filter(kept_by_user[Kind.PANELS])
+            wanted = asked.filter(all_panels)
             found = await request.app[EXPLORER].page(job, wanted, cursor=asked.at, limit=asked.limit, sort=asked.sort)
         except (Unknown, NotUnderstood, BadFilter) as error:
             problem = str(error)
@@ -116,7 +117,7 @@ async def listing(request: web.Request) -> web.Response:
         sorts=NATURAL,
         presets=PRESETS,
         saved_filters=kept_by_user[Kind.FILTERS],
-        saved_panels=kept_by_user[Kind.PANELS],
+        panels=all_panels,
         examples=EXAMPLES,
         classes=CLASSES,
         counts=await counts(request, job),
@@ -192,8 +193,10 @@ async def _download(request: web.Request, job: Job, form: str) -> web.StreamResp
 
 
 async def panels(request: web.Request, asked: VariantFilter) -> dict[str, str]:
-    """The user's panels by name, if one is asked for."""
-    return (await saved.listed(request.app[BACKEND], account(request).user_id))[Kind.PANELS] if asked.panel else {}
+    """The user's panels and the built-in ones by name, if one is asked for."""
+    if not asked.panel:
+        return {}
+    return saved.panels((await saved.listed(request.app[BACKEND], account(request).user_id))[Kind.PANELS])
 
 
 async def one(request: web.Request) -> tuple[Variant, Legend, Job]:

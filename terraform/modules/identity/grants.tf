@@ -130,7 +130,7 @@ locals {
     notify = merge(local.consuming["notify"], {
       # a mail about files that were sent together is of all their jobs
       Jobs     = { actions = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = local.jobs }
-      Accounts = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
+      Accounts = { actions = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:UpdateItem"], resources = local.accounts }
       # the summary, for what matters in a result
       ReadResults = { actions = ["s3:GetObject"], resources = local.results }
       ListResults = local.listing_results

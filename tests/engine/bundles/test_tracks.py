@@ -20,11 +20,13 @@ from app.engine.bundles.known_variants import KnownColumn, convert
 from app.engine.bundles.manifest import Column, Track
 from app.engine.bundles.mapped import BundleError, Mapped
 from app.engine.bundles.region_writer import write_regions
+from app.engine.bundles.sources import text_blocks
 from app.engine.bundles.track_format import ALLELES, CODES, OTHERS, REGIONS, VERSION
 from app.engine.bundles.track_writer import AlleleTrack, ValueColumn, join_pieces
 from app.engine.bundles.vcf_columns import InfoTag, VcfBlock
 from app.engine.consequence.tracks import Alleles, Regions
-from app.engine.formats import bcftools
+from app.engine.formats import bcftools, bgzf
+from app.engine.reading.input_file import BGZF_END
 from app.engine.reading.normalize import leftmost
 
 HEADER = "##fileformat=VCFv4.2\n{contigs}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -222,9 +224,9 @@ BLOCK = (
 )
 
 
-@pytest.mark.parametrize("long", [0, 1_000_000], ids=["long rows", "short rows"])
-def test_fields_of_a_block_are_found_by_column(long: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vcf_columns, "_LONG", long)
+@pytest.mark.parametrize("chunk", [5, 1 << 18])
+def test_fields_of_a_block_are_found_by_column(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vcf_columns, "_CHUNK", chunk)
     block = VcfBlock(BLOCK)
     assert len(block) == 4 and [name for name, _ in block.contigs()] == [b"1", b"12", b"1"]
     every = slice(0, 4)
@@ -236,6 +238,33 @@ def test_fields_of_a_block_are_found_by_column(long: int, monkeypatch: pytest.Mo
     with pytest.raises(BundleError, match="less than eight columns"):
         VcfBlock(b"1\t5\t.\tA\tC\t.\tPASS\n1\t5\t.\tA\tC\t.\tPASS\t.\n")
     assert len(VcfBlock(b"#x\n")) == 0
+
+
+NAMES = ("AF", "F", "AF_joint", "XAF_joint", "A_grpmax_joint_of_all_people", "int", "N")
+ITEMS = st.tuples(st.sampled_from(NAMES), st.sampled_from(("=", "=0.5", "=int=1", "=AF", "")))
+
+
+@given(st.lists(st.lists(ITEMS, max_size=9), min_size=1, max_size=6), st.sampled_from(("", "\tGT\tAF=7;AF_joint=8")))
+def test_a_tag_has_the_value_of_its_first_item_in_each_row(rows: list[list[tuple[str, str]]], behind: str) -> None:
+    infos = [";".join(name + value for name, value in row) or "." for row in rows]
+    block = VcfBlock("".join(f"1\t5\tAF=1;AF=2\tA\tC\t.\tAF=3;N=4\t{info}{behind}\n" for info in infos).encode())
+    for name in NAMES:
+        wanted = [next((item[len(name) + 1 :] for item in info.split(";") if item.startswith(f"{name}=")), "") for info in infos]
+        assert block.info(InfoTag(name), slice(0, len(rows))) == [value.encode() for value in wanted]
+        assert block.info(InfoTag(name), slice(1, None)) == [value.encode() for value in wanted[1:]]
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip", "bgzf", "no newline"])
+@pytest.mark.parametrize("size", [1, 100, 1 << 22])
+def test_blocks_are_whole_lines_and_lose_none(kind: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.engine.bundles.sources._BLOCK_BYTES", size)
+    text = b"".join(b"%d\t%s\n" % (number, b"x" * (number % 97)) for number in range(3000))
+    path = tmp_path / "source"
+    written = {"plain": text, "gzip": gzip.compress(text), "bgzf": bgzf.compress(text) + BGZF_END, "no newline": text[:-1]}[kind]
+    path.write_bytes(written)
+    blocks = list(text_blocks(path))
+    assert b"".join(blocks) == text and all(block.endswith(b"\n") for block in blocks)
+    assert size > len(text) or len(blocks) > 1
 
 
 def test_a_source_is_converted_whole_whatever_its_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

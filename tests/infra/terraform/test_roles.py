@@ -191,7 +191,7 @@ def called(adapter: tuple[str, str], method: str, target: str) -> frozenset[Perm
             found |= called(ADAPTERS["results"], inner.attr, target)
         elif client in CLIENTS and (inner.attr in operations(CLIENTS[client]) or inner.attr in S3_ACTIONS):
             operation = operations(CLIENTS[client]).get(inner.attr, inner.attr)
-            found |= permissions(client, operation, target, node, adapter)
+            found |= permissions(client, operation, target, node)
     if any(isinstance(inner, ast.Call) and attribute(inner.func) == "batch_get" for inner in ast.walk(node)):
         found.add(("dynamodb:BatchGetItem", target))
     if any(isinstance(inner, ast.Call) and attribute(inner.func) == "batch_get_tables" for inner in ast.walk(node)):
@@ -203,11 +203,11 @@ def called(adapter: tuple[str, str], method: str, target: str) -> frozenset[Perm
     return frozenset(found)
 
 
-def permissions(client: str, operation: str, target: str, node: ast.AST, adapter: tuple[str, str]) -> set[Permission]:
+def permissions(client: str, operation: str, target: str, node: ast.AST) -> set[Permission]:
     if client == "s3":
         return {(action.rstrip("*"), target + "/*" * action.endswith("*")) for action in S3_ACTIONS[operation]}
     if operation == "TransactWriteItems":
-        return {found for method in methods(adapter).values() for found in in_transaction(method, target)}
+        return set(in_transaction(node, target))
     if client == "sqs":
         to_dead = operation == "GetQueueUrl" or ("dead_letter_url" in ast.unparse(node) and operation == "SendMessage")
         action = operation.removesuffix("Batch")

@@ -54,6 +54,7 @@ EXCUSED = {
     "annotate/AskForReplacement/*": "a host cannot work",
     "archive/DeleteArchives/*": "the plan changes while a result is archived",
     "notify/Accounts/dynamodb:UpdateItem": "a mail bounces",
+    "notify/Accounts/dynamodb:ConditionCheckItem": "files were sent together, or premium ends",
     "notify/Jobs/dynamodb:Query": "files were sent together",
     "notify/SeeIdentity/*": "`gas check` asks before the daemon starts",
     "notify/SeeStanding/*": "`gas check` asks before the daemon starts",
