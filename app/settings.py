@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     )
     kept_days: dict[str, int] = Field(
         {"uploads": 30, "backups": 35, "logs": 30},
-        description="Days that uploaded files, backups of the tables and logs are kept, as JSON, for the page that says so.",
+        description="Days that uploaded files, backups of the tables and logs are kept, as JSON, as pages and mails say.",
     )
     log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
 
@@ -120,6 +120,9 @@ class Settings(BaseSettings):
     )
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="What Stripe signs its webhooks with.")
     stripe_price_id: str = Field("", description="Price of the premium subscription at Stripe.")
+    premium_price: str = Field(
+        "", description="What premium costs, as the portal says it, for example `$20 a month`; empty: Stripe's page says it."
+    )
     stripe_url: str = Field("https://api.stripe.com", description="Stripe's API, or the local stand-in.")
 
     @classmethod

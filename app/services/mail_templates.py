@@ -60,6 +60,7 @@ def letter(outcome: str, job: Job, account: Account, settings: Settings, matters
     notice, subject, sentence = TEMPLATES[outcome]
     at_line = f"(line {job.line}) " if job.line else ""
     words = sentence.format(name=job.file_name, records=f"{job.records:,}", message=at_line + job.message)
+    words += _deleted([job], settings) if notice is Notice.FINISHED else ""
     stop = mail_preferences.link(account, notice, settings)
     page = f"{settings.public_url}/annotations/{job.job_id}"
     return _written(subject, words, ("Open the job", page), account, settings, stop, matters) | {
@@ -76,6 +77,7 @@ def digest(jobs: Sequence[Job], account: Account, settings: Settings) -> dict[st
     words = "The files that you sent together have been annotated." + " Some could not be." * bool(failed)
     if PLANS[account.plan].archives:
         words += " Each result moves to the archive soon after it is complete, as on the free plan; summaries stay online."
+    words += _deleted(jobs, settings)
     lines = [_ended(job) for job in sorted(jobs, key=lambda job: job.status is not Status.FAILED)]
     more = [f"and {len(lines) - MOST_LINES:,} more"] if len(lines) > MOST_LINES else []
     stop = mail_preferences.link(account, Notice.FINISHED, settings)
@@ -83,6 +85,19 @@ def digest(jobs: Sequence[Job], account: Account, settings: Settings) -> dict[st
     listed = [*lines[:MOST_LINES], *more]
     written = _written(subject, words, page, account, settings, stop, listed, heading="", note="")
     return written | {"headers": mail_preferences.headers(stop)}
+
+
+def _deleted(jobs: Sequence[Job], settings: Settings) -> str:
+    """When the uploaded files are deleted, the first of them, as far as the deployment says it."""
+    if not (days := settings.kept_days.get("uploads")):
+        return ""
+    at = min(job.created_at for job in jobs) // 1000 + days * 86_400
+    what = "The uploaded file is" if len(jobs) == 1 else "The uploaded files are"
+    return f" {what} deleted after {_date(at)}."
+
+
+def _date(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%d %B %Y}".lstrip("0")
 
 
 def _ended(job: Job) -> str:
@@ -98,8 +113,7 @@ def _ended(job: Job) -> str:
 
 def ending(message: PlanEnding, account: Account, settings: Settings) -> dict[str, Any]:
     """Subject, text and HTML of the mail that says that premium will end."""
-    date = f"{datetime.fromtimestamp(message.ends_at or 0, UTC):%d %B %Y}".lstrip("0")
-    subject, sentence = (words.format(date=date) for words in ENDINGS[message.reason])
+    subject, sentence = (words.format(date=_date(message.ends_at or 0)) for words in ENDINGS[message.reason])
     return _written(subject, sentence, ("Open your profile", f"{settings.public_url}/profile"), account, settings)
 
 

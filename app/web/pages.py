@@ -61,7 +61,7 @@ def set_up(app: web.Application, assets: Assets) -> None:
         auto_reload=False,
         filters=FILTERS,
     )
-    env.globals.update(asset=assets.url, badge=badge, bars=chart)
+    env.globals.update(asset=assets.url, badge=badge, bars=chart, premium_price=app[SETTINGS].premium_price)
 
 
 def chart(chart: Chart, counts: dict[str, int], links: dict[str, str]) -> Markup:

@@ -42,7 +42,11 @@ async def explored(portal: Portal, folder: Path, text: str, email: str = ME, **v
 
 async def stored(portal: Portal, folder: Path, result: Result, bundle: str, email: str = ME, **values: Any) -> Job:
     """A completed job whose outputs are these of the engine, put where they belong."""
-    job = await portal.job(email, *CLAIM, bundle=bundle, **values)
+    return await completed(portal, await portal.job(email, *CLAIM, bundle=bundle, **values), folder, result)
+
+
+async def completed(portal: Portal, job: Job, folder: Path, result: Result) -> Job:
+    """The running job, completed with these outputs of the engine."""
     stored = {name: output_key(job.user_id, job.job_id, job.rev, name) for name in (Output.RESULT, Output.INDEX, Output.SUMMARY)}
     results = portal.backend.results
     for name, key in stored.items():

@@ -6,6 +6,7 @@ import asyncio
 import io
 import re
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import pytest
 
 from app.domain.jobs import Fault, Trigger
 from app.explorer import reader
-from app.services import mail_templates, what_matters
+from app.services import mail_templates, saved, what_matters
 from app.web.pages import size
 from tests.support.explored import explored, many
 from tests.support.portal import Portal
-from tests.support.steps import ME
+from tests.support.steps import ARCHIVED, ME
 
 TEXT = """##fileformat=VCFv4.2
 ##contig=<ID=MT,length=16569>
@@ -205,6 +206,14 @@ async def test_the_mail_has_the_first_lines(portal: Portal, tmp_path: Path) -> N
     assert account
     letter = mail_templates.letter("completed", job, account, portal.settings, lines)
     assert lines[1] in letter["text"] and "no medical advice" in letter["text"] and "m.11778G&gt;A" in letter["html"]
+    born = datetime.fromtimestamp(job.created_at / 1000, UTC)
+    for days in (1, 30, 0):
+        told = portal.settings.model_copy(update={"kept_days": {"uploads": days} if days else {}})
+        text = mail_templates.letter("completed", job, account, told)["text"]
+        date = f"{born + timedelta(days=days):%d %B %Y}".lstrip("0")
+        assert (f"The uploaded file is deleted after {date}." in text) is bool(days)
+        assert ("uploaded files are deleted after" in mail_templates.digest([job, job], account, told)["text"]) is bool(days)
+        assert "deleted" not in mail_templates.letter("archived", job, account, told)["text"]
     assert "five minutes" not in " ".join([word for words in mail_templates.ENDINGS.values() for word in words])
 
 
@@ -296,3 +305,35 @@ async def test_pasted_variants_become_a_vcf(portal: Portal) -> None:
     status, found = await browser.api("POST", "/variants", json={"text": "m.3243A>G\nm.3243G>A"})
     assert status == 200 and "MT\t3243\t.\tA\tG" in found["vcf"]
     assert found["faults"] == [{"line": 2, "text": "m.3243G>A", "reason": "The reference has A at MT:3,243, not G."}]
+
+
+@pytest.mark.parametrize("changes", [{"premium_price": "$20 a month"}, {}], ids=["price", "none"])
+async def test_the_price_stands_where_premium_is_offered(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    price = portal.settings.premium_price
+    archived = await portal.job(ME, *ARCHIVED)
+    for path in ("/subscribe", f"/annotations/{archived.job_id}"):
+        page = await browser.get(path)
+        assert "/subscribe" in page.text and ("$20 a month" in page.text) is bool(price), path
+
+
+async def test_what_the_explorer_asks_the_api_takes(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    await saved.keep(portal.backend, job.user_id, saved.Kind.PANELS, "LHON", "MT-ND4")
+    page = (await browser.get(f"/annotations/{job.job_id}/variants")).text
+    form = re.search(r'<form action="[^"]*/variants".*?</form>', page, re.DOTALL)
+    assert form
+    asked_here = set(re.findall(r'<(?:input|select|textarea)\b[^>]* name="(\w+)"', form[0])) - {"column"}
+    async with browser.http.get(f"{portal.url}/api/v1/openapi.json") as answer:
+        document = await answer.json()
+    parameters = document["paths"]["/api/v1/jobs/{id}/variants"]["get"]["parameters"]
+    taken = {one["name"] for one in parameters if one["in"] == "query"}
+    assert {"q", "where", "genes", "panel", "sort"} <= asked_here <= taken
+    # there are no frequencies in this file, so nothing asks for them
+    assert taken - asked_here == {"cursor", "limit", "frequency"}
+    forms = set(re.findall(r"/variants\.(\w+)", page))
+    (form_of_api,) = (
+        one for one in document["paths"]["/api/v1/jobs/{id}/variants.{form}"]["get"]["parameters"] if one["name"] == "form"
+    )
+    assert forms == {"tsv", "vcf", "csv", "xlsx"} and all(form in str(form_of_api) for form in forms)
