@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
-from app.aws.dynamodb import BATCH_KEYS, batch_get, from_wire, pages, record, to_wire, update
+from app.aws.dynamodb import BATCH_KEYS, batch_get, despite_conflicts, from_wire, pages, record, to_wire, update
 from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
@@ -175,7 +175,7 @@ class Accounts:
             {"Update": {"TableName": self.table, "Key": self._key(user_id, MAIL + event), **write}},
         ]
         try:
-            await self.dynamodb.transact_write_items(TransactItems=items)
+            await despite_conflicts(lambda: self.dynamodb.transact_write_items(TransactItems=items))
         except ClientError as error:
             if "ConditionalCheckFailed" in {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}:
                 return False
@@ -281,8 +281,10 @@ class Accounts:
 
     async def _write(self, user_id: str, item: str, write: dict[str, Any]) -> dict[str, Any] | None:
         try:
-            answer = await self.dynamodb.update_item(
-                TableName=self.table, Key=self._key(user_id, item), ReturnValues="ALL_NEW", **write
+            key = self._key(user_id, item)
+            # transactions on jobs ask for the account's item, and those on marks of mails write beside it
+            answer = await despite_conflicts(
+                lambda: self.dynamodb.update_item(TableName=self.table, Key=key, ReturnValues="ALL_NEW", **write)
             )
         except ClientError as error:
             if code(error) == "ConditionalCheckFailedException":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
 from typing import Any, TypeVar, get_type_hints
+
+from botocore.exceptions import ClientError
 
 R = TypeVar("R")
 
@@ -58,6 +60,23 @@ def update(values: Mapping[str, Any], condition: str = "", **given: Any) -> dict
         "ExpressionAttributeValues": marks,
     }
     return {name: value for name, value in write.items() if value}  # DynamoDB takes nothing that is empty
+
+
+CONFLICTS = 6
+"""How often a write that meets a transaction on the same item is made."""
+
+
+async def despite_conflicts(write: Callable[[], Awaitable[R]]) -> R:
+    """Makes a write, and again while it meets a transaction on the same item. Raises ClientError, the last conflict included."""
+    for attempt in range(CONFLICTS - 1):
+        try:
+            return await write()
+        except ClientError as error:
+            cancelled = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])} - {"None"}
+            if error.response["Error"]["Code"] != "TransactionConflictException" and cancelled != {"TransactionConflict"}:
+                raise
+        await asyncio.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))
+    return await write()
 
 
 async def pages(client: Any, operation: str, **arguments: Any) -> AsyncIterator[list[dict[str, Any]]]:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
+from app.aws.dynamodb import CONFLICTS
 from app.domain.accounts import Plan
 from app.services.backend import Backend
 
@@ -64,3 +69,44 @@ async def test_many_who_show_their_sessions_at_once_are_told_apart(gas: Backend)
     found = await asyncio.gather(*shown)
     assert [one[0].name for one in found[::3] if one] == users[1:], "and the one without an account is nobody"
     assert not any(found[1::3]) and not any(found[2::3])
+
+
+CONFLICT = {"Error": {"Code": "TransactionConflictException", "Message": ""}}
+CANCELLED = {
+    "Error": {"Code": "TransactionCanceledException", "Message": ""},
+    "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict"}],
+}
+
+
+async def test_a_write_that_meets_a_transaction_on_its_item_is_made_again(gas: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As DynamoDB answers while another daemon's transaction asks for the account, or marks the same mail."""
+    await gas.accounts.login(USER)
+    left, real = 0, gas.accounts.dynamodb._make_api_call
+
+    async def in_conflict(name: str, arguments: Any) -> Any:
+        nonlocal left
+        if left and name in ("UpdateItem", "TransactWriteItems"):
+            left -= 1
+            raise ClientError(CONFLICT if name == "UpdateItem" else CANCELLED, name)
+        return await real(name, arguments)
+
+    monkeypatch.setattr(gas.accounts.dynamodb, "_make_api_call", in_conflict)
+    expires_at = gas.now() // 1000 + 60
+    left = CONFLICTS - 1
+    assert await gas.accounts.mark(USER, "batch:1", "token", expires_at=expires_at)
+    left = CONFLICTS - 1
+    assert await gas.accounts.change_plan(USER, Plan.PREMIUM)
+    left = CONFLICTS
+    with pytest.raises(ClientError, match="TransactionConflict"):
+        await gas.accounts.change_plan(USER, Plan.FREE)
+    assert left == 0 and not await gas.accounts.mark(USER, "batch:1", "other", expires_at=expires_at)
+
+
+async def test_no_mail_is_marked_of_an_account_that_is_being_deleted(gas: Backend) -> None:
+    user_id = str(uuid.uuid4())
+    expires_at = gas.now() // 1000 + 60
+    assert not await gas.accounts.mark(user_id, "batch:1", expires_at=expires_at)
+    await gas.accounts.login(user_id)
+    await gas.accounts.begin_erasing(user_id)
+    assert not await gas.accounts.mark(user_id, "batch:1", expires_at=expires_at)
+    assert await gas.accounts.unsent_of(user_id) == []
