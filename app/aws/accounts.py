@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
-from app.aws.dynamodb import BATCH_KEYS, batch_get, despite_conflicts, from_wire, pages, record, to_wire, update
+from app.aws.dynamodb import BATCH_KEYS, batch_get, despite_conflicts, from_wire, pages, record, to_wire, transacted, update
 from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
@@ -174,13 +174,7 @@ class Accounts:
             {"ConditionCheck": {"TableName": self.table, "Key": self._key(user_id, PROFILE), **there}},
             {"Update": {"TableName": self.table, "Key": self._key(user_id, MAIL + event), **write}},
         ]
-        try:
-            await despite_conflicts(lambda: self.dynamodb.transact_write_items(TransactItems=items))
-        except ClientError as error:
-            if "ConditionalCheckFailed" in {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}:
-                return False
-            raise
-        return True
+        return await transacted(self.dynamodb, items)
 
     async def unmark(self, user_id: str, event: str, token: str) -> None:
         """Takes the mark of a mail that was certainly not sent back, if it is this attempt's."""

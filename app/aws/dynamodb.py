@@ -62,6 +62,7 @@ def update(values: Mapping[str, Any], condition: str = "", **given: Any) -> dict
     return {name: value for name, value in write.items() if value}  # DynamoDB takes nothing that is empty
 
 
+CONDITION = "ConditionalCheckFailed"
 CONFLICTS = 6
 """How often a write that meets a transaction on the same item is made."""
 
@@ -72,11 +73,28 @@ async def despite_conflicts(write: Callable[[], Awaitable[R]]) -> R:
         try:
             return await write()
         except ClientError as error:
-            cancelled = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])} - {"None"}
-            if error.response["Error"]["Code"] != "TransactionConflictException" and cancelled != {"TransactionConflict"}:
+            reasons = _reasons(error)
+            met = error.response["Error"]["Code"] == "TransactionConflictException" or (reasons and CONDITION not in reasons)
+            if not met:
                 raise
         await asyncio.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))
     return await write()
+
+
+async def transacted(client: Any, items: Sequence[Mapping[str, Any]]) -> bool:
+    """Makes a transaction; False where one of its conditions does not hold. Raises ClientError."""
+    try:
+        await despite_conflicts(lambda: client.transact_write_items(TransactItems=items))
+    except ClientError as error:
+        if CONDITION in _reasons(error):
+            return False
+        raise
+    return True
+
+
+def _reasons(error: ClientError) -> set[str]:
+    """Why a transaction was cancelled."""
+    return {reason.get("Code", "") for reason in error.response.get("CancellationReasons", [])} - {"None", ""}
 
 
 async def pages(client: Any, operation: str, **arguments: Any) -> AsyncIterator[list[dict[str, Any]]]:

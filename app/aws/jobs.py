@@ -6,8 +6,6 @@ consistent.
 
 from __future__ import annotations
 
-import asyncio
-import random
 import secrets
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -19,12 +17,19 @@ from botocore.exceptions import ClientError
 
 from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
-from app.aws.dynamodb import BATCH_KEYS, batch_get, batch_get_tables, pages, record, to_wire, update
+from app.aws.dynamodb import (
+    BATCH_KEYS,
+    batch_get,
+    batch_get_tables,
+    despite_conflicts,
+    pages,
+    record,
+    to_wire,
+    transacted,
+    update,
+)
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, batch_end, changed
-
-CONFLICTS = 6
-"""How often a write that meets a transaction on the same record is tried again."""
 
 STATE = ("user_id", "job_id", "status", "tier", "rev", "percent", "batch")
 """What a list of many jobs is told apart and counted by."""
@@ -305,19 +310,16 @@ class Jobs:
         return {**self._waits(job.job_id, None, None), "superseded": None}
 
     async def _update(self, user_id: str, job_id: str, write: dict[str, Any]) -> Job | None:
-        for attempt in range(CONFLICTS):
-            try:
-                answer = await self.dynamodb.update_item(
-                    TableName=self.table, Key=self._key(user_id, job_id), ReturnValues="ALL_NEW", **write
-                )
-                return record(Job, answer["Attributes"])
-            except ClientError as error:
-                if code(error) == "ConditionalCheckFailedException":
-                    return None
-                if code(error) != "TransactionConflictException" or attempt == CONFLICTS - 1:
-                    raise
-            await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
-        raise AssertionError("unreachable")
+        key = self._key(user_id, job_id)
+        try:
+            answer = await despite_conflicts(
+                lambda: self.dynamodb.update_item(TableName=self.table, Key=key, ReturnValues="ALL_NEW", **write)
+            )
+        except ClientError as error:
+            if code(error) == "ConditionalCheckFailedException":
+                return None
+            raise
+        return record(Job, answer["Attributes"])
 
     async def _transact(self, job: Job, plan: Plan, values: dict[str, Any]) -> bool:
         items = [
@@ -338,19 +340,7 @@ class Jobs:
                 }
             },
         ]
-        for attempt in range(CONFLICTS):
-            try:
-                await self.dynamodb.transact_write_items(TransactItems=items)
-                return True
-            except ClientError as error:
-                reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-                if "ConditionalCheckFailed" in reasons:
-                    return False
-                # one user's archives share the account item, so conflicts are ordinary
-                if not reasons or attempt == CONFLICTS - 1:
-                    raise
-            await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
-        raise AssertionError("unreachable")
+        return await transacted(self.dynamodb, items)  # one user's archives share the account's item, so conflicts are ordinary
 
 
 def _held(event: str, token: str) -> str:
