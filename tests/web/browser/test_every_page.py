@@ -96,7 +96,7 @@ async def keep_a_filter_and_a_panel(looker: Looker, job: Job) -> None:
         asked = urlencode({"where": "impact>=MODERATE and not frequency>=0.001", "genes": "MT-ND1 MT-ND4 MT-ND6"})
         await page.goto(f"{looker.portal.url}/annotations/{job.job_id}/variants?{asked}")
         await page.get_by_text("Keep this question").click()
-        await page.get_by_label("Name").fill(name)
+        await page.get_by_label("Name", exact=True).fill(name)
         await looker.look(f"variants-keep-{kind}", loaded=False)
         await page.get_by_role("button", name=f"as a {kind}").click()
         await expect(page.get_by_role("link", name="Rare and damaging in my genes")).to_be_visible()
