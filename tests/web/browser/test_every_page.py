@@ -38,6 +38,9 @@ WHOLLY = {("desktop", "light"), ("phone", "dark")}
 """Where all rules are tried; of the same page in the other theme only what a theme can change: its colors."""
 
 FIRST_LOAD = 150_000
+AGAIN, AGAIN_OF_A_RESULT = 20_000, 50_000
+"""Bytes of a page that is loaded again: itself, which has lines and charts where it is of a result, and nothing besides."""
+
 LOADED = "performance.getEntries().reduce((sum, one) => sum + (one.transferSize ?? 0), 0)"
 SHIFTED = """() => new Promise((resolve) => {
   let sum = 0;
@@ -96,7 +99,7 @@ async def keep_a_filter_and_a_panel(looker: Looker, job: Job) -> None:
         asked = urlencode({"where": "impact>=MODERATE and not frequency>=0.001", "genes": "MT-ND1 MT-ND4 MT-ND6"})
         await page.goto(f"{looker.portal.url}/annotations/{job.job_id}/variants?{asked}")
         await page.get_by_text("Keep this question").click()
-        await page.get_by_label("Name").fill(name)
+        await page.get_by_label("Name", exact=True).fill(name)
         await looker.look(f"variants-keep-{kind}", loaded=False)
         await page.get_by_role("button", name=f"as a {kind}").click()
         await expect(page.get_by_role("link", name="Rare and damaging in my genes")).to_be_visible()
@@ -219,7 +222,7 @@ async def test_the_form_without_a_script(portal: Portal, open_page: OpenPage) ->
     "path", ["/", "/annotate", "/annotations", "/profile", "/annotations/{job}", "/annotations/{job}/variants"]
 )
 async def test_little_is_loaded_at_first(portal: Portal, open_page: OpenPage, tmp_path: Path, path: str) -> None:
-    page = await open_page()
+    page, again = await open_page(), AGAIN_OF_A_RESULT if "{job}" in path else AGAIN
     if path != "/":
         await sign_in(page, portal)
         job = await explored(portal, tmp_path, many(130), email=ME)
@@ -230,7 +233,7 @@ async def test_little_is_loaded_at_first(portal: Portal, open_page: OpenPage, tm
     loaded = await page.evaluate(LOADED)
     assert 20_000 < loaded < FIRST_LOAD
     await page.goto(portal.url + path, wait_until="load")
-    assert await page.evaluate(LOADED) < 20_000  # the rest is kept
+    assert await page.evaluate(LOADED) < again  # the rest is kept
 
 
 async def test_times_are_in_the_readers_zone(portal: Portal, open_page: OpenPage) -> None:
