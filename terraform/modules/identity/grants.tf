@@ -99,7 +99,7 @@ locals {
       ListResults  = local.listing_results
       Publish      = { actions = ["sns:Publish"], resources = [var.topic_arns["job_results"]] }
       # a host that cannot work asks its group, and no other one, for another host
-      AskForReplacement = { actions = ["autoscaling:SetInstanceHealth"], resources = local.groups["annotate"] }
+      AskForReplacement = { actions = ["autoscaling:SetInstanceHealth"], resources = lookup(local.groups, "annotate", []) }
     })
 
     archive = merge(local.consuming["archive"], local.look_again["archive"], local.archive.store, local.archive.delete, {

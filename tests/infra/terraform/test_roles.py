@@ -192,6 +192,8 @@ def called(adapter: tuple[str, str], method: str, target: str) -> frozenset[Perm
         elif client in CLIENTS and (inner.attr in operations(CLIENTS[client]) or inner.attr in S3_ACTIONS):
             operation = operations(CLIENTS[client]).get(inner.attr, inner.attr)
             found |= permissions(client, operation, target, node)
+    if any(isinstance(inner, ast.Call) and attribute(inner.func) == "transacted" for inner in ast.walk(node)):
+        found |= set(in_transaction(node, target))
     if any(isinstance(inner, ast.Call) and attribute(inner.func) == "batch_get" for inner in ast.walk(node)):
         found.add(("dynamodb:BatchGetItem", target))
     if any(isinstance(inner, ast.Call) and attribute(inner.func) == "batch_get_tables" for inner in ast.walk(node)):
