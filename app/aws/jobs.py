@@ -32,7 +32,7 @@ from app.domain.accounts import Account, Plan
 from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, batch_end, changed
 
 STATE = ("user_id", "job_id", "status", "tier", "rev", "percent", "batch")
-"""What a list of many jobs is told apart and counted by."""
+"""The attributes by which many jobs are counted and compared."""
 
 
 @dataclass(frozen=True)

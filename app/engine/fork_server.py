@@ -7,8 +7,8 @@ is the other end.
 A request is one packet: `{"arguments": […]}`, as the engine's command line has them, and four descriptors: standard input,
 output and error of the child, and a socket that stands for its life. There the server says `pid N`, and `exit STATUS`, negative
 for a signal, once the child is gone; or instead of both `unable ERRNO`, if the host has no room for another process. When the
-other end is shut, the child is asked to end, and killed if it does not. The server ends when nobody holds the other end of its
-standard input any more, and the last child is gone.
+other end is shut, the child is asked to end, and killed if it does not. The server ends once the other end of its
+standard input is closed and the last child is gone.
 """
 
 import errno

@@ -1,7 +1,7 @@
 """What a user keeps to ask of any result: filters of the explorer and panels of genes, each by a name.
 
 All of one kind are one item of the account, SAVED#filters or SAVED#panels, which is read with its version and written whole on
-condition that nobody wrote it meanwhile: so the limits hold however many tabs write at once.
+condition that it is still at this version: so the limits hold however many tabs write at once.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class Lane:
         """What the vault has, after the doctor has gone through its inventory: a label, which names the job, and an id each."""
         if not self.vault:
             return []
-        self.vault.failing = 0  # an inventory that fails is asked for again a day later, at which nobody waits here
+        self.vault.failing = 0  # a full look a day later would ask for another inventory, and there is none here
         for _ in range(2):  # the first asks for the inventory that the second reads
             await self.repair(full=True)
             while any(one.status == "InProgress" for one in self.vault.retrievals.values()):

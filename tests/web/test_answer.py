@@ -208,12 +208,12 @@ async def test_the_mail_has_the_first_lines(portal: Portal, tmp_path: Path) -> N
     assert lines[1] in letter["text"] and "no medical advice" in letter["text"] and "m.11778G&gt;A" in letter["html"]
     born = datetime.fromtimestamp(job.created_at / 1000, UTC)
     for days in (1, 30, 0):
-        told = portal.settings.model_copy(update={"kept_days": {"uploads": days} if days else {}})
-        text = mail_templates.letter("completed", job, account, told)["text"]
+        settings = portal.settings.model_copy(update={"kept_days": {"uploads": days} if days else {}})
+        text = mail_templates.letter("completed", job, account, settings)["text"]
         date = f"{born + timedelta(days=days):%d %B %Y}".lstrip("0")
         assert (f"The uploaded file is deleted after {date}." in text) is bool(days)
-        assert ("uploaded files are deleted after" in mail_templates.digest([job, job], account, told)["text"]) is bool(days)
-        assert "deleted" not in mail_templates.letter("archived", job, account, told)["text"]
+        assert ("uploaded files are deleted after" in mail_templates.digest([job, job], account, settings)["text"]) is bool(days)
+        assert "deleted" not in mail_templates.letter("archived", job, account, settings)["text"]
     assert "five minutes" not in " ".join([word for words in mail_templates.ENDINGS.values() for word in words])
 
 

@@ -76,9 +76,9 @@ panel.addEventListener("change", ({ target }) => {
 });
 
 // what was done is said once
-const here = new URL(location), told = ["deleted", "cancelled", "left"].filter((name) => here.searchParams.has(name));
-for (const name of told) here.searchParams.delete(name);
-if (told.length) history.replaceState(null, "", here);
+const here = new URL(location), outcomes = ["deleted", "cancelled", "left"].filter((name) => here.searchParams.has(name));
+for (const name of outcomes) here.searchParams.delete(name);
+if (outcomes.length) history.replaceState(null, "", here);
 
 // browsers allow six streams a host: hidden pages hold none
 document.addEventListener("visibilitychange", () => (document.hidden ? stop() : listen()));
