@@ -36,3 +36,12 @@ class Stream:
                 elif not name and event:
                     return event, "\n".join(data)
         return None
+
+    async def until(self, *words: str) -> str:
+        """The data of the first event that has all these words: what changes in steps may be sent in steps."""
+        seen = []
+        while event := await self.next():
+            seen.append(event[1])
+            if all(word in event[1] for word in words):
+                return event[1]
+        raise AssertionError(f"the stream ended without {words}: {seen}")

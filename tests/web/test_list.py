@@ -109,18 +109,13 @@ async def test_the_list_hears_of_changes_and_of_new_jobs(portal: Portal, monkeyp
     assert events
     async with Stream(browser, job, events[1].replace("&amp;", "&")) as stream:
         await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM, percent=40)
-        event = await stream.next()
-        assert event and event[0] == "panel" and "40 %" in event[1] and "<strong>1</strong> running" in event[1]
-        assert browser.csrf in event[1]
+        assert browser.csrf in await stream.until("40 %", "<strong>1</strong> running")
         other = await portal.job(ME, *SUBMIT, file_name="file-2.vcf")
-        event = await stream.next()
-        assert event and re.findall(NAMES, event[1]) == ["2", "1"] and "<strong>1</strong> waiting" in event[1]
+        assert re.findall(NAMES, await stream.until("file-2.vcf", "<strong>1</strong> waiting")) == ["2", "1"]
         await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CANCEL)
-        event = await stream.next()
-        assert event and "<strong>1</strong> cancelled" in event[1]
+        await stream.until("<strong>1</strong> cancelled")
         await portal.backend.jobs.advance(other.user_id, other.job_id, Trigger.CLAIM)
-        event = await stream.next()
-        assert event and "<strong>1</strong> running" in event[1]
+        await stream.until("<strong>1</strong> cancelled", "<strong>1</strong> running")
 
 
 class Records:
