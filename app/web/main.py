@@ -35,7 +35,7 @@ from app.web.middlewares.headers import add_headers, headers, origin
 from app.web.middlewares.limits import add_allowance, limit_rate
 from app.web.middlewares.log import log_requests
 from app.web.middlewares.malformed import answer_plainly
-from app.web.pages import set_up
+from app.web.pages import compile_templates, set_up
 from app.web.rate_limit import RateLimit
 
 log = structlog.get_logger()
@@ -92,8 +92,9 @@ async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    app = create_app(settings)
     runner = web.AppRunner(
-        create_app(settings),
+        app,
         access_log=None,
         shutdown_timeout=DRAIN_SECONDS,
         keepalive_timeout=half_sent.IDLE_SECONDS,
@@ -104,7 +105,9 @@ async def _serve(settings: Settings) -> None:
         await web.TCPSite(runner, settings.web_host, settings.web_port).start()
         freeze_gc()
         ready()
+        compiling = asyncio.create_task(compile_templates(app))
         await stop.wait()
+        compiling.cancel()
     finally:
         await runner.cleanup()
 
