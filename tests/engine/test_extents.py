@@ -1,5 +1,6 @@
 """A region of the result holds every record that reaches into it, as far as htslib lets records reach."""
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def test_the_index_and_the_extents_hold_what_htslib_says(run: Callable[..., Anno
     assert names(found.folder / "annot.vcf.gz") == there
     extents = [(row[2], extent("\t".join(row).encode())) for row in found.records]
     assert [name for name, (contig, first, last) in extents if contig == b"decoy" and first <= 200_000 <= last] == there
+
+
+def test_how_far_a_record_reaches_is_known_without_keeping_all_that_it_says() -> None:
+    line = b"MT\t100\t.\tG\t<DEL>\t.\t.\tSVLEN=" + b"-7,.," * 50_000 + b"12000\n"
+    assert extent(line) == (b"MT", 100, 12_100)
+    tracemalloc.start()
+    try:
+        extent(line)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(line)
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_index_leads_to_a_far_block(run: Callable[..., Annotated]) -> None:

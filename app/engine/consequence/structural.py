@@ -6,6 +6,7 @@ that length behind its place, nothing is said of splice sites, and a change with
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from app.engine.consequence import terms
 from app.engine.consequence.allele import NOWHERE, Allele, Change
@@ -75,7 +76,8 @@ def spans(position: int, alt: bytes, info: bytes, length: int, *, circular: bool
     What END and SVLEN say is used as far as they agree: with several alleles END is that of the longest.
     """
     found = kind(alt)
-    start, named, sizes = position + 1, vcf.end(info), [size for size in vcf.sizes(info) if size]
+    start, named = position + 1, vcf.end(info)
+    sizes = [*islice(filter(None, vcf.sizes(info)), 2)]  # what two of them say is not used
     if found is None or found[1] == "break":
         return [(start, position)]
     if found[1] == "insertion":

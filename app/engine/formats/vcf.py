@@ -1,6 +1,7 @@
 """How far a record of a VCF reaches: one rule for the engine, for the index that it writes, and for who looks into the result."""
 
 import re
+from collections.abc import Iterator
 
 INDEXABLE = 1 << 29
 """Bases that a tabix index can hold; no position of a record lies behind them."""
@@ -12,7 +13,10 @@ BLOCKS = (b"<*>", b"<NON_REF>")
 """Alleles of a reference block, which covers as much of the reference as the LEN of its samples says (VCF 4.5)."""
 
 _END = re.compile(rb"(?:^|;)END=([0-9]{1,18})(?:;|$)").search
-_SVLEN = re.compile(rb"(?:^|;)SVLEN=((?:[-+]?[0-9]{1,18}|\.)(?:,(?:[-+]?[0-9]{1,18}|\.))*)(?:;|$)").search
+_SVLEN = re.compile(rb"(?:^|;)SVLEN=((?:[-+]?[0-9]{1,18}|\.)(?:,(?:[-+]?[0-9]{1,18}|\.))*+)(?:;|$)").search
+"""Possessive: what can be given back is remembered, 250 bytes for each of what may be a million lengths."""
+
+_SIZES = re.compile(rb"[0-9]+").finditer
 _LENGTH = re.compile(rb"[0-9]{1,18}").fullmatch
 
 
@@ -22,12 +26,12 @@ def reach(start: int, ref: bytes, alt: bytes, info: bytes, calls: bytes = b"") -
     `start` counts from 0; `calls` is what follows INFO, FORMAT first. The same as htslib's indices hold, except that nothing
     reaches further than those can tell.
     """
-    said = [end(info)]
+    said = end(info)
     if alt.startswith(SIZED):
-        said += (start + 1 + size for size in sizes(info))
+        said = max(said, max((start + 1 + size for size in sizes(info)), default=0))
     if alt in BLOCKS and b"LEN" in calls:
-        said += (start + length for length in _lengths(calls))
-    return max(start + len(ref), min(max(said), INDEXABLE))
+        said = max(said, max((start + length for length in _lengths(calls)), default=0))
+    return max(start + len(ref), min(said, INDEXABLE))
 
 
 def extent(line: bytes) -> tuple[bytes, int, int]:
@@ -43,10 +47,11 @@ def end(info: bytes) -> int:
     return int(found[1]) if found else 0
 
 
-def sizes(info: bytes) -> list[int]:
-    """What SVLEN says, without the signs that versions before 4.4 gave to deletions."""
-    found = _SVLEN(info)
-    return [int(size.lstrip(b"-+") or 0) for size in found[1].split(b",") if size != b"."] if found else []
+def sizes(info: bytes) -> Iterator[int]:
+    """What SVLEN says, one after the other, without the signs that versions before 4.4 gave to deletions."""
+    if found := _SVLEN(info):
+        for size in _SIZES(info, *found.span(1)):
+            yield int(size[0])
 
 
 def _lengths(calls: bytes) -> list[int]:

@@ -212,7 +212,7 @@ def _agree(ref: bytes, bases: bytes) -> bool:
 
 def _end(info: bytes, start: int, alts: bytes) -> tuple[str, int]:
     """The furthest position that the record claims, and by which tags; readers take SVLEN for symbolic alleles."""
-    claims = [("END", vcf.end(info))]
-    if alts.startswith(b"<") or b",<" in alts:
-        claims += [("POS+SVLEN", start + 1 + size) for size in vcf.sizes(info)]
-    return max(claims, key=lambda claim: claim[1])
+    end = vcf.end(info)
+    symbolic = alts.startswith(b"<") or b",<" in alts
+    by_length = max((start + 1 + size for size in vcf.sizes(info)), default=0) if symbolic else 0
+    return ("POS+SVLEN", by_length) if by_length > end else ("END", end)
