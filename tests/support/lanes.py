@@ -21,7 +21,7 @@ from typing import Any
 from app.domain.jobs import Job
 from app.local import topology
 from app.local.vault import Vault
-from app.services import submissions
+from app.services import dead_letters, submissions
 from app.services.backend import backend
 from app.services.doctor import examine
 from app.settings import Settings
@@ -37,6 +37,9 @@ SAMPLE = 5
 """Faults a daemon, or an act of a user, unless all are asked for."""
 
 SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))
+
+MOST_DEAD_LETTERS = 100
+"""Of a queue, which are looked at."""
 
 RESTART_SECONDS = 0.5
 """Between the end of a daemon that was not killed, such as of one on a full disk, and its next start."""
@@ -82,6 +85,12 @@ class Daemon:
         if self.process and self.process.returncode is None:
             self.process.kill()
 
+    def logged_of(self, message_id: str) -> list[str]:
+        """What it logged of one message: when, what happened and why."""
+        names = "timestamp", "event", "type", "receives", "delay", "reason", "error"
+        lines = [line for line in self.log.read_text().splitlines() if message_id in line and line.endswith("}")]
+        return [" ".join(str(said[name]) for name in names if name in said) for said in map(json.loads, lines)]
+
     async def stand_still(self, seconds: float) -> None:
         """Stops the process as a host does that swaps or is moved, and lets it go on."""
         if (process := self.process) and process.returncode is None:
@@ -106,6 +115,24 @@ class Daemon:
                 self.kill()
                 await self.process.wait()
                 raise
+
+
+@dataclass(frozen=True)
+class DeadLetterHistory:
+    """`reason` is that of a daemon that buried the message, and empty where its receives were used up. `deliveries` is what
+    befell each answer that brought it, `logged` what the daemons said of it."""
+
+    queue: str
+    message_id: str
+    reason: str
+    body: str
+    deliveries: list[str]
+    logged: list[str]
+
+    def __str__(self) -> str:
+        return "\n  ".join(
+            [f"{self.queue}: {self.reason or 'receives used up'}: {self.body}", f"{self.deliveries}", *self.logged]
+        )
 
 
 @dataclass
@@ -150,6 +177,19 @@ class Lane:
 
     async def dead_letters(self) -> list[str]:
         return [body for queue in self.service.gas.settings.queue_urls for body in await self.service.dead(queue)]
+
+    async def dead_letter_histories(self) -> list[DeadLetterHistory]:
+        """Each dead letter with what befell its deliveries on the way and what the daemons logged of them."""
+        found = []
+        for queue in self.service.gas.settings.queue_urls:
+            for letter in await dead_letters.peek(self.service.gas, queue, MOST_DEAD_LETTERS):
+                one = letter.received
+                proxied = [
+                    befell for daemon in self.daemons.values() for befell in daemon.proxy.deliveries.get(one.message_id, [])
+                ]
+                logged = [line for daemon in self.daemons.values() for line in daemon.logged_of(one.message_id)]
+                found.append(DeadLetterHistory(queue, one.message_id, one.reason, one.body, proxied, logged))
+        return found
 
     def said(self) -> str:
         """The end of what each daemon logged."""

@@ -116,7 +116,8 @@ class Proxy:
     rules: list[Rule] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     vault: str = ""  # where calls of Glacier go
-    received: list[tuple[str, str]] = field(default_factory=list)  # queue and body of each message that went through
+    received: dict[str, tuple[str, str]] = field(default_factory=dict)  # by its id, queue and body of each that went through
+    deliveries: dict[str, list[str]] = field(default_factory=dict)  # of each of these, what befell the answer that brought it
     url: str = ""
     polled: asyncio.Event = field(default_factory=asyncio.Event)  # the process is up
     closing: bool = False  # each connection after one answer, so that the next call needs another
@@ -125,7 +126,7 @@ class Proxy:
 
     def forget(self) -> None:
         """Starts counting and recording anew, without rules."""
-        self.rules, self.calls, self.received = [], [], []
+        self.rules, self.calls, self.received, self.deliveries = [], [], {}, {}
         self._counts.clear()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -145,8 +146,10 @@ class Proxy:
             if b'"Messages"' not in _read(answer):
                 return answer
             queue = json.loads(body)["QueueUrl"]
-            self.received += [(queue, message["Body"]) for message in json.loads(_read(answer))["Messages"]]
             rule = self._note(operation)
+            for message in json.loads(_read(answer))["Messages"]:
+                self.received[message["MessageId"]] = queue, message["Body"]
+                self.deliveries.setdefault(message["MessageId"], []).append(rule.fault.name if rule else "arrived")
             if rule and not rule.fault.after:
                 await self._call_back(request, body, answer)
         else:

@@ -16,6 +16,7 @@ from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Speed, Status, Tier, Trigger, batch_id
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.services import batches
+from app.services.backend import Backend
 from app.services.doctor import examine
 from tests.support.lanes import Lane
 from tests.support.service import Service
@@ -144,11 +145,9 @@ async def at_rest(lane: Lane, jobs: list[Job], seconds: float = STEP_TIMEOUT_SEC
     gas, loop = lane.service.gas, asyncio.get_running_loop()
     ends, repair_at = loop.time() + seconds, loop.time() + 2
     while loop.time() < ends:
-        now = [await gas.jobs.get(job.user_id, job.job_id) for job in jobs]
-        accounts = [await gas.accounts.get(user_id) for user_id in {job.user_id for job in jobs}]
-        settled = all(one and one.deadline is None for one in [*now, *accounts])
-        # twice: a message may have moved on from a queue not looked at yet to one that was empty before
-        if settled and await lane.quiet() and await lane.quiet():
+        # records only where nothing is queued: reading all of them again and again would take the daemons their time;
+        # queues twice after them: a message may have moved on from a queue not looked at yet to one that was empty before
+        if await lane.quiet() and await settled(gas, jobs) and await lane.quiet() and await lane.quiet():
             return [await lane.service.now(job) for job in jobs]
         if loop.time() > repair_at:
             await lane.repair()
@@ -179,6 +178,16 @@ async def problems(lane: Lane, jobs: list[Job], *, mails_lost: int = 0) -> list[
         if job.batch and (mails := mails_with(f"/batches/{job.batch}")).total() > 1:
             found.append(f"mails {dict(mails)} about one batch")
     return found
+
+
+async def settled(gas: Backend, jobs: list[Job]) -> bool:
+    """Whether each of these jobs and their accounts is there and waits for nobody."""
+    for job in jobs:
+        now = await gas.jobs.get(job.user_id, job.job_id)
+        if now is None or now.deadline is not None:
+            return False
+    accounts = [await gas.accounts.get(user_id) for user_id in {job.user_id for job in jobs}]
+    return all(account and account.deadline is None for account in accounts)
 
 
 def mails_about(job: Job) -> Counter[str]:
