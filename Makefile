@@ -71,11 +71,11 @@ test-slow: $(STAMP) $(MINISTACK)/installed  ## Run a sample of what is long: fau
 	$(call tested,$(WAITING) $(TESTS) -m slow)
 	$(call tested,$(BIN)/python -m tests.support.second_emulator $(WAITING) tests/aws tests/system/test_second_emulator.py)
 
-test-night: $(STAMP) chaos fuzz amplify  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region
+test-night: $(STAMP) $(ANSIBLE)/installed chaos fuzz amplify  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region, deploys to a fleet
 	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed GAS_STORM_JOBS=$(SIZE) $(PYTEST) tests/faults/test_storm.py || exit 1; done
 	GAS_TEST_EXAMPLES=100 $(PYTEST) tests/web/test_schema.py
 	GAS_SYSTEM_JOBS=100 $(PYTEST) tests/system
-	$(PYTEST) tests/infra/terraform -m slow
+	$(BIN)/pytest -q tests/infra -m slow
 
 test-times: $(STAMP)  ## Show the twenty slowest of the quick tests and the sum by folder (OPTIONS='-m slow' of the others)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -p tests.support.times $(TESTS) -m 'not slow' $(OPTIONS)
@@ -83,9 +83,9 @@ test-times: $(STAMP)  ## Show the twenty slowest of the quick tests and the sum 
 test-browser: $(STAMP)  ## Run the tests that drive a browser (needs Debian's chromium)
 	$(call tested,$(WAITING) tests/web/browser)
 
-test-infra: $(STAMP) $(CHECKOV)/installed $(ANSIBLE)/installed  ## Plan the infrastructure offline, and configure real systemd hosts (as root)
-	$(call tested,$(PYTEST) tests/infra --ignore tests/infra/hosts)
-	$(call tested,$(BIN)/pytest -q -n 2 --dist loadfile tests/infra/hosts)
+test-infra: $(STAMP) $(CHECKOV)/installed $(ANSIBLE)/installed  ## Plan the infrastructure offline, and configure a real systemd host (as root)
+	$(call tested,$(PYTEST) tests/infra --ignore tests/infra/hosts -m 'not slow')
+	$(call tested,$(BIN)/pytest -q tests/infra/hosts -m 'not slow')
 	LOG_LEVEL=ERROR $(CHECKOV)/bin/checkov --config-file terraform/.checkov.yaml --compact --quiet
 
 # apart from the rest: these pin versions of what we use in others
