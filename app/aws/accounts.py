@@ -16,8 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from app.aws.batch_loader import BatchLoader
-from app.aws.clients import code
-from app.aws.dynamodb import BATCH_KEYS, batch_get, despite_conflicts, from_wire, pages, record, to_wire, transacted, update
+from app.aws.dynamodb import BATCH_KEYS, batch_get, from_wire, pages, record, to_wire, transacted, update, updated
 from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
@@ -274,14 +273,4 @@ class Accounts:
         return record(Account, values) if values else None
 
     async def _write(self, user_id: str, item: str, write: dict[str, Any]) -> dict[str, Any] | None:
-        try:
-            key = self._key(user_id, item)
-            # transactions on jobs ask for the account's item, and those on marks of mails write beside it
-            answer = await despite_conflicts(
-                lambda: self.dynamodb.update_item(TableName=self.table, Key=key, ReturnValues="ALL_NEW", **write)
-            )
-        except ClientError as error:
-            if code(error) == "ConditionalCheckFailedException":
-                return None
-            raise
-        return answer["Attributes"]
+        return await updated(self.dynamodb, self.table, self._key(user_id, item), write)

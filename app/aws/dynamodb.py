@@ -12,6 +12,8 @@ from typing import Any, TypeVar, get_type_hints
 
 from botocore.exceptions import ClientError
 
+from app.aws.clients import code
+
 R = TypeVar("R")
 
 BATCH_KEYS = 100
@@ -74,11 +76,22 @@ async def despite_conflicts(write: Callable[[], Awaitable[R]]) -> R:
             return await write()
         except ClientError as error:
             reasons = _reasons(error)
-            met = error.response["Error"]["Code"] == "TransactionConflictException" or (reasons and CONDITION not in reasons)
+            met = code(error) == "TransactionConflictException" or (reasons and CONDITION not in reasons)
             if not met:
                 raise
         await asyncio.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))
     return await write()
+
+
+async def updated(client: Any, table: str, key: Mapping[str, Any], write: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the item as a conditional write left it; None where its condition does not hold. Raises ClientError."""
+    try:
+        answer = await despite_conflicts(lambda: client.update_item(TableName=table, Key=key, ReturnValues="ALL_NEW", **write))
+    except ClientError as error:
+        if code(error) == "ConditionalCheckFailedException":
+            return None
+        raise
+    return answer["Attributes"]
 
 
 async def transacted(client: Any, items: Sequence[Mapping[str, Any]]) -> bool:

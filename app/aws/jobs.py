@@ -21,12 +21,12 @@ from app.aws.dynamodb import (
     BATCH_KEYS,
     batch_get,
     batch_get_tables,
-    despite_conflicts,
     pages,
     record,
     to_wire,
     transacted,
     update,
+    updated,
 )
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, batch_end, changed
@@ -225,47 +225,45 @@ class Jobs:
     async def page(self, user_id: str, *, before: str | None = None, after: str | None = None, limit: int = 20) -> list[Job]:
         """Up to `limit` jobs of one user, newest first: the newest of those older than job id `before`, where given, or the
         oldest of those newer than `after`."""
-        jobs: list[Job] = []
         bound = " AND job_id < :before" if before else " AND job_id > :after" if after else ""
-        values = {":user": user_id, ":before": before, ":after": None if before else after}
-        query = pages(
-            self.dynamodb,
-            "query",
-            TableName=self.table,
-            KeyConditionExpression=f"user_id = :user{bound}",
-            ExpressionAttributeValues=to_wire(values),
-            ScanIndexForward=":after" in bound,
-            ConsistentRead=True,
-            Limit=limit,
-        )
-        async for items in query:
-            jobs += [record(Job, item) for item in items]
-            if len(jobs) >= limit:
-                break
-        return jobs[:limit][:: -1 if ":after" in bound else 1]
+        values = {":before": before, ":after": None if before else after}
+        upwards = ":after" in bound
+        jobs = await self._of_user(user_id, bound, values, limit, Limit=limit, ScanIndexForward=upwards)
+        return jobs[:: -1 if upwards else 1]
 
     async def states(self, user_id: str, limit: int, *, batch: str = "") -> list[Job]:
         """The newest `limit` jobs of one user, or of a batch, newest first, with what STATE names and nothing else."""
+        return await self._of_user(
+            user_id,
+            " AND job_id BETWEEN :first AND :last" if batch else "",
+            {":first": batch, ":last": batch_end(batch)} if batch else {},
+            limit,
+            batch=batch,
+            ProjectionExpression=", ".join(f"#{name}" for name in STATE),
+            ExpressionAttributeNames={f"#{name}": name for name in STATE},
+            ScanIndexForward=False,
+            Limit=max(limit, BATCH_KEYS) if batch else limit,
+        )
+
+    async def _of_user(
+        self, user_id: str, bound: str, values: Mapping[str, Any], most: int, *, batch: str = "", **query: Any
+    ) -> list[Job]:
+        """Up to `most` jobs of one user, and of the batch if one is given, with job ids as `bound` over :values says."""
         jobs: list[Job] = []
-        bound = " AND job_id BETWEEN :first AND :last" if batch else ""
-        values = {":user": user_id} | ({":first": batch, ":last": batch_end(batch)} if batch else {})
-        query = pages(
+        found = pages(
             self.dynamodb,
             "query",
             TableName=self.table,
             KeyConditionExpression=f"user_id = :user{bound}",
-            ExpressionAttributeValues=to_wire(values),
-            ProjectionExpression=", ".join(f"#{name}" for name in STATE),
-            ExpressionAttributeNames={f"#{name}": name for name in STATE},
-            ScanIndexForward=False,
+            ExpressionAttributeValues=to_wire({":user": user_id, **values}),
             ConsistentRead=True,
-            Limit=max(limit, BATCH_KEYS) if batch else limit,
+            **query,
         )
-        async for items in query:
+        async for items in found:
             jobs += [job for job in (record(Job, item) for item in items) if not batch or job.batch == batch]
-            if len(jobs) >= limit:
+            if len(jobs) >= most:
                 break
-        return jobs[:limit]
+        return jobs[:most]
 
     async def overdue(self) -> AsyncIterator[tuple[str, str]]:
         """(user id, job id) of the jobs whose deadline has passed; from the index, so read each again before acting."""
@@ -310,16 +308,8 @@ class Jobs:
         return {**self._waits(job.job_id, None, None), "superseded": None}
 
     async def _update(self, user_id: str, job_id: str, write: dict[str, Any]) -> Job | None:
-        key = self._key(user_id, job_id)
-        try:
-            answer = await despite_conflicts(
-                lambda: self.dynamodb.update_item(TableName=self.table, Key=key, ReturnValues="ALL_NEW", **write)
-            )
-        except ClientError as error:
-            if code(error) == "ConditionalCheckFailedException":
-                return None
-            raise
-        return record(Job, answer["Attributes"])
+        item = await updated(self.dynamodb, self.table, self._key(user_id, job_id), write)
+        return record(Job, item) if item else None
 
     async def _transact(self, job: Job, plan: Plan, values: dict[str, Any]) -> bool:
         items = [

@@ -16,7 +16,6 @@ import uuid
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,6 +24,7 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+PAGES = jinja2.Environment(loader=jinja2.PackageLoader("app.local"), autoescape=True)
 CODE_SECONDS = 60
 TOKEN_SECONDS = 3600
 
@@ -92,8 +92,7 @@ class Provider:
             return web.Response(text=problem, status=400)
         if email := query.get("as"):
             return self._redirect(query, {"email": email, "name": email.partition("@")[0]})
-        page = jinja2.Template((files("app.local") / "templates" / "globus.html").read_text(), autoescape=True)
-        return web.Response(text=page.render(query=query), content_type="text/html")
+        return web.Response(text=PAGES.get_template("globus.html").render(query=query), content_type="text/html")
 
     async def sign_in(self, request: web.Request) -> web.Response:
         """Takes the sign-in page's form, and leads back with a code."""

@@ -16,12 +16,12 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 
 import jinja2
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+PAGES = jinja2.Environment(loader=jinja2.PackageLoader("app.local"), autoescape=True)
 PERIOD = 30 * 86_400
 RETRIES = 8
 """Deliveries of one webhook; the wait doubles from a quarter of a second."""
@@ -276,9 +276,7 @@ def _problem(status: int, message: str, kind: str = "invalid_request_error", **m
 
 
 def _page(name: str, **values: Any) -> web.Response:
-    loader = jinja2.FunctionLoader(lambda template: (files("app.local") / "templates" / template).read_text())
-    page = jinja2.Environment(loader=loader, autoescape=True).get_template(f"stripe_{name}.html")
-    return web.Response(text=page.render(**values), content_type="text/html")
+    return web.Response(text=PAGES.get_template(f"stripe_{name}.html").render(**values), content_type="text/html")
 
 
 def create_app(stripe: Stripe) -> web.Application:

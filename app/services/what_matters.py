@@ -18,7 +18,7 @@ _LABELS = {
     "pathogenic": "pathogenic by ClinVar",
     "unreviewed": "pathogenic by ClinVar, without criteria",
     "high": "high impact",
-    "rare": "rare change of a protein",
+    "protein_change": "change of a protein that is not known to be common",
 }
 
 

@@ -134,7 +134,7 @@ def test_blocks_leave_no_trace(block: int, records: list[str], outcome: Callable
     assert told == summary
 
 
-@pytest.mark.parametrize("block", [FINE, 1 << 24])
+@pytest.mark.parametrize("block", [FINE, pytest.param(1 << 24, marks=pytest.mark.slow)])
 def test_the_index_finds_what_a_search_finds(block: int, records: list[str], outcome: Callable[..., Outcome]) -> None:
     lines, _, folder = outcome(META + "".join(records), block)
     dice = random.Random(3)

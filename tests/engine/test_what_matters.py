@@ -12,7 +12,7 @@ from app.engine.formats import bgzf
 from app.engine.formats.columns import COLUMNS, ColumnsWriter, decoded, directory, encoded, listed
 from app.engine.pipeline.annotate import VCF, annotate
 from app.engine.report import rows as report_rows
-from app.engine.report.what_matters import MOST, WhatMatters, candidates, entry, ranks
+from app.engine.report.what_matters import CLASSES, MOST, WhatMatters, candidates, entry, ranks
 
 HEADER = """##fileformat=VCFv4.2
 ##contig=<ID=MT,length=16569>
@@ -39,7 +39,12 @@ def made(folder: Path) -> dict:
 
 def test_known_variants_of_the_sample_come_first(tmp_path: Path) -> None:
     found = made(tmp_path)["what_matters"]
-    assert [(one["row"], one["class"]) for one in found] == [(5, "confirmed"), (1, "confirmed"), (2, "confirmed"), (3, "rare")]
+    assert [(one["row"], one["class"]) for one in found] == [
+        (5, "confirmed"),
+        (1, "confirmed"),
+        (2, "confirmed"),
+        (3, "protein_change"),
+    ]
     best, melas, failed, _ = found
     assert (best["gene"], best["hgvs_protein"], best["genotype"]) == ("MT-ND4", "p.Arg340His", "homoplasmic, 99 % of the reads")
     assert melas["hgvs_genomic"] == "NC_012920.1:m.3243A>G" and melas["genotype"] == "heteroplasmic, 30 % of the reads"
@@ -49,6 +54,14 @@ def test_known_variants_of_the_sample_come_first(tmp_path: Path) -> None:
 
 def test_what_no_sample_carries_is_left_out(tmp_path: Path) -> None:
     assert 4 not in [one["row"] for one in made(tmp_path)["what_matters"]]
+
+
+def test_what_may_be_common_is_not_called_rare(tmp_path: Path) -> None:
+    """m.8860A>G, of which this reference has no frequency, is in nearly everybody."""
+    (found,) = (one for one in made(tmp_path)["what_matters"] if one["position"] == 8860)
+    rule = CLASSES[found["class"]]
+    assert found["frequency"] is None
+    assert rule.label == "Protein change" and "unknown frequency" in rule.meaning
 
 
 def line(position: int, tags: str, call: str = "0/1", filters: str = "PASS") -> bytes:
@@ -80,7 +93,7 @@ def test_the_rules_order_what_clinvar_and_gnomad_say() -> None:
     found = candidates(table, np.ones(len(lines), bool))
     assert [int(table["position"][row]) for _, row in sorted(found)] == list(NUCLEAR)
     said = [entry(rank, row, lines[row]) for rank, row in sorted(found)]
-    assert [one["class"] for one in said] == ["pathogenic"] * 3 + ["unreviewed"] + ["high"] * 2 + ["rare"] * 2
+    assert [one["class"] for one in said] == ["pathogenic"] * 3 + ["unreviewed"] + ["high"] * 2 + ["protein_change"] * 2
     assert (said[0]["stars"], said[0]["conditions"], said[0]["genotype"]) == (3, ["A", "B"], "heterozygous")
     assert (said[-1]["frequency"], said[-1]["frequency_group"]) == (0.0009, "afr")
 

@@ -196,6 +196,7 @@ async def health(scaling: Any) -> dict[str, str]:
     return {one["InstanceId"]: one["HealthStatus"] for one in group["Instances"]}
 
 
+@pytest.mark.slow
 async def test_a_host_that_is_unfit_at_the_start_is_replaced_by_its_group(
     settings: Settings, scaling: Any, metadata: Callable[[str], Awaitable[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +209,7 @@ async def test_a_host_that_is_unfit_at_the_start_is_replaced_by_its_group(
     assert (said[mine].lower(), said[other].lower()) == ("unhealthy", "healthy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("why_not", ["no group", "no metadata service", "an instance of no group"])
 async def test_an_unfit_host_that_cannot_be_replaced_says_why_it_is_unfit(
     why_not: str, settings: Settings, scaling: Any, metadata: Callable[[str], Awaitable[str]], monkeypatch: pytest.MonkeyPatch

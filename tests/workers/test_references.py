@@ -43,6 +43,7 @@ async def submit(service: Service, body: bytes, assembly: str) -> Job:
     return await submissions.submit(service.gas, account, upload.job.job_id)
 
 
+@pytest.mark.slow
 async def test_a_job_is_annotated_on_its_assembly(service: Service, offering: Settings) -> None:
     service = replace(service, gas=replace(service.gas, settings=offering))
     await install(offering)

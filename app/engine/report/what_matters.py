@@ -70,7 +70,10 @@ RULES: tuple[Rule, ...] = (
     Rule("unreviewed", "Pathogenic, no star", "waiting", "ClinVar: pathogenic or likely, without criteria", _pathogenic),
     Rule("high", "High impact", "waiting", "its most severe consequence is of high impact", lambda r: _impact(r, "HIGH")),
     Rule(
-        *("rare", "Rare protein change", "waiting", "of moderate impact, at most 0.1 % in every group or of unknown frequency"),
+        "protein_change",
+        "Protein change",
+        "waiting",
+        "of moderate impact, and not known to be common: at most 0.1 % in every group of people, or of unknown frequency",
         lambda r: _impact(r, "MODERATE") & ~(r["frequency"] >= RARE),
     ),
 )

@@ -192,11 +192,14 @@ def called(adapter: tuple[str, str], method: str, target: str) -> frozenset[Perm
         elif client in CLIENTS and (inner.attr in operations(CLIENTS[client]) or inner.attr in S3_ACTIONS):
             operation = operations(CLIENTS[client]).get(inner.attr, inner.attr)
             found |= permissions(client, operation, target, node)
-    if any(isinstance(inner, ast.Call) and attribute(inner.func) == "transacted" for inner in ast.walk(node)):
+    helpers = {attribute(inner.func) for inner in ast.walk(node) if isinstance(inner, ast.Call)}
+    if "transacted" in helpers:
         found |= set(in_transaction(node, target))
-    if any(isinstance(inner, ast.Call) and attribute(inner.func) == "batch_get" for inner in ast.walk(node)):
+    if "updated" in helpers:
+        found.add(("dynamodb:UpdateItem", target))
+    if "batch_get" in helpers:
         found.add(("dynamodb:BatchGetItem", target))
-    if any(isinstance(inner, ast.Call) and attribute(inner.func) == "batch_get_tables" for inner in ast.walk(node)):
+    if "batch_get_tables" in helpers:
         found |= {("dynamodb:BatchGetItem", table) for table in (target, "accounts")}
     for call in (inner for inner in ast.walk(node) if isinstance(inner, ast.Call) and attribute(inner.func) == "pages"):
         index = next((word.value.value for word in call.keywords if word.arg == "IndexName"), "")  # type: ignore[attr-defined]
