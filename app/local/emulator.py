@@ -1,16 +1,18 @@
-"""The emulator of AWS: moto's server, with two guarantees that it lacks: requests don't tear each other's state, and a long
-poll ends as soon as a message can be received."""
+"""The emulator of AWS: moto's server, with what it lacks: requests don't tear each other's state, a long poll ends as soon as a
+message can be received, and nobody counts a queue's messages who was not asked how many they are."""
 
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.responses import DynamoHandler
 from moto.server import ThreadedMotoServer
 from moto.sns.responses import SNSResponse
@@ -22,6 +24,7 @@ def start(port: int = 0) -> ThreadedMotoServer:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     _make_writes_atomic()
     _end_polls_in_time()
+    _count_when_asked()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     return server
@@ -50,6 +53,36 @@ def _end_polls_in_time() -> None:
     # moto 5.2 looks once a second at messages whose delay or visibility timeout runs out
     Queue.wait_for_messages = wait_for_messages  # type: ignore[method-assign, assignment]
     SQSBackend.change_message_visibility = _noticed(SQSBackend.change_message_visibility)  # type: ignore[method-assign]
+
+
+@functools.cache
+def _count_when_asked() -> None:
+    # moto 5.2 counts all messages of a queue three times whenever it looks at any attribute, which it does at each send, and
+    # three times for each message received
+    Queue.attributes = property(_Attributes)  # type: ignore[assignment]
+
+
+class _Attributes(Mapping[str, Any]):
+    """What moto knows of a queue, each attribute as its own property has it in the moment when it is looked at."""
+
+    def __init__(self, queue: Queue) -> None:
+        self.queue = queue
+        self.names = queue.BASE_ATTRIBUTES + (queue.FIFO_ATTRIBUTES if queue.fifo_queue else [])
+        self.names += queue.KMS_ATTRIBUTES if queue.kms_master_key_id else []  # type: ignore[attr-defined]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.names:
+            raise KeyError(name)
+        value = getattr(self.queue, camelcase_to_underscores(name))
+        if name == "RedrivePolicy" and value:
+            return json.dumps(value)
+        return str(value).lower() if isinstance(value, bool) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def wait_for_messages(queue: Any, timeout: float, given_up: Callable[[], bool] = bool) -> None:
