@@ -121,6 +121,8 @@ resource "aws_launch_template" "this" {
     }
   }
 
+  depends_on = [var.after]
+
   lifecycle {
     precondition {
       condition     = length(local.user_data) < 16384

@@ -236,3 +236,9 @@ variable "drain_seconds" {
     error_message = "A spot instance must drain within 100 seconds: AWS takes it back two minutes after its notice."
   }
 }
+
+variable "after" {
+  description = "What comes before the launch template changes, and with it the group: any value of it."
+  type        = any
+  default     = null
+}

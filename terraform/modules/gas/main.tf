@@ -133,42 +133,6 @@ module "web" {
   }
 }
 
-module "fleet" {
-  source   = "../fleet"
-  for_each = local.fleets
-
-  name                 = local.name
-  tier                 = each.key
-  daemons              = each.value.daemons
-  capacity             = { min = each.value.min, max = each.value.max }
-  scaling              = each.value.scaling
-  backlog_queue        = module.messaging.queue_names["job_requests"]
-  instance_profile_arn = module.identity.instance_profile_arns[each.key]
-  release              = var.release
-  settings             = local.settings
-  secret_arn           = lookup(module.secrets.secret_arns, each.key, null)
-  drain_seconds        = local.timing.drain
-  network = {
-    vpc_id           = module.network.vpc_id
-    subnet_ids       = module.network.subnet_ids[each.value.public_addresses ? "public" : "private"]
-    public_addresses = each.value.public_addresses
-  }
-  instances = {
-    types          = each.value.instance_types
-    architecture   = each.value.architecture
-    image_id       = each.value.image_id
-    volume_gb      = each.value.volume_gb
-    on_demand_base = each.value.on_demand_base
-    spot           = each.value.spot
-  }
-  front = each.key != "web" ? null : {
-    target_group_arn  = module.web.target_group_arn
-    resource_label    = "${module.web.metric_dimensions.LoadBalancer}/${module.web.metric_dimensions.TargetGroup}"
-    security_group_id = module.web.security_group_id
-    port              = tonumber(module.web.settings.GAS_WEB_PORT)
-  }
-}
-
 module "observability" {
   source = "../observability"
 

@@ -10,12 +10,12 @@ output "secret_arns" {
 
 output "deployments" {
   description = "What each tier's instances are told at boot (JSON), for a deploy that is pushed."
-  value       = { for tier, fleet in module.fleet : tier => fleet.deployment }
+  value       = { for tier, fleet in merge(module.fleet, { web = module.portal }) : tier => fleet.deployment }
 }
 
 output "group_names" {
   description = "Autoscaling group of each tier."
-  value       = { for tier, fleet in module.fleet : tier => fleet.group_name }
+  value       = { for tier, fleet in merge(module.fleet, { web = module.portal }) : tier => fleet.group_name }
 }
 
 output "dns_records" {

@@ -10,7 +10,8 @@ locals {
 
   # of some services the endpoint has another name than the actions
   endpoint_of = { cloudwatch = "monitoring", ses = "email" }
-  reachable   = concat(tolist(var.interface_endpoints), ["dynamodb", "s3"])
+  # a vault has a rule of its own
+  reachable = concat(tolist(var.interface_endpoints), ["dynamodb", "s3", "glacier"])
 }
 
 resource "aws_vpc" "this" {

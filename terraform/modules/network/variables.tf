@@ -64,6 +64,12 @@ variable "called" {
   default     = {}
 
   validation {
+    # https://docs.aws.amazon.com/amazonglacier/latest/dev/network-isolation.html
+    condition     = var.nat != "none" || alltrue([for services in var.called : !contains(services, "glacier")])
+    error_message = "A vault of Glacier has no VPC endpoint: archive in S3, or give the network a NAT."
+  }
+
+  validation {
     condition = var.nat != "none" || alltrue([
       for services in var.called : length(setsubtract([for service in services : lookup(local.endpoint_of, service, service)], local.reachable)) == 0
     ])

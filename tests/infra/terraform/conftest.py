@@ -45,7 +45,7 @@ class Core:
 
     def try_run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         found = shutil.which("terraform")
-        command = [*([found] if found else [sys.executable, str(HERE / "core.py")]), f"-chdir={folder}", *arguments]
+        command = [*([found] if found else [sys.executable, str(SUPPORT / "core.py")]), f"-chdir={folder}", *arguments]
         return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=1500)
 
     def run(self, folder: Path, *arguments: str) -> str:
@@ -123,9 +123,14 @@ def _stand_in(endpoint: str) -> Iterator[Core]:
     command = [sys.executable, str(SUPPORT / "provider.py"), str(SUPPORT / "schema.json.gz")]
     environment = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"}
     environment |= {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
+    # of the AWS CLI, by which a configuration waits
+    command_line = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "GAS_LOOK_SECONDS": "0.1"} | (
+        {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
+    )
+    command_line["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
         assert provider.stdin and provider.stdout
-        yield Core({**_quiet(), "TF_REATTACH_PROVIDERS": provider.stdout.readline()})
+        yield Core({**_quiet(), **command_line, "TF_REATTACH_PROVIDERS": provider.stdout.readline()})
         provider.stdin.close()
 
 

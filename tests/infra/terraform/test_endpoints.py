@@ -59,6 +59,20 @@ def test_a_service_without_a_way_is_named(core: Any, private: Path) -> None:
     assert re.findall(r"Without NAT the tier (\w+) needs the interface endpoints ([\w, ]+)\.", said) == [("utility", "email")]
 
 
+def test_a_vault_has_no_endpoint_and_is_refused_without_nat(core: Any, private: Path) -> None:
+    main = private / "main.tf"
+    main.write_text(
+        main.read_text().replace(
+            '  environment        = "prod"\n', '  environment        = "prod"\n  archive_backend    = "glacier"\n'
+        )
+    )
+    done = core.try_run(private, "plan", "-input=false", "-no-color")
+    assert done.returncode != 0
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert "A vault of Glacier has no VPC endpoint: archive in S3, or give the network a NAT." in said
+    assert "needs the interface endpoints" not in said
+
+
 def _resources(module: dict[str, Any]) -> Any:
     yield from (one for one in module.get("resources", []) if one["mode"] == "managed")
     for child in module.get("child_modules", []):

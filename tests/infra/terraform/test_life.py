@@ -11,7 +11,9 @@ from tests.support.terraform.life import kind_of
 
 TIERS = ("annotate", "utility", "web")
 UPDATED = {tier: ["update"] for tier in TIERS}
-GROUP = re.compile(r'module\.gas\.module\.fleet\["(\w+)"\]\.(\w+)\.(\w+)(\[.*\])?')
+GROUP = re.compile(r'module\.gas\.module\.(?:fleet\["(\w+)"\]|portal)\.(\w+)\.(\w+)(\[.*\])?')
+REPLACED = "module.gas.terraform_data.replaced"
+"""What waits until the daemons' instances are of the new release."""
 
 
 def fleet(actions: dict[str, list[str]]) -> dict[str, dict[str, list[str]]]:
@@ -19,8 +21,12 @@ def fleet(actions: dict[str, list[str]]) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for address, what in actions.items():
         if match := GROUP.fullmatch(address):
-            found.setdefault(f"{match[2]}.{match[3]}", {})[match[1]] = what
+            found.setdefault(f"{match[2]}.{match[3]}", {})[match[1] or "web"] = what
     return found
+
+
+def module(tier: str) -> str:
+    return "module.gas.module.portal" if tier == "web" else f'module.gas.module.fleet["{tier}"]'
 
 
 def kinds(actions: dict[str, list[str]]) -> Counter[str]:
@@ -36,12 +42,12 @@ def test_what_was_made_is_what_was_planned(life: Any, record_property: Any) -> N
     assert life.different == {}
     assert sum(life.compared.values()) > 4 * len(really)
     counted: Counter[str] = Counter()
-    for step in ("release", "by hand", "drain", "rebuild", "unprotect", "destroy"):
+    for step in ("release", "by hand", "drain", "rebuild", "back", "unprotect", "destroy"):
         counted += kinds(life.actions(step)) if step in life.plans else Counter()
     told = {
         "deployment": "-".join((life.deployment.environment, life.deployment.backend)),
         "created": len(really),
-        "recorded": len(applied) - len(really),
+        "recorded": len(applied) - len(really) - 1,
         "read back": len(life.compared),
         "attributes": sum(life.compared.values()),
         **{word: counted[word] for word in ("changed", "replaced", "destroyed")},
@@ -51,7 +57,7 @@ def test_what_was_made_is_what_was_planned(life: Any, record_property: Any) -> N
 
 
 def test_every_type_is_made_or_recorded_for_a_reason(deployment: Any, record_property: Any) -> None:
-    used = {kind_of(address) for address in deployment.planned("")}
+    used = {kind_of(address) for address in deployment.planned("") if address != REPLACED}
     assert used <= KINDS.keys() | RECORDED.keys()
     assert not KINDS.keys() & RECORDED.keys()
     record_property("types", {"made": sorted(KINDS), "recorded": RECORDED})
@@ -68,19 +74,58 @@ def test_new_release_changes_templates_and_rolls_the_groups(life: Any) -> None:
         "aws_launch_template.this": UPDATED,
         "aws_autoscaling_group.this": UPDATED,
     }
-    assert len(life.actions("release")) == 2 * len(TIERS)
+    assert life.actions("release")[REPLACED] == ["delete", "create"]
+    assert len(life.actions("release")) == 2 * len(TIERS) + 1
     for tier in TIERS:
-        module = f'module.gas.module.fleet["{tier}"]'
-        template = life.change("release", f"{module}.aws_launch_template.this")
+        template = life.change("release", f"{module(tier)}.aws_launch_template.this")
         assert template["after_unknown"]["latest_version"] is True
         changed = {name for name, value in template["after"].items() if template["before"].get(name) != value}
         assert changed == {"user_data"}
-        group = life.change("release", f"{module}.aws_autoscaling_group.this")
+        group = life.change("release", f"{module(tier)}.aws_autoscaling_group.this")
         (policy,) = group["after_unknown"]["mixed_instances_policy"]
         assert policy["launch_template"][0]["launch_template_specification"][0]["version"] is True
         assert group["after"]["instance_refresh"][0]["strategy"] == "Rolling"
         seen = life.seen["release"][f"gas-{life.deployment.environment}-{tier}"]
         assert (seen["latest"], seen["default"], seen["launched"]) == (2, 2, "2")
+
+
+def test_new_release_reaches_the_portal_after_the_daemons(life: Any) -> None:
+    """In one apply: both tiers of daemons at once; the portal's is not touched before the last of their refreshes has ended."""
+    tiers = {f"gas-{life.deployment.environment}-{tier}": tier for tier in TIERS}
+    asked = [(operation, tiers[group]) for operation, group in life.asked["release"]]
+    looks = [n for n, call in enumerate(asked) if call == ("DescribeInstanceRefreshes", "utility")]
+    assert len(looks) == 3  # Pending, InProgress, Successful
+    changes = ("CreateLaunchTemplateVersion", "UpdateAutoScalingGroup", "StartInstanceRefresh")
+    for operation in changes:
+        for tier in ("annotate", "utility"):
+            assert asked.index((operation, tier)) < looks[0]
+        assert asked.index((operation, "web")) > looks[-1]
+    # a fleet that sleeps is there at once, and nothing waits for the portal
+    assert asked.count(("DescribeInstanceRefreshes", "annotate")) == 1
+    assert ("DescribeInstanceRefreshes", "web") not in asked
+
+
+def test_a_release_that_fails_on_the_daemons_never_reaches_the_portal(life: Any) -> None:
+    if life.deployment.environment == "prod":
+        assert "bad release" not in life.refused
+        return
+    said = " ".join(life.refused["bad release"].replace("│", " ").split())
+    assert "The instance refresh of gas-dev-utility is Failed: Instances failed to launch." in said
+    assert "aws autoscaling start-instance-refresh --region us-east-1 --auto-scaling-group-name gas-dev-utility" in said
+    of_portal = [operation for operation, group in life.asked["bad release"] if group == "gas-dev-web"]
+    assert "UpdateAutoScalingGroup" not in of_portal and "CreateLaunchTemplateVersion" not in of_portal
+    before, after = life.seen["rebuild"], life.seen["bad release"]
+    assert after["gas-dev-web"] == before["gas-dev-web"]
+    assert int(after["gas-dev-utility"]["launched"]) == int(before["gas-dev-utility"]["launched"]) + 1
+
+
+def test_the_release_before_takes_a_bad_one_back(life: Any) -> None:
+    if life.deployment.environment == "prod":
+        return
+    daemons = {"annotate": ["update"], "utility": ["update"]}
+    assert fleet(life.actions("back")) == {"aws_launch_template.this": daemons, "aws_autoscaling_group.this": daemons}
+    assert life.actions("back")[REPLACED] == ["delete", "create"]
+    assert life.seen["back"]["gas-dev-web"] == life.seen["rebuild"]["gas-dev-web"]
 
 
 def test_change_by_hand_is_seen_and_taken_back(life: Any) -> None:
@@ -95,7 +140,7 @@ def test_change_by_hand_is_seen_and_taken_back(life: Any) -> None:
 
 def test_a_longer_boot_changes_a_hook_and_nothing_else(life: Any) -> None:
     """Given with the creation of a group alone, the hook would replace the group and take every instance of a tier away."""
-    launch = {f'module.gas.module.fleet["{tier}"].aws_autoscaling_lifecycle_hook.this["launch"]': ["update"] for tier in TIERS}
+    launch = {f'{module(tier)}.aws_autoscaling_lifecycle_hook.this["launch"]': ["update"] for tier in TIERS}
     assert life.actions("hook") == launch
 
 
@@ -119,7 +164,7 @@ def test_changed_drain_reaches_hooks_and_daemons_in_place(life: Any) -> None:
         "aws_autoscaling_group.this": UPDATED,
         "aws_autoscaling_lifecycle_hook.this": UPDATED,
     }
-    assert len(life.actions("drain")) == 3 * len(TIERS)
+    assert len(life.actions("drain")) == 3 * len(TIERS) + 1
     for tier in TIERS:
         seen = life.seen["drain"][f"gas-{life.deployment.environment}-{tier}"]
         assert seen["hooks"]["drained"] == 155
@@ -129,7 +174,7 @@ def test_changed_drain_reaches_hooks_and_daemons_in_place(life: Any) -> None:
 def test_a_group_that_is_replaced_gets_its_hooks_and_policies_again(life: Any) -> None:
     """AWS deletes both with a group, and Terraform would not notice before the next apply."""
     actions = life.actions("rebuild")
-    web = [address for address in life.deployment.applied("") if address.startswith('module.gas.module.fleet["web"]')]
+    web = [address for address in life.deployment.applied("") if address.startswith(module("web"))]
     gone = {address for address in web if kind_of(address).startswith("aws_autoscaling")}
     assert set(actions) == gone and len(gone) >= 3
     assert {tuple(what) for what in actions.values()} == {("delete", "create")}
@@ -139,10 +184,10 @@ def test_a_group_that_is_replaced_gets_its_hooks_and_policies_again(life: Any) -
 
 def test_protected_data_outlives_a_destroy(life: Any) -> None:
     if life.deployment.environment == "dev":
-        assert life.refused == ""
+        assert "destroy" not in life.refused
         return
-    assert life.refused.count("DeletionProtectionEnabled") >= 2
-    assert "the load balancer is protected" in life.refused
+    assert life.refused["destroy"].count("DeletionProtectionEnabled") >= 2
+    assert "the load balancer is protected" in life.refused["destroy"]
     actions = life.actions("unprotect")
     kept = [address for address in actions if "aws_dynamodb_table" in address or address.endswith("aws_lb.this")]
     assert len(kept) == 3

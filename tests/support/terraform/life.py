@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import boto3
 
@@ -16,23 +21,24 @@ from tests.support.terraform.kinds import KINDS
 from tests.support.terraform.kinds.kind import Missing
 from tests.support.terraform.kinds.shape import agrees, declared
 
-REBUILT = 'module.gas.module.fleet["web"].aws_autoscaling_group.this'
-HOOK = 'module "fleet" {\n  boot_seconds = 1800\n}\n'
+REBUILT = "module.gas.module.portal.aws_autoscaling_group.this"
+HOOK = 'module "fleet" {\n  boot_seconds = 1800\n}\n\nmodule "portal" {\n  boot_seconds = 1800\n}\n'
 DRAIN = 'module "gas" {\n  timing = { drain = 95 }\n}\n'
 
 
 @dataclass(frozen=True)
 class Life:
     """`plans` by step, as `terraform show -json`; `compared` is how many attributes of each thing were read back and
-    compared with the plan, `different` what AWS has otherwise; `seen` what the emulator had after a step; `refused` what a
-    destroy that AWS does not allow said; `seconds` by step."""
+    compared with the plan, `different` what AWS has otherwise; `seen` what the emulator had after a step; `asked` what was asked
+    of fleets in a step, and of which; `refused` what an apply said that failed, by step; `seconds` by step."""
 
     deployment: Any
     plans: dict[str, dict[str, Any]]
     compared: dict[str, int]
     different: dict[str, list[str]]
     seen: dict[str, Any]
-    refused: str
+    asked: dict[str, list[list[str]]]
+    refused: dict[str, str]
     left: list[str]
     seconds: dict[str, float]
 
@@ -102,6 +108,9 @@ def live(core: Any, folder: Path, made: Any) -> dict[str, Any]:
     plans: dict[str, Any] = {}
     seconds: dict[str, float] = {}
     seen: dict[str, Any] = {}
+    asked: dict[str, Any] = {}
+    refused: dict[str, str] = {}
+    utility = f"gas-{made.environment}-utility"
     always = ("-input=false", f"-var=archive_backend={made.backend}")
 
     def plan(step: str, *options: str, apply: bool = False) -> None:
@@ -116,7 +125,11 @@ def live(core: Any, folder: Path, made: Any) -> dict[str, Any]:
     compared, different = read_back(aws, made.planned(""), made.applied(""))
     seconds["read back"] = time.monotonic() - began
     plan("again")
-    plan("release", "-refresh=false", "-var=release=0.2.0", apply=True)
+    # an instance that the release has to replace; the annotators sleep
+    aws("autoscaling").set_desired_capacity(AutoScalingGroupName=utility, DesiredCapacity=1)
+    _refreshes(aws, utility, "Pending InProgress Successful")
+    with _recorded(made.endpoint) as asked["release"]:
+        plan("release", "-refresh=false", "-var=release=0.2.0", apply=True)
     seen["release"] = _templates_and_groups(aws)
     released = "-var=release=0.2.0"
     # not an attribute of a queue: when one is set, the emulator forgets the queue's policy
@@ -134,12 +147,21 @@ def live(core: Any, folder: Path, made: Any) -> dict[str, Any]:
     seen["drain"] = _templates_and_groups(aws)
     plan("rebuild", "-refresh=false", released, f"-replace={REBUILT}", apply=True)
     seen["rebuild"] = _templates_and_groups(aws)
-    refused = ""
+    if made.environment == "dev":
+        _refreshes(aws, utility, "InProgress Failed")
+        plan("bad release", "-refresh=false", "-var=release=0.3.0")
+        with _recorded(made.endpoint) as asked["bad release"]:
+            done = core.try_run(folder, "apply", "-input=false", "-no-color", "bad release")
+        refused["bad release"] = done.stdout + done.stderr if done.returncode else ""
+        seen["bad release"] = _templates_and_groups(aws)
+        _refreshes(aws, utility, "Successful")
+        plan("back", "-refresh=false", released, apply=True)
+        seen["back"] = _templates_and_groups(aws)
     if made.environment == "prod":
         # with what depends on them; a secret that is destroyed keeps its name for days, so that it could not be made again
         targets = ("-target=module.gas.module.tables", "-target=module.gas.module.web.aws_lb.this")
         done = core.try_run(folder, "destroy", "-auto-approve", "-refresh=false", *always, released, *targets)
-        refused = done.stdout + done.stderr if done.returncode else "it was destroyed"
+        refused["destroy"] = done.stdout + done.stderr if done.returncode else ""
         plan("unprotect", "-refresh=false", released, "-var=protect=false", apply=True)
     applied = _managed(core.json(folder, "show", "-json")["values"]["root_module"])
     plan("destroy", "-destroy", "-refresh=false", released, "-var=protect=false", apply=True)
@@ -148,6 +170,7 @@ def live(core: Any, folder: Path, made: Any) -> dict[str, Any]:
         "compared": compared,
         "different": different,
         "seen": seen,
+        "asked": asked,
         "refused": refused,
         "left": remaining(aws, applied),
         "seconds": seconds,
@@ -159,6 +182,43 @@ def _managed(module: dict[str, Any]) -> dict[str, Any]:
     for child in module.get("child_modules", []):
         found |= _managed(child)
     return found
+
+
+def _refreshes(aws: Callable[[str], Any], group: str, states: str) -> None:
+    """Says what the instance refreshes of a group go through from now on."""
+    tag = {
+        "ResourceId": group,
+        "ResourceType": "auto-scaling-group",
+        "Key": "refresh",
+        "Value": states,
+        "PropagateAtLaunch": False,
+    }
+    aws("autoscaling").create_or_update_tags(Tags=[tag])
+
+
+@contextmanager
+def _recorded(endpoint: str) -> Iterator[list[list[str]]]:
+    """A list that has, once its block ends, each call on groups and launch templates: the operation, and the group's name."""
+
+    def recorder(what: str) -> str:
+        method = "GET" if what.startswith("download") else "POST"
+        with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/recorder/{what}", method=method)) as answer:
+            return answer.read().decode()
+
+    recorder("reset-recording")
+    recorder("start-recording")
+    calls: list[list[str]] = []
+    try:
+        yield calls
+    finally:
+        recorder("stop-recording")
+        templates = clients(endpoint)("ec2").describe_launch_templates()["LaunchTemplates"]
+        names = {one["LaunchTemplateId"]: one["LaunchTemplateName"] for one in templates}
+        for line in recorder("download-recording").splitlines():
+            said = parse_qs(base64.b64decode(json.loads(line)["body"]).decode())
+            of = next((said[name][0] for name in said if name.startswith(("AutoScalingGroupName", "LaunchTemplateId"))), "")
+            if of:
+                calls.append([said["Action"][0], names.get(of, of)])
 
 
 def _templates_and_groups(aws: Callable[[str], Any]) -> dict[str, Any]:

@@ -31,6 +31,10 @@ override_module {
 }
 
 override_module {
+  target = module.portal
+}
+
+override_module {
   target = module.secrets
 }
 

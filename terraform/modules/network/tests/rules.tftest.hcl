@@ -101,6 +101,17 @@ run "zone_of_another_region" {
   expect_failures = [var.zones]
 }
 
+run "vault_without_a_way" {
+  command = plan
+
+  variables {
+    nat    = "none"
+    called = { utility = ["s3", "glacier"] }
+  }
+
+  expect_failures = [var.called]
+}
+
 run "service_without_an_endpoint" {
   command = plan
 

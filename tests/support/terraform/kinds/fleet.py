@@ -303,6 +303,20 @@ def change_group(aws: Any, values: Values) -> None:
     aws("autoscaling").create_or_update_tags(Tags=group_tags(values))
 
 
+def change_and_refresh(aws: Any, values: Values) -> None:
+    """Where the policy changes, the provider starts a refresh and does not wait for it; one that goes on is cancelled
+    (https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/autoscaling/group.go, resourceGroupUpdate)."""
+    before = read_group(aws, values)["MixedInstancesPolicy"]
+    change_group(aws, values)
+    if values["instance_refresh"] and read_group(aws, values)["MixedInstancesPolicy"] != before:
+        group = {"AutoScalingGroupName": values["name"]}
+        try:
+            aws("autoscaling").start_instance_refresh(**group)
+        except aws("autoscaling").exceptions.InstanceRefreshInProgressFault:
+            aws("autoscaling").cancel_instance_refresh(**group)
+            aws("autoscaling").start_instance_refresh(**group)
+
+
 def read_group(aws: Any, values: Values) -> Any:
     return only(aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[values["name"]])["AutoScalingGroups"])
 
@@ -436,7 +450,7 @@ KINDS = {
         make_group,
         read_group,
         delete_group,
-        change_group,
+        change_and_refresh,
         facts={"arn": Field("AutoScalingGroupARN")},
     ),
     "aws_autoscaling_lifecycle_hook": Kind(
