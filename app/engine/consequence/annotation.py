@@ -53,11 +53,29 @@ class AlleleAnnotation(NamedTuple):
     tags: bytes  # each with a semicolon before it
     touched: Touched
     flagged: bool = False
+    genes: str = ""  # that the allele lies in, with commas between them
+    coding: int = 0  # the first number of its name in the transcript
+    residue: int = 0  # and in the protein
 
 
 _NOTHING = Touched(0, 0)  # of alleles that change no codon, and are asked for nothing else
 SILENT = AlleleAnnotation("", "", "", b"", _NOTHING)
 """Of alleles of which nothing can be said."""
+
+
+class _Picked(NamedTuple):
+    """Of the consequence that stands for an allele: flat tags but for the name on the contig, and fields of AlleleAnnotation."""
+
+    flat: str
+    term: str
+    impact: str
+    gene: str
+    genes: str
+    coding: int
+    residue: int
+
+
+_NO_TRANSCRIPT = _Picked(_INTERGENIC_TAGS, _NOWHERE, "MODIFIER", "", "", 0, 0)
 
 
 class _Reference:
@@ -155,7 +173,7 @@ class AlleleAnnotator:
         if not found:
             tags = f"{_INTERGENIC_TAGS};GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
             return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
-        flat, term, impact, gene = self._flat(found)
+        flat, term, impact, gene, genes, coding, residue = self._picked(found)
         entries = found[0].entry if len(found) == 1 else ",".join([one.entry for one in found])
         codons = _NOTHING
         for one in found:
@@ -163,7 +181,7 @@ class AlleleAnnotator:
                 codons = self._touched(Change(position, b"N", b"N"), found)
                 break
         tags = f"{flat};GAS_HGVSG={accession}{name};CSQ={entries}"
-        return AlleleAnnotation(term, impact, gene, tags.encode(), codons)
+        return AlleleAnnotation(term, impact, gene, tags.encode(), codons, False, genes, coding, residue)
 
     def _touched(self, change: Change, found: list[Said]) -> Touched:
         return touched(change, [(one.row, one.mask, one.protein) for one in found], self._mends_frame)
@@ -171,23 +189,27 @@ class AlleleAnnotator:
     def _mends_frame(self, row: int) -> bool:
         return bool(self._transcripts.flags[row] & _IRREGULAR) and spliced(self._transcripts[row]).mends_frame
 
-    def _flat(self, found: list[Said]) -> tuple[str, str, str, str]:
-        """The flat tags of the picked transcript, but for the name on the contig; its term, impact and gene."""
+    def _picked(self, found: list[Said]) -> _Picked:
         picked = found[0] if len(found) == 1 else min(found, key=_ORDER)
         label = self._labels[picked.row]
         flat, term, impact = _worst(picked.mask)
-        others = self._other_genes(label.gene, found) if len(found) > 1 else ""
+        gene = label.gene
+        others = self._other_genes(gene, found) if len(found) > 1 else ""
+        genes = gene if picked.mask & _WITHIN else ""
+        if others:
+            genes = f"{genes},{others}" if genes else others
+            others = f";GAS_OTHER_GENES={others}"
         coding = f";GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else ""
         protein = f";GAS_HGVSP={picked.hgvsp}" if picked.hgvsp else ""
-        return f"{flat}{label.flat}{others}{coding}{protein}", term, impact, label.gene
+        tags = f"{flat}{label.flat}{others}{coding}{protein}"
+        return _Picked(tags, term, impact, gene, genes, picked.coding, picked.residue)
 
     def _other_genes(self, picked: str, found: list[Said]) -> str:
-        """The tag of the genes that the allele lies in besides that of the picked transcript."""
+        """The genes that the allele lies in besides that of the picked transcript."""
         known = self._labels
         genes = dict.fromkeys([known[one.row].gene for one in found if one.mask & _WITHIN])
         genes.pop(picked, None)
-        named = ",".join(filter(None, genes))
-        return f";GAS_OTHER_GENES={named}" if named else ""
+        return ",".join(filter(None, genes))
 
     def _others(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, AlleleAnnotation]:
         alleles = [allele(int(position), ref, alt, reference.bases) for position, ref, alt in keys]
@@ -232,7 +254,8 @@ class AlleleAnnotator:
     def _said(self, found: Consequence, one: Allele, hgvsg: str) -> Said:
         row, mask = found.transcript.index, found.mask
         order = self._labels[row].order + ranked(mask)
-        return Said(order, row, mask, csq.entry(found, one, 1, hgvsg), found.hgvsc, found.hgvsp, found.protein)
+        numbers = hgvs.first_number(found.hgvsc), hgvs.first_number(found.hgvsp)
+        return Said(order, row, mask, csq.entry(found, one, 1, hgvsg), found.hgvsc, found.hgvsp, found.protein, *numbers)
 
     def _said_beside(self, row: int, mask: int, away: int, one: Allele, hgvsg: str) -> Said:
         label = self._labels[row]
@@ -244,11 +267,12 @@ class AlleleAnnotator:
     ) -> AlleleAnnotation:
         """`named`: the HGVS name of the allele on its contig; `hgvsg`: with the contig, escaped."""
         entries = [said.entry for said in found] or [csq.intergenic(one, 1, hgvsg)]
-        flat, term, impact, gene = self._flat(found) if found else (_INTERGENIC_TAGS, _NOWHERE, "MODIFIER", "")
+        flat, term, impact, gene, genes, coding, residue = self._picked(found) if found else _NO_TRANSCRIPT
         flat += f";GAS_HGVSG={reference.accession}:{named}" if named else ""
         flat += f";GAS_FLAG={SPELLING}" if flagged else ""
         codons = self._touched(one.change, found) if any([said.protein for said in found]) else _NOTHING
-        return AlleleAnnotation(term, impact, gene, f"{flat};CSQ={','.join(entries)}".encode(), codons, flagged)
+        tags = f"{flat};CSQ={','.join(entries)}".encode()
+        return AlleleAnnotation(term, impact, gene, tags, codons, flagged, genes, coding, residue)
 
 
 @lru_cache(maxsize=4096)

@@ -75,6 +75,8 @@ class Said(NamedTuple):
     hgvsc: str = ""
     hgvsp: str = ""
     protein: str = ""
+    coding: int = 0  # the first numbers of `hgvsc` and `hgvsp`
+    residue: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,14 +123,14 @@ class Substitutions:
             head, middle, tail, identifier, _, _, _, start, order = labels[row]
             if away >= 0:
                 text = f"{all_alts[index]:c}{worded(mask)}{head}{_BESIDE}{away}{middle}SNV|{tail}||{names[index]}"
-                add(make(Said, (order + ranked(mask), row, mask, text, "", "", "")))
+                add(make(Said, (order + ranked(mask), row, mask, text, "", "", "", 0, 0)))
                 continue
             base, new = refs[index], all_alts[index]
             change = f"{base:c}>{new:c}" if strand > 0 else f"{_OTHER[base]}>{_OTHER[new]}"
             name = f"{start}{'*' if behind else ''}{number}{offset:+d}{change}"
             place = f"||{intron}/{exons - 1}|{identifier}:{name}{_INTRONIC}"
             text = f"{new:c}{worded(mask)}{head}{place}{middle}SNV|{tail}||{names[index]}"
-            add(make(Said, (order + ranked(mask), row, mask, text, name, "", "")))
+            add(make(Said, (order + ranked(mask), row, mask, text, name, "", "", number, 0)))
         return out
 
     def _full(self, found: columns.Columns, pairs: Array, rows: Array, which: Array, these: Plain, called: Called) -> Any:
@@ -146,7 +148,9 @@ class Substitutions:
                 continue
             entry = csq.entry(consequence, _allele(alt), 1, these.names[index])
             order = self._labels[row].order + ranked(consequence.mask)
-            yield Said(order, row, consequence.mask, entry, consequence.hgvsc, consequence.hgvsp, consequence.protein)
+            names = consequence.hgvsc, consequence.hgvsp
+            numbers = map(hgvs.first_number, names)
+            yield Said(order, row, consequence.mask, entry, *names, consequence.protein, *numbers)
 
     def _within(
         self, row: int, ref: int, alt: int, strand: int, hgvsg: str,
@@ -176,7 +180,8 @@ class Substitutions:
             f"{alt:c}{csq.worded(mask)}{head}|{exon_number}|{intron_number}|{identifier}:{hgvsc}|{named}|{place}|{position}|"
             f"{acids}|{changed}{_WITHIN}{middle}SNV|{tail}||{hgvsg}"
         )
-        return Said(order + ranked(mask), row, mask, entry, hgvsc, hgvsp, position)
+        residue = hgvs.first_number(hgvsp) if mask & terms.START_LOST else protein if hgvsp else 0
+        return Said(order + ranked(mask), row, mask, entry, hgvsc, hgvsp, position, number, residue)
 
 
 @lru_cache(maxsize=4)
