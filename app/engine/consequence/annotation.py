@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from app.engine.consequence.labels import labels
 from app.engine.consequence.pick import ranked
 from app.engine.consequence.spliced import spliced
 from app.engine.consequence.structural_alleles import consequences
-from app.engine.consequence.substitutions import Plain, Said, Substitutions
+from app.engine.consequence.substitutions import Pairs, Plain, Said, Substitutions
 from app.engine.reading.allele_batch import Key
 from app.engine.reading.contigs import ContigNames
 
@@ -75,6 +74,24 @@ class _Picked(NamedTuple):
     residue: int
 
 
+class _Plan(NamedTuple):
+    """What substitutions have in common whose pairs with transcripts differ by a number or two.
+
+    `flat`: the flat tags up to GAS_HGVSG, or if it is `named`, up to the value of GAS_HGVSC; `picked`: index of the pair that
+    stands for all; `around`: for each pair, what is before and behind what is said of it.
+    """
+
+    flat: str
+    picked: int
+    named: bool
+    around: list[tuple[str, str]]
+    term: str
+    impact: str
+    gene: str
+    genes: str
+
+
+_PLACEHOLDER = "\0"
 _NO_TRANSCRIPT = _Picked(_INTERGENIC_TAGS, _NOWHERE, "MODIFIER", "", "", 0, 0)
 
 
@@ -150,29 +167,77 @@ class AlleleAnnotator:
         names = [f"{place}{ref}>{alt}" for place, ref, alt in changes]
         these = Plain(positions, refs, alts, [f"{prefix}{name}" for name in names])
         which, rows = self._transcripts.overlapping(contig, positions, positions, self._distance)
+        pairs = self._columns.pairs(these, which, rows, self._distance)
 
         def called(row: int, index: int) -> Consequence | None:
             position, ref, alt = keys[index]
             one = Allele(Change(int(position), ref, alt), NOWHERE, alt.decode(), "SNV")
             return consequence(self._transcripts[row], one, reference.bases, self._distance)
 
-        found: list[list[Said]] = [[]] * len(keys)
-        last = -1
-        for index, one in zip(which.tolist(), self._columns.said(these, which, rows, self._distance, called), strict=True):
-            if one is not None:
-                if index == last:
-                    found[index].append(one)
-                else:
-                    found[index], last = [one], index
         accession = f"{reference.accession}:{numbering}."
-        answers = map(self._of_plain, positions.tolist(), alts.decode(), names, these.names, found, repeat(accession))
-        return dict(zip(keys, answers, strict=True))
+        answers = self._simple(these, pairs, names, accession)
+        others = [index for index, answer in enumerate(answers) if answer is None]
+        if others:
+            left = np.zeros(len(keys), bool)
+            left[others] = True
+            pairs = pairs.taken(np.flatnonzero(left[pairs.which]))
+            found: dict[int, list[Said]] = {index: [] for index in others}
+            for index, one in zip(pairs.which.tolist(), self._columns.said(these, pairs, called), strict=True):
+                if one is not None:
+                    found[index].append(one)
+            for index, said in found.items():
+                place, alt = int(positions[index]), chr(alts[index])
+                answers[index] = self._of_plain(place, alt, names[index], these.names[index], said, accession)
+        return dict(zip(keys, answers, strict=True))  # type: ignore[arg-type]  # None was filled in
+
+    def _simple(self, these: Plain, pairs: Pairs, names: list[str], accession: str) -> list[AlleleAnnotation | None]:
+        """What is said of substitutions all of whose pairs are simple; None of the others."""
+        count = len(names)
+        bounds = np.searchsorted(pairs.which, np.arange(count + 1)).tolist()
+        hard = np.zeros(count, bool)
+        hard[pairs.which[~pairs.simple]] = True
+        plans: dict[tuple[int, ...], _Plan] = {}
+        numbers, kinds, all_said, all_names = pairs.found.number.tolist(), pairs.kinds, pairs.said, pairs.names
+        make = tuple.__new__
+        answers: list[AlleleAnnotation | None] = []
+        for alt, name, escaped, left, begin, end in zip(
+            these.alts.decode(), names, these.names, hard.tolist(), bounds[:-1], bounds[1:], strict=True
+        ):
+            if left:
+                answers.append(None)
+            elif begin == end:
+                answers.append(_nowhere(alt, name, escaped, accession))
+            else:
+                key = tuple(kinds[begin:end])
+                plan = plans.get(key) or plans.setdefault(key, self._plan(pairs, begin, end))
+                said = all_said[begin:end]
+                entries = ",".join(
+                    [f"{alt}{before}{one}{behind}{escaped}" for (before, behind), one in zip(plan.around, said, strict=True)]
+                )
+                picked = begin + plan.picked
+                named, number = (all_names[picked], numbers[picked]) if plan.named else ("", 0)
+                tags = f"{plan.flat}{named};GAS_HGVSG={accession}{name};CSQ={entries}"
+                said_of = plan.term, plan.impact, plan.gene, tags.encode(), _NOTHING, False, plan.genes, number, 0
+                answers.append(make(AlleleAnnotation, said_of))
+        return answers
+
+    def _plan(self, pairs: Pairs, begin: int, end: int) -> "_Plan":
+        """What all substitutions have in common that have such pairs."""
+        found = []
+        for pair in range(begin, end):
+            row, mask = int(pairs.rows[pair]), int(pairs.found.mask[pair])
+            order = self._labels[row].order + ranked(mask)
+            found.append(Said(order, row, mask, "", _PLACEHOLDER if pairs.names[pair] else ""))
+        index = min(range(len(found)), key=lambda one: found[one].order)
+        flat, term, impact, gene, genes, *_ = self._picked(found)
+        around = [self._columns.around(pairs, pair) for pair in range(begin, end)]
+        named = bool(found[index].hgvsc)
+        return _Plan(flat.removesuffix(_PLACEHOLDER), index, named, around, term, impact, gene, genes)
 
     def _of_plain(self, position: int, alt: str, name: str, escaped: str, found: list[Said], accession: str) -> AlleleAnnotation:
         """What is said of a substitution. `name`: on its contig; `escaped`: with the contig; `accession`: before it."""
         if not found:
-            tags = f"{_INTERGENIC_TAGS};GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
-            return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
+            return _nowhere(alt, name, escaped, accession)
         flat, term, impact, gene, genes, coding, residue = self._picked(found)
         entries = found[0].entry if len(found) == 1 else ",".join([one.entry for one in found])
         codons = _NOTHING
@@ -273,6 +338,12 @@ class AlleleAnnotator:
         codons = self._touched(one.change, found) if any([said.protein for said in found]) else _NOTHING
         tags = f"{flat};CSQ={','.join(entries)}".encode()
         return AlleleAnnotation(term, impact, gene, tags, codons, flagged, genes, coding, residue)
+
+
+def _nowhere(alt: str, name: str, escaped: str, accession: str) -> AlleleAnnotation:
+    """What is said of a substitution that no transcript is near."""
+    tags = f"{_INTERGENIC_TAGS};GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
+    return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
 
 
 @lru_cache(maxsize=4096)

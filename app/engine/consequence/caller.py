@@ -2,8 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.engine.consequence import hgvs, terms
 from app.engine.consequence.allele import Allele, Change
@@ -37,8 +36,7 @@ class Spanning(Protocol):
     def end(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Consequence:
+class Consequence(NamedTuple):
     """What an allele does to one transcript; texts as in VEP's CSQ, empty where there is nothing to say."""
 
     transcript: Transcript
