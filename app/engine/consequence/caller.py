@@ -235,7 +235,7 @@ class _Place:
             within = bool(self.coding and self.coding.cds[0])
         else:
             first, last = max(change.start, model.low), min(change.end, model.high)
-            within = first <= last and bool(model.exons_touched(Change(first, b"N" * (last - first + 1), b"")))
+            within = first <= last and model.has_exon(first, last)
         return within or (self.touched.mended and overlaps(change.start, change.end, model.low, model.high))
 
     def _utr(self) -> int:
