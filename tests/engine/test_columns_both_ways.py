@@ -13,6 +13,7 @@ from app.engine.consequence.tracks import ColumnSaid, TrackSaid
 from app.engine.pipeline.annotator import BlockAnnotator
 from app.engine.reading.allele_batch import AlleleBatch
 from app.engine.report.batch_rows import values_of_batch
+from app.engine.report.counts import Counts
 from app.engine.report.rows import DTYPES, Values, coded, fresh_names, values_of_lines
 from tests.support.annotated import Annotated
 
@@ -98,3 +99,12 @@ def test_of_tracks(identifiers: ColumnSaid, rcrs: manifest.Bundle) -> None:
         columns_of_lines = batch.heads, [one.tags for one in found], *(track.texts for track in tracks), batch.tails
         lines = list(map(b"".join, zip(*columns_of_lines, strict=True)))
         compared(values_of_batch(batch, found, tracks), lines, batch.starts, batch.ends)
+
+
+def test_frequencies_are_counted_alike_where_all_are_plain_numbers_and_where_one_is_not() -> None:
+    values = [b"0", b"0.001", b"0.0011", b"0.01", b"0.05", b"0.1", b"0.25", b"0.5", b"1", b"1.0", b"7", b"0.05000000001"]
+    plain, other = Counts(), Counts()
+    plain.add_frequencies(values)
+    other.add_frequencies([*values, b"1x"])
+    plain.add_frequencies([])
+    assert plain.frequencies == other.frequencies and plain.frequencies.total() == len(values)
