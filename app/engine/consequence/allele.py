@@ -1,7 +1,7 @@
 """A small change of a contig: trimmed, classified, and all the places where it can be spelled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _COMPLEMENT = bytes.maketrans(b"ACGTUNRYSWKMBDHVacgtun", b"TGCAANYRSWMKVHDBtgcaan")
 _CHUNK_BASES = 256
@@ -14,8 +14,7 @@ def reverse_complement(bases: bytes) -> bytes:
     return bases.translate(_COMPLEMENT)[::-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """`ref` from base `start` of the contig on (1-based) becomes `alt`; an insertion (no `ref`) stands before `start`.
 
     The alleles share neither their first nor their last base.
@@ -56,8 +55,7 @@ class Change:
         return Change(self.start + bases, unit if self.ref else b"", b"" if self.ref else unit)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """How many bases to the left and to the right a change can be spelled, and stays the same change."""
 
     left: int
@@ -71,14 +69,13 @@ class Run:
 NOWHERE = Run(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Allele:
+class Allele(NamedTuple):
     """One ALT of a record, as everything of a consequence needs it."""
 
     change: Change
     run: Run
     text: str = ""  # VEP's Allele: the file's ALT without an anchor base; `-` for a deletion
-    variant_class: str = field(default="")
+    variant_class: str = ""
 
     @property
     def leftmost(self) -> Change:

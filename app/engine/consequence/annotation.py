@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from app.engine.consequence.labels import labels
 from app.engine.consequence.pick import ranked
 from app.engine.consequence.spliced import spliced
 from app.engine.consequence.structural_alleles import consequences
-from app.engine.consequence.substitutions import Plain, Said, Substitutions
+from app.engine.consequence.substitutions import Pairs, Plain, Said, Substitutions
 from app.engine.reading.allele_batch import Key
 from app.engine.reading.contigs import ContigNames
 
@@ -53,11 +52,47 @@ class AlleleAnnotation(NamedTuple):
     tags: bytes  # each with a semicolon before it
     touched: Touched
     flagged: bool = False
+    genes: str = ""  # that the allele lies in, with commas between them
+    coding: int = 0  # the first number of its name in the transcript
+    residue: int = 0  # and in the protein
 
 
 _NOTHING = Touched(0, 0)  # of alleles that change no codon, and are asked for nothing else
 SILENT = AlleleAnnotation("", "", "", b"", _NOTHING)
 """Of alleles of which nothing can be said."""
+
+
+class _Picked(NamedTuple):
+    """Of the consequence that stands for an allele: flat tags but for the name on the contig, and fields of AlleleAnnotation."""
+
+    flat: str
+    term: str
+    impact: str
+    gene: str
+    genes: str
+    coding: int
+    residue: int
+
+
+class _Plan(NamedTuple):
+    """What substitutions have in common whose pairs with transcripts differ by a number or two.
+
+    `flat`: the flat tags up to GAS_HGVSG, or if it is `named`, up to the value of GAS_HGVSC; `picked`: index of the pair that
+    stands for all; `around`: for each pair, what is before and behind what is said of it.
+    """
+
+    flat: str
+    picked: int
+    named: bool
+    around: list[tuple[str, str]]
+    term: str
+    impact: str
+    gene: str
+    genes: str
+
+
+_PLACEHOLDER = "\0"
+_NO_TRANSCRIPT = _Picked(_INTERGENIC_TAGS, _NOWHERE, "MODIFIER", "", "", 0, 0)
 
 
 class _Reference:
@@ -132,30 +167,78 @@ class AlleleAnnotator:
         names = [f"{place}{ref}>{alt}" for place, ref, alt in changes]
         these = Plain(positions, refs, alts, [f"{prefix}{name}" for name in names])
         which, rows = self._transcripts.overlapping(contig, positions, positions, self._distance)
+        pairs = self._columns.pairs(these, which, rows, self._distance)
 
         def called(row: int, index: int) -> Consequence | None:
             position, ref, alt = keys[index]
             one = Allele(Change(int(position), ref, alt), NOWHERE, alt.decode(), "SNV")
             return consequence(self._transcripts[row], one, reference.bases, self._distance)
 
-        found: list[list[Said]] = [[]] * len(keys)
-        last = -1
-        for index, one in zip(which.tolist(), self._columns.said(these, which, rows, self._distance, called), strict=True):
-            if one is not None:
-                if index == last:
-                    found[index].append(one)
-                else:
-                    found[index], last = [one], index
         accession = f"{reference.accession}:{numbering}."
-        answers = map(self._of_plain, positions.tolist(), alts.decode(), names, these.names, found, repeat(accession))
-        return dict(zip(keys, answers, strict=True))
+        answers = self._simple(these, pairs, names, accession)
+        others = [index for index, answer in enumerate(answers) if answer is None]
+        if others:
+            left = np.zeros(len(keys), bool)
+            left[others] = True
+            pairs = pairs.taken(np.flatnonzero(left[pairs.which]))
+            found: dict[int, list[Said]] = {index: [] for index in others}
+            for index, one in zip(pairs.which.tolist(), self._columns.said(these, pairs, called), strict=True):
+                if one is not None:
+                    found[index].append(one)
+            for index, said in found.items():
+                place, alt = int(positions[index]), chr(alts[index])
+                answers[index] = self._of_plain(place, alt, names[index], these.names[index], said, accession)
+        return dict(zip(keys, answers, strict=True))  # type: ignore[arg-type]  # None was filled in
+
+    def _simple(self, these: Plain, pairs: Pairs, names: list[str], accession: str) -> list[AlleleAnnotation | None]:
+        """What is said of substitutions all of whose pairs are simple; None of the others."""
+        count = len(names)
+        bounds = np.searchsorted(pairs.which, np.arange(count + 1)).tolist()
+        hard = np.zeros(count, bool)
+        hard[pairs.which[~pairs.simple]] = True
+        plans: dict[tuple[int, ...], _Plan] = {}
+        numbers, kinds, all_said, all_names = pairs.found.number.tolist(), pairs.kinds, pairs.said, pairs.names
+        make = tuple.__new__
+        answers: list[AlleleAnnotation | None] = []
+        for alt, name, escaped, left, begin, end in zip(
+            these.alts.decode(), names, these.names, hard.tolist(), bounds[:-1], bounds[1:], strict=True
+        ):
+            if left:
+                answers.append(None)
+            elif begin == end:
+                answers.append(_nowhere(alt, name, escaped, accession))
+            else:
+                key = tuple(kinds[begin:end])
+                plan = plans.get(key) or plans.setdefault(key, self._plan(pairs, begin, end))
+                said = all_said[begin:end]
+                entries = ",".join(
+                    [f"{alt}{before}{one}{behind}{escaped}" for (before, behind), one in zip(plan.around, said, strict=True)]
+                )
+                picked = begin + plan.picked
+                named, number = (all_names[picked], numbers[picked]) if plan.named else ("", 0)
+                tags = f"{plan.flat}{named};GAS_HGVSG={accession}{name};CSQ={entries}"
+                said_of = plan.term, plan.impact, plan.gene, tags.encode(), _NOTHING, False, plan.genes, number, 0
+                answers.append(make(AlleleAnnotation, said_of))
+        return answers
+
+    def _plan(self, pairs: Pairs, begin: int, end: int) -> "_Plan":
+        """What all substitutions have in common that have such pairs."""
+        found = []
+        for pair in range(begin, end):
+            row, mask = int(pairs.rows[pair]), int(pairs.found.mask[pair])
+            order = self._labels[row].order + ranked(mask)
+            found.append(Said(order, row, mask, "", _PLACEHOLDER if pairs.names[pair] else ""))
+        index = min(range(len(found)), key=lambda one: found[one].order)
+        flat, term, impact, gene, genes, *_ = self._picked(found)
+        around = [self._columns.around(pairs, pair) for pair in range(begin, end)]
+        named = bool(found[index].hgvsc)
+        return _Plan(flat.removesuffix(_PLACEHOLDER), index, named, around, term, impact, gene, genes)
 
     def _of_plain(self, position: int, alt: str, name: str, escaped: str, found: list[Said], accession: str) -> AlleleAnnotation:
         """What is said of a substitution. `name`: on its contig; `escaped`: with the contig; `accession`: before it."""
         if not found:
-            tags = f"{_INTERGENIC_TAGS};GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
-            return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
-        flat, term, impact, gene = self._flat(found)
+            return _nowhere(alt, name, escaped, accession)
+        flat, term, impact, gene, genes, coding, residue = self._picked(found)
         entries = found[0].entry if len(found) == 1 else ",".join([one.entry for one in found])
         codons = _NOTHING
         for one in found:
@@ -163,7 +246,7 @@ class AlleleAnnotator:
                 codons = self._touched(Change(position, b"N", b"N"), found)
                 break
         tags = f"{flat};GAS_HGVSG={accession}{name};CSQ={entries}"
-        return AlleleAnnotation(term, impact, gene, tags.encode(), codons)
+        return AlleleAnnotation(term, impact, gene, tags.encode(), codons, False, genes, coding, residue)
 
     def _touched(self, change: Change, found: list[Said]) -> Touched:
         return touched(change, [(one.row, one.mask, one.protein) for one in found], self._mends_frame)
@@ -171,23 +254,27 @@ class AlleleAnnotator:
     def _mends_frame(self, row: int) -> bool:
         return bool(self._transcripts.flags[row] & _IRREGULAR) and spliced(self._transcripts[row]).mends_frame
 
-    def _flat(self, found: list[Said]) -> tuple[str, str, str, str]:
-        """The flat tags of the picked transcript, but for the name on the contig; its term, impact and gene."""
+    def _picked(self, found: list[Said]) -> _Picked:
         picked = found[0] if len(found) == 1 else min(found, key=_ORDER)
         label = self._labels[picked.row]
         flat, term, impact = _worst(picked.mask)
-        others = self._other_genes(label.gene, found) if len(found) > 1 else ""
+        gene = label.gene
+        others = self._other_genes(gene, found) if len(found) > 1 else ""
+        genes = gene if picked.mask & _WITHIN else ""
+        if others:
+            genes = f"{genes},{others}" if genes else others
+            others = f";GAS_OTHER_GENES={others}"
         coding = f";GAS_HGVSC={picked.hgvsc}" if picked.hgvsc else ""
         protein = f";GAS_HGVSP={picked.hgvsp}" if picked.hgvsp else ""
-        return f"{flat}{label.flat}{others}{coding}{protein}", term, impact, label.gene
+        tags = f"{flat}{label.flat}{others}{coding}{protein}"
+        return _Picked(tags, term, impact, gene, genes, picked.coding, picked.residue)
 
     def _other_genes(self, picked: str, found: list[Said]) -> str:
-        """The tag of the genes that the allele lies in besides that of the picked transcript."""
+        """The genes that the allele lies in besides that of the picked transcript."""
         known = self._labels
         genes = dict.fromkeys([known[one.row].gene for one in found if one.mask & _WITHIN])
         genes.pop(picked, None)
-        named = ",".join(filter(None, genes))
-        return f";GAS_OTHER_GENES={named}" if named else ""
+        return ",".join(filter(None, genes))
 
     def _others(self, contig: str, reference: _Reference, keys: list[Key]) -> dict[Key, AlleleAnnotation]:
         alleles = [allele(int(position), ref, alt, reference.bases) for position, ref, alt in keys]
@@ -232,7 +319,8 @@ class AlleleAnnotator:
     def _said(self, found: Consequence, one: Allele, hgvsg: str) -> Said:
         row, mask = found.transcript.index, found.mask
         order = self._labels[row].order + ranked(mask)
-        return Said(order, row, mask, csq.entry(found, one, 1, hgvsg), found.hgvsc, found.hgvsp, found.protein)
+        numbers = hgvs.first_number(found.hgvsc), hgvs.first_number(found.hgvsp)
+        return Said(order, row, mask, csq.entry(found, one, 1, hgvsg), found.hgvsc, found.hgvsp, found.protein, *numbers)
 
     def _said_beside(self, row: int, mask: int, away: int, one: Allele, hgvsg: str) -> Said:
         label = self._labels[row]
@@ -244,11 +332,18 @@ class AlleleAnnotator:
     ) -> AlleleAnnotation:
         """`named`: the HGVS name of the allele on its contig; `hgvsg`: with the contig, escaped."""
         entries = [said.entry for said in found] or [csq.intergenic(one, 1, hgvsg)]
-        flat, term, impact, gene = self._flat(found) if found else (_INTERGENIC_TAGS, _NOWHERE, "MODIFIER", "")
+        flat, term, impact, gene, genes, coding, residue = self._picked(found) if found else _NO_TRANSCRIPT
         flat += f";GAS_HGVSG={reference.accession}:{named}" if named else ""
         flat += f";GAS_FLAG={SPELLING}" if flagged else ""
         codons = self._touched(one.change, found) if any([said.protein for said in found]) else _NOTHING
-        return AlleleAnnotation(term, impact, gene, f"{flat};CSQ={','.join(entries)}".encode(), codons, flagged)
+        tags = f"{flat};CSQ={','.join(entries)}".encode()
+        return AlleleAnnotation(term, impact, gene, tags, codons, flagged, genes, coding, residue)
+
+
+def _nowhere(alt: str, name: str, escaped: str, accession: str) -> AlleleAnnotation:
+    """What is said of a substitution that no transcript is near."""
+    tags = f"{_INTERGENIC_TAGS};GAS_HGVSG={accession}{name};CSQ={alt}{_INTERGENIC}{escaped}"
+    return AlleleAnnotation(_NOWHERE, "MODIFIER", "", tags.encode(), _NOTHING)
 
 
 @lru_cache(maxsize=4096)

@@ -2,12 +2,13 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 from app.engine.consequence import hgvs, terms
 from app.engine.consequence.allele import Allele, Change
 from app.engine.consequence.coding import Coding
+from app.engine.consequence.lazy import lazy
 from app.engine.consequence.regions import overlaps, touched
 from app.engine.consequence.spliced import Span, Spliced, spliced
 from app.engine.consequence.transcript import Transcript
@@ -37,8 +38,7 @@ class Spanning(Protocol):
     def end(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Consequence:
+class Consequence(NamedTuple):
     """What an allele does to one transcript; texts as in VEP's CSQ, empty where there is nothing to say."""
 
     transcript: Transcript
@@ -85,7 +85,7 @@ def consequence(
     if intron := _deep_intron(model, change.start - run.left - 1, change.end + run.right + 1):
         mask, number = _intronic(model), f"{intron}/{model.exon_count - 1}"
         return Consequence(transcript, mask, intron=number, hgvsc=named, offset=offset if named else 0)
-    place = _Place(model, change)
+    place = _place(model, change)
     moved = place.coding if not offset else _coding(model, change.moved(offset))
     protein = hgvs.protein(moved) if moved is not None else ""
     return Consequence(
@@ -108,14 +108,14 @@ def _coding(model: Spliced, change: Change) -> Coding | None:
     """What a change at another of its places does to the coding sequence; None if it does not touch it."""
     if not (model.coding and overlaps(change.start, change.end, model.start, model.end)):
         return None
-    return _Place(model, change).coding
+    return _place(model, change).coding
 
 
 def mask_at(model: Spliced, change: Change, distance: int = DISTANCE_BASES) -> int:
     """Returns the terms of a change spelled at one place; 0 if it is further than `distance` bases away."""
     if not overlaps(change.start, change.end, model.start, model.end):
         return beside(model.start, model.end, model.strand, change, distance)[0]
-    return _Place(model, change).mask
+    return _place(model, change).mask
 
 
 def _deep_intron(model: Spliced, first: int, last: int) -> int:
@@ -180,6 +180,12 @@ def beside(start: int, end: int, strand: int, change: Spanning, distance: int) -
     return (terms.UPSTREAM if before == (strand > 0) else terms.DOWNSTREAM), away
 
 
+@lru_cache(maxsize=256)
+def _place(model: Spliced, change: Change) -> "_Place":
+    """A change at one of its places, which its names and the comparison of its spellings ask for again."""
+    return _Place(model, change)
+
+
 class _Place:
     """A change at one of its spellings, which is at least partly within a transcript."""
 
@@ -195,9 +201,10 @@ class _Place:
         self.utr = model.coding and (low < model.low or high > model.high)
         if model.coding and self.exon and overlaps(low, high, model.low, model.high):
             self.coding = Coding(model, change, self.span)
-        self.mask = self._mask()
 
-    def _mask(self) -> int:
+    @lazy
+    def mask(self) -> int:
+        """The terms."""
         model, change = self.model, self.change
         if self.covers and len(change.alt) < len(change.ref):
             return terms.TRANSCRIPT_ABLATION
@@ -237,7 +244,7 @@ class _Place:
             within = bool(self.coding and self.coding.cds[0])
         else:
             first, last = max(change.start, model.low), min(change.end, model.high)
-            within = first <= last and bool(model.exons_touched(Change(first, b"N" * (last - first + 1), b"")))
+            within = first <= last and model.has_exon(first, last)
         return within or (self.touched.mended and overlaps(change.start, change.end, model.low, model.high))
 
     def _utr(self) -> int:

@@ -24,6 +24,7 @@ class Coding:
         self.first, self.last = ((place - 1) // 3 + 1 if place else 0 for place in self.cds)  # amino acids
         self.whole = bool(self.cds[0] and self.cds[1])
         self.resized = len(self.ref) != len(self.alt)
+        self.plain = change.plain
 
     @lazy
     def changed(self) -> bytes:
@@ -48,7 +49,7 @@ class Coding:
     @lazy
     def letters(self) -> tuple[bytes, bytes] | None:
         """The amino acids of the codons, before and after, X for a part of a codon; None where they are not known."""
-        if self.codons is None or not self.change.plain:
+        if self.codons is None or not self.plain:
             return None
         before, after = self.codons
         letters = bytearray(self._translated(before)), bytearray(self._translated(after))
@@ -97,7 +98,7 @@ class Coding:
     @lazy
     def _start_moved(self) -> bool:
         """Whether an insertion or deletion leaves another start codon, or another coding sequence behind it."""
-        if not (self.at_start and self.resized and self.change.plain):
+        if not (self.at_start and self.resized and self.plain):
             return False
         utr, after, sequence = self.model.five_prime, self._from_cap, self.model.sequence
         if utr and after.startswith(utr) and after[len(utr) : len(utr) + 3] in self.model.code.initiators:
@@ -110,7 +111,7 @@ class Coding:
             return False
         if self.resized:
             return not self._start_moved
-        if not self.change.plain:
+        if not self.plain:
             return True
         return self._from_cap[len(self._from_cap) - len(self.model.sequence) :][:3] in self.model.code.initiators
 
@@ -121,7 +122,7 @@ class Coding:
         if self._start_moved and not (self._grows(lost=False) or self.inframe_deletion):
             return True
         utr = self.model.five_prime
-        read = bool(utr) and self.change.plain and self.span[1] <= self.model.coding_end
+        read = bool(utr) and self.plain and self.span[1] <= self.model.coding_end
         if read and self._from_cap[len(utr) : len(utr) + 3] not in self.model.code.initiators:
             return True
         if self.letters is None or self.first != 1:
@@ -134,7 +135,7 @@ class Coding:
     @lazy
     def _stop_moved(self) -> bool:
         """Whether an insertion or deletion leaves no stop where the last codon ended."""
-        if not (self.at_stop and self.resized and self.change.plain and self.cds[0]):
+        if not (self.at_stop and self.resized and self.plain and self.cds[0]):
             return False
         size = len(self.model.sequence)
         width = self.span[1] - self.span[0] + 1

@@ -5,7 +5,7 @@ and bcftools csq without -l, say it by haplotype).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.engine.consequence import terms
 from app.engine.consequence.allele import Change
@@ -20,8 +20,7 @@ MOST_BASES = 50
 _ACID_BITS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(NamedTuple):
     """What an allele changes: bases of the contig (the end before the start for an insertion), and codons."""
 
     start: int

@@ -5,7 +5,7 @@ lookups is left to it: `Columns.left` says for which pairs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,11 @@ class Columns:
     number: Array  # HGVS' number of the base: -3 for c.-3, 7 for c.*7 if `behind`
     behind: Array  # bool: behind the coding sequence
     offset: Array  # HGVS' offset into the intron, with its sign
+
+
+def taken(of: Columns, pairs: Array) -> Columns:
+    """Returns the answers of these pairs alone."""
+    return Columns(*(getattr(of, one.name)[pairs] for one in fields(Columns)))
 
 
 def odd(exon_offsets: Array, exon_starts: Array, exon_ends: Array) -> Array:

@@ -1,5 +1,6 @@
 """An entry of INFO/CSQ in VEP's format."""
 
+import re
 from functools import lru_cache
 
 from app.engine.consequence import terms
@@ -8,7 +9,8 @@ from app.engine.consequence.caller import Consequence
 from app.engine.consequence.csq_fields import NAMES
 from app.engine.consequence.transcript import Transcript
 
-_ESCAPES = str.maketrans({"%": "%25", ";": "%3B", "=": "%3D", ",": "%2C", "|": "%7C", " ": "_", "\t": "_", "&": "&"})
+_ESCAPES = str.maketrans({"%": "%25", ";": "%3B", "=": "%3D", ",": "%2C", "|": "%7C", " ": "_", "\t": "_"})
+_TO_ESCAPE = re.compile("[%;=,| \t]").search
 
 
 _SAID = {"Consequence": "intergenic_variant", "IMPACT": "MODIFIER", "ALLELE_NUM": "%d"}
@@ -17,7 +19,7 @@ _INTERGENIC = "|".join(_SAID.get(name, "%s" if name in ("Allele", "VARIANT_CLASS
 
 def escaped(text: str) -> str:
     """Returns a text without the characters that mean something in INFO; `=` is %3D, as in VEP's HGVS names."""
-    return text.translate(_ESCAPES)
+    return text.translate(_ESCAPES) if _TO_ESCAPE(text) else text
 
 
 def before(symbol: str, gene: str, identifier: str, biotype: str) -> str:

@@ -4,6 +4,7 @@ Source: HGVS Nomenclature, recommendations for DNA and protein. Insertions, dele
 place in the direction of the reference that names them, so that all spellings of a change have one name.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
@@ -13,6 +14,8 @@ from app.engine.consequence.spliced import Spliced
 
 _NAMES = "Ala Cys Asp Glu Phe Gly His Ile Lys Leu Met Asn Pro Gln Arg Ser Thr Sec Val Trp Xaa Tyr Ter"
 _THREE: dict[int, str] = dict(zip(b"ACDEFGHIKLMNPQRSTUVWXY*", _NAMES.split(), strict=True))
+
+_WHOLE = re.compile(r"-?[0-9]{1,9}").search
 
 Place = str | int
 
@@ -137,6 +140,12 @@ def protein(coding: Coding) -> str:
     if before.endswith(b"*") and not after.endswith(b"*"):
         return _stop_lost(coding, before)
     return _in_frame(coding, before, after)
+
+
+def first_number(name: str) -> int:
+    """Returns the first number of a name of a change, such as -3 of `c.-3_4del`; 0 if it has none."""
+    found = _WHOLE(name, name.find(".") + 1)
+    return int(found[0]) if found else 0
 
 
 def substituted(old: int, new: int, position: int, start_lost: bool) -> str:

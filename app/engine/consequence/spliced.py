@@ -98,6 +98,10 @@ class Spliced:
         numbers = [self.exon_number(i) for i in range(first, last)]
         return numbers if self.strand > 0 else numbers[::-1]
 
+    def has_exon(self, first: int, last: int) -> bool:
+        """Whether a base of an exon is between two positions of the contig, both included."""
+        return bisect_right(self.ends, first - 1) < bisect_right(self.starts, last)
+
     @lazy
     def code(self) -> GeneticCode:
         return genetic_code(self.transcript.code)

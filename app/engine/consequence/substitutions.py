@@ -6,7 +6,7 @@ says, put together from the labels of transcripts.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ _READ = (
     *("left", "mask", "exon", "intron", "exons", "cdna", "cds", "protein", "cdna_length", "cds_length"),
     *("protein_length", "codons", "letters", "number", "behind", "offset"),
 )
-_SIMPLE = ("left", "mask", "distance", "exon", "intron", "exons", "number", "behind", "offset")
+_KIND_BITS = 16  # of different masks in a block
 _BESIDE = csq.between("BIOTYPE", "DISTANCE", ALLELE_NUM="1")
 _INTRONIC = csq.between("HGVSc", "DISTANCE", ALLELE_NUM="1")
 _WITHIN = csq.between("Codons", "DISTANCE", ALLELE_NUM="1")
@@ -75,6 +75,11 @@ class Said(NamedTuple):
     hgvsc: str = ""
     hgvsp: str = ""
     protein: str = ""
+    coding: int = 0  # the first numbers of `hgvsc` and `hgvsp`
+    residue: int = 0
+
+
+_said = partial(tuple.__new__, Said)  # a third of the time that naming the fields takes
 
 
 @dataclass(frozen=True)
@@ -87,48 +92,90 @@ class Plain:
     names: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of a substitution (`which`, ascending) and a transcript (`rows`, ascending for each) that are near each other.
+
+    `simple`: of which an entry says a number or two of its own, for the pair is beside the transcript, or in an intron and
+    nothing else. `kinds`: for two simple pairs the same number, if what is `said` is all that differs in their entries: the
+    distance, or the intron and the name. `names`: HGVSc without the reference; empty beside a transcript.
+    """
+
+    which: Array
+    rows: Array
+    found: columns.Columns
+    simple: Array
+    kinds: list[int]
+    said: list[int | str]
+    names: list[str]
+
+    def taken(self, pairs: Array) -> "Pairs":
+        """Some of them."""
+        which, rows, simple = self.which[pairs], self.rows[pairs], self.simple[pairs]
+        kinds, said, names = ([column[pair] for pair in pairs.tolist()] for column in (self.kinds, self.said, self.names))
+        return Pairs(which, rows, columns.taken(self.found, pairs), simple, kinds, said, names)
+
+
 class Substitutions:
     """Asks the columns about pairs of a substitution and a transcript."""
 
     def __init__(self, transcripts: Transcripts, labels: Labels) -> None:
         self._labels, self._models = labels, _models(transcripts)
 
-    def said(self, these: Plain, which: Array, rows: Array, distance: int, called: Called) -> list[Said | None]:
-        """Returns what is to be said of each pair; None of one that is too far away.
+    def pairs(self, these: Plain, which: Array, rows: Array, distance: int) -> Pairs:
+        """Returns those of the pairs that are near enough for something to be said of them.
 
-        `which`: of the substitutions; `rows`: of the transcripts, each at most `distance` bases away; `called`: the caller.
+        `which`: of the substitutions; `rows`: of the transcripts, each at most `distance` bases away.
         """
-        if not len(rows):
-            return []
-        alts = np.frombuffer(these.alts, np.uint8)[which]
-        found = columns.substitutions(self._models, rows, these.positions[which], alts, distance)
+        bases = np.frombuffer(these.alts, np.uint8)[which]
+        found = columns.substitutions(self._models, rows, these.positions[which], bases, distance)
         self._labels.prepare(rows)
-        # a pair that says a number or two of its own: beside the transcript, or in an intron and nothing else
-        simple = ~found.left & (found.mask != 0) & ((found.distance >= 0) | ((found.exon == 0) & (found.intron > 0)))
-        values = zip(*(getattr(found, name).tolist() for name in _SIMPLE), strict=True)
-        strands = self._models.strands[rows].tolist()
-        out: list[Said | None] = []
-        refs, all_alts, names, labels, worded = these.refs, these.alts, these.names, self._labels, csq.worded
-        others = np.flatnonzero(~simple)
-        full = self._full(found, others, rows, which, these, called)
-        add, make = out.append, tuple.__new__
-        for index, row, strand, plain, (_, mask, away, _, intron, exons, number, behind, offset) in zip(
-            which.tolist(), rows.tolist(), strands, simple.tolist(), values, strict=True
+        near = np.flatnonzero(found.left | (found.mask != 0))
+        if len(near) < len(rows):
+            found, which, rows = columns.taken(found, near), which[near], rows[near]
+        intronic = ~found.left & (found.exon == 0) & (found.intron > 0) & (found.distance < 0)
+        simple = intronic | (~found.left & (found.distance >= 0))
+        _, masks = np.unique(found.mask, return_inverse=True)
+        kinds = (rows.astype(np.int64) << _KIND_BITS | masks).tolist()
+        said: list[int | str] = found.distance.tolist()
+        names = [""] * len(said)
+        at = np.flatnonzero(intronic)
+        values = rows, which, found.intron, found.exons, found.number, found.behind, found.offset, self._models.strands[rows]
+        refs, alts, labels = these.refs, these.alts, self._labels
+        for pair, row, index, intron, exons, number, behind, offset, strand in zip(
+            at.tolist(), *(column[at].tolist() for column in values), strict=True
         ):
-            if not plain:
-                add(next(full))
+            base, alt = refs[index], alts[index]
+            change = f"{base:c}>{alt:c}" if strand > 0 else f"{_OTHER[base]}>{_OTHER[alt]}"
+            label = labels[row]
+            name = names[pair] = f"{label.numbering}{'*' if behind else ''}{number}{offset:+d}{change}"
+            said[pair] = f"{intron}/{exons - 1}|{label.identifier}:{name}"
+        return Pairs(which, rows, found, simple, kinds, said, names)
+
+    def around(self, pairs: Pairs, pair: int) -> tuple[str, str]:
+        """Returns what an entry of a simple pair has between the allele and what is `said`, and between that and HGVSg."""
+        label = self._labels[int(pairs.rows[pair])]
+        before, behind = f"{csq.worded(int(pairs.found.mask[pair]))}{label.before}", f"{label.middle}SNV|{label.behind}||"
+        return (f"{before}||", f"{_INTRONIC}{behind}") if pairs.names[pair] else (f"{before}{_BESIDE}", behind)
+
+    def said(self, these: Plain, pairs: Pairs, called: Called) -> list[Said | None]:
+        """Returns what is to be said of each pair; None of one that is too far away. `called`: the caller."""
+        parts: dict[int, tuple[int, str, str]] = {}
+        masks, numbers = pairs.found.mask.tolist(), pairs.found.number.tolist()
+        full = self._full(pairs.found, np.flatnonzero(~pairs.simple), pairs.rows, pairs.which, these, called)
+        out: list[Said | None] = []
+        for pair, (index, row, simple, kind, said) in enumerate(
+            zip(pairs.which.tolist(), pairs.rows.tolist(), pairs.simple.tolist(), pairs.kinds, pairs.said, strict=True)
+        ):
+            if not simple:
+                out.append(next(full))
                 continue
-            head, middle, tail, identifier, _, _, _, start, order = labels[row]
-            if away >= 0:
-                text = f"{all_alts[index]:c}{worded(mask)}{head}{_BESIDE}{away}{middle}SNV|{tail}||{names[index]}"
-                add(make(Said, (order + ranked(mask), row, mask, text, "", "", "")))
-                continue
-            base, new = refs[index], all_alts[index]
-            change = f"{base:c}>{new:c}" if strand > 0 else f"{_OTHER[base]}>{_OTHER[new]}"
-            name = f"{start}{'*' if behind else ''}{number}{offset:+d}{change}"
-            place = f"||{intron}/{exons - 1}|{identifier}:{name}{_INTRONIC}"
-            text = f"{new:c}{worded(mask)}{head}{place}{middle}SNV|{tail}||{names[index]}"
-            add(make(Said, (order + ranked(mask), row, mask, text, name, "", "")))
+            if kind not in parts:
+                parts[kind] = self._labels[row].order + ranked(masks[pair]), *self.around(pairs, pair)
+            order, before, behind = parts[kind]
+            text = f"{these.alts[index]:c}{before}{said}{behind}{these.names[index]}"
+            name = pairs.names[pair]
+            out.append(_said((order, row, masks[pair], text, name, "", "", numbers[pair] if name else 0, 0)))
         return out
 
     def _full(self, found: columns.Columns, pairs: Array, rows: Array, which: Array, these: Plain, called: Called) -> Any:
@@ -146,7 +193,9 @@ class Substitutions:
                 continue
             entry = csq.entry(consequence, _allele(alt), 1, these.names[index])
             order = self._labels[row].order + ranked(consequence.mask)
-            yield Said(order, row, consequence.mask, entry, consequence.hgvsc, consequence.hgvsp, consequence.protein)
+            names = consequence.hgvsc, consequence.hgvsp
+            numbers = map(hgvs.first_number, names)
+            yield Said(order, row, consequence.mask, entry, *names, consequence.protein, *numbers)
 
     def _within(
         self, row: int, ref: int, alt: int, strand: int, hgvsg: str,
@@ -176,7 +225,8 @@ class Substitutions:
             f"{alt:c}{csq.worded(mask)}{head}|{exon_number}|{intron_number}|{identifier}:{hgvsc}|{named}|{place}|{position}|"
             f"{acids}|{changed}{_WITHIN}{middle}SNV|{tail}||{hgvsg}"
         )
-        return Said(order + ranked(mask), row, mask, entry, hgvsc, hgvsp, position)
+        residue = hgvs.first_number(hgvsp) if mask & terms.START_LOST else protein if hgvsp else 0
+        return _said((order + ranked(mask), row, mask, entry, hgvsc, hgvsp, position, number, residue))
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,8 @@
 """What is known of alleles and regions: the tracks of a bundle, mapped into memory and searched for a whole batch at once."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -14,21 +16,72 @@ from app.engine.reading.allele_batch import AlleleBatch, Key
 Ints = NDArray[np.int64]
 
 
-class _Texts(dict[int, bytes]):
-    """Texts of a column by their numbers, each behind what comes before it; decoded once."""
+@dataclass(frozen=True)
+class ColumnSaid:
+    """What a column of a track says of the alleles that the track knows, one behind the other.
+
+    `texts`: with the tag before each; `numbers`: what follows the prefix in each, 0 for no text, of a column that has numbers.
+    """
+
+    texts: list[bytes]
+    numbers: Ints | None = None
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class TrackSaid:
+    """What a track says of the alleles of a batch.
+
+    `texts`: to be put behind INFO; `alleles`, `tags`: of how many it says anything, and how many have each tag; `known`: those
+    that it knows, of which `columns` has what it says by tag. A track of regions has no `columns`.
+    """
+
+    texts: list[bytes]
+    alleles: int
+    tags: dict[str, int]
+    known: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    columns: dict[str, ColumnSaid] | None = None
+
+    def of_tags(self, wanted: Container[str]) -> list[bytes]:
+        """The texts with these tags alone; of regions with all of them."""
+        if self.columns is None:
+            return self.texts
+        columns = [column.texts for tag, column in self.columns.items() if tag in wanted]
+        return _spread(_joined(columns), self.known, len(self.texts)) if columns else [b""] * len(self.texts)
+
+
+def _joined(columns: list[list[bytes]]) -> list[bytes]:
+    return columns[0] if len(columns) == 1 else list(map(b"".join, zip(*columns, strict=True)))
+
+
+def _spread(texts: list[bytes], places: Ints, count: int) -> list[bytes]:
+    """`count` texts, of which these are at `places` and all others are empty."""
+    if len(texts) == count:
+        return texts
+    spread = [b""] * count
+    for place, text in zip(places.tolist(), texts, strict=True):
+        spread[place] = text
+    return spread
+
+
+class _Texts:
+    """Texts of a column by their numbers, each behind what comes before it; 0 is the empty one."""
 
     def __init__(self, mapped: Mapped, number: int, before: bytes) -> None:
-        super().__init__({0: b""})
         self._pages, self._at = mapped.bytes_of(f"texts{number}")
         self._offsets = mapped.array(f"offsets{number}")
         self._before = before
 
-    def __missing__(self, index: int) -> bytes:
-        first, last = (self._at + int(offset) for offset in self._offsets[index : index + 2])
-        text = self._before + bytes(self._pages[first:last])
-        if len(self) < 1 << 17:
-            self[index] = text
-        return text
+    def of(self, indices: Ints) -> list[bytes]:
+        """The text of each."""
+        distinct, which = np.unique(indices, return_inverse=True)
+        firsts = (self._offsets[distinct].astype(np.int64) + self._at).tolist()
+        lasts = (self._offsets[distinct.astype(np.int64) + 1].astype(np.int64) + self._at).tolist()
+        before, pages = self._before, self._pages
+        texts = [before + pages[first:last] for first, last in zip(firsts, lasts, strict=True)]
+        if len(distinct) and not distinct[0]:
+            texts[0] = b""
+        return list(map(texts.__getitem__, which.tolist()))
 
 
 class _Values:
@@ -37,18 +90,19 @@ class _Values:
     def __init__(self, mapped: Mapped, number: int, column: Column) -> None:
         stored = mapped.facts["columns"][number]
         before = f";{column.tag}={stored['prefix']}".encode()
+        self.tag, self._prefix = column.tag, stored["prefix"]
         self._values = mapped.array(f"values{number}")
         self._format = before.replace(b"%", b"%%") + b"%d" if stored["kind"] == "numbers" else None
         self._texts = _Texts(mapped, number, before) if self._format is None else None
 
-    def of(self, rows: Ints) -> list[bytes]:
+    def of(self, rows: Ints) -> ColumnSaid:
         """The tag of each row, nothing where it has no value."""
-        values = self._values[rows].tolist()
+        values = self._values[rows]
         if self._texts is not None:
-            return list(map(self._texts.__getitem__, values))
+            return ColumnSaid(self._texts.of(values))
         form = self._format
         assert form is not None
-        return [form % value if value else b"" for value in values]
+        return ColumnSaid([form % value if value else b"" for value in values.tolist()], values.astype(np.int64), self._prefix)
 
 
 class Alleles:
@@ -120,8 +174,7 @@ class Alleles:
 
     def texts(self, rows: Ints) -> list[bytes]:
         """What the track says in each of these rows, as text to be put behind INFO."""
-        columns = [column.of(rows) for column in self.columns]
-        return columns[0] if len(columns) == 1 else list(map(b"".join, zip(*columns, strict=True)))
+        return _joined([column.of(rows).texts for column in self.columns])
 
     def listed(self, bases: Callable[[str, int, int], bytes]) -> Iterator[tuple[str, int, bytes, bytes, bytes]]:
         """Contig, position, REF, ALT and the tags of every allele, in order. For small tracks: each is looked at by itself."""
@@ -138,16 +191,15 @@ class Alleles:
                         ref, _, alt = bytes(self._pages[begin:behind]).partition(b">")
                     yield contig, position, ref, alt, self.texts(np.array([row]))[0]
 
-    def tags(self, batch: AlleleBatch) -> list[bytes]:
-        """What the track says of each allele, as text to be put behind INFO."""
+    def said(self, batch: AlleleBatch) -> TrackSaid:
+        """What the track says of each allele."""
         found = self.find(batch.place, batch.known)
         known = np.flatnonzero(found >= 0)
-        if len(known) == len(found):
-            return self.texts(found)
-        said = [b""] * len(found)
-        for index, text in zip(known.tolist(), self.texts(found[known]), strict=True):
-            said[index] = text
-        return said
+        columns = {column.tag: column.of(found[known]) for column in self.columns}
+        texts = _joined([column.texts for column in columns.values()])
+        tags = {tag: len(texts) - column.texts.count(b"") for tag, column in columns.items()}
+        alleles = len(texts) - texts.count(b"")
+        return TrackSaid(_spread(texts, known, len(found)), alleles, tags, known, columns)
 
 
 class Regions:
@@ -165,8 +217,18 @@ class Regions:
     def close(self) -> None:
         """Nothing is left open: pages are let go with the arrays."""
 
-    def tags(self, batch: AlleleBatch) -> list[bytes]:
-        """What the track says of the place of each allele, as text to be put behind INFO."""
+    def said(self, batch: AlleleBatch) -> TrackSaid:
+        """What the track says of the place of each allele."""
+        texts = self._texts_of(batch)
+        told = Counter(texts)
+        del told[b""]
+        tags = {
+            column.tag: sum(count for text, count in told.items() if b";%b=" % column.tag.encode() in text)
+            for column in self._columns
+        }
+        return TrackSaid(texts, told.total(), tags)
+
+    def _texts_of(self, batch: AlleleBatch) -> list[bytes]:
         if batch.place not in self._contigs:
             return [b""] * len(batch.starts)
         number, begin, count = self._contigs[batch.place]
@@ -188,7 +250,7 @@ class Regions:
         if (known := self._said.get(sets)) is not None:
             return known
         rows = dict.fromkeys(row for one in sets for row in self._rows(one))
-        text = _tags(self._columns, [self._texts[row] for row in rows])
+        text = _tags(self._columns, self._texts.of(np.array(list(rows), np.int64)))
         if len(self._said) < 1 << 17:
             self._said[sets] = text
         return text

@@ -9,13 +9,15 @@ import numpy as np
 from app.engine.bundles.manifest import Bundle
 from app.engine.consequence.annotation import SILENT, SPELLING, AlleleAnnotation, AlleleAnnotator
 from app.engine.consequence.codons import MOST_BASES
-from app.engine.consequence.tracks import tracks
+from app.engine.consequence.tracks import TrackSaid, tracks
 from app.engine.pipeline import codons
 from app.engine.pipeline.codons import EdgeAllele
 from app.engine.reading.allele_batch import AlleleBatch, Key
 from app.engine.reading.headers import Header
 from app.engine.reading.normalize import REACH
+from app.engine.report.batch_rows import values_of_batch
 from app.engine.report.counts import Counts
+from app.engine.report.rows import Values
 
 MOST_ENTRIES = 100_000
 """Entries of INFO/CSQ, of some 250 bytes each, that are made before they are compressed."""
@@ -45,9 +47,10 @@ class BlockAnnotator:
             yield batch if end - begin == len(before) else batch.part(begin, end), int(before[end - 1]) - entries
             begin, entries = end, int(before[end - 1])
 
-    def annotated(self, batch: AlleleBatch, totals: Counts) -> tuple[list[bytes], list[EdgeAllele]]:
-        """The lines of these alleles, in order, and those to compare with other blocks; they are counted, too."""
-        said = [track.tags(batch) for track in self._tracks]
+    def annotated(self, batch: AlleleBatch, totals: Counts) -> tuple[list[bytes], Values, list[EdgeAllele]]:
+        """The lines of these alleles, in order, what the columns of the result have of them, and those to compare with other
+        blocks; they are counted, too."""
+        said = [track.said(batch) for track in self._tracks]
         keys = dict.fromkeys(filter(None, batch.keys))
         answers = self._answers.of(batch.place, keys) if keys else {}
         found = [answers[key] if key else SILENT for key in batch.keys]
@@ -61,27 +64,22 @@ class BlockAnnotator:
             tags[index] = flagged[known]
             flags[codons.WORDS[verdict]] += 1
         totals.flags.update(+flags)
-        columns = [batch.heads, tags, *said, batch.tails]
+        columns = [batch.heads, tags, *(one.texts for one in said), batch.tails]
         if batch.bare:
             columns = [[_first(parts) for parts in zip(*columns[:-1], strict=True)], batch.tails]
         lines = list(map(b"".join, zip(*columns, strict=True)))
         self._count(batch, found, said, totals)
-        return lines, codons.edges(batch, answers, lines, self._answers.extent, self._slack)
+        values = values_of_batch(batch, found, said)
+        return lines, values, codons.edges(batch, answers, lines, self._answers.extent, self._slack)
 
-    def _count(self, batch: AlleleBatch, found: list[AlleleAnnotation], said: list[list[bytes]], totals: Counts) -> None:
+    def _count(self, batch: AlleleBatch, found: list[AlleleAnnotation], said: list[TrackSaid], totals: Counts) -> None:
         totals.records += len(found)
         totals.contigs[batch.name] += len(found)
         totals.add_alleles(batch.refs, batch.alts)
         totals.add_consequences(found)
-        for track, texts in zip(self._bundle.tracks, said, strict=True):
-            told = Counter(texts)
-            del told[b""]
-            counts = {
-                column.tag: sum(count for text, count in told.items() if b";%b" % column.tag.encode() in text)
-                for column in track.columns
-            }
-            totals.tags.update(counts)
-            totals.tracks[track.id] += told.total()
+        for track, one in zip(self._bundle.tracks, said, strict=True):
+            totals.tags.update(one.tags)
+            totals.tracks[track.id] += one.alleles
         if self._header.samples:
             totals.add_samples(batch.tails, len(self._header.samples))
         if b"AF" in self._header.fields["INFO"]:

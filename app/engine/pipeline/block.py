@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import compress
 
 from app.engine.bundles.manifest import MITOCHONDRIAL, Bundle
 from app.engine.errors import InputError, LineFault
@@ -21,6 +22,7 @@ from app.engine.reading.schema import HeaderUpdate, header_updates
 from app.engine.report.counts import Counts
 from app.engine.report.heteroplasmy import Heteroplasmy
 from app.engine.report.piece_rows import PieceRows, piece_rows
+from app.engine.report.rows import Values
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,8 @@ class Worker:
         piece = AnnotatedBlock()
         parts = []
         for batch in batches:
-            lines, edges = self._annotator.annotated(batch, piece.totals)
-            parts.append(ContigSlice(batch.place, batch.name, batch.starts, batch.ends, lines))
+            lines, values, edges = self._annotator.annotated(batch, piece.totals)
+            parts.append(ContigSlice(batch.place, batch.name, batch.starts, batch.ends, lines, values))
             piece.edges += edges
         piece.first, piece.last = batches[0].first, batches[-1].last
         piece.early = parts[0].without(lambda start: start < piece.first)
@@ -185,25 +187,26 @@ class Worker:
 
 @dataclass
 class ContigSlice:
-    """Lines of the result on one contig, in ascending order."""
+    """Lines of the result on one contig, in ascending order. `values`: what its columns have of them, if that is at hand."""
 
     place: str
     name: bytes
     starts: list[int]
     ends: list[int]
     lines: list[bytes]
+    values: Values | None = None
 
     def without(self, out: Callable[[int], bool]) -> list[MovedRecord]:
         """Take the lines whose positions are out of their block from its beginning or end."""
         if not self.starts or not (out(self.starts[0]) or out(self.starts[-1])):
             return []
         rows = list(zip(self.starts, self.ends, self.lines, strict=True))
-        self._set([row for row in rows if not out(row[0])])
+        stays = [not out(row[0]) for row in rows]
+        self.starts, self.ends = list(compress(self.starts, stays)), list(compress(self.ends, stays))
+        self.lines = list(compress(self.lines, stays))
+        if self.values is not None:
+            self.values = {name: list(compress(column, stays)) for name, column in self.values.items()}
         return [MovedRecord(self.place, *row) for row in rows if out(row[0])]
-
-    def _set(self, rows: list[tuple[int, int, bytes]]) -> None:
-        self.starts, self.ends = [row[0] for row in rows], [row[1] for row in rows]
-        self.lines = [row[2] for row in rows]
 
 
 def lay(piece: AnnotatedBlock, parts: list[ContigSlice], level: int) -> None:
@@ -217,7 +220,7 @@ def lay(piece: AnnotatedBlock, parts: list[ContigSlice], level: int) -> None:
     for part in parts:
         if part.place in MITOCHONDRIAL:
             piece.heteroplasmy.add(part.lines)
-    piece.rows = piece_rows((part.name, part.starts, part.ends, part.lines) for part in parts)
+    piece.rows = piece_rows((part.name, part.starts, part.ends, part.lines, part.values) for part in parts)
     index(piece)
 
 

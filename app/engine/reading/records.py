@@ -1,9 +1,12 @@
 """The records of a file by the block: what is clean passes in columns, all else is examined, repaired, split or refused."""
 
 import re
-from itertools import groupby, repeat
+from itertools import groupby
+
+import numpy as np
 
 from app.engine.bundles.manifest import Bundle, Contig
+from app.engine.bundles.sequence import Sequence
 from app.engine.errors import InputError, LineFault, RecordError
 from app.engine.formats.fasta import Sequences
 from app.engine.limits import Limits
@@ -45,6 +48,7 @@ class Records:
         self.sites = SiteChecks(header, bundle, sequences, limits, notes, names or {})
         self.declarations = TagSchema(header, limits, notes)
         self.examiner = RecordExaminer(header, sequences, limits, notes, self.sites, self.declarations, move=move)
+        self._bases = Sequence.open(bundle.path(bundle.sequence))
         self._move = move
         self._batches: list[AlleleBatch] = []
         self._places: set[str] = set()  # contigs of these batches
@@ -132,10 +136,18 @@ class Records:
         """Which of these records have a REF that the reference has not."""
         low, high = min(starts), max(ends)
         if high - low > min(HELD_BASES, SPARSE * len(starts)):
-            return {i for i, right in enumerate(map(self.sequences.holds, repeat(place), starts, refs)) if not right}
+            return {i for i in self._unsure(place, starts, refs) if not self.sequences.holds(place, starts[i], refs[i])}
         bases = self.sequences.get(place, low, high)
         there = [bases[start - low : end - low] for start, end in zip(starts, ends, strict=True)]
         return set() if there == list(refs) else {i for i, (seen, ref) in enumerate(zip(there, refs, strict=True)) if seen != ref}
+
+    def _unsure(self, place: str, starts: list[int], refs: tuple[bytes, ...]) -> list[int]:
+        """Which of these REFs are not one base that the reference has there, found for all at once."""
+        firsts = np.frombuffer(b"".join([ref[:1] for ref in refs]), np.uint8)
+        single = np.array(list(map(len, refs))) == 1
+        there = self._bases.gather(place, np.array(starts, np.int64) + 1)
+        unsure: list[int] = np.flatnonzero(~single | (there != firsts)).tolist()
+        return unsure
 
     def _calling(self, forms: tuple[bytes, ...], samples: tuple[bytes, ...], alts: tuple[bytes, ...]) -> set[int]:
         """Which of these records have samples that are not plainly what FORMAT says."""

@@ -1,10 +1,13 @@
 """What a result holds, counted while it is written; the only source of the count log and the HTML page."""
 
+import re
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
+
+import numpy as np
 
 from app.engine.consequence.annotation import AlleleAnnotation
 from app.engine.consequence.terms import BIT, IMPACTS
@@ -35,6 +38,7 @@ _SPELLINGS = [
     for spelling in spellings
 ]
 _BOUNDS = [bound for bound, _ in FREQUENCIES]
+_PLAIN_NUMBERS = re.compile(rb"[0-9]++(?:\.[0-9]++)?(?:,[0-9]++(?:\.[0-9]++)?)*+").fullmatch
 _COUNTED = attrgetter("term", "impact", "gene")
 SHORT = 4  # alleles up to this length are counted by text first and classified at the end
 
@@ -104,6 +108,12 @@ class Counts:
 
     def add_frequencies(self, values: list[bytes]) -> None:
         """Count allele frequencies, given as text."""
+        if _PLAIN_NUMBERS(b",".join(values)):
+            numbers = np.array(list(map(float, values)))
+            found = np.minimum(np.searchsorted(_BOUNDS, numbers), len(FREQUENCIES) - 1)
+            counts = np.bincount(found, minlength=len(FREQUENCIES)).tolist()
+            self.frequencies.update({name: count for (_, name), count in zip(FREQUENCIES, counts, strict=True) if count})
+            return
         for interval, count in Counter(map(_INTERVALS.__getitem__, values)).items():
             if interval:
                 self.frequencies[interval] += count

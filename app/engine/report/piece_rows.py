@@ -6,7 +6,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from app.engine.report.rows import Rows, fresh_names, rows
+from app.engine.report.rows import Rows, Values, coded, fresh_names, rows, values_of_lines
 from app.engine.report.what_matters import candidates
 
 _PASSED = (b"PASS", b".", b"")
@@ -41,13 +41,17 @@ class PieceRows:
         self.candidates = [(rank, number, line if number == at else text) for rank, number, text in self.candidates]
 
 
-def piece_rows(parts: Iterable[tuple[bytes, Sequence[int], Sequence[int], Sequence[bytes]]]) -> PieceRows:
-    """What the columns know of a piece, given as the name, the starts (from 0), the ends and the lines of each contig's part."""
+Part = tuple[bytes, Sequence[int], Sequence[int], Sequence[bytes], Values | None]
+"""Of one contig: its name, the starts (from 0), the ends and the lines, and what they say, if it need not be read from them."""
+
+
+def piece_rows(parts: Iterable[Part]) -> PieceRows:
+    """What the columns know of a piece."""
     names = fresh_names()
     lines: list[bytes] = []
     found: list[Rows] = []
-    for name, starts, ends, texts in parts:
-        found.append(rows(name, starts, ends, texts, names))
+    for name, starts, ends, texts, values in parts:
+        found.append(coded(name, starts, ends, values_of_lines(texts) if values is None else values, names))
         lines += texts
     if not lines:
         return PieceRows()

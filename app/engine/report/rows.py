@@ -5,6 +5,7 @@ Everything is taken from the final text, so that the columns say what the file s
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from app.engine.reading.alleles import kind
 
 Rows = dict[str, npt.NDArray[Any]]
 """A value a record, by the name of its column."""
+
+Values = dict[str, Sequence[Any]]
+"""The same before it is stored: words of the NAMED columns, and no places of records."""
 
 TYPES = ("reference", "SNV", "MNV", "insertion", "deletion", "indel", "symbolic", "breakend", "spanning deletion")
 TERMS = ("", *(name for name, _ in terms.TABLE))
@@ -74,8 +78,9 @@ DTYPES: dict[str, str] = {
 NO_NUMBER = float("nan")
 _NUMBER = re.compile(rb"[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?").match
 _WHOLE = re.compile(rb"-?[0-9]{1,9}").search
-_AF = re.compile(rb"AF=(?<![^;]AF=)([^,;]*)").search  # a literal beginning is found fast
-_DP = re.compile(rb"DP=(?<![^;]DP=)([0-9]{1,9})(?:;|$)").search
+# in lines of INFO, once a line; a literal beginning is found fast
+_AF = re.compile(rb"AF=(?<![^;\n]AF=)([^,;\n]*)[^\n]*")
+_DP = re.compile(rb"DP=(?<![^;\n]DP=)([0-9]{1,9})(?=;|\n|\Z)[^\n]*")
 _PLAIN = r"(?:[0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?|\.|)"
 _ALL_PLAIN = re.compile(rf"{_PLAIN}(?:\t{_PLAIN})*+".encode()).fullmatch
 _RS = re.compile(rb"\brs([0-9]{1,9})\b").search
@@ -122,10 +127,12 @@ _TERM_CODES, _IMPACT_CODES, _TYPE_CODES, _CHANGE_CODES = (
     {word.encode(): code for code, word in enumerate(words)} for words in (TERMS, IMPACTS, TYPES, CHANGES)
 )
 _CONSEQUENCE = re.compile(  # in the order in which the engine writes them
-    rb"(;?GAS_CSQ=[^;]*(?:;GAS_IMPACT=[^;]*)?(?:;GAS_GENE=[^;]*)?(?:;GAS_OTHER_GENES=[^;]*)?)"
-    rb"(?:;GAS_TRANSCRIPT=[^;]*)?(?:;GAS_HGVSC=([^;]*))?(?:;GAS_HGVSP=([^;]*))?"
+    rb"(;?GAS_CSQ=[^;]*(?:;GAS_IMPACT=[^;]*)?(?:;GAS_GENE=[^;]*)?(?:;GAS_TRANSCRIPT=[^;]*)?"
+    rb"(?:;GAS_OTHER_GENES=[^;]*)?)(?:;GAS_HGVSC=([^;]*))?(?:;GAS_HGVSP=([^;]*))?"
 ).match
-_GENE = re.compile(rb";?GAS_CSQ=([^;]*)(?:;GAS_IMPACT=([^;]*))?(?:;GAS_GENE=([^;]*))?(?:;GAS_OTHER_GENES=([^;]*))?").fullmatch
+_GENE = re.compile(
+    rb";?GAS_CSQ=([^;]*)(?:;GAS_IMPACT=([^;]*))?(?:;GAS_GENE=([^;]*))?(?:;GAS_TRANSCRIPT=[^;]*)?(?:;GAS_OTHER_GENES=([^;]*))?"
+).fullmatch
 
 
 def _consequence(tags: bytes) -> tuple[int, int, bytes, bytes, int, int]:
@@ -176,7 +183,13 @@ def _whole(text: bytes) -> int:
     return max(0, int(found[0])) if found else 0
 
 
-_GENES, _TRACKED = _Remembered(_genes), _Remembered(_tracked)
+_GENES = _Remembered(_genes)
+TRACKED = _Remembered(_tracked)
+"""What tags of tracks say: significance, stars, frequency, number of the dbSNP identifier, whether it is known in a disease."""
+
+TRACKED_TAGS = ("GAS_CLNSIG", "GAS_DISEASE", "GAS_CLNSTARS", "GAS_GNOMAD_GRPMAX_AF", "GAS_GNOMAD_AF")
+"""The tags that they say it by, besides that of the identifier, and all that are `known_tag`."""
+
 _KINDS = _Remembered(
     lambda alleles: (
         _TYPE_CODES[kind(*alleles).encode()] if kind(*alleles) in TYPES else 0,
@@ -250,6 +263,19 @@ def reads_of(form: bytes, samples: Sequence[bytes]) -> tuple[list[float], list[i
     return fractions, depths
 
 
+@dataclass(frozen=True)
+class Records:
+    """What records say themselves, a column each. `infos`: INFO as the file has it; `calls`: FORMAT and the samples."""
+
+    identifiers: Sequence[bytes]
+    refs: Sequence[bytes]
+    alts: Sequence[bytes]
+    qualities: Sequence[bytes]
+    filters: Sequence[bytes]
+    infos: Sequence[bytes]
+    calls: Sequence[bytes]
+
+
 def rows(
     name: bytes, starts: Sequence[int], ends: Sequence[int], lines: Iterable[bytes], names: dict[str, dict[bytes, int]]
 ) -> Rows:
@@ -258,45 +284,64 @@ def rows(
     `name` is their contig, `starts` (from 0) and `ends` what they cover; `names` has the words of NAMED with their codes,
     and learns those that are new.
     """
-    fields = [line.split(b"\t", 9) for line in lines]
-    if not fields:
-        return {column: np.zeros(0, dtype) for column, dtype in DTYPES.items() if column != "place"}
-    identifiers, qualities, filters = ([one[at] for one in fields] for at in (2, 5, 6))
+    return coded(name, starts, ends, values_of_lines(lines), names)
+
+
+def coded(name: bytes, starts: Sequence[int], ends: Sequence[int], values: Values, names: dict[str, dict[bytes, int]]) -> Rows:
+    """The same of values that are at hand."""
+    made: Rows = {"contig": np.full(len(starts), names["contig"][name] if starts else 0, "<u4")}
+    made["position"] = np.asarray(starts, "<i8").astype("<i4") + 1
+    made["end"] = np.asarray(ends, "<i8").astype("<i4")
+    with np.errstate(over="ignore"):  # what is too large for four bytes is infinite
+        for column, found in values.items():
+            if column in NAMED:
+                found = list(map(names[column].__getitem__, found))
+            made[column] = np.asarray(found, DTYPES[column])
+    return {column: made[column] for column in DTYPES if column != "place"}
+
+
+def values_of_lines(lines: Iterable[bytes]) -> Values:
+    """What lines of a result say, read from their text, which is what defines the columns."""
+    fields = [line.rstrip(b"\n").split(b"\t", 8) for line in lines]
     parts = [_parts(one[7]) for one in fields]
-    owns = [one for one, _, _ in parts]
-    consequence, impact, gene, genes, coding, residue = _turned([_consequence(text) for _, text, _ in parts], 6)
-    significances, stars, frequency, rsid, known = _turned([_TRACKED[text] for _, _, text in parts], 5)
-    if b"rs" in b"\t".join(identifiers):
-        named = [_RS(text) for text in identifiers]
+    identifiers, refs, alts, qualities, filters = ([one[at] for one in fields] for at in (2, 3, 4, 5, 6))
+    calls = [one[8] if len(one) > 8 else b"" for one in fields]
+    said = turned([_consequence(text) for _, text, _ in parts], 6)
+    tracked = turned([TRACKED[text] for _, _, text in parts], 5)
+    infos = [own for own, _, _ in parts]
+    return values_of(Records(identifiers, refs, alts, qualities, filters, infos, calls), said, tracked)
+
+
+def values_of(records: Records, said: Sequence[Sequence[Any]], tracked: Sequence[Sequence[Any]]) -> Values:
+    """The values of all columns.
+
+    `said`: columns of what `_consequence` says of the alleles; `tracked`: of what the tracks say (`TRACKED`).
+    """
+    consequence, impact, gene, genes, coding, residue = said
+    significances, stars, frequency, rsid, known = tracked
+    if b"rs" in b"\t".join(records.identifiers):
+        named = [None if text == b"." else _RS(text) for text in records.identifiers]
         rsid = [one or (int(found[1]) if found else 0) for one, found in zip(rsid, named, strict=True)]
-    together = b"\t".join(owns)
+    together = b"".join([one for own in records.infos for one in (own, b"\n")])
     if b"DISEASE=" in together or b"CLN" in together:
-        known = [one or _KNOWN(own) is not None for one, own in zip(known, owns, strict=True)]
-    types, changes = _turned([_KINDS[one[3], one[4]] for one in fields], 2)
-    values: dict[str, Any] = {
+        known = [one or _KNOWN(own) is not None for one, own in zip(known, records.infos, strict=True)]
+    types, changes = turned([_KINDS[pair] for pair in zip(records.refs, records.alts, strict=True)], 2)
+    depths = _own(_DP, b"DP=", together)
+    genotypes, fractions, sample_depths = _called(records.calls)
+    depth = [int(text or 0) for text in depths] if depths else [0] * len(types)
+    return {
         **{"consequence": consequence, "impact": impact, "coding": coding, "residue": residue},
         **{"significance": significances, "stars": stars, "frequency": frequency, "rsid": rsid, "known": known},
-        **{"type": types, "change": changes, "quality": _numbers(qualities)},
-        "gene": [names["gene"][word] for word in gene],
-        "genes": [names["genes"][word] for word in genes],
-        "filter": [names["filter"][word] for word in filters],
-        "af": _numbers(_own(_AF, b"AF=", owns, together)),
-        "depth": [int(text or 0) for text in _own(_DP, b"DP=", owns, together)],
-        **_called(fields),
-    }
-    depth = values.pop("sample_depth", None)
-    if depth is not None:
-        values["depth"] = [one or two for one, two in zip(depth, values["depth"], strict=True)]
-    with np.errstate(over="ignore"):  # what is too large for four bytes is infinite
-        made = {column: np.array(found, DTYPES[column]) for column, found in values.items()}
-    return made | {
-        "contig": np.full(len(fields), names["contig"][name], "<u4"),
-        "position": np.asarray(starts, "<i8").astype("<i4") + 1,
-        "end": np.asarray(ends, "<i8").astype("<i4"),
+        **{"type": types, "change": changes, "quality": _numbers(records.qualities)},
+        **{"gene": gene, "genes": genes, "filter": records.filters},
+        "af": _numbers(_own(_AF, b"AF=", together) or [b""] * len(types)),
+        "depth": [one or two for one, two in zip(sample_depths, depth, strict=True)] if sample_depths else depth,
+        "genotype": genotypes,
+        "fraction": fractions,
     }
 
 
-def _turned(table: list[tuple[Any, ...]], columns: int) -> list[list[Any]]:
+def turned(table: list[tuple[Any, ...]], columns: int) -> list[list[Any]]:
     """The columns of a table; far quicker than zip, which would open an iterator a row."""
     return [[row[at] for row in table] for at in range(columns)]
 
@@ -313,11 +358,14 @@ def _parts(info: bytes) -> tuple[bytes, bytes, bytes]:
     return info[:at], info[at:entries], info[behind + 1 :].rstrip(b"\n") if behind >= 0 else b""
 
 
-def _own(pattern: Callable[[bytes], Any], tag: bytes, owns: Sequence[bytes], together: bytes) -> list[bytes]:
-    """A value of INFO as the file has it; empty where it has none."""
+def _own(pattern: re.Pattern[bytes], tag: bytes, together: bytes) -> list[bytes]:
+    """A value of each INFO of the file, each with a line feed behind it; empty where it has none; nothing if none has one."""
     if tag not in together:
-        return [b""] * len(owns)
-    return [found[1] if (found := pattern(own)) else b"" for own in owns]
+        return []
+    found = pattern.findall(together)  # no more than one a line
+    if len(found) == together.count(b"\n"):
+        return found
+    return [one[1] if (one := pattern.search(line)) else b"" for line in together.split(b"\n")[:-1]]
 
 
 def _numbers(texts: Sequence[bytes]) -> list[float]:
@@ -327,24 +375,26 @@ def _numbers(texts: Sequence[bytes]) -> list[float]:
     return [_NUMBERS[text] for text in texts]
 
 
-def _called(fields: list[list[bytes]]) -> dict[str, list[Any]]:
-    """What the first carrier's column says."""
-    none: dict[str, list[Any]] = {"genotype": [0] * len(fields), "fraction": [NO_NUMBER] * len(fields)}
-    if any(len(one) < 10 for one in fields):
-        return none
-    samples = [carrier(one[9].rstrip(b"\n")) for one in fields]
-    if any(one[8].startswith(b"GT") for one in fields):
-        none["genotype"] = [
-            _ZYGOSITIES[sample.partition(b":")[0]] if one[8].startswith(b"GT") else 0
-            for one, sample in zip(fields, samples, strict=True)
-        ]
-    forms = {one[8] for one in fields}
-    if len(forms) == 1:
-        none["fraction"], none["sample_depth"] = reads_of(forms.pop(), samples)
-    else:
-        both = [reads(one[8], sample) for one, sample in zip(fields, samples, strict=True)]
-        none["fraction"], none["sample_depth"] = (list(column) for column in zip(*both, strict=True))
-    return none
+def _called(calls: Sequence[bytes]) -> tuple[Sequence[int], Sequence[float], Sequence[int]]:
+    """What the first carrier's column says: genotype, share of the reads, and depth, of which there may be none."""
+    split = [call.partition(b"\t") for call in calls]
+    if not all([tab for _, tab, _ in split]):
+        return [0] * len(calls), [NO_NUMBER] * len(calls), []
+    forms = [form for form, _, _ in split]
+    samples = [carrier(samples) for _, _, samples in split]
+    genotypes = [
+        _ZYGOSITIES[sample.partition(b":")[0]] if form.startswith(b"GT") else 0
+        for form, sample in zip(forms, samples, strict=True)
+    ]
+    if len(set(forms)) == 1:
+        return genotypes, *reads_of(forms[0], samples)
+    both = [reads(form, sample) for form, sample in zip(forms, samples, strict=True)]
+    return genotypes, [share for share, _ in both], [depth for _, depth in both]
+
+
+def known_tag(tag: str) -> bool:
+    """Whether a tag says that an allele is known in a disease."""
+    return _KNOWN(f"{tag}=".encode()) is not None
 
 
 def fresh_names() -> dict[str, dict[bytes, int]]:

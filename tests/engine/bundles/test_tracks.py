@@ -89,7 +89,7 @@ def test_what_was_written_is_found_and_nothing_else(length: int, tmp_path: Path)
         assert (track.find(contig, others) == -1).all() and len(others) > 900
     assert list(track.find("0", [key(3, "A", "C"), None])) == [-1, -1]
     batch: Any = SimpleNamespace(place="1", known=[None, (b"256", b"A", other), key(256, "A", "AGATTACAGATTACA")])
-    assert track.tags(batch) == [b"", b";GAS_A=rs2", b""]
+    assert track.said(batch).texts == [b"", b";GAS_A=rs2", b""]
 
 
 def test_of_two_rows_about_one_allele_the_first_counts(tmp_path: Path) -> None:
@@ -113,12 +113,12 @@ def test_regions_say_what_overlaps(rows: list[tuple[int, int, str]], asked: list
         write_regions(path, [("1", at, at + size, [text.encode()]) for at, size, text in rows], {"1": 100})
         track = Regions(Track("r", "r", "r.track", "region", (column("GAS_R"),)), Mapped(path, REGIONS, VERSION))
         batch: Any = SimpleNamespace(place="1", starts=[at for at, _ in asked], ends=[at + size for at, size in asked])
-        for (at, size), said in zip(asked, track.tags(batch), strict=True):
+        for (at, size), said in zip(asked, track.said(batch).texts, strict=True):
             there = [text for begin, length, text in rows if begin < at + size and begin + length > at]
             parts = {part for text in there for part in text.split(",") if part}
             assert set(said.decode().removeprefix(";GAS_R=").split(",")) - {""} == parts
         batch.place = "2"
-        assert track.tags(batch) == [b""] * len(asked)
+        assert track.said(batch).texts == [b""] * len(asked)
 
 
 def test_a_file_that_is_no_track_is_named(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_what_is_found_is_what_bcftools_annotates(count: int, tmp_path: Path) ->
     leftmost_of = {spelling: spot for spot, spelling in spots.items()}
     keys = [(b"%d" % (start + 1), ref, alt) for start, ref, alt in map(leftmost_of.__getitem__, asked)]
     batch: Any = SimpleNamespace(place="1", known=keys)
-    found = track.tags(batch)
+    found = track.said(batch).texts
     normal = [tmp_path / name for name in ("source.norm.vcf.gz", "query.norm.vcf.gz")]
     for before, after in zip((source, query), normal, strict=True):
         bcftools_of("norm", "-f", str(tmp_path / "g.fa"), "-Oz", "-o", str(after), str(before))
