@@ -29,10 +29,7 @@ from app.aws.dynamodb import (
     update,
 )
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, batch_end, changed
-
-STATE = ("user_id", "job_id", "status", "tier", "rev", "percent", "batch")
-"""The attributes by which many jobs are counted and compared."""
+from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, JobState, State, Status, Tier, Trigger, batch_end, changed
 
 
 @dataclass(frozen=True)
@@ -244,9 +241,9 @@ class Jobs:
                 break
         return jobs[:limit][:: -1 if ":after" in bound else 1]
 
-    async def states(self, user_id: str, limit: int, *, batch: str = "") -> list[Job]:
-        """The newest `limit` jobs of one user, or of a batch, newest first, with what STATE names and nothing else."""
-        jobs: list[Job] = []
+    async def states(self, user_id: str, limit: int, *, batch: str = "") -> list[JobState]:
+        """The states of the newest `limit` jobs of one user, or of a batch, newest first."""
+        jobs: list[JobState] = []
         bound = " AND job_id BETWEEN :first AND :last" if batch else ""
         values = {":user": user_id} | ({":first": batch, ":last": batch_end(batch)} if batch else {})
         query = pages(
@@ -255,14 +252,14 @@ class Jobs:
             TableName=self.table,
             KeyConditionExpression=f"user_id = :user{bound}",
             ExpressionAttributeValues=to_wire(values),
-            ProjectionExpression=", ".join(f"#{name}" for name in STATE),
-            ExpressionAttributeNames={f"#{name}": name for name in STATE},
+            ProjectionExpression=", ".join(f"#{name}" for name in JobState._fields),
+            ExpressionAttributeNames={f"#{name}": name for name in JobState._fields},
             ScanIndexForward=False,
             ConsistentRead=True,
             Limit=max(limit, BATCH_KEYS) if batch else limit,
         )
         async for items in query:
-            jobs += [job for job in (record(Job, item) for item in items) if not batch or job.batch == batch]
+            jobs += [job for job in (record(JobState, item) for item in items) if not batch or job.batch == batch]
             if len(jobs) >= limit:
                 break
         return jobs[:limit]

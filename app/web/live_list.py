@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from app.aws.dynamodb import BATCH_KEYS
 from app.aws.jobs import Jobs
 from app.domain.accounts import Plan
-from app.domain.jobs import Job, State, Status
+from app.domain.jobs import Job, JobState, State, Status
 from app.web.live import Key
 from app.web.states import COUNTED, SHOWN, may_change, state
 
@@ -32,7 +32,7 @@ class Census:
     """How many jobs are in each state, which of them may change, and which is the newest."""
 
     states: Counter[State]
-    moving: dict[Key, Job]
+    moving: dict[Key, JobState]
     newest: str
     fingerprint: str  # another one after any change
 
@@ -65,7 +65,7 @@ class ListWatch:
 
     plan: Plan
     states: Counter[State] = field(default_factory=Counter)
-    known: dict[Key, Job] = field(default_factory=dict)
+    known: dict[Key, Job | JobState] = field(default_factory=dict)
     changed: bool = False
     ended: bool = False
     keys: set[Key] = field(default_factory=set)
