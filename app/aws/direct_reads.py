@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError
+from pydantic_core import from_json
 
 READS = frozenset({"BatchGetItem", "GetItem", "Query"})
 
@@ -108,6 +109,6 @@ class DirectReads:
         try:
             headers = self.signer.headers(await kept.get_frozen_credentials(), target, body, datetime.now(UTC))
             http = await self.client._endpoint.http_session.send(Request(meta.endpoint_url, headers, body))
-            return (http, json.loads(await http.content)) if http.status_code == 200 else None
+            return (http, from_json(await http.content)) if http.status_code == 200 else None
         except (BotoCoreError, ValueError):
             return None

@@ -10,12 +10,10 @@ import secrets
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
 from app.aws.dynamodb import (
     BATCH_KEYS,
@@ -28,6 +26,7 @@ from app.aws.dynamodb import (
     transacted,
     update,
 )
+from app.aws.items import ItemKey, Items
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, JobState, State, Status, Tier, Trigger, batch_end, changed
 
@@ -42,6 +41,7 @@ class Jobs:
     shards: int
     deadline_seconds: Mapping[State, int]
     now: Callable[[], int]
+    reads: Items
 
     async def create(self, job: Job, *, deadline_seconds: int | None = None) -> Job:
         """Records a new UPLOADING job. Its id must be new. `deadline_seconds` (seconds) replaces that of the state."""
@@ -69,14 +69,8 @@ class Jobs:
 
     async def get_batched(self, user_id: str, job_id: str) -> Job | None:
         """As `get`, for those who are many at once: together with what others look at in the same moment."""
-        return await self._batched.get((user_id, job_id))
-
-    @cached_property
-    def _batched(self) -> BatchLoader[tuple[str, str], Job]:
-        async def read(keys: list[tuple[str, str]]) -> dict[tuple[str, str], Job]:
-            return {(job.user_id, job.job_id): job for job in await self.get_many(keys)}
-
-        return BatchLoader(read, BATCH_KEYS)
+        (item,) = await self.reads.get((ItemKey(self.table, user_id, "job_id", job_id),)) or (None,)
+        return record(Job, item) if item else None
 
     async def get_many(self, keys: list[tuple[str, str]]) -> list[Job]:
         """Those of up to 100 (user id, job id) that exist, in no order, in one request where DynamoDB allows it."""
@@ -244,6 +238,7 @@ class Jobs:
     async def states(self, user_id: str, limit: int, *, batch: str = "") -> list[JobState]:
         """The states of the newest `limit` jobs of one user, or of a batch, newest first."""
         jobs: list[JobState] = []
+        names = [name for name in JobState._fields if batch or name != "batch"]
         bound = " AND job_id BETWEEN :first AND :last" if batch else ""
         values = {":user": user_id} | ({":first": batch, ":last": batch_end(batch)} if batch else {})
         query = pages(
@@ -252,8 +247,8 @@ class Jobs:
             TableName=self.table,
             KeyConditionExpression=f"user_id = :user{bound}",
             ExpressionAttributeValues=to_wire(values),
-            ProjectionExpression=", ".join(f"#{name}" for name in JobState._fields),
-            ExpressionAttributeNames={f"#{name}": name for name in JobState._fields},
+            ProjectionExpression=", ".join(f"#{name}" for name in names),
+            ExpressionAttributeNames={f"#{name}": name for name in names},
             ScanIndexForward=False,
             ConsistentRead=True,
             Limit=max(limit, BATCH_KEYS) if batch else limit,

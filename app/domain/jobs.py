@@ -254,9 +254,8 @@ class Job:
 
 
 class JobState(NamedTuple):
-    """What a job is counted and compared by. A tuple, for a list has a thousand of them."""
+    """What a user's jobs are counted and compared by. A tuple, for a list has a thousand of them."""
 
-    user_id: str
     job_id: str
     status: Status = Status.UPLOADING
     tier: Tier = Tier.NONE

@@ -43,7 +43,7 @@ class Census:
         seen = zlib.crc32(repr([(job.job_id, job.rev, job.percent) for job in found]).encode())
         return cls(
             states=Counter(map(state, found)),
-            moving={(job.user_id, job.job_id): job for job in found if may_change(job, plan)},
+            moving={(user_id, job.job_id): job for job in found if may_change(job, plan)},
             newest=found[0].job_id if found else "",
             fingerprint=f"{seen:x}",
         )

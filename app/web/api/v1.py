@@ -43,6 +43,7 @@ from app.web.api.models import (
     job_out,
 )
 from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, SHARES, TOKENS, account
+from app.web.auth import own_job
 from app.web.live_list import Census, strip, total
 from app.web.states import SHOWN
 from app.web.views import explorer
@@ -78,8 +79,7 @@ async def submit(request: web.Request) -> web.Response:
 
 async def get(request: web.Request) -> web.Response:
     """Answers with one job. Raises NotFound."""
-    job = await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
-    return web.json_response(job_out(job), dumps=_dumps)
+    return web.json_response(job_out(await own_job(request)), dumps=_dumps)
 
 
 async def listing(request: web.Request) -> web.Response:
