@@ -10,6 +10,7 @@ import asyncio
 import time
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ class Census:
     """How many jobs are in each state, which of them may change, and which is the newest."""
 
     states: Counter[State]
-    moving: dict[Key, JobState]
+    moving: Mapping[Key, Job | JobState]
     newest: str
     fingerprint: str  # another one after any change
 
