@@ -10,13 +10,12 @@ import secrets
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from app.aws.batch_loader import BatchLoader
-from app.aws.dynamodb import BATCH_KEYS, batch_get, from_wire, pages, record, to_wire, transacted, update, updated
+from app.aws.dynamodb import from_wire, pages, record, to_wire, transacted, update, updated
+from app.aws.items import ItemKey, Items
 from app.domain.accounts import Account, Plan
 
 PROFILE = "PROFILE"
@@ -36,6 +35,7 @@ class Accounts:
     table: str
     shards: int
     now: Callable[[], int]
+    reads: Items
     deadline_seconds: int = SETTLE_SECONDS
 
     async def get(self, user_id: str) -> Account | None:
@@ -218,8 +218,10 @@ class Accounts:
 
     async def get_with(self, user_id: str, item: str) -> tuple[Account, dict[str, Any]] | None:
         """The account and the values of one of its items, in one request; None unless both are there, and good."""
-        found = await self._pairs.get((user_id, item))
-        return found if found and self._good(found[1]) else None
+        keys = (ItemKey(self.table, user_id, "item", PROFILE), ItemKey(self.table, user_id, "item", item))
+        profile, found = await self.reads.get(keys) or (None, None)
+        values = from_wire(found or {})
+        return (record(Account, profile), values) if profile and values and self._good(values) else None
 
     async def items(self, user_id: str, prefix: str) -> AsyncIterator[dict[str, Any]]:
         """Every item of an account whose name starts with `prefix`, expired ones left out."""
@@ -240,20 +242,6 @@ class Accounts:
     async def delete_item(self, user_id: str, item: str) -> None:
         """Deletes one item of an account; one that is not there is no error."""
         await self.dynamodb.delete_item(TableName=self.table, Key=self._key(user_id, item))
-
-    @cached_property
-    def _pairs(self) -> BatchLoader[tuple[str, str], tuple[Account, dict[str, Any]]]:
-        return BatchLoader(self._read_pairs, BATCH_KEYS // 2)
-
-    async def _read_pairs(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Account, dict[str, Any]]]:
-        wanted = {(user_id, item) for user_id, one in pairs for item in (PROFILE, one)}
-        items = await batch_get(self.dynamodb, self.table, [self._key(*key) for key in wanted])
-        found = {(one["user_id"]["S"], one["item"]["S"]): one for one in items}
-        return {
-            (user_id, item): (record(Account, found[user_id, PROFILE]), from_wire(found[user_id, item]))
-            for user_id, item in pairs
-            if found.keys() >= {(user_id, PROFILE), (user_id, item)}
-        }
 
     def _good(self, values: dict[str, Any]) -> bool:
         return values.get("expires_at", float("inf")) * 1000 > self.now()

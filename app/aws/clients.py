@@ -11,6 +11,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError
 
+from app.aws import direct_reads
 from app.aws.botocore_tuning import JsonResponseParserFactory, loader
 from app.settings import Settings
 
@@ -77,4 +78,6 @@ async def clients(settings: Settings, *services: str) -> AsyncIterator[dict[str,
         for service in services:
             chosen = config if service == "s3" else config.merge(AioConfig(signature_version="v4", **ONCE.get(service, {})))
             made[service] = await stack.enter_async_context(_session().create_client(service, config=chosen))
+            if service == "dynamodb":
+                direct_reads.install(made[service])
         yield made

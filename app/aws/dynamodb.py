@@ -6,8 +6,8 @@ import asyncio
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import fields
 from enum import Enum
+from operator import itemgetter
 from typing import Any, TypeVar, get_type_hints
 
 from botocore.exceptions import ClientError
@@ -35,17 +35,9 @@ def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def record(kind: type[R], item: Mapping[str, Any]) -> R:
-    """The dataclass that this item stands for. Attributes that it does not know (such as index keys) are ignored."""
-    known = _converters(kind)
-    given = {}
-    for name, wire in item.items():
-        if name in known:
-            ((type_, value),) = wire.items()
-            convert = known[name]
-            # text is most of it, and what it is already
-            read = value if type_ == "S" else _READ[type_](value)
-            given[name] = read if convert is None else convert(read)
-    return kind(**given)
+    """The dataclass or named tuple that an item stands for. Attributes that it does not know, such as index keys, are ignored."""
+    readers = _READERS.get(kind) or _readers(kind)
+    return kind(**{name: readers[name](wire) for name, wire in item.items() if name in readers})
 
 
 def update(values: Mapping[str, Any], condition: str = "", **given: Any) -> dict[str, Any]:
@@ -172,21 +164,26 @@ _READ: dict[str, Callable[[Any], Any]] = {"S": str, "N": int, "BOOL": bool, "SS"
 """What is made of each of DynamoDB's types that our records have."""
 
 
-def _converters(kind: type[Any]) -> dict[str, Any]:
-    if kind not in _KNOWN:
-        hints = get_type_hints(kind)
-        _KNOWN[kind] = {field.name: _converter(hints[field.name]) for field in fields(kind)}
-    return _KNOWN[kind]
+Reader = Callable[[Mapping[str, Any]], Any]
+"""Makes the value of a field of an attribute in DynamoDB's JSON."""
 
 
-def _converter(hint: Any) -> Any:
-    """What makes the value of a field of what was read; None where that is the value."""
+_READERS: dict[type[Any], dict[str, Reader]] = {}
+
+
+def _readers(kind: type[Any]) -> dict[str, Reader]:
+    """By field. What the field holds says the attribute's type, so that no value is asked for it."""
+    return _READERS.setdefault(kind, {name: _reader(hint) for name, hint in get_type_hints(kind).items()})
+
+
+def _reader(hint: Any) -> Reader:
     options = [hint, *getattr(hint, "__args__", ())]
     enum = next((option for option in options if isinstance(option, type) and issubclass(option, Enum)), None)
     if enum:
         members = {member.value: member for member in enum}
-        return lambda value: members.get(value) or enum(value)  # which says what is wrong with others
-    return frozenset if getattr(hint, "__origin__", None) is frozenset else None
-
-
-_KNOWN: dict[type[Any], dict[str, Any]] = {}
+        return lambda wire: members.get(wire["S"]) or enum(wire["S"])  # which says what is wrong with others
+    if getattr(hint, "__origin__", None) is frozenset:
+        return lambda wire: frozenset(wire["SS"])
+    if bool in options:
+        return itemgetter("BOOL")
+    return (lambda wire: int(wire["N"])) if int in options else itemgetter("S")

@@ -10,12 +10,10 @@ import secrets
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from app.aws.batch_loader import BatchLoader
 from app.aws.clients import code
 from app.aws.dynamodb import (
     BATCH_KEYS,
@@ -28,11 +26,11 @@ from app.aws.dynamodb import (
     update,
     updated,
 )
+from app.aws.items import ItemKey, Items
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, State, Status, Tier, Trigger, batch_end, changed
+from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, JobState, State, Status, Tier, Trigger, batch_end, changed
 
-STATE = ("user_id", "job_id", "status", "tier", "rev", "percent", "batch")
-"""The attributes by which many jobs are counted and compared."""
+J = TypeVar("J", Job, JobState)
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ class Jobs:
     shards: int
     deadline_seconds: Mapping[State, int]
     now: Callable[[], int]
+    reads: Items
 
     async def create(self, job: Job, *, deadline_seconds: int | None = None) -> Job:
         """Records a new UPLOADING job. Its id must be new. `deadline_seconds` (seconds) replaces that of the state."""
@@ -72,14 +71,8 @@ class Jobs:
 
     async def get_batched(self, user_id: str, job_id: str) -> Job | None:
         """As `get`, for those who are many at once: together with what others look at in the same moment."""
-        return await self._batched.get((user_id, job_id))
-
-    @cached_property
-    def _batched(self) -> BatchLoader[tuple[str, str], Job]:
-        async def read(keys: list[tuple[str, str]]) -> dict[tuple[str, str], Job]:
-            return {(job.user_id, job.job_id): job for job in await self.get_many(keys)}
-
-        return BatchLoader(read, BATCH_KEYS)
+        (item,) = await self.reads.get((ItemKey(self.table, user_id, "job_id", job_id),)) or (None,)
+        return record(Job, item) if item else None
 
     async def get_many(self, keys: list[tuple[str, str]]) -> list[Job]:
         """Those of up to 100 (user id, job id) that exist, in no order, in one request where DynamoDB allows it."""
@@ -228,28 +221,38 @@ class Jobs:
         bound = " AND job_id < :before" if before else " AND job_id > :after" if after else ""
         values = {":before": before, ":after": None if before else after}
         upwards = ":after" in bound
-        jobs = await self._of_user(user_id, bound, values, limit, Limit=limit, ScanIndexForward=upwards)
+        jobs = await self._of_user(user_id, bound, values, limit, Job, Limit=limit, ScanIndexForward=upwards)
         return jobs[:: -1 if upwards else 1]
 
-    async def states(self, user_id: str, limit: int, *, batch: str = "") -> list[Job]:
-        """The newest `limit` jobs of one user, or of a batch, newest first, with what STATE names and nothing else."""
+    async def states(self, user_id: str, limit: int, *, batch: str = "") -> list[JobState]:
+        """The states of the newest `limit` jobs of one user, or of a batch, newest first."""
+        names = [name for name in JobState._fields if batch or name != "batch"]
         return await self._of_user(
             user_id,
             " AND job_id BETWEEN :first AND :last" if batch else "",
             {":first": batch, ":last": batch_end(batch)} if batch else {},
             limit,
+            JobState,
             batch=batch,
-            ProjectionExpression=", ".join(f"#{name}" for name in STATE),
-            ExpressionAttributeNames={f"#{name}": name for name in STATE},
+            ProjectionExpression=", ".join(f"#{name}" for name in names),
+            ExpressionAttributeNames={f"#{name}": name for name in names},
             ScanIndexForward=False,
             Limit=max(limit, BATCH_KEYS) if batch else limit,
         )
 
     async def _of_user(
-        self, user_id: str, bound: str, values: Mapping[str, Any], most: int, *, batch: str = "", **query: Any
-    ) -> list[Job]:
+        self,
+        user_id: str,
+        bound: str,
+        values: Mapping[str, Any],
+        most: int,
+        kind: type[J],
+        *,
+        batch: str = "",
+        **query: Any,
+    ) -> list[J]:
         """Up to `most` jobs of one user, and of the batch if one is given, with job ids as `bound` over :values says."""
-        jobs: list[Job] = []
+        jobs: list[J] = []
         found = pages(
             self.dynamodb,
             "query",
@@ -260,7 +263,7 @@ class Jobs:
             **query,
         )
         async for items in found:
-            jobs += [job for job in (record(Job, item) for item in items) if not batch or job.batch == batch]
+            jobs += [job for job in (record(kind, item) for item in items) if not batch or job.batch == batch]
             if len(jobs) >= most:
                 break
         return jobs[:most]

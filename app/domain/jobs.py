@@ -10,7 +10,7 @@ import uuid
 import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 
 class Status(StrEnum):
@@ -232,7 +232,7 @@ class Job:
     @property
     def created_at(self) -> int:
         """Milliseconds since 1970, out of the UUIDv7."""
-        return uuid.UUID(self.job_id).int >> 80
+        return int(self.job_id[:8] + self.job_id[9:13], 16)
 
     @property
     def tries(self) -> int:
@@ -251,6 +251,17 @@ class Job:
         if self.status is Status.DELETING:
             return False
         return copy in (self.result, self.index, self.summary, self.rejected, self.archive) or rev == self.rev
+
+
+class JobState(NamedTuple):
+    """What a user's jobs are counted and compared by. A tuple, for a list has a thousand of them."""
+
+    job_id: str
+    status: Status = Status.UPLOADING
+    tier: Tier = Tier.NONE
+    rev: int = 1
+    percent: int = 0
+    batch: str = ""
 
 
 def job_id(now: int, randomness: bytes) -> str:

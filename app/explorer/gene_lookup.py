@@ -131,6 +131,7 @@ class References:
     s3: Any
     clock: Callable[[], float] = time.monotonic
     _newest: dict[str, tuple[float, str]] = field(default_factory=dict)  # when it was asked for, and what it was
+    _found: dict[str, tuple[float, Bundle]] = field(default_factory=dict)  # likewise, of what is installed
     _kept: Kept[Reference | None] = field(default_factory=lambda: Kept(REFERENCES))
 
     async def reference_of(self, summary: Mapping[str, Any]) -> Reference | None:
@@ -149,7 +150,7 @@ class References:
         bundle_id, _, version = place.partition("/")
         try:
             if not version:
-                return await asyncio.to_thread(manifest.find, bundle_id, *([Path(self.folder)] if self.folder else []))
+                return await self._installed(bundle_id)
             version = await self._latest(bundle_id) if version == LATEST else version
             found = await self._kept.once(f"{bundle_id}/{version}", lambda: self._read(bundle_id, version))
         except Exception as error:
@@ -157,6 +158,14 @@ class References:
             log.warning("reference not readable", bundle=bundle_id, version=version, error=repr(error))
             return None
         return found.bundle if found else None
+
+    async def _installed(self, bundle_id: str) -> Bundle:
+        """The bundle on this host, as it was a few minutes ago. Raises EngineError."""
+        looked, bundle = self._found.get(bundle_id, (0.0, None))
+        if bundle is None or self.clock() - looked > LATEST_SECONDS:
+            bundle = await asyncio.to_thread(manifest.find, bundle_id, *([Path(self.folder)] if self.folder else []))
+            self._found[bundle_id] = self.clock(), bundle
+        return bundle
 
     async def _latest(self, bundle_id: str) -> str:
         """The version that was pushed last, as it was a few minutes ago."""

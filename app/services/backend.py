@@ -13,6 +13,7 @@ from app.aws.archive_s3 import S3Archive
 from app.aws.archive_vault import VaultArchive
 from app.aws.archives import Archive
 from app.aws.clients import clients
+from app.aws.items import items
 from app.aws.jobs import Jobs, deadlines
 from app.aws.mail import Mail
 from app.aws.objects import Bucket
@@ -54,7 +55,7 @@ async def backend(settings: Settings, *, mail: bool = False) -> AsyncIterator[Ba
     services = (*SERVICES, *(["glacier"] if vault else []), *(["sesv2"] if mail else []))
     tables, buckets = settings.table_names, settings.bucket_names
     async with clients(settings, *services) as aws:
-        results = Bucket(aws["s3"], buckets["results"])
+        results, together = Bucket(aws["s3"], buckets["results"]), items(aws["dynamodb"])
         yield Backend(
             settings=settings,
             jobs=Jobs(
@@ -64,12 +65,14 @@ async def backend(settings: Settings, *, mail: bool = False) -> AsyncIterator[Ba
                 settings.overdue_shards,
                 deadlines(DEADLINE_SECONDS, settings.lease_seconds, settings.deadline_seconds),
                 clock,
+                together,
             ),
             accounts=Accounts(
                 aws["dynamodb"],
                 tables["accounts"],
                 settings.overdue_shards,
                 clock,
+                together,
                 settings.deadline_seconds.get("ACCOUNT", SETTLE_SECONDS),
             ),
             inputs=Bucket(aws["s3"], buckets["inputs"]),

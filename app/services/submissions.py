@@ -296,8 +296,12 @@ def _newest_first(jobs: list[Job], forward: bool) -> list[Job]:
 
 async def find(backend: Backend, user_id: str, job_id: str) -> Job:
     """The user's own job. Raises NotFound, also for one that is being deleted."""
-    job = await backend.jobs.get_batched(user_id, job_id)
-    if job is None or job.status is Status.DELETING:
+    return there(await backend.jobs.get_batched(user_id, job_id), user_id, job_id)
+
+
+def there(job: Job | None, user_id: str, job_id: str) -> Job:
+    """The job that was read, if it is this one of the user's. Raises NotFound, also for one that is being deleted."""
+    if job is None or (job.user_id, job.job_id) != (user_id, job_id) or job.status is Status.DELETING:
         raise NotFound(job_id)
     return job
 

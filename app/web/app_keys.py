@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 from markupsafe import Markup
 
 from app.domain.accounts import Account
+from app.domain.jobs import Job
 from app.explorer.reader import Explorer
 from app.services.backend import Backend
 from app.services.billing import Billing
@@ -50,6 +51,7 @@ HEADERS: web.AppKey[Mapping[str, str]] = web.AppKey("headers")
 
 ACCOUNT: web.RequestKey[Account | None] = web.RequestKey("account")
 ALLOWANCE: web.RequestKey[dict[str, str]] = web.RequestKey("allowance")
+JOB: web.RequestKey[Awaitable[Job | None]] = web.RequestKey("job")
 CSRF: web.RequestKey[str] = web.RequestKey("csrf")
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")
 

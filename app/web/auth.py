@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from app.domain.accounts import Account
+from app.domain.jobs import Job
+from app.domain.keys import JOB_ID, user_of
+from app.services import submissions
 from app.services.identity import READ
 from app.web import sessions
-from app.web.app_keys import CSRF, TOKENS
+from app.web.app_keys import BACKEND, CSRF, JOB, TOKENS, account
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -35,6 +40,29 @@ async def by_session(request: web.Request) -> Account | None:
         return None
     request[CSRF] = session.csrf
     return session.account
+
+
+def begin_reading_job(request: web.Request, secret: str) -> None:
+    """Reads the job that the address names in the same request to DynamoDB as the session or token with this `secret`.
+
+    Its owner is who the secret says; whether that is true is not known yet, and `own_job` is asked only where it is.
+    """
+    job_id = request.match_info.get("id", "")
+    if (user_id := user_of(secret)) and JOB_ID.fullmatch(job_id):
+        request[JOB] = job = asyncio.create_task(request.app[BACKEND].jobs.get_batched(user_id, job_id), name="reads the job")
+        job.add_done_callback(_looked_at)
+
+
+async def own_job(request: web.Request) -> Job:
+    """The job that the address names, as it was when the request came. Raises NotFound if it is none of the user's."""
+    user_id, job_id = account(request).user_id, request.match_info["id"]
+    return submissions.there(await request[JOB] if JOB in request else None, user_id, job_id)
+
+
+def _looked_at(task: asyncio.Task[Job | None]) -> None:
+    # without a session nobody asks what became of it
+    if not task.cancelled():
+        task.exception()
 
 
 async def still_signed_in(request: web.Request) -> Account | None:

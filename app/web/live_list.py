@@ -10,13 +10,14 @@ import asyncio
 import time
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from app.aws.dynamodb import BATCH_KEYS
 from app.aws.jobs import Jobs
 from app.domain.accounts import Plan
-from app.domain.jobs import Job, State, Status
+from app.domain.jobs import Job, JobState, State, Status
 from app.web.live import Key
 from app.web.states import COUNTED, SHOWN, may_change, state
 
@@ -32,7 +33,7 @@ class Census:
     """How many jobs are in each state, which of them may change, and which is the newest."""
 
     states: Counter[State]
-    moving: dict[Key, Job]
+    moving: Mapping[Key, Job | JobState]
     newest: str
     fingerprint: str  # another one after any change
 
@@ -43,7 +44,7 @@ class Census:
         seen = zlib.crc32(repr([(job.job_id, job.rev, job.percent) for job in found]).encode())
         return cls(
             states=Counter(map(state, found)),
-            moving={(job.user_id, job.job_id): job for job in found if may_change(job, plan)},
+            moving={(user_id, job.job_id): job for job in found if may_change(job, plan)},
             newest=found[0].job_id if found else "",
             fingerprint=f"{seen:x}",
         )
@@ -65,7 +66,7 @@ class ListWatch:
 
     plan: Plan
     states: Counter[State] = field(default_factory=Counter)
-    known: dict[Key, Job] = field(default_factory=dict)
+    known: dict[Key, Job | JobState] = field(default_factory=dict)
     changed: bool = False
     ended: bool = False
     keys: set[Key] = field(default_factory=set)

@@ -84,8 +84,8 @@ def chart(chart: Chart, counts: dict[str, int], links: dict[str, str]) -> Markup
 
 def time(milliseconds: int) -> Markup:
     """A moment in UTC, which the script turns into the reader's own zone."""
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return Markup('<time datetime="{}">{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M UTC"))
+    at = datetime.fromtimestamp(milliseconds // 1000, UTC).isoformat()
+    return Markup(f'<time datetime="{at[:19]}Z">{at[:10]} {at[11:16]} UTC</time>')  # noqa: S704 - digits, and nothing to escape
 
 
 def size(number: int) -> str:

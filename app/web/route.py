@@ -28,13 +28,16 @@ class Operation:
 
 @dataclass(frozen=True)
 class Access:
-    """`public`: seen without a login. `anonymous`: no session is even looked for, and no CSRF token demanded."""
+    """`public`: seen without a login. `anonymous`: no session is even looked for, and no CSRF token demanded. `job`: the address
+    names a job, which is read together with the session."""
 
     public: bool = False
     anonymous: bool = False
+    job: bool = False
 
 
 SIGNED_IN = Access()
+OWN_JOB = Access(job=True)
 PUBLIC = Access(public=True)
 ANONYMOUS = Access(public=True, anonymous=True)
 

@@ -33,7 +33,7 @@ from app.web.api.models import (
 )
 from app.web.api.openapi import JSON
 from app.web.assets import PREFIX
-from app.web.route import ANONYMOUS, PUBLIC, Operation, Route
+from app.web.route import ANONYMOUS, OWN_JOB, PUBLIC, SIGNED_IN, Access, Operation, Route
 from app.web.views import (
     annotate,
     api_docs,
@@ -61,8 +61,8 @@ NAME = "{name:[^/]{1,60}}"
 DIGEST = "{digest:[0-9a-f]{64}}"
 
 
-def _api(method: str, path: str, handler: Handler, operation: Operation) -> Route:
-    return Route(method, f"/api/v1{path}", handler, api=operation)
+def _api(method: str, path: str, handler: Handler, operation: Operation, access: Access = SIGNED_IN) -> Route:
+    return Route(method, f"/api/v1{path}", handler, access, operation)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -95,7 +95,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"/batches/{ID}", job_list.listing),
     Route("GET", f"/batches/{ID}/events", job_list.events),
     Route("GET", f"/batches/{ID}/results.zip", batches.results),
-    Route("GET", f"/annotations/{ID}", jobs.job),
+    Route("GET", f"/annotations/{ID}", jobs.job, OWN_JOB),
     Route("GET", f"/annotations/{ID}/events", jobs.events),
     Route("POST", f"/annotations/{ID}/cancel", jobs.cancel),
     Route("POST", f"/annotations/{ID}/retry", jobs.retry),
@@ -129,7 +129,7 @@ ROUTES: tuple[Route, ...] = (
     _api("POST", "/jobs", v1.create, Operation("Create an upload", UploadOut, 201, body=NewJob, keyed=True)),
     _api("GET", "/jobs", v1.listing, Operation("List or search jobs, newest first", JobsOut, query=JobQuery)),
     _api("GET", "/jobs/counts", v1.counts, Operation("Count jobs by state", CountsOut)),
-    _api("GET", f"/jobs/{ID}", v1.get, Operation("Look at a job", JobOut)),
+    _api("GET", f"/jobs/{ID}", v1.get, Operation("Look at a job", JobOut), OWN_JOB),
     _api("PATCH", f"/jobs/{ID}", v1.relabel, Operation("Rename a job, tag it, or write a note", JobOut, body=LabelsIn)),
     _api("POST", f"/jobs/{ID}/submit", v1.submit, Operation("Submit an uploaded job; may be repeated", JobOut)),
     _api("GET", f"/jobs/{ID}/events", jobs.events, Operation("Watch a job: server-sent events", media=("text/event-stream",))),

@@ -33,18 +33,18 @@ def cookie(settings: Settings, name: str) -> tuple[str, bool]:
 
 async def find(request: web.Request) -> Session | None:
     """The session whose cookie the browser showed, as it is now; None if it ended, was revoked or never was."""
-    found = await request.app[SESSIONS].find(_shown(request))
+    found = await request.app[SESSIONS].find(shown(request))
     return Session(found[0], found[1]["csrf"]) if found else None
 
 
 def item(request: web.Request) -> str:
     """What the session that the browser showed is kept under."""
-    return request.app[SESSIONS].item(_shown(request))
+    return request.app[SESSIONS].item(shown(request))
 
 
 async def start(request: web.Request, response: web.StreamResponse, user_id: str) -> None:
     """Gives the browser a new session, for `session_days`. The one that it showed ends, wherever it came from."""
-    await request.app[SESSIONS].revoke(_shown(request))
+    await request.app[SESSIONS].revoke(shown(request))
     settings, now = request.app[SETTINGS], int(time.time())
     seconds = settings.session_days * 86_400
     secret = await request.app[SESSIONS].issue(user_id, now + seconds, created=now, csrf=secrets.token_urlsafe())
@@ -54,10 +54,11 @@ async def start(request: web.Request, response: web.StreamResponse, user_id: str
 
 async def end(request: web.Request, response: web.StreamResponse) -> None:
     """Revokes the session that the browser showed, and has the browser forget it."""
-    await request.app[SESSIONS].revoke(_shown(request))
+    await request.app[SESSIONS].revoke(shown(request))
     name, secure = cookie(request.app[SETTINGS], "gas")
     response.del_cookie(name, secure=secure, httponly=True, samesite="Lax")
 
 
-def _shown(request: web.Request) -> str:
+def shown(request: web.Request) -> str:
+    """The secret of the session that the browser showed; empty if it showed none."""
     return request.cookies.get(cookie(request.app[SETTINGS], "gas")[0], "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.domain.accounts import PLANS, Plan
-from app.domain.jobs import UNFINISHED, Job, State, Status, Tier
+from app.domain.jobs import UNFINISHED, Job, JobState, State, Status, Tier
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ IMPACTS = {
 MOVING = UNFINISHED | {Status.DELETING, Tier.ARCHIVING, Tier.RESTORING}
 """States in which somebody works on a job; besides, its results follow the plan."""
 
+MAY_CHANGE = {plan: MOVING | {Tier.AVAILABLE if PLANS[plan].archives else Tier.ARCHIVED} for plan in Plan}
+"""States that change by themselves, by plan."""
 
 SHOWN: dict[str, frozenset[State]] = {
     "waiting": frozenset({Status.UPLOADING, Status.PENDING}),
@@ -59,7 +61,7 @@ COUNTED = tuple(name for name in SHOWN if name != "unfinished")
 """What its strip counts: a job is one of these, unless it is being deleted."""
 
 
-def state(job: Job) -> State:
+def state(job: Job | JobState) -> State:
     """The one state that says most about a job: where its results are, once it is completed."""
     return job.tier if job.status is Status.COMPLETED and job.tier is not Tier.NONE else job.status
 
@@ -69,6 +71,6 @@ def badge(job: Job) -> Badge:
     return BADGES[state(job)]
 
 
-def may_change(job: Job, plan: Plan) -> bool:
+def may_change(job: Job | JobState, plan: Plan) -> bool:
     """May this job's state still change by itself? Then its page stays live."""
-    return state(job) in MOVING | {Tier.AVAILABLE if PLANS[plan].archives else Tier.ARCHIVED}
+    return state(job) in MAY_CHANGE[plan]

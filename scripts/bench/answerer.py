@@ -209,7 +209,11 @@ def _query(aws: Answerer, asked: dict[str, Any]) -> list[Item]:
     names = [name for name in sorted(kept) if name.startswith(prefix) and name < before]
     if not asked.get("ScanIndexForward", True):
         names.reverse()
-    return [kept[name] for name in names[: asked.get("Limit")]]
+    found = [kept[name] for name in names[: asked.get("Limit")]]
+    if "ProjectionExpression" not in asked:
+        return found
+    shown = [asked["ExpressionAttributeNames"][one] for one in asked["ProjectionExpression"].split(", ")]
+    return [{name: item[name] for name in shown if name in item} for item in found]
 
 
 def _update(aws: Answerer, asked: dict[str, Any]) -> Item:

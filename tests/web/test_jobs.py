@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from app.services.subscriptions import change_plan
 from app.web import app_keys
 from app.web.assets import STATIC
 from app.web.states import BADGES, badge, may_change, state
-from tests.support.portal import Portal
+from tests.support.portal import Portal, token
 from tests.support.steps import ARCHIVE, ARCHIVED, CLAIM, COMPLETE, ME, RESTORE, RESULT, SUBMIT, Steps
 from tests.support.stream import Stream
 
@@ -68,6 +69,38 @@ async def test_the_page_of_a_job_in_every_state(portal: Portal) -> None:
             assert page.status == 200
             assert f'<span class="state state-{BADGES[shown].tone}">{BADGES[shown].label}</span>' in page.text, shown
         assert words in (await browser.get(f"/annotations/{job.job_id}")).text
+
+
+async def test_a_job_its_session_and_its_account_are_read_in_one_request(portal: Portal) -> None:
+    browser, other = await portal.signed_in(ME), await portal.signed_in("b@example.org")
+    job = await portal.job(ME, *COMPLETE)
+    bearer = {"Authorization": f"Bearer {await token(browser)}"}
+    theirs = {"Authorization": f"Bearer {await token(other)}"}
+    page, api = f"/annotations/{job.job_id}", f"/api/v1/jobs/{job.job_id}"
+    assert (await browser.get(page)).status == 200  # from now on, what a page keeps is there
+    calls = Counter[str]()
+    portal.backend.jobs.dynamodb.meta.events.register("after-call", lambda model, **_: calls.update([model.name]))
+    for asked, status in (
+        (browser.get(page), 200),
+        (browser.get(api, headers=bearer), 200),
+        (other.get(page), 404),
+        (other.get(api, headers=theirs), 404),
+    ):
+        calls.clear()
+        assert (await asked).status == status
+        assert calls == {"BatchGetItem": 1}
+
+
+async def test_a_job_is_shown_to_nobody_whose_session_or_token_was_revoked(portal: Portal) -> None:
+    browser = await portal.signed_in(ME)
+    job, me = await portal.job(ME, *COMPLETE), await portal.account(ME)
+    page, api = f"/annotations/{job.job_id}", f"/api/v1/jobs/{job.job_id}"
+    bearer = {"Authorization": f"Bearer {await token(browser)}"}
+    assert (await browser.get(page)).status == (await browser.get(api, headers=bearer)).status == 200
+    for kind in ("SESSION", "TOKEN"):
+        await Secrets(portal.backend.accounts, kind).revoke_all(me.user_id)
+    assert (await browser.get(page, follow=False)).status == 303
+    assert (await browser.get(api, headers=bearer)).status == 401
 
 
 async def test_the_list_has_pages(portal: Portal) -> None:

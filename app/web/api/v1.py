@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+from functools import partial
 
 from aiohttp import web
 
@@ -20,7 +22,6 @@ from app.web.api.models import (
     CountsOut,
     JobOut,
     JobQuery,
-    JobsOut,
     Keyed,
     LabelsIn,
     LimitsOut,
@@ -39,8 +40,10 @@ from app.web.api.models import (
     VariantOut,
     VariantQuery,
     VariantsOut,
+    job_out,
 )
 from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, SHARES, TOKENS, account
+from app.web.auth import own_job
 from app.web.live_list import Census, strip, total
 from app.web.states import SHOWN
 from app.web.views import explorer
@@ -49,6 +52,8 @@ from app.web.views.explorer import explored
 from app.web.views.home import offered
 
 MOST_SAMPLES = 1000
+
+_dumps = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 
 async def create(request: web.Request) -> web.Response:
@@ -74,8 +79,7 @@ async def submit(request: web.Request) -> web.Response:
 
 async def get(request: web.Request) -> web.Response:
     """Answers with one job. Raises NotFound."""
-    job = await submissions.find(request.app[BACKEND], account(request).user_id, request.match_info["id"])
-    return web.json_response(text=JobOut.model_validate(job).model_dump_json())
+    return web.json_response(job_out(await own_job(request)), dumps=_dumps)
 
 
 async def listing(request: web.Request) -> web.Response:
@@ -85,8 +89,8 @@ async def listing(request: web.Request) -> web.Response:
     found, following = await submissions.search(
         request.app[BACKEND], account(request).user_id, wanted, before=asked.before or None, limit=asked.limit
     )
-    out = JobsOut(jobs=[JobOut.model_validate(job) for job in found], next=following)
-    return web.json_response(text=out.model_dump_json())
+    out = {"jobs": [job_out(job) for job in found], "next": following}
+    return web.json_response(out, dumps=_dumps)
 
 
 async def counts(request: web.Request) -> web.Response:

@@ -12,10 +12,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from app.web.app_keys import ACCESS, ACCOUNT, CSRF, SETTINGS
-from app.web.auth import SAFE, bearer, by_session, by_token
+from app.web.auth import SAFE, bearer, begin_reading_job, by_session, by_token
 from app.web.middlewares.headers import origin
 from app.web.paths import with_next
 from app.web.route import ANONYMOUS, PUBLIC, Access
+from app.web.sessions import shown
 
 CSRF_HEADER = "X-CSRF-Token"
 
@@ -28,6 +29,8 @@ async def control_access(request: web.Request, handler: Handler) -> web.StreamRe
     if access.anonymous:
         return await handler(request)
     token = bearer(request)
+    if access.job:
+        begin_reading_job(request, token or shown(request))
     request[ACCOUNT] = await (by_token(request, token) if token else by_session(request))
     if request[ACCOUNT] is None and not access.public:
         raise _please_sign_in(request)
@@ -62,6 +65,6 @@ async def _demand_own_form(request: web.Request) -> None:
         form = await request.post()
     except (ValueError, LookupError) as error:
         raise web.HTTPBadRequest from error
-    shown = request.headers.get(CSRF_HEADER) or str(form.get("csrf", ""))
-    if not request[CSRF] or not secrets.compare_digest(shown.encode(), request[CSRF].encode()):
+    given = request.headers.get(CSRF_HEADER) or str(form.get("csrf", ""))
+    if not request[CSRF] or not secrets.compare_digest(given.encode(), request[CSRF].encode()):
         raise web.HTTPForbidden

@@ -13,7 +13,7 @@ from app.services import submissions
 from app.services.labels import label
 from app.web.api.models import job_out
 from app.web.app_keys import ACCOUNT, BACKEND, DURATIONS, LIVE, STREAMS, account
-from app.web.auth import still_signed_in
+from app.web.auth import own_job, still_signed_in
 from app.web.pages import fragment, page, see_other
 from app.web.states import may_change
 from app.web.streams import EventStream, streamed
@@ -23,10 +23,9 @@ from app.web.views.job_page import view
 
 async def job(request: web.Request) -> web.Response:
     """The page of one job. Raises NotFound."""
-    backend, user_id = request.app[BACKEND], account(request).user_id
-    found = await submissions.find(backend, user_id, request.match_info["id"])
+    found = await own_job(request)
     if found.status in UNFINISHED:
-        request.app[DURATIONS].observe(await backend.jobs.page(user_id, limit=PAGE))
+        request.app[DURATIONS].observe(await request.app[BACKEND].jobs.page(found.user_id, limit=PAGE))
     return page(request, "annotation.html", **await view(request, found))
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import ansible
 from tests.support.terraform.inventory import inventory
 from tests.support.terraform.life import Life, clients, live
 
@@ -127,7 +128,7 @@ def _stand_in(endpoint: str) -> Iterator[Core]:
     command_line = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "GAS_LOOK_SECONDS": "0.1"} | (
         {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
     )
-    command_line["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    command_line["PATH"] = os.pathsep.join((str(ansible.BIN), os.environ["PATH"]))
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
         assert provider.stdin and provider.stdout
         yield Core({**_quiet(), **command_line, "TF_REATTACH_PROVIDERS": provider.stdout.readline()})
