@@ -187,6 +187,8 @@ def called(adapter: tuple[str, str], method: str, target: str) -> frozenset[Perm
         client, owner = attribute(inner.value), methods(adapter)
         if client == "self" and inner.attr in owner and inner.attr != method:
             found |= called(adapter, inner.attr, target)
+        elif client == "reads":  # app.aws.items
+            found.add(("dynamodb:BatchGetItem", target))
         elif client == "bucket" and inner.attr in methods(ADAPTERS["results"]):
             found |= called(ADAPTERS["results"], inner.attr, target)
         elif client in CLIENTS and (inner.attr in operations(CLIENTS[client]) or inner.attr in S3_ACTIONS):
