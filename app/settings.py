@@ -109,6 +109,13 @@ class Settings(BaseSettings):
 
     mail_from: str = Field("gas@localhost", description="Sender of all mail, an identity verified in SES.")
     mail_configuration_set: str = Field("", description="SES configuration set that reports bounces.")
+    mail_window_seconds: int = Field(
+        300,
+        ge=0,
+        le=900,
+        description="Once an account had three mails of a kind within so many seconds, the next wait as long and are one mail; "
+        "0: each job has its own.",
+    )
 
     globus_client_id: str = Field("", description="Client id of this portal at Globus Auth.")
     globus_client_secret: SecretStr = Field(SecretStr(""), description="Its secret.")

@@ -144,7 +144,8 @@ async def settings(aws: dict[str, Any], environment: dict[str, str], archive_bac
         name.removeprefix("GAS_").lower(): json.loads(value) if value.startswith("{") else value
         for name, value in environment.items()
     }
-    waits = {"poll_seconds": 1, "expedited_look_seconds": 1, "standard_look_seconds": 1, "drain_seconds": 10}
+    looks = {"expedited_look_seconds": 1, "standard_look_seconds": 1}
+    waits = {"poll_seconds": 1, **looks, "mail_window_seconds": 0, "drain_seconds": 10}
     sender = "gas@example.org"
     await aws["sesv2"].create_email_identity(EmailIdentity=sender)
     return Settings(**values, **waits, archive_backend=archive_backend, mail_from=sender)  # type: ignore[arg-type]

@@ -5,18 +5,37 @@ What SES certainly did not take is unmarked, and tried again for a day; what it 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from app.aws.accounts import MAIL
 from app.aws.mail import MailRefused, Mark
-from app.domain.accounts import Account
+from app.domain.accounts import Account, Notice
 from app.domain.jobs import Job
 from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored
 from app.services import batches, mail_preferences, what_matters
 from app.services.backend import Backend
-from app.services.mail_templates import TEMPLATES, digest, ending, letter
+from app.services.mail_templates import TEMPLATES, digest, ending, letter, news
 from workers.runtime import LONGEST_PUT_OFF, Delivery, Poison, Reschedule, Spec, growing
+
+
+@dataclass(frozen=True)
+class News:
+    """What happened to a job: `mark` names it, so that it is mailed once at most."""
+
+    outcome: str
+    mark: str
+    job: Job
+
+    @property
+    def about(self) -> tuple[str, str, str]:
+        """By which its mark is asked for."""
+        return self.job.user_id, self.job.job_id, self.mark
+
 
 REMEMBERED = 400 * 86_400
 """Seconds that the mark of a mail about the plan is kept; the news it is about comes again for days at most."""
@@ -50,19 +69,52 @@ async def _about_job(backend: Backend, account: Account, message: JobFinished | 
         return
     if job.batch_files > 1 and await _is_of_a_batch(backend, account, job, outcome, delivery):
         return
-    about = (message.user_id, message.job_id, message.mark)
-    mark = Mark(partial(backend.jobs.mark, *about), partial(backend.jobs.unmark, *about))
     # a failure whose job was run again meanwhile is no news any more, and the record has its words no longer
     if outcome == "failed" and message.mark != job.mark(outcome):
         token = secrets.token_hex(4)
-        sent = token if await mark.take(token) else ""
+        if await backend.jobs.mark(message.user_id, message.job_id, message.mark, token):
+            await backend.jobs.mark_sent(message.user_id, message.job_id, message.mark, token)
+        return
+    await _in_turn(backend, account, News(outcome, message.mark, job), delivery)
+
+
+async def _in_turn(backend: Backend, account: Account, one: News, delivery: Delivery) -> None:
+    """Sends the mail at once, or, where mails of this kind to this account come thick and fast, in one mail with all that waited.
+
+    Each has its own message and mark all the same, and what becomes of the mail becomes of each. Raises Reschedule.
+    """
+    assert backend.mail
+    digests, notice = backend.mail.digests, TEMPLATES[one.outcome][0]
+    key, send = (account.user_id, notice), partial(_send, backend, account, notice)
+    if delivery.put_off and digests.window_seconds:  # it waits once only: whatever comes in between, it is no later than this
+        await digests.together(key, one, send)
+    elif (seconds := digests.wait_seconds(key)) > 0:
+        raise Reschedule(seconds, "its mail goes together with others of its account")
     else:
-        assert backend.mail
-        matters = await what_matters.lines(backend, job) if outcome == "completed" else []
-        written = letter(outcome, job, account, backend.settings, matters)
-        sent = await backend.mail.send(account.email, **written, user_id=account.user_id, mark=mark)
-    if sent:
-        await backend.jobs.mark_sent(*about, sent)
+        await send([one])
+
+
+async def _send(backend: Backend, account: Account, notice: Notice, found: Sequence[News]) -> None:
+    """One mail about all of these whose mark is free."""
+    assert backend.mail
+    alone = found[0] if len(found) == 1 else None
+    matters = await what_matters.lines(backend, alone.job) if alone and alone.outcome == "completed" else []
+
+    def written(places: Sequence[int]) -> dict[str, Any]:
+        about = [found[place] for place in places]
+        if len(about) == 1:
+            return letter(about[0].outcome, about[0].job, account, backend.settings, matters)
+        return news(notice, [one.job for one in about], account, backend.settings)
+
+    marks = [Mark(partial(backend.jobs.mark, *one.about), partial(backend.jobs.unmark, *one.about)) for one in found]
+    tokens = await backend.mail.send_one_about(account.email, marks, written, user_id=account.user_id)
+    sent = [(one, token) for one, token in zip(found, tokens, strict=True) if token]
+    if len(sent) > 1:
+        backend.mail.digests.mailed((account.user_id, notice), len(sent))
+    noted = await asyncio.gather(*(backend.jobs.mark_sent(*one.about, token) for one, token in sent), return_exceptions=True)
+    for error in noted:  # once all others are noted
+        if error:
+            raise error
 
 
 async def _is_of_a_batch(backend: Backend, account: Account, job: Job, outcome: str, delivery: Delivery) -> bool:
@@ -103,4 +155,4 @@ async def _about_plan(backend: Backend, account: Account, message: PlanEnding) -
         await backend.accounts.mark_sent(*about)
 
 
-SPEC = Spec("notify", "notifications", (JobFinished, ResultRestored, PlanEnding, MailReturned), concurrency=10, handle=handle)
+SPEC = Spec("notify", "notifications", (JobFinished, ResultRestored, PlanEnding, MailReturned), concurrency=50, handle=handle)

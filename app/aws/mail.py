@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Any
@@ -20,6 +20,7 @@ from botocore.exceptions import (
 
 from app.aws.adaptive_rate import AdaptiveRate
 from app.aws.clients import code
+from app.aws.mail_digests import Digests
 from app.domain.addresses import on_the_wire
 
 THROTTLES = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
@@ -93,6 +94,7 @@ class Mail:
     sender: str
     configuration_set: str = ""
     pace: AdaptiveRate = field(default_factory=AdaptiveRate, compare=False)
+    digests: Digests = field(default_factory=Digests, compare=False)
 
     async def send(
         self,
@@ -112,8 +114,42 @@ class Mail:
         "" where the mark was taken before. Raises Refused; after any other error it is unknown whether the mail is on its way,
         and the mark stays.
         """
+        written = {"subject": subject, "text": text, "html": html, "headers": headers}
+        return (await self.send_one_about(to, [mark], lambda _: written, user_id=user_id))[0]
+
+    async def send_one_about(
+        self, to: str, marks: Sequence[Mark], write: Callable[[Sequence[int]], Mapping[str, Any]], *, user_id: str = ""
+    ) -> list[str]:
+        """As `send`, but one mail about several events, each with its mark: `write` makes the subject, text, HTML and headers
+        about those, by their places in `marks`, whose marks were free. Returns the token of each event, "" where its mark was
+        taken before."""
+        ends = time.monotonic() + RETRY_SECONDS
+        while True:
+            began = await self.pace.turn()
+            tokens = await _taken(marks)
+            about = [place for place, token in enumerate(tokens) if token]
+            if not about:
+                return tokens
+            try:
+                await self.ses.send_email(**self._request(to, user_id, **write(about)))
+            except (ClientError, BotoCoreError) as error:
+                if not _took_nothing(error):
+                    raise
+                await _give_back(marks, tokens)
+                throttled = isinstance(error, ClientError) and code(error) in THROTTLES
+                if throttled:
+                    self.pace.refused(began)
+                if not throttled or time.monotonic() > ends:
+                    raise MailRefused(str(error)) from error
+            else:
+                self.pace.taken()
+                return tokens
+
+    def _request(
+        self, to: str, user_id: str, *, subject: str, text: str, html: str, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         reported = {"ConfigurationSetName": self.configuration_set} if self.configuration_set else {}
-        request: dict[str, Any] = {
+        return {
             "FromEmailAddress": self.sender,
             "Destination": {"ToAddresses": [on_the_wire(to)]},
             "Content": {
@@ -126,25 +162,6 @@ class Mail:
             "EmailTags": [{"Name": "user_id", "Value": user_id}] if user_id else [],
             **reported,
         }
-        ends = time.monotonic() + RETRY_SECONDS
-        while True:
-            began, token = await self.pace.turn(), secrets.token_hex(4)
-            if not await mark.take(token):
-                return ""
-            try:
-                await self.ses.send_email(**request)
-            except (ClientError, BotoCoreError) as error:
-                if not _took_nothing(error):
-                    raise
-                await mark.give_back(token)
-                throttled = isinstance(error, ClientError) and code(error) in THROTTLES
-                if throttled:
-                    self.pace.refused(began)
-                if not throttled or time.monotonic() > ends:
-                    raise MailRefused(str(error)) from error
-            else:
-                self.pace.taken()
-                return token
 
     async def standing(self) -> Standing:
         """How SES sees the sender and the account; the sender's address or its whole domain may be verified."""
@@ -169,6 +186,25 @@ class Mail:
             if code(error) == "NotFoundException":
                 return False
             raise
+
+
+async def _taken(marks: Sequence[Mark]) -> list[str]:
+    """A token for each mark that was free. Where one cannot be asked for, those before it are given back, for nothing is sent."""
+    tokens: list[str] = []
+    try:
+        for mark in marks:
+            token = secrets.token_hex(4)
+            tokens.append(token if await mark.take(token) else "")
+    except (ClientError, BotoCoreError):
+        await _give_back(marks, tokens)
+        raise
+    return tokens
+
+
+async def _give_back(marks: Sequence[Mark], tokens: Sequence[str]) -> None:
+    for mark, token in zip(marks, tokens, strict=False):
+        if token:
+            await mark.give_back(token)
 
 
 def _took_nothing(error: ClientError | BotoCoreError) -> bool:

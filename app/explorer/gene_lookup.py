@@ -17,11 +17,9 @@ from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 
-from app.aws.objects import Bucket
 from app.domain.keys import Gone
 from app.engine.bundles import manifest
 from app.engine.bundles.layout import TABLE
@@ -29,6 +27,7 @@ from app.engine.bundles.manifest import MANIFEST, Bundle
 from app.engine.bundles.stores import LATEST, STORED
 from app.engine.errors import EngineError
 from app.services.kept import Kept
+from app.services.references import stored
 
 log = structlog.get_logger()
 
@@ -65,8 +64,12 @@ class GeneTable:
     def find(self, name: str) -> GeneInterval | None:
         """The gene, or all of one name from the first to the last; None if there is none."""
         wanted = name.upper().encode()
-        found = [self._row(at) for at in self._all(b"\n%b\t" % wanted)]
-        found = found or [self._row(at) for at in self._all(b"\t%b\n" % wanted)]
+        spelled = (
+            b"\n%b\t",
+            b"\t%b\n",
+            b"\t%b\tHGNC:",
+        )  # its name; its id or its number at HGNC; its id, where the number follows
+        found = next(filter(None, ([self._row(at) for at in self._all(one % wanted)] for one in spelled)), [])
         if not found:
             return None
         contigs = {gene.contig for gene in found}
@@ -74,16 +77,17 @@ class GeneTable:
         return GeneInterval(found[0].name, contigs.pop() if len(contigs) == 1 else "", begin, end)
 
     def symbol(self, name: str) -> str:
-        """The symbol for a symbol or an id; empty if there is none."""
+        """The symbol for a symbol, an id or a number at HGNC; empty if there is none."""
         found = self.find(name)
         return found.name if found else ""
 
     def symbols(self, names: Collection[str]) -> dict[str, str]:
-        """The symbols of many names or ids, in capitals, by these: in one pass. What there is not is left out."""
+        """The symbols of many names, ids or numbers at HGNC (`HGNC:5`), in capitals, by these: in one pass. What there is not is
+        left out."""
         wanted = {name.encode() for name in names}
         rows = zip(self._folded.split(b"\n"), self._rows.split(b"\n"), strict=True)
         parts = ((folded.split(b"\t"), row) for folded, row in rows if folded)
-        found = {one: row.partition(b"\t")[0] for fields, row in parts for one in (fields[-1], fields[0]) if one in wanted}
+        found = {one: row.partition(b"\t")[0] for fields, row in parts for one in (*fields[4:], fields[0]) if one in wanted}
         return {name.decode(): symbol.decode() for name, symbol in found.items()}
 
     def near(self, name: str) -> list[str]:
@@ -110,7 +114,7 @@ class GeneTable:
     def _row(self, at: int) -> GeneInterval:
         """The gene of the row at this place, or of the one that begins behind it."""
         begin = at + 1 if self._rows[at : at + 1] == b"\n" else self._rows.rfind(b"\n", 0, at) + 1
-        name, contig, first, last, _ = self._rows[begin : self._rows.index(b"\n", begin)].decode().split("\t")
+        name, contig, first, last, *_ = self._rows[begin : self._rows.index(b"\n", begin)].decode().split("\t")
         return GeneInterval(name, contig, int(first), int(last))
 
 
@@ -203,13 +207,7 @@ class References:
 
     async def _object(self, key: str) -> bytes:
         """A file of the store. Raises Gone."""
-        parts = urlsplit(self.store)
-        if parts.scheme == "s3":
-            return await Bucket(self.s3, parts.netloc).read(f"{parts.path.strip('/')}/{key}".lstrip("/"))
-        path = Path(self.store, key)
-        if not path.is_file():
-            raise Gone(key)
-        return await asyncio.to_thread(path.read_bytes)
+        return await stored(self.store, self.s3, key)
 
 
 def _here(bundle_id: str, version: str, folder: str) -> Reference | None:

@@ -167,6 +167,7 @@ def _environment(options: Options, web: int, aws: int, outbox: int, globus: int,
             {"PENDING": 60, "AVAILABLE": options.retention + 60, "RESTORING": options.retrieval + 60}
         ),
         "GAS_MAIL_FROM": SENDER,
+        "GAS_MAIL_WINDOW_SECONDS": "0",  # somebody who tries it out sees each mail
         "GAS_GLOBUS_URL": f"http://127.0.0.1:{globus}",
         "GAS_GLOBUS_CLIENT_ID": "8f0f8e0e-0000-4000-8000-00000000c11e",
         "GAS_GLOBUS_CLIENT_SECRET": secrets.token_urlsafe(),

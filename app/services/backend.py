@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from app.aws.accounts import SETTLE_SECONDS as SETTLE_SECONDS
 from app.aws.accounts import Accounts
@@ -16,6 +17,7 @@ from app.aws.clients import clients
 from app.aws.items import items
 from app.aws.jobs import Jobs, deadlines
 from app.aws.mail import Mail
+from app.aws.mail_digests import Digests
 from app.aws.objects import Bucket
 from app.aws.queues import Queues, Topics
 from app.domain.jobs import DEADLINE_SECONDS
@@ -82,5 +84,9 @@ async def backend(settings: Settings, *, mail: bool = False) -> AsyncIterator[Ba
             else S3Archive(results, settings.archive_storage_class, settings.archive_restored_days),
             queues=Queues(aws["sqs"], settings.queue_urls),
             topics=Topics(aws["sns"], settings.topic_arns),
-            mail=Mail(aws["sesv2"], settings.mail_from, settings.mail_configuration_set) if mail else None,
+            mail=_mail(aws["sesv2"], settings) if mail else None,
         )
+
+
+def _mail(ses: Any, settings: Settings) -> Mail:
+    return Mail(ses, settings.mail_from, settings.mail_configuration_set, digests=Digests(settings.mail_window_seconds))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from app.domain.jobs import Trigger
 from app.domain.keys import input_key
 from app.engine.bundles import manifest
 from app.engine.errors import EngineError
+from app.services import references
 from app.services.backend import Backend, backend
 from app.settings import Settings
 
@@ -36,9 +36,6 @@ ABSENT = "00000000-0000-7000-8000-000000000000"
 """The user and the job that never exist."""
 
 ANSWER_SECONDS = 10
-CLINVAR_DAYS = 62
-"""Age of ClinVar, which has a new file every week, from which on it is reported."""
-
 _LEAST_LEFT = 0.1
 """Part of a day's mail that should be left."""
 
@@ -355,21 +352,11 @@ def _bundle(folder: Path) -> CheckResult:
         remedy = f"fetch it again: gas reference pull {folder.name} VERSION s3://BUCKET/bundles"
         return CheckResult(name, State.WRONG, "; ".join(faults), remedy)
     found = manifest.load(folder)
-    parts = ", ".join(f"{part.id} {part.version}" for part in found.parts)
-    says = f"version {found.version} agrees with its manifest" + (f": {parts}" if parts else "")
-    if (days := _clinvar_days(found)) > CLINVAR_DAYS:
+    says = f"version {found.version} agrees with its manifest" + (f": {references.parts(found)}" if found.parts else "")
+    if (days := references.clinvar_days(found)) > references.CLINVAR_DAYS:
         remedy = f"build this month's: gas reference update {found.id} clinvar, then gas reference push"
         return CheckResult(name, State.BEYOND, f"{says}; its ClinVar is {days} days old", remedy)
     return CheckResult(name, State.WELL, says)
-
-
-def _clinvar_days(bundle: manifest.Bundle) -> int:
-    """Days since a bundle's ClinVar was made; 0 if it has none, or one without a date."""
-    dated = next((part.date for part in bundle.parts if part.id == "clinvar" and part.date), "")
-    try:
-        return (datetime.now(UTC).date() - date.fromisoformat(dated)).days
-    except ValueError:
-        return 0
 
 
 def _wanted(settings: Settings) -> list[CheckResult]:

@@ -13,19 +13,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from app.aws.archives import RetrievalState
 from app.aws.queues import NotSent
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import LONGEST_DEADLINE_SECONDS, RESTING, WAITING, Job, Status, Tier
-from app.domain.keys import input_key, owner, uploader
+from app.domain.keys import Gone, input_key, owner, uploader
 from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
 from app.domain.retrievals import retrieval
+from app.engine.errors import EngineError
 from app.process import systemd
 from app.process.memory import freeze_gc
 from app.process.metrics import Metric, Metrics
-from app.services import privacy, submissions, subscriptions
+from app.services import privacy, references, submissions, subscriptions
 from app.services.backend import Backend, backend
 from app.services.sweep import sweep
 from app.settings import Settings
@@ -37,6 +38,7 @@ FULL_LOOK_SECONDS = 86_400
 GRACE = 3
 """Seconds after which what looked wrong in a scan is looked at again before it is reported."""
 
+NO_REFERENCE, OLD_CLINVAR = "reference not there", "old ClinVar"
 UNSENT = "mail marked, and not sent"
 WAITS, KEPT, NOT_RETRIEVED = "waits without a deadline", "free, and its result is kept", "being restored without a retrieval"
 STALLED = {WAITS, KEPT, NOT_RETRIEVED}
@@ -82,6 +84,8 @@ async def examine(backend: Backend, *, repair: bool, full: bool = False) -> Asyn
         async for finding in _orphans(backend, repair):
             yield finding
         async for finding in _late_uploads(backend, repair):
+            yield finding
+        async for finding in _references(backend):
             yield finding
         if repair:
             await _sweep_inventory(backend)
@@ -285,6 +289,19 @@ async def _unsent(backend: Backend) -> AsyncIterator[Finding]:
         async for user_id, event in backend.accounts.unsent():
             if (user_id, event) in suspects:
                 yield Finding(UNSENT, user_id, "", event)
+
+
+async def _references(backend: Backend) -> AsyncIterator[Finding]:
+    """References that are offered and cannot be had, or whose ClinVar is old: somebody has to build a newer one."""
+    for assembly, place in backend.settings.references.items():
+        try:
+            bundle = await references.offered(backend.settings, backend.results.s3, place)
+        except (Gone, ClientError, BotoCoreError, EngineError, OSError) as error:
+            yield Finding(NO_REFERENCE, "", "", f"{assembly} is offered, and {place} cannot be had: {error!r}")
+            continue
+        if (days := references.clinvar_days(bundle)) > references.CLINVAR_DAYS:
+            says = f"{assembly}, {bundle.id} {bundle.version}: {days} days old (its parts: {references.parts(bundle)})"
+            yield Finding(OLD_CLINVAR, "", "", f"{says}; gas reference update {bundle.id} clinvar, then gas reference push")
 
 
 async def _sweep_inventory(backend: Backend) -> None:

@@ -31,6 +31,19 @@ TEMPLATES: dict[str, tuple[Notice, str, str]] = {
 }
 """Kind, subject and sentence by outcome."""
 
+MANY: dict[Notice, tuple[str, str]] = {
+    Notice.ARCHIVED: (
+        "{count} of your results were archived",
+        "These results were moved to the archive, as on the free plan. "
+        "Their summaries stay online; upgrade to premium to bring the results back.",
+    ),
+    Notice.RESTORED: (
+        "{count} of your results are back",
+        "These results were brought back from the archive and can be downloaded.",
+    ),
+}
+"""Subject and sentence of one mail about several jobs, by kind; what has ended is said by `_ended_together`."""
+
 ENDINGS: dict[str, tuple[str, str]] = {
     "cancelled": (
         "Premium ends on {date}",
@@ -70,21 +83,49 @@ def letter(outcome: str, job: Job, account: Account, settings: Settings, matters
 
 def digest(jobs: Sequence[Job], account: Account, settings: Settings) -> dict[str, Any]:
     """Subject, text, HTML and headers of the one mail about the end of all jobs of a batch."""
+    page = ("Open the page of all of them", f"{settings.public_url}/batches/{jobs[0].batch}")
+    subject, words = _ended_together(jobs, account, settings, "The files that you sent together have been annotated.")
+    return _about_many(Notice.FINISHED, (subject, words, page), [_ended(job) for job in _failed_first(jobs)], account, settings)
+
+
+def news(notice: Notice, jobs: Sequence[Job], account: Account, settings: Settings) -> dict[str, Any]:
+    """Subject, text, HTML and headers of one mail about what happened to several jobs, which were not sent together."""
+    page = ("Open your annotations", f"{settings.public_url}/annotations")
+    if notice is Notice.FINISHED:
+        subject, words = _ended_together(jobs, account, settings, "More of your files have been annotated.")
+    else:
+        subject, words = (said.format(count=f"{len(jobs):,}") for said in MANY[notice])
+    says = _ended if notice is Notice.FINISHED else _named
+    lines = [f"{says(job)} {settings.public_url}/annotations/{job.job_id}" for job in _failed_first(jobs)]
+    return _about_many(notice, (subject, words, page), lines, account, settings)
+
+
+def _ended_together(jobs: Sequence[Job], account: Account, settings: Settings, says: str) -> tuple[str, str]:
     failed = sum(job.status is Status.FAILED for job in jobs)
     subject = (
         f"Your {len(jobs)} annotations are ready" if not failed else f"{len(jobs)} annotations ended, {failed} of them failed"
     )
-    words = "The files that you sent together have been annotated." + " Some could not be." * bool(failed)
+    words = says + " Some could not be." * bool(failed)
     if PLANS[account.plan].archives:
         words += " Each result moves to the archive soon after it is complete, as on the free plan; summaries stay online."
-    words += _deleted(jobs, settings)
-    lines = [_ended(job) for job in sorted(jobs, key=lambda job: job.status is not Status.FAILED)]
+    return subject, words + _deleted(jobs, settings)
+
+
+def _about_many(
+    notice: Notice, said: tuple[str, str, tuple[str, str]], lines: Sequence[str], account: Account, settings: Settings
+) -> dict[str, Any]:
     more = [f"and {len(lines) - MOST_LINES:,} more"] if len(lines) > MOST_LINES else []
-    stop = mail_preferences.link(account, Notice.FINISHED, settings)
-    page = ("Open the page of all of them", f"{settings.public_url}/batches/{jobs[0].batch}")
-    listed = [*lines[:MOST_LINES], *more]
-    written = _written(subject, words, page, account, settings, stop, listed, heading="", note="")
+    stop = mail_preferences.link(account, notice, settings)
+    written = _written(*said, account, settings, stop, [*lines[:MOST_LINES], *more], heading="", note="")
     return written | {"headers": mail_preferences.headers(stop)}
+
+
+def _failed_first(jobs: Sequence[Job]) -> list[Job]:
+    return sorted(jobs, key=lambda job: job.status is not Status.FAILED)
+
+
+def _named(job: Job) -> str:
+    return f"{job.file_name}:"
 
 
 def _deleted(jobs: Sequence[Job], settings: Settings) -> str:

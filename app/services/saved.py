@@ -18,7 +18,9 @@ from app.services.submissions import Refused
 
 PREFIX = "SAVED#"
 ATTEMPTS = 5
-_GENE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@/-]{0,39}")
+_GENE = re.compile(r"HGNC:[0-9]{1,7}|[A-Za-z0-9][A-Za-z0-9_.@/-]{0,39}")
+_HGNC = re.compile(r"(?<![^\s,;])(?:HGNC ?: ?|HGNC (?=[0-9])){1,2}(?=[0-9]{1,7}(?:[\s,;]|$))", re.IGNORECASE)
+"""What stands before a number of HGNC, as people and tables write it."""
 
 
 class Kind(StrEnum):
@@ -81,12 +83,13 @@ async def forget(backend: Backend, user_id: str, kind: Kind, name: str) -> None:
 
 
 def genes(text: str) -> tuple[str, ...]:
-    """The genes of a pasted list, with commas, semicolons, blanks or lines between them, each once. Raises Refused."""
-    found = tuple(dict.fromkeys(filter(None, re.split(r"[\s,;]+", text))))
+    """The genes of a pasted list, with commas, semicolons, blanks or lines between them, each once: symbols, ids, and numbers of
+    HGNC as `HGNC:5`, however they were written. Raises Refused."""
+    found = tuple(dict.fromkeys(filter(None, re.split(r"[\s,;]+", _HGNC.sub("HGNC:", text)))))
     if len(found) > limits.PANEL_GENES.most:
         raise Refused(limits.PANEL_GENES.sentence())
     if wrong := next((one for one in found if not _GENE.fullmatch(one)), ""):
-        raise Refused(f"{wrong[:40]} is no name of a gene. A panel is a list of symbols or ids.")
+        raise Refused(f"{wrong[:40]} is no name of a gene. A panel is a list of symbols, Ensembl or HGNC ids.")
     return found
 
 

@@ -40,7 +40,7 @@ async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list
     proxy.rules = [rule] if rule else []
     began = await scenario.begin(lane.service)
     (job,) = await at_rest(lane, [began])
-    found = await problems(lane, [job], mails_lost=rule is not None and scenario.verb == "notify")
+    found = await problems(lane, [job], mails_lost=scenario.mails_lost if rule and scenario.verb == "notify" else 0)
     found += [f"dead letter {body}" for body in await lane.dead_letters()]
     if (job.status, job.tier) != (scenario.status, scenario.tier):
         found.append(f"ends {job.status}/{job.tier}")

@@ -54,6 +54,7 @@ WAITS = {
     "GAS_DEADLINE_SECONDS": '{"UPLOADING": 15, "PENDING": 6, "AVAILABLE": 6, "RESTORING": 6, "DELETING": 3, '
     '"FAILED": 4, "CANCELLED": 4, "ARCHIVED": 4, "ACCOUNT": 6}',
     "GAS_MAIL_FROM": "gas@example.org",
+    "GAS_MAIL_WINDOW_SECONDS": "2",
 }
 
 

@@ -27,13 +27,15 @@ STEP_TIMEOUT_SECONDS = 300
 
 @dataclass(frozen=True)
 class Scenario:
-    """`begin` sends the message; `status` and `tier` are the only right end; `told` names the events of the user's mails."""
+    """`begin` sends the message; `status` and `tier` are the only right end; `told` names the events of the user's mails; one
+    fault of the mailer may leave the marks of `mails_lost` jobs without their mail."""
 
     verb: str
     begin: Callable[[Service], Awaitable[Job]]
     status: Status
     tier: Tier
     told: frozenset[str]
+    mails_lost: int = 1
 
 
 async def told_before(service: Service, job: Job) -> Job:
@@ -126,6 +128,19 @@ async def completed_together(service: Service) -> Job:
     return await service.now(jobs[0])
 
 
+async def completed_and_put_off(service: Service) -> Job:
+    """Two messages that waited for one another, as the mailer puts them off: their mail is one."""
+    account, url = await service.account(Plan.PREMIUM), service.gas.settings.queue_urls["notifications"]
+    jobs = [await service.completed(account) for _ in range(2)]
+    since = {"since": {"DataType": "Number", "StringValue": str(service.gas.now() - 1000)}}
+    for job in jobs:
+        assert await service.gas.jobs.clear_deadline_while(job, Plan.PREMIUM)
+    for job in jobs:
+        news = JobFinished(user_id=job.user_id, job_id=job.job_id, outcome="completed", mark=job.mark("completed"))
+        await service.aws["sqs"].send_message(QueueUrl=url, MessageBody=news.body(), MessageAttributes=since)
+    return await service.now(jobs[0])
+
+
 SCENARIOS = (
     Scenario("annotate", submitted, Status.COMPLETED, Tier.ARCHIVED, frozenset({"finished", "archived"})),
     Scenario("annotate", submitted_rubbish, Status.FAILED, Tier.NONE, frozenset({"finished"})),
@@ -137,6 +152,7 @@ SCENARIOS = (
     Scenario("thaw", retrieval_never_started, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished", "restored"})),
     Scenario("notify", completed, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished"})),
     Scenario("notify", completed_together, Status.COMPLETED, Tier.AVAILABLE, frozenset()),
+    Scenario("notify", completed_and_put_off, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished"}), mails_lost=2),
 )
 
 

@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import pytest
@@ -101,6 +102,27 @@ async def test_a_gene_is_found_by_its_number_at_hgnc(portal: Portal, tmp_path: P
         assert page.understood.startswith("the gene HGNC:5")
 
 
+async def test_a_panel_takes_numbers_of_hgnc(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = "Name=GENE1;description=made up [Source:HGNC Symbol%3BAcc:HGNC:5];"
+    monkeypatch.setattr(genome, "GENE", genome.GENE.replace("Name=GENE1;", described))
+    browser = await portal.signed_in(ME)
+    grch99 = genome.bundle(tmp_path / "nuclear")
+    assert grch99.path(TABLE).read_text().splitlines()[0] == "GENE1\t1\t501\t650\tENSG1\tHGNC:5"
+    job = await made(portal, tmp_path, grch99)
+    references = portal.app[app_keys.EXPLORER].references
+    references.folder = str(tmp_path)
+    for genes, total, words in (
+        ("hgnc:5", len(GENE1), "the panel of 1 gene"),
+        ("HGNC 5, MT-ND4", len(GENE1) + 1, "the panel of 2 genes"),
+        ("HGNC:55 ensg1", len(GENE1), "the panel of 2 genes, of which the reference does not know HGNC:55"),
+    ):
+        status, page = await browser.api("GET", f"/jobs/{job.job_id}/variants?{urlencode({'genes': genes})}")
+        assert (status, page["total"], page["understood"]) == (200, total, words)
+    assert (await browser.api("POST", "/saved/panels", json={"name": "mine", "text": "hgnc 5"}))[0] == 200
+    status, page = await browser.api("GET", f"/jobs/{job.job_id}/variants?panel=mine")
+    assert (status, page["total"]) == (200, len(GENE1))
+
+
 async def test_without_the_table_a_gene_is_looked_for_everywhere(
     portal: Portal, tmp_path: Path, store: S3Store, bundle: Bundle
 ) -> None:
@@ -193,6 +215,14 @@ def test_genes_that_share_a_name() -> None:
     assert genes.find("U6") == GeneInterval("U6", "", 5, 9), "on two contigs it has no one region"
     assert genes.find("A") is None and genes.find("1") is None and genes.find("100") is None
     assert genes.near("a") == ["A1", "A11"]
+
+
+def test_genes_are_found_by_their_numbers_at_hgnc() -> None:
+    genes = GeneTable(b"A1\t1\t100\t200\tENSG01\tHGNC:5\nA11\t2\t7\t8\tENSG05\tHGNC:55\nB\t2\t9\t9\tENSG06\n")
+    found = {"hgnc:5": "A1", "HGNC:55": "A11", "ENSG01": "A1", "ensg05": "A11", "ENSG06": "B", "HGNC:555": "", "200": ""}
+    assert {name: genes.symbol(name) for name in found} == found
+    known = {name.upper(): symbol for name, symbol in found.items() if symbol}
+    assert genes.symbols([name.upper() for name in found]) == known
 
 
 def key(store: S3Store, bundle: Bundle) -> str:

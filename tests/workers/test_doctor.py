@@ -7,18 +7,23 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from app.aws.bundle_store import S3Store
 from app.aws.objects import Bucket, Stored
 from app.domain.accounts import Plan
 from app.domain.jobs import DEADLINE_SECONDS, Job, State, Status, Tier, Trigger
 from app.domain.keys import input_key
 from app.domain.messages import AnyMessage, ArchiveDue, JobFinished, JobRequested, PlanChanged, RetrievalLook
+from app.engine.bundles import manifest, stores
 from app.local.vault import Vault
 from app.services import doctor, submissions
 from app.services.backend import Backend
 from app.services.doctor import Finding, examine
+from tests.support import genome
 from tests.support.service import Service, environment
 
 
@@ -266,3 +271,20 @@ async def test_the_daemon_looks_fully_too_and_stops_when_it_is_told(service: Ser
             process.kill()
             await process.wait()
     assert await service.copies(job) == [job.result]
+
+
+async def test_an_old_clinvar_and_a_reference_that_is_not_there_are_reported(service: Service, tmp_path: Path) -> None:
+    bundle, s3 = genome.bundle(tmp_path / "nuclear"), S3Store.at(f"s3://{service.gas.results.name}/bundles")
+    described = bundle.folder / manifest.MANIFEST
+    clinvar = '[[parts]]\nid = "clinvar"\ntitle = "ClinVar"\nversion = "v"\ndate = "{}"\n\n[[contigs]]'
+    text, places = described.read_text(), {"rCRS": "rcrs", "GRCh99": "nuclear/latest", "Y": "absent/1"}
+    store = f"s3://{s3.bucket}/{s3.prefix}"
+    settings = service.gas.settings.model_copy(update={"references": places, "bundle_store": store})
+    for days, kinds in ((61, ["reference not there"]), (63, ["old ClinVar", "reference not there"])):
+        made = datetime.now(UTC).date() - timedelta(days=days)
+        described.write_text(text.replace("[[contigs]]", clinvar.format(made), 1))
+        stores.push(manifest.load(bundle.folder), s3)
+        found = await examined(replace(service.gas, settings=settings), full=True)
+        assert [one.kind for one in found] == kinds
+    assert found[0].detail.startswith("GRCh99, nuclear 1: 63 days old (its parts: clinvar v)")
+    assert found[1].detail.startswith("Y is offered, and absent/1 cannot be had: Gone")

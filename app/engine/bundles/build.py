@@ -277,5 +277,5 @@ def add_genes(models: Path, folder: Path, names: Mapping[str, str], codes: Mappi
         raise BundleError(f"the recipe gives a genetic code for {unknown[0]}, which the sequence does not have")
     usual = {contig: VERTEBRATE_MITOCHONDRIAL for name, contig in names.items() if name in MITOCHONDRIAL}
     compiled = compile_models(models, bases, folder / layout.FILE, codes={**usual, **codes}, names=names)
-    (folder / TABLE).write_bytes(b"".join(Transcripts.open(folder / layout.FILE).genes.table()))
+    (folder / TABLE).write_bytes(b"".join(Transcripts.open(folder / layout.FILE).gene_table()))
     return compiled

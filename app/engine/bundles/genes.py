@@ -1,9 +1,10 @@
 """Where the genes of a bundle are, by name or identifier."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -80,11 +81,13 @@ class Genes:
         found = {text for index in set(self.names.tolist()) if wanted in (text := self._text.encoded(index)).upper()}
         return [text.decode() for text in sorted(found, key=lambda text: (len(text), text))[:NEAR] if text]
 
-    def table(self) -> Iterator[bytes]:
-        """A line a gene, columns separated by tabs: name, contig, first and last position, identifier."""
+    def table(self, hgncs: Mapping[int, str] = MappingProxyType({})) -> Iterator[bytes]:
+        """A line a gene, columns separated by tabs: name, contig, first and last position, identifier, and behind these its
+        number at HGNC (as `HGNC:5`), where `hgncs` has it by the gene's row."""
         for row in range(len(self)):
-            gene = self[row]
-            yield f"{gene.name}\t{gene.contig}\t{gene.start}\t{gene.end}\t{gene.identifier}\n".encode()
+            gene, hgnc = self[row], hgncs.get(row)
+            numbered = f"\t{hgnc}" if hgnc else ""
+            yield f"{gene.name}\t{gene.contig}\t{gene.start}\t{gene.end}\t{gene.identifier}{numbered}\n".encode()
 
 
 class _Sorted(Sequence[bytes]):

@@ -126,7 +126,7 @@ def _of_genes(table: Path, track: Mapping[str, Any], source: Path, names: Mappin
     """The rows of a table with a header, one a gene, at the places of the genes of that name; each value with the gene's name."""
     places: dict[str, list[tuple[str, int, int]]] = {}
     for place_line in table.read_text().splitlines():
-        name, contig, first, last, _ = place_line.split("\t")
+        name, contig, first, last, *_ = place_line.split("\t")
         places.setdefault(name, []).append((contig, int(first) - 1, int(last)))
     wanted = track.get("where", {})
     with opened(source) as lines:

@@ -1,7 +1,7 @@
 """The transcripts of a bundle, ready at once: mapped into memory, shared by all processes, decoded one by one when asked for."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -61,6 +61,11 @@ class Transcripts:
     def open(path: Path) -> "Transcripts":
         """Map the file, or give what was mapped of it before. Raises BundleError if it is no such file, or cut off or damaged."""
         return _opened(path, identity(path))
+
+    def gene_table(self) -> Iterator[bytes]:
+        """The lines of the table of genes; see `Genes.table`."""
+        numbered = zip(self.columns["genes"].tolist(), self.columns["hgncs"].tolist(), strict=True)
+        return self.genes.table({gene: hgnc for gene, text in numbered if (hgnc := self.text[text])})
 
     def verify(self) -> None:
         """Read the whole file, and raise BundleError if it is not what was written."""

@@ -320,7 +320,7 @@ class VariantFilter(BaseModel):
     genes: str = Field(
         "",
         max_length=1000,
-        description="A panel: symbols or ids with blanks, commas or lines between them; any of them.",
+        description="A panel: symbols, Ensembl or HGNC ids with blanks, commas or lines between them; any of them.",
         json_schema_extra={"pattern": "^[A-Za-z0-9 _.,;-]*$"},
     )
     panel: str = Field(
@@ -383,7 +383,7 @@ class SavedOut(BaseModel):
     """What you keep to ask of any result, by name."""
 
     filters: dict[str, str] = Field(description="Filters: each the query of an address, as `/variants` takes it.")
-    panels: dict[str, str] = Field(description="Gene panels: symbols or ids with blanks between them.")
+    panels: dict[str, str] = Field(description="Gene panels: symbols, Ensembl or HGNC ids with blanks between them.")
 
 
 class SavedIn(BaseModel):

@@ -34,7 +34,7 @@ locals {
       { for key in ["FetchBundles"] : key => {
         actions   = ["s3:GetObject"]
         resources = ["arn:${local.partition}:s3:::${var.release_bucket}/bundles/*"]
-      } if length(setintersection(daemons, ["annotate", "web"])) > 0 },
+      } if length(setintersection(daemons, ["annotate", "doctor", "web"])) > 0 },
     )
   }
 }

@@ -271,10 +271,12 @@ def test_daemon_may_do_what_it_calls_and_no_more(deployment: Any, policies: dict
     assert {"never called": allowed - needed, "not granted": needed - allowed} == {"never called": set(), "not granted": set()}
 
 
-def test_bundles_are_read_where_jobs_are_annotated_and_genes_looked_up(deployment: Any, policies: dict[str, str]) -> None:
+def test_bundles_are_read_where_jobs_are_annotated_genes_looked_up_and_their_age_is_watched(
+    deployment: Any, policies: dict[str, str]
+) -> None:
     tiers = {tier: json.loads(said)["gas_daemons"] for tier, said in deployment.output("deployments").items()}
     read = {tier for tier in tiers if "/bundles/*" in policies[f"host-{tier}"]}
-    assert read == {tier for tier, daemons in tiers.items() if {"annotate", "web"} & set(daemons)}
+    assert read == {tier for tier, daemons in tiers.items() if {"annotate", "doctor", "web"} & set(daemons)}
 
 
 def test_objects_are_granted_by_their_prefix(policies: dict[str, str]) -> None:

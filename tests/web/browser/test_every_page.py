@@ -207,6 +207,18 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
     assert SHARED | seen_of_jobs <= seen
 
 
+async def test_short_charts_stand_below_one_another_on_a_phone(portal: Portal, open_page: OpenPage, tmp_path: Path) -> None:
+    page = await open_page(viewport=SIZES["phone"])
+    await sign_in(page, portal)
+    job = await explored(portal, tmp_path, many(130), email=ME)
+    await page.goto(f"{portal.url}/annotations/{job.job_id}")
+    charts = page.get_by_role("region", name="Charts")
+    places = "(all) => all.map((one) => one.getBoundingClientRect()).map(({ left, top }) => [Math.round(left), Math.round(top)])"
+    (left, top), (second_left, second_top), *others = await charts.locator(".panel").evaluate_all(places)
+    assert second_left == left and second_top > top and len(others) > 1 and all(one > left for one, _ in others)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 async def test_the_form_without_a_script(portal: Portal, open_page: OpenPage) -> None:
     page = await open_page(java_script_enabled=False, viewport=SIZES["phone"])
     await sign_in(page, portal)
