@@ -204,10 +204,10 @@ async def test_pages_have_no_inline_script_or_style(portal: Portal) -> None:
 async def test_an_error_of_ours_says_nothing_of_how_we_are_built(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = await portal.signed_in()
 
-    async def broken(*_: object) -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError("table web_jobs at 10.0.0.7")
 
-    monkeypatch.setattr(submissions, "find", broken)
+    monkeypatch.setattr(submissions, "there", broken)
     page = await browser.get(f"/annotations/{NOBODY}")
     assert page.status == 500
     assert "RuntimeError" not in page.text and "10.0.0.7" not in page.text and "Traceback" not in page.text
