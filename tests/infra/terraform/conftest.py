@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -101,8 +101,8 @@ def _resources(module: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _quiet() -> dict[str, str]:
-    return {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+def _quiet(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    return {**environment, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +122,8 @@ def core_on() -> Iterator[Callable[[str], Core]]:
 @contextmanager
 def _stand_in(endpoint: str) -> Iterator[Core]:
     command = [sys.executable, str(SUPPORT / "provider.py"), str(SUPPORT / "schema.json.gz")]
-    environment = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"}
+    # not those of this process, which may serve a vault and waits for Terraform meanwhile
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_ENDPOINT_URL")}
     environment |= {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
     # of the AWS CLI, by which a configuration waits
     command_line = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "GAS_LOOK_SECONDS": "0.1"} | (
@@ -131,7 +132,7 @@ def _stand_in(endpoint: str) -> Iterator[Core]:
     command_line["PATH"] = os.pathsep.join((str(ansible.BIN), os.environ["PATH"]))
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
         assert provider.stdin and provider.stdout
-        yield Core({**_quiet(), **command_line, "TF_REATTACH_PROVIDERS": provider.stdout.readline()})
+        yield Core({**_quiet(environment), **command_line, "TF_REATTACH_PROVIDERS": provider.stdout.readline()})
         provider.stdin.close()
 
 
