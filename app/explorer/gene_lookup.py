@@ -64,11 +64,8 @@ class GeneTable:
     def find(self, name: str) -> GeneInterval | None:
         """The gene, or all of one name from the first to the last; None if there is none."""
         wanted = name.upper().encode()
-        spelled = (
-            b"\n%b\t",
-            b"\t%b\n",
-            b"\t%b\tHGNC:",
-        )  # its name; its id or its number at HGNC; its id, where the number follows
+        # its name; its id or its number at HGNC; its id, where the number follows
+        spelled = (b"\n%b\t", b"\t%b\n", b"\t%b\tHGNC:")
         found = next(filter(None, ([self._row(at) for at in self._all(one % wanted)] for one in spelled)), [])
         if not found:
             return None

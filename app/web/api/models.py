@@ -321,7 +321,7 @@ class VariantFilter(BaseModel):
         "",
         max_length=1000,
         description="A panel: symbols, Ensembl or HGNC ids with blanks, commas or lines between them; any of them.",
-        json_schema_extra={"pattern": "^[A-Za-z0-9 _.,;-]*$"},
+        json_schema_extra={"pattern": "^[A-Za-z0-9 _.,;:-]*$"},
     )
     panel: str = Field(
         "", max_length=60, description="The name of a panel that you keep, or `Mitochondrial disease`; any of its genes."
