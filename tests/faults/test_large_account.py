@@ -25,6 +25,7 @@ from app.services.submissions import EVERYTHING, Wanted
 from tests.support.forks import Forks
 from tests.support.lanes import ALL, SEED, Lane, lane, seeded
 from tests.support.proxy import Fault, Rule
+from tests.support.scenarios import told_before
 from tests.support.service import Service
 
 pytestmark = pytest.mark.slow
@@ -43,7 +44,7 @@ BATCH = 25
 async def with_jobs(service: Service, account: Account) -> list[Job]:
     """Archived jobs of the account, the newest first, without the hours that each would take."""
     gas, now = service.gas, service.gas.now()
-    first = await service.in_archive(account)
+    first = await told_before(service, await service.in_archive(account))
     jobs = [first]
     for start in range(1, JOBS, BATCH):
         made = []
@@ -74,14 +75,22 @@ async def all_back(here: Lane, user_id: str) -> list[Job]:
     gas, loop = here.service.gas, asyncio.get_running_loop()
     ends = loop.time() + STEP_SECONDS
     while loop.time() < ends:
-        jobs, account = await gas.jobs.page(user_id, limit=JOBS + 1), await gas.accounts.get(user_id)
+        account = await gas.accounts.get(user_id)
         assert account
-        moving = [job for job in jobs if job.tier is not Tier.AVAILABLE or job.deadline]
-        if account.deadline is None and not moving and await here.quiet() and await here.quiet():
-            return jobs
+        # thousands of jobs are read only where nothing is queued: reading them takes the emulator longer than the rest
+        if account.deadline is None and await here.quiet():
+            jobs = await gas.jobs.page(user_id, limit=JOBS + 1)
+            if not moving(jobs) and await here.quiet() and await here.quiet():
+                return jobs
         await here.repair()
         await asyncio.sleep(2)
-    raise AssertionError(f"never all back: {len(moving)} of {len(jobs)}, {moving[:3]}, {account}\n{here.said()}")
+    left = moving(await gas.jobs.page(user_id, limit=JOBS + 1))
+    raise AssertionError(f"never all back: {len(left)} of {JOBS}, {left[:3]}, {account}\n{here.said()}")
+
+
+def moving(jobs: list[Job]) -> list[Job]:
+    """Those that are not available, or wait for somebody."""
+    return [job for job in jobs if job.tier is not Tier.AVAILABLE or job.deadline]
 
 
 def mails() -> Counter[str]:
