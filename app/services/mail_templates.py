@@ -121,7 +121,7 @@ def _about_many(
 
 
 def _failed_first(jobs: Sequence[Job]) -> list[Job]:
-    return sorted(jobs, key=lambda job: job.status is not Status.FAILED)
+    return sorted(jobs, key=lambda job: (job.status is not Status.FAILED, job.job_id))
 
 
 def _named(job: Job) -> str:
