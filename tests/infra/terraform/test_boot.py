@@ -68,7 +68,8 @@ def machine(tmp_path: Path) -> Any:
 
 
 def script(deployment: Any, tier: str) -> str:
-    (template,) = (values for a, values in deployment.applied("aws_launch_template").items() if f'["{tier}"]' in a)
+    module = "module.portal." if tier == "web" else f'module.fleet["{tier}"].'
+    (template,) = (values for address, values in deployment.applied("aws_launch_template").items() if module in address)
     return base64.b64decode(template["user_data"]).decode()
 
 

@@ -24,6 +24,11 @@ override_module {
 
 override_module {
   target = module.network
+
+  outputs = {
+    vpc_id     = "vpc-0"
+    subnet_ids = { public = ["subnet-0"], private = ["subnet-1"] }
+  }
 }
 
 override_module {
