@@ -1,5 +1,5 @@
 """The emulator of AWS: moto's server, with what it lacks: requests don't tear each other's state, a long poll ends as soon as a
-message can be received, and nobody counts a queue's messages who was not asked how many they are."""
+message can be received, and a queue's messages are counted only for requests that ask how many they are."""
 
 from __future__ import annotations
 

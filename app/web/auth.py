@@ -60,7 +60,7 @@ async def own_job(request: web.Request) -> Job:
 
 
 def _looked_at(task: asyncio.Task[Job | None]) -> None:
-    # without a session nobody asks what became of it
+    # a request without a session never awaits it
     if not task.cancelled():
         task.exception()
 

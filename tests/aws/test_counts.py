@@ -1,4 +1,4 @@
-"""The emulator counts the messages of a queue for who asks how many they are, and else for nobody."""
+"""The emulator counts the messages of a queue only for requests that ask how many they are."""
 
 from __future__ import annotations
 

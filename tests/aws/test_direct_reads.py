@@ -32,11 +32,11 @@ def test_a_request_is_signed_as_botocore_signs_it(url: str, token: str | None, m
     for day in (1, 2, 2):  # the key of a day is kept
         now = datetime(2026, 11, day, 10, 20, 30, tzinfo=UTC)
         headers = signer.headers(credentials, "DynamoDB_20120810.GetItem", body, now)
-        theirs = AWSRequest("POST", url, {"X-Amz-Target": "DynamoDB_20120810.GetItem"}, body)
+        expected = AWSRequest("POST", url, {"X-Amz-Target": "DynamoDB_20120810.GetItem"}, body)
         monkeypatch.setattr("botocore.auth.get_current_datetime", lambda now=now: now)
-        SigV4Auth(credentials, "dynamodb", "eu-central-1").add_auth(theirs)
-        assert headers["authorization"] == theirs.headers["Authorization"]
-        assert headers.items() >= {name.lower(): value for name, value in theirs.headers.items()}.items()
+        SigV4Auth(credentials, "dynamodb", "eu-central-1").add_auth(expected)
+        assert headers["authorization"] == expected.headers["Authorization"]
+        assert headers.items() >= {name.lower(): value for name, value in expected.headers.items()}.items()
 
 
 def reads(gas: Backend, job: Job) -> dict[str, dict[str, Any]]:
@@ -59,9 +59,9 @@ async def test_what_is_read_is_what_botocore_reads(gas: Backend) -> None:
         answer = await getattr(gas.jobs.dynamodb, operation)(**arguments)
         direct = gas.jobs.dynamodb._make_api_call.__self__
         assert isinstance(direct, DirectReads)
-        theirs = await direct.otherwise(operation.title().replace("_", ""), arguments)
-        del theirs["ResponseMetadata"]
-        assert answer == theirs
+        expected = await direct.otherwise(operation.title().replace("_", ""), arguments)
+        del expected["ResponseMetadata"]
+        assert answer == expected
     assert seen == {"GetItem": 2, "BatchGetItem": 2, "Query": 2}  # of both, their hooks are called
 
 

@@ -220,13 +220,13 @@ class Regions:
     def said(self, batch: AlleleBatch) -> TrackSaid:
         """What the track says of the place of each allele."""
         texts = self._texts_of(batch)
-        told = Counter(texts)
-        del told[b""]
+        counts = Counter(texts)
+        del counts[b""]
         tags = {
-            column.tag: sum(count for text, count in told.items() if b";%b=" % column.tag.encode() in text)
+            column.tag: sum(count for text, count in counts.items() if b";%b=" % column.tag.encode() in text)
             for column in self._columns
         }
-        return TrackSaid(texts, told.total(), tags)
+        return TrackSaid(texts, counts.total(), tags)
 
     def _texts_of(self, batch: AlleleBatch) -> list[bytes]:
         if batch.place not in self._contigs:
