@@ -160,7 +160,7 @@ cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/measure
 	$(BIN)/python -m scripts.cost
 	$(BIN)/python scripts/generate_docs.py
 
-audit: $(STAMP) $(AUDIT)/installed  ## Look up what is installed among known vulnerabilities (asks pypi.org, or osv.dev with SERVICE=osv)
+audit: $(STAMP) $(AUDIT)/installed  ## Look up what is installed among known vulnerabilities (asks the Python package index, or OSV with SERVICE=osv)
 	$(AUDIT)/bin/pip-audit --skip-editable --vulnerability-service $(SERVICE) --path $$(echo $(VENV)/lib/python3*/site-packages)
 
 docs: $(STAMP)  ## Write the pages of docs/ that follow from the code
