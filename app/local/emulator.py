@@ -75,7 +75,11 @@ def _look_up_once() -> None:
         DomainDispatcherApplication.get_backend_for_host
     )
     responses.method_names_from_class = functools.cache(responses.method_names_from_class)
-    models.unix_time_millis = lambda: time.time() * 1000  # type: ignore[attr-defined]
+    models.unix_time_millis = _now_ms  # type: ignore[assignment]
+
+
+def _now_ms() -> float:
+    return time.time() * 1000
 
 
 class _Attributes(Mapping[str, Any]):
