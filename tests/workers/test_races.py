@@ -27,7 +27,9 @@ from app.domain.messages import (
     PlanEnding,
     ResultRestored,
     RetrievalLook,
+    UploadsExpiring,
 )
+from app.domain.uploads import DAY_MS
 from app.engine.bundles.manifest import EMBEDDED
 from app.engine.warmed import Warmed
 from app.services import mail_preferences, submissions
@@ -146,18 +148,19 @@ async def test_a_duplicate_of_every_message_after_success_changes_nothing(servic
     await deliver("thaw", look(job, archive=(await service.now(job)).archive))
     await deliver("archive", due(job))
     ending = PlanEnding(user_id=job.user_id, reason="cancelled", subscription="sub_1", ends_at=2_000_000_000)
-    await deliver("notify", *await service.sent("notifications"), ending)
+    going = UploadsExpiring(user_id=job.user_id, first_day=job.created_at // DAY_MS, days=1)
+    await deliver("notify", *await service.sent("notifications"), ending, going)
     assert {type(message) for _, message in seen} == set(TYPES)
     settled, copies, owner = await service.now(job), await service.copies(job), await service.gas.accounts.get(job.user_id)
     assert settled.tier is Tier.AVAILABLE and settled.deadline is None
-    assert len(mails_to(account)) == 4
+    assert len(mails_to(account)) == 5
     for again in (False, True):
         for verb, message in seen:
             await service.handle(verb, message, again=again)
     assert await service.now(job) == settled
     assert await service.gas.accounts.get(job.user_id) == owner
     assert await service.copies(job) == copies
-    assert len(mails_to(account)) == 4
+    assert len(mails_to(account)) == 5
     assert await service.findings() == []
 
 

@@ -173,8 +173,11 @@ locals {
         resources = [for topic in ["job_requests", "job_results"] : var.topic_arns[topic]]
       }
       Send = {
-        actions   = ["sqs:SendMessage"]
-        resources = [for queue in ["archive_requests", "restore_pendings", "restore_requests"] : var.queues[queue].arn]
+        actions = ["sqs:SendMessage"]
+        # of mails, those before uploaded files are deleted
+        resources = [
+          for queue in ["archive_requests", "notifications", "restore_pendings", "restore_requests"] : var.queues[queue].arn
+        ]
       }
     })
 
