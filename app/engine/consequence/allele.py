@@ -88,6 +88,8 @@ def trimmed(position: int, ref: bytes, alt: bytes) -> Change:
 
     So an allele with an anchor base stands where the file spells it, as with VEP.
     """
+    if ref[:1] == alt[:1] and 1 in (len(ref), len(alt)):
+        return Change(position + 1, ref[1:], alt[1:])
     shared, most = 0, min(len(ref), len(alt))
     while shared < most and ref[shared] == alt[shared]:
         shared += 1

@@ -14,7 +14,7 @@ from app.engine.bundles.sequence import Sequence
 from app.engine.bundles.transcripts import Ints, Transcripts
 from app.engine.consequence import csq, hgvs, terms
 from app.engine.consequence.allele import NOWHERE, Allele, Change, allele
-from app.engine.consequence.caller import Consequence, alike, apart, beside, consequence, depends_on_spelling
+from app.engine.consequence.caller import Consequence, alike, apart, around, beside, consequence, depends_on_spelling
 from app.engine.consequence.codons import Touched, extent, row_of, touched
 from app.engine.consequence.labels import labels
 from app.engine.consequence.pick import ranked
@@ -302,9 +302,10 @@ class AlleleAnnotator:
         hgvsg = csq.escaped(f"{reference.name}:{named}") if named else ""
         found, flagged, movable = [], False, one.run.left or one.run.right
         starts, ends, strands = self._bounds
+        places, distance = around(one), self._distance
         for row in rows:
-            start, end, distance = starts[row], ends[row], self._distance
-            if apart(start, end, one):
+            start, end = starts[row], ends[row]
+            if apart(start, end, places):
                 mask, away = beside(start, end, strands[row], one.change, distance)
                 said = self._said_beside(row, mask, away, one, hgvsg) if mask else None
             else:
@@ -312,7 +313,7 @@ class AlleleAnnotator:
                 said = self._said(called, one, hgvsg) if called else None
             if said is not None:
                 found.append(said)
-            if movable and not flagged and not alike(start, end, one, distance):
+            if movable and not flagged and not alike(start, end, places, distance):
                 flagged = depends_on_spelling(self._transcripts[row], one, distance, said.mask if said else 0)
         return self._told(one, reference, named, hgvsg, found, flagged=flagged)
 

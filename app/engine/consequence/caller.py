@@ -69,7 +69,7 @@ def consequence(
     `contig`: the bases of the whole contig (bytes, memoryview or a mapped uint8 array).
     """
     change, run = allele.change, allele.run
-    if apart(transcript.start, transcript.end, allele):
+    if apart(transcript.start, transcript.end, around(allele)):
         mask, away = beside(transcript.start, transcript.end, transcript.strand, change, distance)
         return Consequence(transcript, mask, distance=away) if mask else None
     model = spliced(transcript)
@@ -141,7 +141,7 @@ def depends_on_spelling(transcript: Transcript, allele: Allele, distance: int = 
     `known`: the terms of the spelling that the file has, if they were found before.
     """
     run = allele.run
-    if not (run.left or run.right) or alike(transcript.start, transcript.end, allele, distance):
+    if not (run.left or run.right) or alike(transcript.start, transcript.end, around(allele), distance):
         return False
     model = spliced(transcript)
     if _deep_intron(model, allele.change.start - run.left - 1, allele.change.end + run.right + 1):
@@ -154,15 +154,21 @@ def depends_on_spelling(transcript: Transcript, allele: Allele, distance: int = 
     return any(bases and mask_at(model, allele.change.moved(bases), distance) != here for bases in places)
 
 
-def apart(start: int, end: int, allele: Allele) -> bool:
-    """Whether an allele does not touch a transcript from `start` to `end`, wherever it is spelled."""
-    change, run = allele.change, allele.run
-    return change.end + run.right + 1 < start or change.start - run.left - 1 > end
+def around(allele: Allele) -> Span:
+    """Returns the bases before and behind all places where an allele can be spelled."""
+    (start, ref, _), (left, right) = allele.change, allele.run
+    return start - left - 1, start + len(ref) + right
 
 
-def alike(start: int, end: int, allele: Allele, distance: int) -> bool:
+def apart(start: int, end: int, places: Span) -> bool:
+    """Whether an allele does not touch a transcript from `start` to `end`, wherever it is spelled. `places`: of `around`."""
+    first, last = places
+    return last < start or first > end
+
+
+def alike(start: int, end: int, places: Span, distance: int) -> bool:
     """Whether all spellings of an allele have the same terms, for they are all beside the transcript, or too far away."""
-    first, last = allele.change.start - allele.run.left - 1, allele.change.end + allele.run.right + 1
+    first, last = places
     if last < start:
         return first > start - distance or last < start - distance
     return first > end and (last < end + distance or first > end + distance)

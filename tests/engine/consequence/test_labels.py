@@ -5,7 +5,7 @@ from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence import csq, hgvs, pick
 from app.engine.consequence.allele import Allele, Change, Run, allele
 from app.engine.consequence.annotation import AlleleAnnotator
-from app.engine.consequence.caller import Consequence, alike, apart, consequence, mask_at
+from app.engine.consequence.caller import Consequence, alike, apart, around, consequence, mask_at
 from app.engine.consequence.labels import Labels
 from app.engine.consequence.spliced import spliced
 from app.engine.consequence.terms import INTRON
@@ -44,7 +44,7 @@ def test_what_is_beside_a_transcript_is_said_as_the_caller_says_it(nuclear: mani
         found = consequence(transcript, one, bases, distance)
         tags = answers.of("1", [key])[key].tags.decode()
         assert (f"|{transcript.identifier}|" in tags) == (found is not None)
-        if found is not None and found.distance >= 0 and apart(transcript.start, transcript.end, one):
+        if found is not None and found.distance >= 0 and apart(transcript.start, transcript.end, around(one)):
             assert csq.entry(found, one, 1, csq.escaped(f"1:{hgvs.genomic(one, bases)}")) in tags
 
 
@@ -56,7 +56,7 @@ def test_spellings_are_alike_only_where_the_caller_says_the_same_of_each(nuclear
         for left, right in ((1, 0), (0, 1), (4, 3)):
             one = Allele(Change(place, b"", b"A"), Run(left, right), "A", "insertion")
             masks = {mask_at(spliced(transcript), one.change.moved(bases), distance) for bases in range(-left, right + 1)}
-            known = alike(transcript.start, transcript.end, one, distance)
+            known = alike(transcript.start, transcript.end, around(one), distance)
             judged[known] += 1
             assert len(masks) == 1 or not known
     assert min(judged.values()) > 20
