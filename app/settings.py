@@ -122,6 +122,12 @@ class Settings(BaseSettings):
         description="Once an account had three mails of a kind within so many seconds, the next wait as long and are one mail; "
         "0: each job has its own.",
     )
+    deletion_notice_days: int = Field(
+        5,
+        ge=0,
+        description="Days before the first of a week's uploaded files is deleted on which their owner is mailed that they will "
+        "be; 0: nobody is.",
+    )
 
     globus_client_id: str = Field("", description="Client id of this portal at Globus Auth.")
     globus_client_secret: SecretStr = Field(SecretStr(""), description="Its secret.")

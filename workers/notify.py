@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,8 +16,8 @@ from app.aws.accounts import MAIL
 from app.aws.mail import MailRefused, Mark
 from app.domain.accounts import Account, Notice
 from app.domain.jobs import Job
-from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored
-from app.services import batches, mail_preferences, what_matters
+from app.domain.messages import JobFinished, MailReturned, PlanEnding, ResultRestored, UploadsExpiring
+from app.services import batches, deletions, mail_preferences, what_matters
 from app.services.backend import Backend
 from app.services.mail_templates import TEMPLATES, digest, ending, letter, news
 from workers.runtime import LONGEST_PUT_OFF, Delivery, Poison, Reschedule, Spec, growing
@@ -38,7 +38,7 @@ class News:
 
 
 REMEMBERED = 400 * 86_400
-"""Seconds that the mark of a mail about the plan is kept; the news it is about comes again for days at most."""
+"""Seconds that the mark of a mail about the account is kept; the news it is about comes again for days at most."""
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
@@ -51,7 +51,9 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
         if isinstance(message, MailReturned):
             await mail_preferences.record_bounce(backend, account, message)
         elif isinstance(message, PlanEnding) and account.reachable and not account.granted:
-            await _about_plan(backend, account, message)
+            await _about_account(backend, account, message.mark, ending(message, account, backend.settings))
+        elif isinstance(message, UploadsExpiring) and deletions.wanted(account):
+            await _about_uploads(backend, account, message)
         elif isinstance(message, (JobFinished, ResultRestored)) and account.reachable:
             await _about_job(backend, account, message, delivery)
     except MailRefused as refused:
@@ -138,21 +140,25 @@ async def _is_of_a_batch(backend: Backend, account: Account, job: Job, outcome: 
     jobs = [one for one in jobs if one.mark("completed") not in one.mailed]
     if len(jobs) < 2:
         return False
-    about, expires_at = (account.user_id, event), backend.now() // 1000 + REMEMBERED
-    mark = Mark(partial(backend.accounts.mark, *about, expires_at=expires_at), partial(backend.accounts.unmark, *about))
-    assert backend.mail
-    if await backend.mail.send(account.email, **digest(jobs, account, backend.settings), user_id=account.user_id, mark=mark):
-        await backend.accounts.mark_sent(*about)
+    await _about_account(backend, account, event, digest(jobs, account, backend.settings))
     return True
 
 
-async def _about_plan(backend: Backend, account: Account, message: PlanEnding) -> None:
+async def _about_uploads(backend: Backend, account: Account, message: UploadsExpiring) -> None:
+    if await backend.accounts.item(account.user_id, MAIL + message.mark):
+        return
+    if written := await deletions.letter(backend, account, message):
+        await _about_account(backend, account, message.mark, written)
+
+
+async def _about_account(backend: Backend, account: Account, event: str, written: Mapping[str, Any]) -> None:
+    """Sends a mail whose mark is an item of the account."""
     assert backend.mail
-    about, expires_at = (account.user_id, message.mark), backend.now() // 1000 + REMEMBERED
+    about, expires_at = (account.user_id, event), backend.now() // 1000 + REMEMBERED
     mark = Mark(partial(backend.accounts.mark, *about, expires_at=expires_at), partial(backend.accounts.unmark, *about))
-    written = ending(message, account, backend.settings)
     if await backend.mail.send(account.email, **written, user_id=account.user_id, mark=mark):
         await backend.accounts.mark_sent(*about)
 
 
-SPEC = Spec("notify", "notifications", (JobFinished, ResultRestored, PlanEnding, MailReturned), concurrency=50, handle=handle)
+MESSAGES = (JobFinished, ResultRestored, PlanEnding, UploadsExpiring, MailReturned)
+SPEC = Spec("notify", "notifications", MESSAGES, concurrency=50, handle=handle)

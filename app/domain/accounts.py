@@ -19,6 +19,7 @@ class Notice(StrEnum):
     FINISHED = "finished"
     ARCHIVED = "archived"
     RESTORED = "restored"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import json
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.domain.keys import UUID, owner
+from app.domain.uploads import Period
 
 Id = Annotated[str, Field(pattern=f"^{UUID}$")]
 
@@ -118,6 +119,26 @@ class PlanEnding(Message):
         return f"{self.reason}:{self.subscription}:{self.ends_at or self.period_ends}"
 
 
+class UploadsExpiring(Message):
+    """What this user uploaded on the `days` days from `first_day` on, in days since 1970 (UTC), will be deleted soon."""
+
+    MARK: ClassVar[str] = "uploads"
+
+    type: Literal["uploads_expiring"] = "uploads_expiring"
+    first_day: int = Field(ge=1, le=100_000)
+    days: int = Field(ge=1, le=366)
+
+    @property
+    def period(self) -> Period:
+        """Which uploads it is about."""
+        return Period(self.first_day, self.days)
+
+    @property
+    def mark(self) -> str:
+        """Names the event, so that it has one mail at most."""
+        return f"{self.MARK}:{self.first_day}:{self.days}"
+
+
 class MailReturned(Message):
     """Mail to this user came back, or was complained about: SES says so."""
 
@@ -126,7 +147,17 @@ class MailReturned(Message):
     reason: Literal["bounce", "complaint"]
 
 
-AnyMessage = JobRequested | JobFinished | ArchiveDue | PlanChanged | RetrievalLook | ResultRestored | PlanEnding | MailReturned
+AnyMessage = (
+    JobRequested
+    | JobFinished
+    | ArchiveDue
+    | PlanChanged
+    | RetrievalLook
+    | ResultRestored
+    | PlanEnding
+    | UploadsExpiring
+    | MailReturned
+)
 _MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="type")])
 TYPES: tuple[type[Message], ...] = get_args(AnyMessage)
 _NAMES = frozenset(kind.model_fields["type"].default for kind in TYPES)

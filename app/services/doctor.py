@@ -1,7 +1,7 @@
 """Finds what is stuck, and sends again the message that moves it: outbox, lease reaper and reconciler in one.
 
 The overdue index says where to look; each record is read strongly before anything is said or done. With `full`, the table
-is scanned and the buckets are listed as well.
+is scanned and the buckets are listed as well; the scan also sees whose uploaded files are deleted soon.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.engine.errors import EngineError
 from app.process import systemd
 from app.process.memory import freeze_gc
 from app.process.metrics import Metric, Metrics
-from app.services import privacy, references, submissions, subscriptions
+from app.services import deletions, privacy, references, submissions, subscriptions
 from app.services.backend import Backend, backend
 from app.services.sweep import sweep
 from app.settings import Settings
@@ -191,13 +191,6 @@ async def _finish(backend: Backend, job: Job) -> str:
     return "result published again"
 
 
-async def _take_over_archival(backend: Backend, job: Job) -> str:
-    if _still_nobody(backend, job):
-        await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
-        await backend.jobs.update(job, repairs=job.repairs + 1)
-    return "asked for another archiver"
-
-
 async def _finish_archival(backend: Backend, job: Job) -> str:
     await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
     await backend.jobs.postpone(job, Tier.ARCHIVED)
@@ -238,7 +231,6 @@ REPAIRS: dict[Status | Tier, Callable[[Backend, Job], Awaitable[str]]] = {
     Status.CANCELLED: _request,
     Status.DELETING: _delete,
     Tier.AVAILABLE: _finish,
-    Tier.ARCHIVING: _take_over_archival,
     Tier.ARCHIVED: _finish_archival,
     Tier.RESTORING: _look,
 }
@@ -248,12 +240,15 @@ async def _scan(backend: Backend, repair: bool) -> AsyncIterator[Finding]:
     """What the index can't show: records that wait without a deadline, and tiers that the plan does not allow."""
     suspects: list[tuple[str, str]] = []
     account: Account | None = None
-    user_id = ""
+    user_id, announcer = "", deletions.Announcer(backend)
     async for job in backend.jobs.scan():
         if job.user_id != user_id:  # a user's jobs come one after the other, so the account is read once
             user_id, account = job.user_id, await backend.accounts.get(job.user_id)
+        if repair:
+            await announcer.look(job, account)
         if await _problems(backend, job, account):
             suspects.append((job.user_id, job.job_id))
+    await announcer.close()
     if suspects:
         await asyncio.sleep(GRACE)  # who is at work, as at a mail that is marked and about to be sent, may finish
     for user_id, job_id in suspects:

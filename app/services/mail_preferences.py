@@ -21,6 +21,7 @@ NOTICES: dict[Notice, str] = {
     Notice.FINISHED: "when an annotation is complete or has failed",
     Notice.ARCHIVED: "when a result has moved to the archive",
     Notice.RESTORED: "when a result is back from the archive",
+    Notice.DELETED: "before uploaded files are deleted",
 }
 
 

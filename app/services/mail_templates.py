@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
+from app.domain import uploads
 from app.domain.accounts import PLANS, Account, Notice
 from app.domain.jobs import Job, Status
 from app.domain.messages import PlanEnding
@@ -111,10 +112,38 @@ def _ended_together(jobs: Sequence[Job], account: Account, settings: Settings, s
     return subject, words + _deleted(jobs, settings)
 
 
+def deleted_soon(named: Sequence[Job], count: int, failed: bool, account: Account, settings: Settings) -> dict[str, Any]:
+    """Subject, text, HTML and headers of the mail before `count` uploaded files are deleted: those of `named`, the first to go
+    first, and more. `failed`: some are of jobs that could be run again."""
+    days = settings.kept_days["uploads"]
+    from_day = _date(uploads.last_day(named[0], days) * 86_400)
+    many = count > 1
+    subject = f"{count:,} uploaded files are deleted soon, the first after {from_day}"
+    words = f"The {count:,} files below, which you uploaded, are deleted soon, each {days} days after its upload."
+    if not many:
+        subject = f"An uploaded file is deleted after {from_day}"
+        words = f"The file below, which you uploaded, is deleted soon, {days} days after its upload."
+    words += " Only the uploaded files go: results, also those in the archive, summaries and the jobs stay until you delete them."
+    words += " To keep an uploaded file, download it from the page of its job."
+    words += " A job that failed cannot be run again once its file is deleted." * failed
+    lines = [
+        f"{job.file_name}, after {_date(uploads.last_day(job, days) * 86_400)}: {settings.public_url}/annotations/{job.job_id}"
+        for job in named
+    ]
+    page = ("Open your annotations", f"{settings.public_url}/annotations")
+    return _about_many(Notice.DELETED, (subject, words, page), lines, account, settings, count)
+
+
 def _about_many(
-    notice: Notice, said: tuple[str, str, tuple[str, str]], lines: Sequence[str], account: Account, settings: Settings
+    notice: Notice,
+    said: tuple[str, str, tuple[str, str]],
+    lines: Sequence[str],
+    account: Account,
+    settings: Settings,
+    count: int = 0,
 ) -> dict[str, Any]:
-    more = [f"and {len(lines) - MOST_LINES:,} more"] if len(lines) > MOST_LINES else []
+    left = max(count, len(lines)) - MOST_LINES
+    more = [f"and {left:,} more"] if left > 0 else []
     stop = mail_preferences.link(account, notice, settings)
     written = _written(*said, account, settings, stop, [*lines[:MOST_LINES], *more], heading="", note="")
     return written | {"headers": mail_preferences.headers(stop)}

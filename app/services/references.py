@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from app.domain.keys import Gone
 from app.engine.bundles import manifest
 from app.engine.bundles.manifest import MANIFEST, Bundle
 from app.engine.bundles.stores import LATEST
+from app.engine.errors import EngineError
 from app.settings import Settings
 
 CLINVAR_DAYS = 62
@@ -42,6 +44,18 @@ async def offered(settings: Settings, s3: Any, place: str) -> Bundle:
         version = (await stored(settings.bundle_store, s3, f"{bundle_id}/{LATEST}")).decode().strip()
     described = await stored(settings.bundle_store, s3, f"{bundle_id}/{version}/{MANIFEST}")
     return manifest.described(described.decode(), Path(bundle_id, version))
+
+
+def at_hand(settings: Settings, assembly: str) -> Bundle | None:
+    """The reference on this host, beside the embedded ones, that a job is annotated with which names this assembly; or, where
+    it names none that is offered, the first. None where this host has no such reference. It blocks."""
+    if not settings.bundles:
+        return None
+    named = [assembly] if assembly in settings.references else settings.references
+    beside = [bundle_id for one in named if not manifest.is_embedded(bundle_id := settings.bundle(one))]
+    with suppress(EngineError):
+        return manifest.find(beside[0], Path(settings.bundles)) if beside else None
+    return None
 
 
 def parts(bundle: Bundle) -> str:

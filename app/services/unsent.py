@@ -13,8 +13,8 @@ from typing import Any
 
 from app.domain.accounts import Account, Notice
 from app.domain.jobs import Job, Status
-from app.domain.messages import PlanEnding
-from app.services import batches, what_matters
+from app.domain.messages import PlanEnding, UploadsExpiring
+from app.services import batches, deletions, what_matters
 from app.services.backend import Backend
 from app.services.mail_templates import TEMPLATES, digest, ending, letter
 
@@ -71,6 +71,8 @@ async def _written(backend: Backend, account: Account, one: Unsent) -> dict[str,
             jobs = await batches.jobs_of(backend, account.user_id, batch)
             wanted = account.reachable and Notice.FINISHED not in account.muted
             return digest(jobs, account, backend.settings) if wanted and jobs else None
+        if kind == UploadsExpiring.MARK:
+            return await _about_uploads(backend, account, one.event) if deletions.wanted(account) else None
         return None if account.granted or not account.reachable else _about_plan(backend, account, one.event)
     job = await backend.jobs.get(account.user_id, one.job_id)
     outcome = _outcome(job, one.event) if job else None
@@ -88,6 +90,11 @@ def _outcome(job: Job, event: str) -> str | None:
     if event != job.mark("completed"):
         return None
     return "completed" if job.status is Status.COMPLETED else "failed"
+
+
+async def _about_uploads(backend: Backend, account: Account, event: str) -> dict[str, Any] | None:
+    _, first_day, days = event.split(":")
+    return await deletions.letter(backend, account, UploadsExpiring(user_id=account.user_id, first_day=first_day, days=days))
 
 
 def _about_plan(backend: Backend, account: Account, event: str) -> dict[str, Any]:

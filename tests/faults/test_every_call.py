@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from app.aws.accounts import MAIL
 from app.local.vault import Vault
 from tests.support.forks import Forks
 from tests.support.lanes import ALL, SAMPLE, SEED, Lane, lane, seeded
@@ -46,6 +47,9 @@ async def play(lane: Lane, scenario: Scenario, rule: Rule | None = None) -> list
         found.append(f"ends {job.status}/{job.tier}")
     if (told := {mark.partition(":")[0] for mark in job.mailed}) != scenario.told:
         found.append(f"told of {told}")
+    marks = [one["item"] async for one in lane.service.gas.accounts.items(job.user_id, MAIL + scenario.marked)]
+    if scenario.marked and len(marks) != 1:
+        found.append(f"the account's mail has the marks {marks}")
     assert not found, "\n".join([f"{scenario.begin.__name__}, {rule}:", *found, str(job), lane.said()])
     await lane.forget(job)
     return [call for call in proxy.calls if call.operation not in TIMED]

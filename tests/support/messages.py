@@ -12,6 +12,8 @@ FIELDS = {
     "job_id": JOB,
     "subscription": "sub_1",
     "address": "a@b",
+    "first_day": 20_000,
+    "days": 7,
 }
 REASONS = {PlanEnding: "cancelled", MailReturned: "bounce"}
 

@@ -14,7 +14,8 @@ from moto.ses.models import ses_backends
 from app.aws.accounts import MAIL
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Speed, Status, Tier, Trigger, batch_id
-from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook
+from app.domain.messages import ArchiveDue, JobFinished, RetrievalLook, UploadsExpiring
+from app.domain.uploads import DAY_MS
 from app.services import batches
 from app.services.backend import Backend
 from app.services.doctor import examine
@@ -36,6 +37,7 @@ class Scenario:
     tier: Tier
     told: frozenset[str]
     mails_lost: int = 1
+    marked: str = ""  # begins the mark of the mail about the account that was sent or is marked then
 
 
 async def told_before(service: Service, job: Job) -> Job:
@@ -141,6 +143,14 @@ async def completed_and_put_off(service: Service) -> Job:
     return await service.now(jobs[0])
 
 
+async def upload_going(service: Service) -> Job:
+    """A message of the doctor: what this account uploaded that day is deleted soon."""
+    job = await told_before(service, await kept(service))
+    message = UploadsExpiring(user_id=job.user_id, first_day=job.created_at // DAY_MS, days=1)
+    await service.gas.queues.send("notifications", [message])
+    return job
+
+
 SCENARIOS = (
     Scenario("annotate", submitted, Status.COMPLETED, Tier.ARCHIVED, frozenset({"finished", "archived"})),
     Scenario("annotate", submitted_rubbish, Status.FAILED, Tier.NONE, frozenset({"finished"})),
@@ -153,6 +163,9 @@ SCENARIOS = (
     Scenario("notify", completed, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished"})),
     Scenario("notify", completed_together, Status.COMPLETED, Tier.AVAILABLE, frozenset()),
     Scenario("notify", completed_and_put_off, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished"}), mails_lost=2),
+    Scenario(
+        "notify", upload_going, Status.COMPLETED, Tier.AVAILABLE, frozenset({"finished"}), marked=f"{UploadsExpiring.MARK}:"
+    ),
 )
 
 

@@ -16,6 +16,7 @@ from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Status, Tier, Trigger
 from app.domain.keys import input_key
 from app.domain.messages import AnyMessage, parse
+from app.domain.uploads import DAY_MS
 from app.process.metrics import Metrics
 from app.services import submissions, subscriptions
 from app.services.backend import Backend
@@ -110,18 +111,16 @@ class Service:
     async def in_archive(self, account: Account, body: bytes = b"result") -> Job:
         """A completed job of a free account whose result is archived, made by the protocol's own steps."""
         job = await self.completed(account, body)
-        claimed = await self.gas.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, at=job.rev)
-        assert claimed
-        archive = await self.gas.archive.store(claimed, claimed.rev)
-        archived = await self.gas.jobs.advance_while(claimed, Plan.FREE, Trigger.ARCHIVED, archive=archive, result=None)
+        archive = await self.gas.archive.store(job, job.rev)
+        archived = await self.gas.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, archive=archive, result=None)
         assert archived
         await self.gas.results.delete([str(job.result)])
         await self.gas.jobs.clear_deadline(archived)
         return await self.now(archived)
 
-    async def completed(self, account: Account, body: bytes = b"result", **given: Any) -> Job:
+    async def completed(self, account: Account, body: bytes = b"result", age_days: int = 0, **given: Any) -> Job:
         """A completed job without the engine having run: its result is `body`; `given`: of the job."""
-        job_id = submissions.job_id(self.gas.now(), os.urandom(10))
+        job_id = submissions.job_id(self.gas.now() - age_days * DAY_MS, os.urandom(10))
         made = await self.gas.jobs.create(Job(user_id=account.user_id, job_id=job_id, submitted_at=1, **given))
         await self.gas.jobs.advance(made.user_id, made.job_id, Trigger.SUBMIT)
         running = await self.gas.jobs.advance(made.user_id, made.job_id, Trigger.CLAIM)

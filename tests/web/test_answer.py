@@ -7,13 +7,16 @@ import io
 import re
 import zipfile
 from datetime import UTC, datetime, timedelta
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from app.domain.jobs import Fault, Trigger
 from app.explorer import reader
+from app.explorer.expression import PRESETS
 from app.services import mail_templates, saved, what_matters
 from app.web.pages import size
 from tests.support.explored import explored, many
@@ -67,7 +70,6 @@ async def test_what_matters_and_charts_stay_when_the_result_is_archived(portal: 
     browser = await portal.signed_in(ME)
     job = await explored(portal, tmp_path, TEXT)
     jobs = portal.backend.jobs
-    assert await jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE)
     assert await jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVED, archive="x", result=None)
     page = await browser.get(f"/annotations/{job.job_id}")
     assert "MT-ND4 p.Arg340His" in page.text and "Consequences" in page.text and "/variants/row/" not in page.text
@@ -111,6 +113,26 @@ async def test_one_box_answers_in_the_portal_and_the_api(portal: Portal, tmp_pat
     status, problem = await browser.api("GET", f"/jobs/{job.job_id}/variants?where=impct=HIGH")
     assert status == 409 and "Did you mean impact" in problem["detail"]
     assert "Did you mean missense?" in (await browser.get(f"/annotations/{job.job_id}/variants?q=misense")).text
+
+
+async def test_presets_and_suggestions_are_good_as_they_are_offered(portal: Portal, tmp_path: Path) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, TEXT)
+    here = f"/annotations/{job.job_id}/variants"
+    page = (await browser.get(here)).text
+    links = [unescape(link) for link in re.findall(r'<a class="btn btn-outline-primary btn-sm" href="([^"]+where=[^"]+)">', page)]
+    assert len(links) == len(PRESETS)
+    for (title, filter_), link in zip(PRESETS, links, strict=True):
+        found = await asked(portal, browser, job.job_id, urlencode({"where": filter_}))
+        shown = (await browser.get(link)).text
+        assert f'aria-current="true" href="{escape(link)}">{title}<' in shown and type(found["total"]) is int
+        assert shown.count('scope="row"') == found["total"]
+    (suggested,) = re.findall(r'<datalist id="suggestions">(.*?)</datalist>', page)
+    offered = [unescape(one) for one in re.findall(r'<option value="([^"]+)">', suggested)]
+    assert "MT-ND4" in offered and "missense variant" in offered
+    for text in offered:
+        found = await asked(portal, browser, job.job_id, urlencode({"q": text}))
+        assert found["understood"] and found["total"] > 0, text
 
 
 async def test_a_result_without_columns_answers_what_it_can_and_refuses_the_rest(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import shutil
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,23 @@ async def test_the_document_and_its_page_are_public(portal: Portal) -> None:
     assert answer.status == 200 and json.loads(answer.text)["servers"] == [{"url": portal.url}]
     page = await browser.get("/api")
     assert page.status == 200 and "GET /api/v1/jobs/{id}/variants" in page.text
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")
+async def test_the_page_opens_with_lines_for_curl_that_work_as_they_stand(portal: Portal) -> None:
+    browser = await portal.signed_in()
+    lines = [unescape(line) for line in re.findall(r'<code class="said">(curl [^<]+)</code>', (await browser.get("/api")).text)]
+    environment = {"PATH": os.environ["PATH"], "GAS_TOKEN": await token(browser)}
+    said = [await _answer_of(line, environment) for line in lines]
+    assert len(said) == 4 and "records_in" in said[0] and said[1]["plan"] == "free" and said[2]["jobs"] == []
+    assert "MT\t3243\t.\tA\tG" in said[3]["vcf"] and said[3]["faults"] == []
+
+
+async def _answer_of(line: str, environment: dict[str, str]) -> dict[str, Any]:
+    shell = await asyncio.create_subprocess_shell(line, env=environment, stdout=asyncio.subprocess.PIPE)
+    out, _ = await shell.communicate()
+    assert shell.returncode == 0, line
+    return json.loads(out)
 
 
 async def test_every_error_is_a_problem(portal: Portal) -> None:

@@ -18,7 +18,7 @@ async def test_notices_are_chosen_on_the_profile(portal: Portal) -> None:
     page = await browser.get("/profile")
     assert page.text.count('name="notice"') == page.text.count(" checked>") == len(Notice)
     page = await browser.post("/profile/mail", {"notice": "restored"})
-    assert (await portal.account(ME)).muted == {"finished", "archived"} and page.text.count(" checked>") == 1
+    assert (await portal.account(ME)).muted == {"finished", "archived", "deleted"} and page.text.count(" checked>") == 1
     async with browser.http.post(
         f"{portal.url}/profile/mail",
         data=[("csrf", browser.csrf), *(("notice", notice) for notice in (*Notice, "nonsense"))],
@@ -57,7 +57,7 @@ async def test_the_export_has_the_choices_and_no_key(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     await browser.post("/profile/mail", {"notice": "restored"})
     text = (await browser.get("/profile/export")).text
-    assert '"muted": ["archived", "finished"]' in text and (await portal.account(ME)).mail_key not in text
+    assert '"muted": ["archived", "deleted", "finished"]' in text and (await portal.account(ME)).mail_key not in text
 
 
 async def test_the_profile_says_that_an_address_cannot_be_written_to(portal: Portal) -> None:

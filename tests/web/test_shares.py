@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import json
 import re
+import shutil
 from html import unescape
 from pathlib import Path
+
+import pytest
 
 from app.services import shares
 from app.web import app_keys
@@ -43,6 +49,34 @@ async def test_a_password_is_asked_for(portal: Portal, tmp_path: Path) -> None:
     broken = {"Content-Type": "multipart/form-data; boundary=" + "b" * 100}
     async with reader.http.post(f"{portal.url}{link}", data=b"x", headers=broken) as answer:
         assert answer.status == 400, "a body that is no form"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")
+@pytest.mark.parametrize("password", ["", "geheim"], ids=["open", "password"])
+async def test_lines_for_curl_fetch_what_was_counted_and_the_result(portal: Portal, tmp_path: Path, password: str) -> None:
+    browser, job_id, link = await shared(portal, tmp_path, password=password)
+    page = await browser.post(f"/annotations/{job_id}/share", {"password": password})
+    lines = [unescape(line) for line in re.findall(r'<code class="said">(curl [^<]+)</code>', page.text)]
+    assert len(lines) == 2
+    said = []
+    for line in lines:
+        typed = line.replace("PASSWORD", password) if password else line
+        shell = await asyncio.create_subprocess_shell(typed, cwd=tmp_path, stdout=asyncio.subprocess.PIPE)
+        said.append((await shell.communicate())[0])
+        assert shell.returncode == 0, line
+    summary = json.loads(said[0])
+    assert summary["records_out"] > 0 and ME not in said[0].decode() and job_id not in said[0].decode()
+    assert gzip.decompress((tmp_path / "result.vcf.gz").read_bytes()).startswith(b"##fileformat=VCF")
+    if password:
+        assert "MELAS" not in (await (await portal.browser()).get(f"{link}&get=summary")).text
+
+
+async def test_a_shared_result_in_the_archive_is_no_download(portal: Portal, tmp_path: Path) -> None:
+    browser, job_id, link = await shared(portal, tmp_path)
+    job = await portal.backend.jobs.get((await portal.account(ME)).user_id, job_id)
+    assert job and await portal.backend.jobs.update(job, result=None)
+    found = await browser.get(f"{link}&get=result")
+    assert found.status == 409 and "is in the archive now" in found.text
 
 
 async def test_a_link_is_listed_and_revoked_and_goes_with_the_job(portal: Portal, tmp_path: Path) -> None:

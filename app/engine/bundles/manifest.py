@@ -140,6 +140,11 @@ def find(bundle_id: str, *folders: Path) -> Bundle:
     raise EngineError(f"There is no reference bundle {bundle_id!r} in {', '.join(map(str, (*folders, EMBEDDED)))}.")
 
 
+def is_embedded(bundle_id: str) -> bool:
+    """Whether the release itself has a bundle of that id."""
+    return bundle_id == Path(bundle_id).name and (EMBEDDED / bundle_id / MANIFEST).is_file()
+
+
 def installed(*folders: Path) -> list[Bundle]:
     """Every bundle of the folders and the embedded ones, each id once, by the first that has it."""
     manifests = [manifest for folder in (*folders, EMBEDDED) for manifest in sorted(folder.glob(f"[!.]*/{MANIFEST}"))]

@@ -43,6 +43,7 @@ class PastedIn(BaseModel):
         max_length=1_000_000,
         description="One a line: HGVS on the genome or in a transcript, alleles, SPDI, rsIDs, lines of a VCF.",
     )
+    assembly: str = Field("", max_length=100, description="Assembly that the job is to name; empty: the first that is offered.")
 
 
 class PastedFaultOut(BaseModel):

@@ -10,11 +10,13 @@ from functools import partial
 from aiohttp import web
 
 from app.domain.jobs import batch_id
-from app.explorer.pasted import convert
+from app.explorer.pasted import Pasted, convert
 from app.services import shares, submissions
 from app.services.batches import EMPTY
 from app.services.labels import label
+from app.services.references import at_hand
 from app.services.submissions import Batch, Wanted
+from app.settings import Settings
 from app.web.api.models import (
     AccountOut,
     Again,
@@ -202,10 +204,15 @@ async def variant(request: web.Request) -> web.Response:
     return web.json_response(text=out.model_dump_json())
 
 
+def _converted(settings: Settings, wanted: PastedIn) -> Pasted:
+    found = at_hand(settings, wanted.assembly)
+    return convert(wanted.text, found, chosen=wanted.assembly in settings.references)
+
+
 async def pasted(request: web.Request) -> web.Response:
     """Makes a VCF of variants as people write them; what is not understood is named by its line."""
     wanted = PastedIn.model_validate_json(await request.read())
-    found = await asyncio.to_thread(convert, wanted.text)
+    found = await asyncio.to_thread(_converted, request.app[SETTINGS], wanted)
     return web.json_response(PastedOut.model_validate(found).model_dump(mode="json"))
 
 

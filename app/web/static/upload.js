@@ -218,7 +218,7 @@ document.getElementById("paste").addEventListener("click", async () => {
     if (!pasted.trim()) throw new Error("Please paste at least one variant.");
     let vcf = pasted;
     if (!pasted.startsWith("##fileformat")) {
-      const found = await api("POST", "/variants", { text: pasted });
+      const found = await api("POST", "/variants", { text: pasted, assembly: document.getElementById("assembly")?.value ?? "" });
       // what is not understood is marked by its line, and nothing is sent until it is mended
       if (found.faults.length) throw new Error(found.faults.slice(0, 10).map(({ line, reason }) => `Line ${line}: ${reason}`).join("\n"));
       vcf = found.vcf;

@@ -10,7 +10,7 @@ from app.domain.file_names import derived
 from app.domain.jobs import Job
 from app.domain.keys import Gone, Output
 from app.services import shares
-from app.services.submissions import find
+from app.services.submissions import Refused, find
 from app.web.app_keys import BACKEND, EXPLORER, SETTINGS, SHARES, account
 from app.web.pages import page, see_other
 from app.web.views.job_page import result_values
@@ -34,7 +34,8 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 async def shown(request: web.Request) -> web.Response:
-    """The result that a link is of, without anything else of the account. Raises NotFound."""
+    """The result that a link is of, without anything else of the account; with `?get=summary` what was counted, as JSON, and with
+    `?get=result` the annotated VCF, which it leads to. Raises NotFound, Refused."""
     secret = request.query.get("key", "")
     password = await _password(request) if request.method == "POST" else ""
     try:
@@ -45,7 +46,13 @@ async def shown(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     _, job = found
     summary = await _summary(request, job)
+    if (wanted := request.query.get("get")) == "summary":
+        return web.json_response(summary)
     link = await _download(request, job)
+    if wanted == "result" and not link:
+        raise Refused("The annotated VCF is in the archive now.")
+    if wanted == "result":
+        return see_other(link)
     return page(request, "shared.html", job=job, summary=summary, link=link, **result_values(summary))
 
 

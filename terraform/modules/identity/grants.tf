@@ -124,7 +124,6 @@ locals {
       DeleteResults = { actions = ["s3:DeleteObject"], resources = local.results }
       ListResults   = local.listing_results
       Publish       = { actions = ["sns:Publish"], resources = [var.topic_arns["results_restored"]] }
-      Send          = { actions = ["sqs:SendMessage"], resources = [var.queues["archive_requests"].arn] }
     })
 
     notify = merge(local.consuming["notify"], {
@@ -173,8 +172,11 @@ locals {
         resources = [for topic in ["job_requests", "job_results"] : var.topic_arns[topic]]
       }
       Send = {
-        actions   = ["sqs:SendMessage"]
-        resources = [for queue in ["archive_requests", "restore_pendings", "restore_requests"] : var.queues[queue].arn]
+        actions = ["sqs:SendMessage"]
+        # of mails, those before uploaded files are deleted
+        resources = [
+          for queue in ["archive_requests", "notifications", "restore_pendings", "restore_requests"] : var.queues[queue].arn
+        ]
       }
     })
 
