@@ -78,6 +78,12 @@ class Settings(BaseSettings):
         description="Where annotators pull reference bundles from as they start, and the portal looks up genes: "
         "`s3://bucket/prefix` or a folder.",
     )
+    renewal_days: int = Field(
+        28,
+        ge=0,
+        description="Age of ClinVar, in days, from which on `gas reference renew` builds and pushes a newer one for what is "
+        "offered as `id/latest`; 0: never.",
+    )
     bundles: str = Field("", description="Folder of installed reference bundles, besides the embedded one.")
     free_upload_bytes: int = Field(PLANS[Plan.FREE].max_upload_bytes, description="Largest upload on the free plan, in bytes.")
 

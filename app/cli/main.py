@@ -14,7 +14,7 @@ import typer
 
 from app.cli.annotate import annotate
 from app.cli.lazy import LazyGroup
-from app.cli.reference import STORES, reference
+from app.cli.reference import STORES, reference, store_at
 from app.engine.bundles.stores import Store
 from workers import VERBS
 
@@ -187,6 +187,25 @@ def _s3_store(location: str) -> Store:
 STORES["s3"] = _s3_store
 app.command()(annotate)
 app.add_typer(reference, name="reference")
+
+
+@reference.command()
+def renew(
+    folder: Annotated[Path, typer.Argument(help="Where it works. What it leaves there spares the next run work.")],
+    ended: Annotated[str, typer.Option(metavar="RESULT", help="Do nothing, and report that a run ended like this.")] = "",
+) -> None:
+    """Bring ClinVar up to date in what GAS_REFERENCES offers as `id/latest`: pull, update, check, push to GAS_BUNDLE_STORE.
+
+    Nothing is done while it is younger than GAS_RENEWAL_DAYS. A schedule runs this; it may be killed and given again at any
+    time. Exit code 3 if a reference could not be renewed.
+    """
+    from app.services import renewal
+
+    _logs(renewal.VERB)
+    if ended:
+        renewal.ended(settings(), ended)
+    elif renewal.renewable(settings()) and renewal.renew(settings(), store_at(settings().bundle_store), folder):
+        raise typer.Exit(3)
 
 
 @app.command("settings")

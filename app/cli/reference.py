@@ -168,7 +168,7 @@ def push(bundle: str, location: Location, folder: Bundles = HOME) -> None:
     """Upload a bundle to a store, as `id/version/`; the manifest comes last, so that half a bundle is none."""
     from app.engine.bundles import stores
 
-    _guarded(lambda: stores.push(bundles.find(bundle, folder), _store(location), _step))
+    _guarded(lambda: stores.push(bundles.find(bundle, folder), store_at(location), _step))
 
 
 @reference.command()
@@ -195,14 +195,15 @@ def pull(
         location, bundle, version = bundle.rstrip("/").rsplit("/", 2)
     if not (version and location):
         raise typer.BadParameter("give the version and the store of the bundle, or its address")
-    _guarded(lambda: typer.echo(f"installed {stores.pull(bundle, version, folder, _store(location), _step).folder}"))
+    _guarded(lambda: typer.echo(f"installed {stores.pull(bundle, version, folder, store_at(location), _step).folder}"))
 
 
 def _step(name: str, size: int) -> None:
     typer.echo(f"{name}\t{size:,} bytes", file=sys.stderr)
 
 
-def _store(location: str) -> Store:
+def store_at(location: str) -> Store:
+    """Returns the store at a location. Raises EngineError if there is none of its kind."""
     scheme = location.partition("://")[0] if "://" in location else "file"
     if scheme not in STORES:
         raise EngineError(f"There is no store for {location}; known: {', '.join(STORES)}.")

@@ -25,6 +25,8 @@ class Metric(StrEnum):
     SECONDS = "seconds"
     VIOLATIONS = "violations"
     REPAIRS = "repairs"
+    RENEWAL_FAILURES = "renewal_failures"
+    CLINVAR_AGE = "clinvar_age"
 
 
 DECLARED: dict[Metric, tuple[str, str]] = {
@@ -34,6 +36,8 @@ DECLARED: dict[Metric, tuple[str, str]] = {
     Metric.SECONDS: ("Seconds", "Time in the handler."),
     Metric.VIOLATIONS: ("Count", "What the doctor found wrong."),
     Metric.REPAIRS: ("Count", "What the doctor mended."),
+    Metric.RENEWAL_FAILURES: ("Count", "Runs of gas-renew that did not end well, also if they were killed."),
+    Metric.CLINVAR_AGE: ("Seconds", "Age of ClinVar in each reference that gas-renew renews."),
 }
 """Unit and meaning. The dimensions `deployment` and `verb` say whose daemon, and which."""
 

@@ -30,6 +30,7 @@ from app.engine.bundles.sources import opened
 from app.engine.bundles.track_build import Facts, Workshop, addresses, build_track, note, noted, source_facts, track_file
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence.genetic_code import VERTEBRATE_MITOCHONDRIAL
+from app.engine.errors import EngineError
 
 SEQUENCE, GENES = "sequence", "genes"
 FILES = {SEQUENCE: ("genome.fa", "genome.fa.fai", sequence.FILE), GENES: (layout.FILE, TABLE)}
@@ -56,14 +57,16 @@ def build(
     renewed: Collection[str] = (),
     processes: int = 0,
     keep: bool = False,
+    alone: bool = False,
 ) -> Bundle:
     """Build the bundle that the recipe describes into `target`: its parts that are not optional, those in `chosen`, and those
     that the bundle has there already.
 
     The latter are taken over as they are if the recipe says the same of them, unless they are `renewed`. `processes`: as many
-    convert at the same time, 0 for one a core. `keep`: downloads stay in the cache.
+    convert at the same time, 0 for one a core. `keep`: downloads stay in the cache. `alone`: nothing but what is renewed is made.
 
-    Raises ValueError if something is wrong with the recipe or the names of parts, EngineError with the source that is at fault.
+    Raises ValueError if something is wrong with the recipe or the names of parts, EngineError with the source that is at fault
+    or, of `alone`, with the first other part that the bundle lacks or that the recipe describes otherwise.
     """
     recipe = recipes.read(recipe_path)
     tracks = {track["id"]: track for track in recipe.get("tracks", ())}
@@ -77,7 +80,7 @@ def build(
     for folder in (cache, work):
         folder.mkdir(parents=True, exist_ok=True)
     shop = Workshop(work, cache, work / sequence.FILE, {}, {}, progress, processes or _cores(), keep)
-    maker = _Maker(recipe, work, old, set(renewed), shop)
+    maker = _Maker(recipe, work, old, set(renewed), shop, alone)
     maker.sequence()
     maker.genes()
     for track in wanted:
@@ -92,8 +95,11 @@ def _cores() -> int:
 class _Maker:
     """Makes the parts of one bundle, each once."""
 
-    def __init__(self, recipe: dict[str, Any], work: Path, old: Bundle | None, renewed: set[str], shop: Workshop) -> None:
+    def __init__(
+        self, recipe: dict[str, Any], work: Path, old: Bundle | None, renewed: set[str], shop: Workshop, alone: bool
+    ) -> None:
         self._recipe, self._work, self._old, self._renewed, self._shop = recipe, work, old, renewed, shop
+        self._alone = alone
         self._parts: list[Part] = []
         self._sources: list[Facts] = []
         self._left_out: list[Mapping[str, Any]] = []
@@ -156,7 +162,11 @@ class _Maker:
             if name in self._renewed:
                 for url in addresses(described):
                     forget(place(url, self._shop.cache))
-            found = self._taken_over(name, made_from, files) or {
+            found = self._taken_over(name, made_from, files)
+            if found is None and self._alone and name not in self._renewed:
+                whole = self._recipe["id"]
+                raise EngineError(f"{whole} has no part {name} as this release's recipe describes it: build it anew, and push it")
+            found = found or {
                 "made_from": made_from,
                 "sources": (sources := make(made_from)),
                 "part": asdict(_described(name, title, described, made_from, files, sources)),

@@ -115,6 +115,7 @@ module "identity" {
   }
   secret_arns    = module.secrets.secret_arns
   release_bucket = var.release.bucket
+  renewed        = local.renewed
 }
 
 module "web" {
@@ -147,5 +148,6 @@ module "observability" {
   groups             = { for tier, fleet in local.fleets : tier => { name = "${local.name}-${tier}", min = fleet.min } }
   doctor_always      = anytrue([for fleet in local.fleets : contains(fleet.daemons, "doctor") && fleet.min > 0])
   doctor_seconds     = local.timing.doctor
+  renewal_days       = length(local.renewed) > 0 ? local.renewal_days : null
   monthly_budget_usd = var.monthly_budget_usd
 }

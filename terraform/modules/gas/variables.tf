@@ -133,7 +133,7 @@ variable "network" {
 
 variable "fleets" {
   description = <<-EOT
-    The fleets, by tier. Of each: `daemons`, `instance_types`, `min` and `max`, and if need be `architecture` (amd64), `image_id` (Debian's own), `volume_gb` (20),
+    The fleets, by tier. Of each: `daemons`, `instance_types`, `min` and `max`, and if need be `architecture` (amd64), `image_id` (Debian's own), `volume_gb` (20; 60 beside the doctor if a reference is renewed),
     `public_addresses` (false), `on_demand_base` (0), `spot` (false), `scaling` (what their number follows, one of `requests_per_instance`,
     `backlog_per_instance`, `cpu_percent`). See `fleet` for each.
   EOT

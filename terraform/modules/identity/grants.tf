@@ -180,6 +180,14 @@ locals {
       }
     })
 
+    # it reads bundles as every host of its tier does
+    renew = {
+      PushBundles = {
+        actions   = ["s3:AbortMultipartUpload", "s3:PutObject"]
+        resources = [for bundle in var.renewed : "arn:${local.partition}:s3:::${var.release_bucket}/bundles/${bundle}/*"]
+      }
+    }
+
     web = merge(local.archive.delete, {
       Records = {
         actions = [

@@ -11,7 +11,11 @@ locals {
   partition  = data.aws_partition.current.partition
   here       = "${data.aws_region.current.region}:${local.account_id}"
 
-  daemons = toset(flatten([for daemons in values(var.tiers) : tolist(daemons)]))
+  # what runs on each tier: its daemons, and beside the doctor gas-renew
+  tiers = {
+    for tier, daemons in var.tiers : tier => setunion(daemons, length(var.renewed) > 0 && contains(daemons, "doctor") ? ["renew"] : [])
+  }
+  daemons = setunion(values(local.tiers)...)
 
   # policy name → its statements, by their Sid
   policies = merge(
@@ -19,7 +23,7 @@ locals {
     { for tier in keys(var.tiers) : "host-${tier}" => local.host[tier] },
   )
   attachments = merge([
-    for tier, daemons in var.tiers : {
+    for tier, daemons in local.tiers : {
       for policy in concat(tolist(daemons), ["host-${tier}"]) : "${tier}.${policy}" => { tier = tier, policy = policy }
     }
   ]...)

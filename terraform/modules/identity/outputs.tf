@@ -9,7 +9,7 @@ output "instance_profile_arns" {
 output "services" {
   description = "AWS services that each tier's instances call, by the prefix of their IAM actions."
   value = {
-    for tier, daemons in var.tiers : tier => toset(flatten([
+    for tier, daemons in local.tiers : tier => toset(flatten([
       for policy in concat(tolist(daemons), ["host-${tier}"]) : [
         for statement in local.policies[policy] : [for action in statement.actions : split(":", action)[0]]
       ]

@@ -119,3 +119,14 @@ variable "release_bucket" {
     error_message = "The bucket must be named as S3 names buckets: 3 to 63 lower-case letters, digits, dots and dashes."
   }
 }
+
+variable "renewed" {
+  description = "Ids of the reference bundles whose ClinVar is renewed by schedule, on the tiers with the doctor: only these may be written."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for bundle in var.renewed : can(regex("^[a-z0-9_.-]+$", bundle))])
+    error_message = "A bundle's id has lower-case letters, digits, dots, dashes and underscores."
+  }
+}

@@ -53,7 +53,25 @@ locals {
         statistic = "Maximum", above = 92, period = 300, periods = 3, missing = "notBreaching"
       }
     }]...),
+    # gas-renew looks once a day; days are the longest that an alarm may count in
+    { for name, alarm in {
+      renewal-failed = {
+        severity  = "warning"
+        says      = "This month's ClinVar could not be built, checked or pushed; it is tried again each day: journalctl --unit gas-renew on the utility tier."
+        namespace = "GAS", metric = "renewal_failures", dimensions = { deployment = var.name, verb = "renew" }
+        statistic = "Sum", above = 0, period = local.day, periods = 1, missing = "notBreaching"
+      }
+      clinvar-old = {
+        severity  = "warning"
+        says      = "For two weeks ClinVar should have been renewed and was not, or gas-renew has not run for three days: systemctl status gas-renew.timer gas-renew on the utility tier."
+        namespace = "GAS", metric = "clinvar_age", dimensions = { deployment = var.name, verb = "renew" }
+        statistic = "Maximum", above = (coalesce(var.renewal_days, 0) + 14) * local.day, period = local.day, periods = 3
+        missing   = var.doctor_always ? "breaching" : "notBreaching"
+      }
+    } : name => alarm if var.renewal_days != null },
   )
+
+  day = 24 * 3600
 
   # urgent: people are turned away, or work stands still; a warning can wait until the morning
   hears = { urgent = [aws_sns_topic.alarms.arn], warning = [aws_sns_topic.warnings.arn] }

@@ -103,6 +103,17 @@ variable "doctor_seconds" {
   }
 }
 
+variable "renewal_days" {
+  description = "Days after which ClinVar is renewed by schedule: `GAS_RENEWAL_DAYS`. Null: no reference is, and there are no alarms about it."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.renewal_days == null ? true : var.renewal_days >= 1
+    error_message = "ClinVar is renewed after a day or more."
+  }
+}
+
 variable "monthly_budget_usd" {
   description = "Dollars a month above which, or on the way to which, mail is sent."
   type        = number

@@ -76,7 +76,7 @@ def test_every_daemon_of_a_fleet_is_known(environment: str) -> None:
     assert daemons == set(KNOWN)
 
 
-@pytest.mark.parametrize("daemon", [*KNOWN, "drain"])
+@pytest.mark.parametrize("daemon", [*KNOWN, "drain", "renew"])
 def test_exposure_is_at_most_two(units: Path, daemon: str) -> None:
     unit = units / f"gas-{daemon}.service"
     judged = subprocess.run(
@@ -85,7 +85,7 @@ def test_exposure_is_at_most_two(units: Path, daemon: str) -> None:
     assert judged.returncode == 0, judged.stdout + judged.stderr
 
 
-@pytest.mark.parametrize("daemon", [*KNOWN, "drain"])
+@pytest.mark.parametrize("daemon", [*KNOWN, "drain", "renew"])
 def test_systemd_understands_the_unit(units: Path, tmp_path: Path, daemon: str) -> None:
     unit = tmp_path / f"gas-{daemon}.service"
     unit.write_text((units / unit.name).read_text().replace("/opt/gas/current/venv/bin/gas", sys.executable))
@@ -104,6 +104,29 @@ def test_a_unit_waits_longer_than_its_daemon_drains(units: Path, daemon: str) ->
     assert int(unit["TimeoutStopSec"]) > (90 if daemon != "drain" else 5)
     assert unit["StartLimitIntervalSec"] == "0" and unit["Restart"] in ("always", "on-failure")
     assert ("User" in unit, unit["User"]) == (True, "root" if daemon == "drain" else "gas")
+
+
+def test_renewal_is_scheduled_once_a_day_and_made_up_for(units: Path, tmp_path: Path) -> None:
+    timer = (units / "gas-renew.timer").read_text()
+    assert {"OnCalendar=daily", "Persistent=true", "RandomizedDelaySec=21600"} <= set(timer.splitlines())
+    service = (units / "gas-renew.service").read_text()
+    assert "Type=oneshot\n" in service and "User=gas\n" in service and "StateDirectory=gas/renew\n" in service
+    run = "/opt/gas/current/venv/bin/gas reference renew ${STATE_DIRECTORY}"
+    assert f"ExecStart={run}\n" in service and f"ExecStopPost={run} --ended ${{SERVICE_RESULT}}\n" in service
+    (tmp_path / "gas-renew.service").write_text(service.replace("/opt/gas/current/venv/bin/gas", sys.executable))
+    (tmp_path / "gas-renew.timer").write_text(timer)
+    judged = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / "gas-renew.timer"], capture_output=True, text=True
+    )
+    assert judged.returncode == 0 and "gas-renew" not in judged.stderr, judged.stderr
+    assert (units / "etc/renew.env").read_text() == (units / "etc/doctor.env").read_text()
+
+
+def test_only_an_annotator_writes_to_the_folder_of_the_bundles(units: Path) -> None:
+    """There a newer version of a reference comes by itself."""
+    writing = {file.stem for file in units.glob("gas-*.service") if "ReadWritePaths=" in file.read_text()}
+    assert writing == {"gas-annotate"}
+    assert "ReadWritePaths=/var/lib/gas/bundles\n" in (units / "gas-annotate.service").read_text()
 
 
 def test_an_environment_is_read_as_it_was_written(units: Path) -> None:

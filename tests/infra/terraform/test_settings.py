@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from app.engine.bundles import recipes
 from app.local.topology import load
+from app.services import renewal
 from app.settings import Settings
 
 SETTINGS = Path(__file__).parents[3] / "terraform" / "modules" / "gas" / "settings.tf"
@@ -34,6 +36,16 @@ def test_what_can_be_set_by_hand_is_what_terraform_does_not_decide(deployment) -
     decided = {*deployment.output("settings"), "GAS_VAULT", "GAS_ARCHIVE_STORAGE_CLASS", "GAS_ARCHIVE_RESTORED_DAYS"}
     assert not settable & decided
     assert settable == known - decided - SECRETS.keys() - BESIDE
+
+
+def test_a_reference_is_renewed_if_the_release_has_a_recipe_with_its_clinvar() -> None:
+    """As the service itself says it: `renewal.renewable`."""
+    shapes = SETTINGS.with_name("shapes.tf").read_text()
+    (said,) = re.findall(r"contains\((\[.*?\]), bundle\)", shapes)
+    published = {path.stem: f"{path.stem}/latest" for path in recipes.PUBLISHED.glob("*.toml")}
+    offered = Settings(environment="local", references=published)
+    assert json.loads(said) == [published[name] for name in sorted(renewal.renewable(offered))]
+    assert int(re.findall(r"GAS_RENEWAL_DAYS\), (\d+)\)", shapes)[0]) == offered.renewal_days
 
 
 @pytest.mark.parametrize(
@@ -82,7 +94,20 @@ def test_daemons_start_with_the_outputs(deployment, monkeypatch: pytest.MonkeyPa
     assert set(settings.table_names) == set(topology["tables"])
     assert set(settings.bucket_names) == set(topology["buckets"])
     assert bool(settings.vault) == (deployment.backend == "glacier")
-    assert settings.references == Settings.model_fields["references"].default
+    offered = {"rCRS": "rcrs", "GRCh38": "grch38/latest"} if deployment.renewing else Settings.model_fields["references"].default
+    assert settings.references == offered
+    assert renewal.renewable(settings) == (["grch38"] if deployment.renewing else [])
+
+
+def test_where_a_reference_is_renewed_it_has_room(deployment) -> None:
+    """On the tier of the doctor, whose disk is as small as any elsewhere; what the environment says stays."""
+    sizes = {
+        values["name"]: values["block_device_mappings"][0]["ebs"][0]["volume_size"]
+        for values in deployment.planned("aws_launch_template").values()
+    }
+    name = f"gas-{deployment.environment}"
+    assert sizes[f"{name}-utility"] == (60 if deployment.renewing else 20)
+    assert sizes[f"{name}-web"] == 20
 
 
 def test_every_daemon_runs_somewhere(deployment) -> None:

@@ -160,6 +160,7 @@ def deploy(world: World) -> None:
         **{name: value for name, value in world.environment.items() if name not in hidden},
         **asyncio.run(create()),
         "GAS_ENVIRONMENT": "local",
+        "GAS_REFERENCES": '{"rCRS": "rcrs/latest"}',
         "GAS_MAIL_FROM": SENDER,
         "GAS_POLL_SECONDS": "1",
         "GAS_LEASE_SECONDS": "15",

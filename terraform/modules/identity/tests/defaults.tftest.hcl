@@ -61,3 +61,22 @@ run "recipients_of_the_sandbox_are_granted" {
     error_message = "In the sandbox SES authorises the recipient's identity as well."
   }
 }
+
+run "reference_is_written_where_the_doctor_is" {
+  command = plan
+
+  variables {
+    tiers   = { utility = ["doctor"], annotate = ["annotate"] }
+    renewed = ["grch38"]
+  }
+
+  assert {
+    condition     = keys(aws_iam_role_policy_attachment.this) == ["annotate.annotate", "annotate.host-annotate", "utility.doctor", "utility.host-utility", "utility.renew"]
+    error_message = "Beside the doctor runs gas-renew, and nowhere else."
+  }
+
+  assert {
+    condition     = [for arn in jsondecode(aws_iam_policy.this["renew"].policy).Statement[0].Resource : split(":::", arn)[1]] == ["releases/bundles/grch38/*"]
+    error_message = "It writes that reference, and nothing else."
+  }
+}

@@ -144,3 +144,13 @@ run "bucket_that_is_none" {
 
   expect_failures = [var.release_bucket]
 }
+
+run "reference_by_its_version" {
+  command = plan
+
+  variables {
+    renewed = ["grch38/latest"]
+  }
+
+  expect_failures = [var.renewed]
+}

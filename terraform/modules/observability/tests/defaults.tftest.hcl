@@ -76,3 +76,31 @@ run "a_doctor_that_may_be_away_is_not_missed" {
     error_message = "Where no instance has to run the doctor, its silence is no alarm."
   }
 }
+
+run "clinvar_is_watched_where_it_is_renewed" {
+  command = plan
+
+  variables {
+    renewal_days = 28
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["clinvar-old"].threshold == 42 * 86400 && aws_cloudwatch_metric_alarm.this["clinvar-old"].treat_missing_data == "breaching"
+    error_message = "Two weeks late is late, and silence is no better."
+  }
+
+  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html: together at most a week
+  assert {
+    condition     = alltrue([for name in ["clinvar-old", "renewal-failed"] : aws_cloudwatch_metric_alarm.this[name].period * aws_cloudwatch_metric_alarm.this[name].evaluation_periods <= 7 * 86400])
+    error_message = "CloudWatch refuses an alarm that counts longer than a week."
+  }
+}
+
+run "clinvar_is_not_watched_where_it_is_not_renewed" {
+  command = plan
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "clinvar-old") && !contains(keys(aws_cloudwatch_metric_alarm.this), "renewal-failed")
+    error_message = "What nobody reports rings no alarm."
+  }
+}

@@ -102,3 +102,13 @@ run "nobody_hears_warnings" {
 
   expect_failures = [var.warning_emails]
 }
+
+run "clinvar_is_renewed_never" {
+  command = plan
+
+  variables {
+    renewal_days = 0
+  }
+
+  expect_failures = [var.renewal_days]
+}
