@@ -20,7 +20,9 @@ PYTEST  := $(BIN)/pytest -q -n auto --dist worksteal
 # tests that wait for others, as for a lease to run out, leave room for one more process than there are cores
 WAITING := $(BIN)/pytest -q -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
 # a run of tests; with AGAIN set what failed is run once more by itself, for a busy machine can make a test fail
-tested   = $(1) $(if $(AGAIN),|| { $(SAY_AGAIN); $(1) --last-failed --last-failed-no-failures none --numprocesses 0; })
+tested   = $(call cached,$(1)) $(if $(AGAIN),|| { $(SAY_AGAIN); $(call cached,$(1)) --last-failed --last-failed-no-failures none --numprocesses 0; })
+# what failed last is remembered apart, for lanes that run side by side
+cached   = $(1) -o cache_dir=.pytest_cache/$@
 SAY_AGAIN = echo "== What failed is run once more. Each test of it that passes now has a fault of its own, and is to be mended. =="
 TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 
@@ -160,7 +162,7 @@ cost: $(STAMP)  ## Count what each stage asks of AWS, and price it: docs/measure
 	$(BIN)/python -m scripts.cost
 	$(BIN)/python scripts/generate_docs.py
 
-audit: $(STAMP) $(AUDIT)/installed  ## Look up what is installed among known vulnerabilities (asks pypi.org, or osv.dev with SERVICE=osv)
+audit: $(STAMP) $(AUDIT)/installed  ## Look up what is installed among known vulnerabilities (asks the Python package index, or OSV with SERVICE=osv)
 	$(AUDIT)/bin/pip-audit --skip-editable --vulnerability-service $(SERVICE) --path $$(echo $(VENV)/lib/python3*/site-packages)
 
 docs: $(STAMP)  ## Write the pages of docs/ that follow from the code

@@ -8,22 +8,22 @@ import structlog
 
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Tier, Trigger
-from app.domain.messages import ArchiveDue, JobFinished
+from app.domain.messages import ArchiveDue, JobFinished, ResultRestored
 from app.services.backend import Backend
 from app.services.sweep import sweep
 from workers.finish import finish
-from workers.lease import LeaseLost, lease
-from workers.runtime import Delivery, Reschedule, RetryLater, Spec
+from workers.runtime import Delivery, RetryLater, Spec
 
 log = structlog.get_logger()
+ACCEPTS = (ArchiveDue, JobFinished, ResultRestored)
 
 
 async def handle(delivery: Delivery, backend: Backend) -> None:
-    """Archives the job's result if it is due and its account is free. Raises Reschedule or RetryLater while it can't yet."""
+    """Archives the job's result if it is due and its account is free. Raises RetryLater while it can't yet."""
     message = delivery.message
-    assert isinstance(message, (ArchiveDue, JobFinished))
+    assert isinstance(message, ACCEPTS)
     job, account = await backend.jobs.get_with_account(message.user_id, message.job_id)
-    waits = job and (job.tier is Tier.ARCHIVING or (job.tier is Tier.AVAILABLE and job.deadline))
+    waits = job and job.tier is Tier.AVAILABLE and job.deadline
     archived = await _follow_plan(backend, job, account, delivery.redelivered) if job and waits else None
     ended = archived or (job if delivery.redelivered and job and job.tier is Tier.ARCHIVED else None)
     listing = delivery.redelivered and not waits
@@ -32,45 +32,41 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
 
 async def _follow_plan(backend: Backend, job: Job, account: Account | None, again: bool) -> Job | None:
     """Returns the archived job; None where the account is premium and keeps its result."""
-    # earlier attempts of whichever daemon may have left something, and nothing looks after this
-    unsure = again or job.attempts > 1 or job.superseded is not None or job.tier is Tier.ARCHIVING
     if account is None:
         raise RetryLater(60, "no such account")
-    if account.plan is Plan.PREMIUM:
-        if job.tier is Tier.ARCHIVING:
-            await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
-            raise RetryLater(1, "the account is premium: an archiver under way has to stop")
+    # earlier attempts of whichever daemon may have left something, and nothing looks after this
+    unsure = again or job.attempts > 1 or job.superseded is not None
+    if account.plan is Plan.FREE:
         await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
-        if not await backend.jobs.clear_deadline_while(job, Plan.PREMIUM):
-            raise RetryLater(1, "the plan or the job changed")
-        return None
-    claimed = await backend.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, at=job.rev)
-    if claimed is None:
-        left = max(0, (job.deadline or 0) - backend.now()) / 1000 if job.tier is Tier.ARCHIVING else 1
-        raise Reschedule(left + 1, "another archiver holds the lease, or the job changed")
+        return await _archive(backend, job)
+    # a copy that an archiver left under this rev would look needed
+    staying = await _stay(backend, job) if again else job
     await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
-    return await _archive(backend, claimed)
+    if not (staying and await backend.jobs.clear_deadline_while(staying, Plan.PREMIUM)):
+        raise RetryLater(1, "the plan or the job changed")
+    return None
 
 
 async def _archive(backend: Backend, job: Job) -> Job:
-    """Copies the result under the claim's rev, and records it only while the account is free."""
-    copy = archived = None
-    try:
-        async with lease(backend, job, Tier.ARCHIVING):
-            copy = await backend.archive.store(job, job.rev)
-            if copy:
-                moved: dict[str, Any] = {"archive": copy, "result": None, "superseded": job.result}
-                archived = await backend.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, **moved)
-    except LeaseLost:
-        pass
-    if archived:
-        return archived
-    # the plan changed under us, or the job did: what this claim still holds is given back, and the new copy goes
-    aborted = await backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev)
-    if aborted and not copy:
+    """Copies the result under the job's rev, and records it only while the account is free.
+
+    Nothing claims the job before: who else copies it at the same time writes the same bytes under the same key (or, in a vault,
+    an archive of its own), and one of them records it.
+    """
+    copy = await backend.archive.store(job, job.rev)
+    if copy:
+        moved: dict[str, Any] = {"archive": copy, "result": None, "superseded": job.result}
+        if archived := await backend.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, **moved):
+            return archived
+    # the plan changed under us, or the job did: under another rev nothing needs the new copy, unless it is recorded
+    if await _stay(backend, job) and not copy:
         log.critical("result is gone", result=job.result)
     await sweep(backend, job.user_id, job.job_id, copy, rev=job.rev)
     raise RetryLater(1, "the plan or the job changed while it was archived")
 
 
-SPEC = Spec("archive", "archive_requests", (ArchiveDue, JobFinished), concurrency=20, handle=handle)
+async def _stay(backend: Backend, job: Job) -> Job | None:
+    return await backend.jobs.advance(job.user_id, job.job_id, Trigger.STAY, at=job.rev)
+
+
+SPEC = Spec("archive", "archive_requests", ACCEPTS, concurrency=20, handle=handle)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.domain.jobs import Job, State, Status, Tier
-from app.domain.messages import ArchiveDue, JobFinished, JobMessage, ResultRestored
+from app.domain.messages import JobFinished, JobMessage, ResultRestored
 from app.services.backend import Backend
 from app.services.sweep import sweep
 
@@ -58,9 +58,7 @@ def _job_results(outcome: Outcome) -> Callable[[Backend, Job], Awaitable[None]]:
 
 
 async def _results_restored(backend: Backend, job: Job) -> None:
-    # the plan may have changed again meanwhile: the archive daemon looks at it after the retention
-    due = ArchiveDue(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now())
-    await backend.queues.send("archive_requests", [due])
+    # also to the archive daemon, which looks at the plan after the retention: it may have changed again meanwhile
     news = ResultRestored(user_id=job.user_id, job_id=job.job_id, occurred_at=backend.now(), mark=job.mark("restored"))
     await backend.topics.publish("results_restored", news)
 

@@ -76,7 +76,8 @@ async def _follow_plan(walk: Walk, page: list[Job]) -> None:
 
 
 async def _stop_archiving(walk: Walk, job: Job) -> None:
-    if not await walk.backend.jobs.advance(job.user_id, job.job_id, Trigger.ABORT_ARCHIVE, at=job.rev):
+    # a write, and no read: an archive transaction in flight has to conflict with it
+    if job.deadline and not await walk.backend.jobs.advance(job.user_id, job.job_id, Trigger.STAY, at=job.rev):
         walk.raced.append(job.job_id)
 
 
@@ -113,7 +114,7 @@ async def _start_retention(walk: Walk, job: Job) -> None:
 
 
 STEPS: dict[tuple[Plan, Tier], Callable[[Walk, Job], Awaitable[None]]] = {
-    (Plan.PREMIUM, Tier.ARCHIVING): _stop_archiving,
+    (Plan.PREMIUM, Tier.AVAILABLE): _stop_archiving,
     (Plan.PREMIUM, Tier.ARCHIVED): _retrieve,
     (Plan.PREMIUM, Tier.RESTORING): _retrieve,
     (Plan.FREE, Tier.AVAILABLE): _start_retention,

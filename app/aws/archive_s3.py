@@ -48,7 +48,7 @@ class S3Archive:
         """Copies the job's result into the archive, under `rev`; None if the result is gone. Raises Damaged."""
         key = archive_key(job.user_id, job.job_id, rev)
         source = _known(job, job.result) or (await self.bucket.head(job.result) if job.result else None)
-        return key if source and await self._copy(source, key, self.storage_class) else None
+        return key if source and await self._copy(source, key, self.storage_class, once=True) else None
 
     async def start(self, job: Job, speed: Speed) -> Started:
         """Asks S3 for a temporary copy, at Standard speed where Expedited has no capacity or the class lacks it. Raises Gone."""
@@ -79,7 +79,7 @@ class S3Archive:
             stored = await self.bucket.head(str(job.archive))
             if not stored or _s3_state(stored) is not RetrievalState.READY:
                 return False
-        return await self._copy(stored, key, "STANDARD")
+        return await self._copy(stored, key, "STANDARD", once=False)
 
     async def delete(self, archive: str) -> None:
         """Deletes one archive; one that is not there is no error."""
@@ -99,11 +99,15 @@ class S3Archive:
         with tolerated("RestoreAlreadyInProgress"):
             await self.bucket.s3.restore_object(Bucket=self.bucket.name, Key=job.archive, RestoreRequest=request)
 
-    async def _copy(self, source: Stored, key: str, storage_class: str) -> bool:
-        """Copies inside the bucket and compares checksums; False if the source went away or is not readable."""
+    async def _copy(self, source: Stored, key: str, storage_class: str, *, once: bool) -> bool:
+        """Copies inside the bucket and compares checksums; False if the source went away or is not readable.
+
+        `once`: what another has copied there already is left as it is. Source: If-None-Match of CopyObject, S3's API reference.
+        """
+        unless = {"IfNoneMatch": "*"} if once else {}
         try:
             if source.size > self.copy_limit:
-                checksum = await self._copy_parts(source, key, storage_class)
+                checksum = await self._copy_parts(source, key, storage_class, unless)
             else:
                 answer = await self.bucket.s3.copy_object(
                     Bucket=self.bucket.name,
@@ -112,12 +116,14 @@ class S3Archive:
                     **_matching(source),
                     StorageClass=storage_class,
                     ChecksumAlgorithm=CHECKSUM,
+                    **unless,
                 )
                 checksum = answer["CopyObjectResult"].get(f"Checksum{CHECKSUM}", "")
         except ClientError as error:
-            if code(error) in UNREADABLE:
-                return False
-            raise
+            if code(error) not in UNREADABLE:
+                raise
+            there = await self.bucket.head(key) if once and code(error) == "PreconditionFailed" else None
+            return there is not None and there.checksum == source.checksum
         if not checksum:
             copied = await self.bucket.head(key)
             checksum = copied.checksum if copied else ""
@@ -126,7 +132,7 @@ class S3Archive:
             raise Damaged(f"{source.key} has checksum {source.checksum}, its copy {key} {checksum}")
         return True
 
-    async def _copy_parts(self, source: Stored, key: str, storage_class: str) -> str:
+    async def _copy_parts(self, source: Stored, key: str, storage_class: str, unless: dict[str, str]) -> str:
         async def copy(target: dict[str, Any], first: int, last: int) -> dict[str, Any]:
             answer = await self.bucket.s3.upload_part_copy(
                 **target,
@@ -139,7 +145,7 @@ class S3Archive:
         spans = plan_parts(source.size, self.part_bytes)
         # a copy in one call takes this along, one in parts is a new object
         said = {"StorageClass": storage_class, **({"ContentType": source.media_type} if source.media_type else {})}
-        done = await self.bucket.multipart(key, spans, copy, at_once=COPIES_AT_ONCE, **said)
+        done = await self.bucket.multipart(key, spans, copy, at_once=COPIES_AT_ONCE, unless=unless, **said)
         return done.get(f"Checksum{CHECKSUM}", "")
 
 

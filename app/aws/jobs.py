@@ -28,7 +28,7 @@ from app.aws.dynamodb import (
 )
 from app.aws.items import ItemKey, Items
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, JobState, State, Status, Tier, Trigger, batch_end, changed
+from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, JobState, State, Status, Trigger, batch_end, changed
 
 J = TypeVar("J", Job, JobState)
 
@@ -102,8 +102,7 @@ class Jobs:
                 conditions.append(f"#{name} IN ({', '.join(':' + mark for mark in marks)})")
                 given |= marks
         if to.taken_over:
-            name = "status" if isinstance(to.taken_over, Status) else "tier"
-            conditions.append(f"(#{name} <> :leased OR #deadline < :time)")
+            conditions.append("(#status <> :leased OR #deadline < :time)")
             given |= {"leased": to.taken_over, "time": self.now()}
         if at is not None:
             conditions.append("#rev = :at")
@@ -121,14 +120,15 @@ class Jobs:
     async def advance_while(self, job: Job, plan: Plan, trigger: Trigger, **values: Any) -> Job | None:
         """One transaction: the account has `plan`, and `job`, still at its rev, makes the transition. None where not.
 
-        The deadline stays the claim's: moving it would be two more writes, to the index.
+        The deadline stays that of the state before: moving it would be two more writes, to the index.
         """
         values = {**values, **changed(job, trigger)}
         return replace(job, **values) if await self._transact(job, plan, values) else None
 
     async def clear_deadline_while(self, job: Job, plan: Plan) -> bool:
-        """One transaction: the account has `plan`, and `job`, still at its rev, comes to rest."""
-        return await self._transact(job, plan, self._rests(job))
+        """One transaction: the account has `plan`, and `job`, still at its rev, comes to rest at the next: no archiver that
+        saw it before can move it any more, and nothing that one wrote is needed."""
+        return await self._transact(job, plan, {**self._rests(job), "rev": job.rev + 1})
 
     async def clear_deadline(self, job: Job) -> None:
         """The job comes to rest, if it is still at its rev: every message is sent, and what was superseded is deleted."""
@@ -345,6 +345,5 @@ def deadlines(defaults: Mapping[State, int], lease: int, overrides: Mapping[str,
     return {
         **defaults,
         Status.RUNNING: lease,
-        Tier.ARCHIVING: lease,
         **{state: overrides[state] for state in defaults if state in overrides},
     }

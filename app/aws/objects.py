@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -201,9 +202,18 @@ class Bucket:
                 raise Gone(key) from error
             raise
 
-    async def multipart(self, key: str, spans: Sequence[Span], send: SendPart, *, at_once: int, **begun: str) -> dict[str, Any]:
+    async def multipart(
+        self,
+        key: str,
+        spans: Sequence[Span],
+        send: SendPart,
+        *,
+        at_once: int,
+        unless: Mapping[str, str] = MappingProxyType({}),
+        **begun: str,
+    ) -> dict[str, Any]:
         """Makes an object of parts, at most `at_once` on their way, and returns what S3 says at the end. `begun` says more
-        about the object.
+        about the object, `unless` is a condition on what the key has at the end.
 
         Raises what the first part that fails raises; then nothing is left of the others.
         """
@@ -221,7 +231,7 @@ class Bucket:
                 async with asyncio.TaskGroup() as parts:
                     tasks = [parts.create_task(one(number, span)) for number, span in enumerate(spans, 1)]
             done = [task.result() for task in tasks]
-            return await self.s3.complete_multipart_upload(**target, **FULL_OBJECT, MultipartUpload={"Parts": done})
+            return await self.s3.complete_multipart_upload(**target, **FULL_OBJECT, **unless, MultipartUpload={"Parts": done})
         except BaseException:
             await self.s3.abort_multipart_upload(**target)
             raise

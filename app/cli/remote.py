@@ -241,7 +241,7 @@ def fetch(
 
     async def work(gas: Gas) -> int:
         job = await gas.job(_job_of(gas.known, what))
-        if job.status != "COMPLETED" or job.tier not in ("AVAILABLE", "ARCHIVING"):
+        if job.status != "COMPLETED" or job.tier != "AVAILABLE":
             return _said(job) or PENDING
         out.mkdir(parents=True, exist_ok=True)
         aside = (("rejected", Output.REJECTED),) if job.set_aside else ()

@@ -30,7 +30,6 @@ class Tier(StrEnum):
 
     NONE = "NONE"
     AVAILABLE = "AVAILABLE"
-    ARCHIVING = "ARCHIVING"
     ARCHIVED = "ARCHIVED"
     RESTORING = "RESTORING"
 
@@ -45,9 +44,8 @@ class Trigger(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     DELETE = "delete"
-    ARCHIVE = "archive"
     ARCHIVED = "archived"
-    ABORT_ARCHIVE = "give back"
+    STAY = "stay"
     RESTORE = "restore"
     RESTORED = "restored"
     RETRIEVAL_LOST = "give up"
@@ -82,10 +80,8 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (Status.PENDING, Trigger.CANCEL): Status.CANCELLED,
     (Status.RUNNING, Trigger.CANCEL): Status.CANCELLED,
     (Status.FAILED, Trigger.RETRY): Status.PENDING,
-    (Tier.AVAILABLE, Trigger.ARCHIVE): Tier.ARCHIVING,
-    (Tier.ARCHIVING, Trigger.ARCHIVE): Tier.ARCHIVING,
-    (Tier.ARCHIVING, Trigger.ARCHIVED): Tier.ARCHIVED,
-    (Tier.ARCHIVING, Trigger.ABORT_ARCHIVE): Tier.AVAILABLE,
+    (Tier.AVAILABLE, Trigger.ARCHIVED): Tier.ARCHIVED,
+    (Tier.AVAILABLE, Trigger.STAY): Tier.AVAILABLE,  # and what an archiver writes under the rev before is never needed
     (Tier.ARCHIVED, Trigger.RESTORE): Tier.RESTORING,
     (Tier.RESTORING, Trigger.RESTORED): Tier.AVAILABLE,
     (Tier.RESTORING, Trigger.RETRIEVAL_LOST): Tier.ARCHIVED,
@@ -102,7 +98,6 @@ WAITING: frozenset[State] = RESTING | {
     Status.PENDING,
     Status.RUNNING,
     Status.DELETING,
-    Tier.ARCHIVING,
     Tier.RESTORING,
 }
 """States that are entered with something left to do: each transition into one of them sets a deadline."""
@@ -115,7 +110,6 @@ DEADLINE_SECONDS: dict[State, int] = {
     Status.FAILED: 600,
     Status.CANCELLED: 3600,  # the message of a job in a long line comes late
     Tier.AVAILABLE: 1200,  # the retention of five minutes, and time to be late
-    Tier.ARCHIVING: 60,  # a lease, renewed at a third
     Tier.ARCHIVED: 600,
     Tier.RESTORING: 16 * 3600,  # at most; see app.domain.retrievals
 }
@@ -149,9 +143,7 @@ class Step:
     @property
     def taken_over(self) -> State | None:
         """The state that this step may only leave for itself when its deadline has passed: a lease that ran out."""
-        if self.status in self.statuses:
-            return self.status
-        return self.tier if self.tier in self.tiers and self.tier is not Tier.NONE else None
+        return self.status if self.status in self.statuses else None
 
 
 def step(trigger: Trigger) -> Step:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -21,10 +20,10 @@ from typing import Any
 import structlog
 
 from app.domain.keys import Gone
-from app.engine.bundles import manifest
+from app.engine.bundles import manifest, stores
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle
-from app.engine.bundles.stores import LATEST, STORED
+from app.engine.bundles.stores import LATEST
 from app.engine.errors import EngineError
 from app.services.kept import Kept
 from app.services.references import stored
@@ -189,18 +188,10 @@ class References:
         wanted = next((file for file in bundle.files if file.path == TABLE), None)
         if wanted is None:
             return Reference(bundle, None)
-        rows = await self._object(await self._key(place))
+        rows = await self._object(stores.stored_key(bundle.id, wanted))
         if hashlib.sha256(rows).hexdigest() != wanted.sha256:
             raise EngineError(f"{TABLE} does not match its checksum")
         return Reference(bundle, await asyncio.to_thread(GeneTable, rows))
-
-    async def _key(self, place: str) -> str:
-        """Where the table of genes of a version is stored: an earlier version may have the same."""
-        try:
-            keys: dict[str, str] = json.loads(await self._object(f"{place}/{STORED}"))
-        except Gone:
-            keys = {}
-        return keys.get(TABLE, f"{place}/{TABLE}")
 
     async def _object(self, key: str) -> bytes:
         """A file of the store. Raises Gone."""

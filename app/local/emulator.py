@@ -1,5 +1,6 @@
 """The emulator of AWS: moto's server, with what it lacks: requests don't tear each other's state, a long poll ends as soon as a
-message can be received, and a queue's messages are counted only for requests that ask how many they are."""
+message can be received, a queue's messages are counted only for requests that ask how many they are, and what is the same for
+every request is looked up once."""
 
 from __future__ import annotations
 
@@ -12,10 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from moto.core import responses
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.responses import DynamoHandler
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 from moto.sns.responses import SNSResponse
+from moto.sqs import models
 from moto.sqs.models import Queue, SQSBackend
 
 
@@ -25,6 +29,7 @@ def start(port: int = 0) -> ThreadedMotoServer:
     _make_writes_atomic()
     _end_polls_in_time()
     _count_when_asked()
+    _look_up_once()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     return server
@@ -60,6 +65,21 @@ def _count_when_asked() -> None:
     # moto 5.2 counts all messages of a queue three times whenever it looks at any attribute, which it does at each send, and
     # three times for each message received
     Queue.attributes = property(_Attributes)  # type: ignore[assignment]
+
+
+@functools.cache
+def _look_up_once() -> None:
+    # moto 5.2 lists its own folder twice a request to know the service of an address, inspects the class that answers, and goes
+    # by way of a date to the milliseconds that it compares for each message of a queue
+    DomainDispatcherApplication.get_backend_for_host = functools.lru_cache(  # type: ignore[method-assign]
+        DomainDispatcherApplication.get_backend_for_host
+    )
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
+    models.unix_time_millis = _now_ms  # type: ignore[assignment]
+
+
+def _now_ms() -> float:
+    return time.time() * 1000
 
 
 class _Attributes(Mapping[str, Any]):

@@ -191,13 +191,6 @@ async def _finish(backend: Backend, job: Job) -> str:
     return "result published again"
 
 
-async def _take_over_archival(backend: Backend, job: Job) -> str:
-    if _still_nobody(backend, job):
-        await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
-        await backend.jobs.update(job, repairs=job.repairs + 1)
-    return "asked for another archiver"
-
-
 async def _finish_archival(backend: Backend, job: Job) -> str:
     await backend.queues.send("archive_requests", [ArchiveDue(**_about(backend, job))], delay=0)
     await backend.jobs.postpone(job, Tier.ARCHIVED)
@@ -238,7 +231,6 @@ REPAIRS: dict[Status | Tier, Callable[[Backend, Job], Awaitable[str]]] = {
     Status.CANCELLED: _request,
     Status.DELETING: _delete,
     Tier.AVAILABLE: _finish,
-    Tier.ARCHIVING: _take_over_archival,
     Tier.ARCHIVED: _finish_archival,
     Tier.RESTORING: _look,
 }

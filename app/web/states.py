@@ -27,7 +27,6 @@ BADGES: dict[State, Badge] = {
     Status.DELETING: Badge("Deleting", "quiet", "The job and all its data are being deleted."),
     Tier.NONE: Badge("No results", "quiet", "There are no results yet."),
     Tier.AVAILABLE: Badge("Completed", "good", "The results are ready to download."),
-    Tier.ARCHIVING: Badge("Archiving", "active", "The annotated file is moving to the archive."),
     Tier.ARCHIVED: Badge("Archived", "quiet", "The annotated file is in the archive. Premium brings it back."),
     Tier.RESTORING: Badge("Restoring", "active", "The annotated file is on its way back from the archive."),
 }
@@ -40,7 +39,7 @@ IMPACTS = {
 }
 """What the engine's classes of impact mean, the severest first."""
 
-MOVING = UNFINISHED | {Status.DELETING, Tier.ARCHIVING, Tier.RESTORING}
+MOVING = UNFINISHED | {Status.DELETING, Tier.RESTORING}
 """States in which somebody works on a job; besides, its results follow the plan."""
 
 MAY_CHANGE = {plan: MOVING | {Tier.AVAILABLE if PLANS[plan].archives else Tier.ARCHIVED} for plan in Plan}
@@ -49,7 +48,7 @@ MAY_CHANGE = {plan: MOVING | {Tier.AVAILABLE if PLANS[plan].archives else Tier.A
 SHOWN: dict[str, frozenset[State]] = {
     "waiting": frozenset({Status.UPLOADING, Status.PENDING}),
     "running": frozenset({Status.RUNNING}),
-    "completed": frozenset({Tier.AVAILABLE, Tier.ARCHIVING}),
+    "completed": frozenset({Tier.AVAILABLE}),
     "archived": frozenset({Tier.ARCHIVED, Tier.RESTORING}),
     "failed": frozenset({Status.FAILED}),
     "cancelled": frozenset({Status.CANCELLED}),

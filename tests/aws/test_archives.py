@@ -159,6 +159,36 @@ class NoExpedited:
         return await self.s3.restore_object(**arguments)
 
 
+class NeverTwice:
+    """S3 as it is to a copy with If-None-Match: the emulator takes it in any case."""
+
+    def __init__(self, s3: Any) -> None:
+        self.s3 = s3
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.s3, name)
+
+    async def copy_object(self, **arguments: Any) -> Any:
+        if arguments.get("IfNoneMatch") == "*":
+            found = await self.s3.list_objects_v2(Bucket=arguments["Bucket"], Prefix=arguments["Key"])
+            if found["KeyCount"]:
+                raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": ""}}, "CopyObject")
+        return await self.s3.copy_object(**arguments)
+
+
+async def test_an_archive_that_another_has_made_is_taken_and_not_made_again(gas: Backend) -> None:
+    assert isinstance(gas.archive, S3Archive)
+    once = replace(gas.archive, bucket=replace(gas.archive.bucket, s3=NeverTwice(gas.archive.bucket.s3)))
+    job = await stored(gas, b"z" * 100)
+    first = await once.store(job, 5)
+    began = await once.start(replace(job, archive=first), Speed.STANDARD)
+    assert first and await once.store(job, 5) == first
+    restored = replace(job, archive=first, speed=began.speed)
+    assert await once.retrieval_state(restored) is RetrievalState.READY, "a second copy would have to be retrieved anew"
+    await gas.results.s3.put_object(Bucket=gas.results.name, Key=archive_key(job.user_id, job.job_id, 6), Body=b"other")
+    assert await once.store(job, 6) is None
+
+
 async def test_a_class_without_expedited_is_never_asked_for_it(gas: Backend) -> None:
     assert isinstance(gas.archive, S3Archive)
     s3 = NoExpedited(gas.archive.bucket.s3)

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import replace
 
 from app.aws.queues import Queue
-from app.domain.messages import AnyMessage, ArchiveDue, JobFinished, RetrievalLook, parse
+from app.domain.messages import AnyMessage, ArchiveDue, JobFinished, ResultRestored, RetrievalLook, parse
 from app.services.backend import Backend
 
 USER, JOB = str(uuid.uuid4()), str(uuid.uuid4())
@@ -31,6 +31,13 @@ async def test_only_completions_reach_the_archive_and_all_news_the_mail(gas: Bac
     due = await take(await gas.queues.open("archive_requests"), wait=5)
     assert sorted(message.outcome for message in news if isinstance(message, JobFinished)) == sorted(outcomes)
     assert [message.outcome for message in due if isinstance(message, JobFinished)] == ["completed"]
+
+
+async def test_what_is_back_from_the_archive_is_news_and_starts_its_retention_again(gas: Backend) -> None:
+    restored = ResultRestored(user_id=USER, job_id=JOB, mark="m")
+    await gas.topics.publish("results_restored", restored)
+    for name, wait in (("notifications", 1), ("archive_requests", 5)):
+        assert await take(await gas.queues.open(name), wait=wait) == [restored]
 
 
 async def test_more_than_ten_messages_go_in_several_requests(gas: Backend) -> None:

@@ -355,7 +355,8 @@ def test_push_and_pull(small: manifest.Bundle, tmp_path: Path) -> None:
     pulled = stores.pull("grch38", "3", tmp_path / "host", store)
     assert manifest.verify(pulled) == []
     assert stores.pull("grch38", "3", tmp_path / "host", store) == pulled
-    (tmp_path / "store" / "grch38" / "3" / "genome.fa").write_text(">1\nA\n")
+    (fasta,) = (tmp_path / "store" / "grch38" / "files").glob("*/genome.fa")
+    fasta.write_text(">1\nA\n")
     with pytest.raises(EngineError, match="does not match its manifest"):
         stores.pull("grch38", "3", tmp_path / "other", store)
     assert not (tmp_path / "other" / "grch38").exists()
@@ -372,13 +373,9 @@ def test_a_new_version_moves_only_what_is_new(small: manifest.Bundle, tmp_path: 
     (small.folder / manifest.MANIFEST).write_text(text + manifest.file_table(small.folder))
     stores.push(manifest.load(small.folder), store, lambda name, size: moved.append(name))
     assert moved == ["genes.tsv"]
-    assert {path.name for path in (tmp_path / "store" / "grch38" / "3_x").iterdir()} == {
-        "genes.tsv",
-        "manifest.toml",
-        "stored.json",
-    }
-    shutil.rmtree(tmp_path / "store" / "grch38" / "3")  # what is installed is not fetched again
-    (tmp_path / "store" / "grch38" / "3").mkdir()
+    for stored in (tmp_path / "store" / "grch38" / "files").glob("*/*"):
+        if stored.name != "genes.tsv":
+            stored.unlink()  # what is installed is not fetched again
     pulled = stores.pull("grch38", "latest", tmp_path / "host", store)
     assert pulled.version == "3_x" and manifest.verify(pulled) == []
 
@@ -389,12 +386,13 @@ def test_a_published_bundle_is_fetched_over_the_web_and_verified(small: manifest
         str(path.relative_to(tmp_path / "store")): path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file()
     }
     with Site(served, whole_paths=True) as site:
-        site.broken["grch38/3/genome.seq"] = 1000
+        stored = {name: stores.stored_key("grch38", file) for file in small.files for name in [file.path]}
+        site.broken[stored["genome.seq"]] = 1000
         address = ["pull", f"{site.url}/grch38/latest", "--bundles"]
         done = CliRunner().invoke(reference, [*address, str(tmp_path / "here")])
         assert done.exit_code == 0, done.output
         assert manifest.verify(manifest.find("grch38", tmp_path / "here")) == [] and site.ranges == ["bytes=1000-"]
-        site.files["grch38/3/genes.tsv"] = b"other"
+        site.files[stored["genes.tsv"]] = b"other"
         done = CliRunner().invoke(reference, [*address, str(tmp_path / "there")])
         assert done.exit_code == 3 and "genes.tsv" in done.output
     assert not (tmp_path / "there" / "grch38").exists()

@@ -76,6 +76,8 @@ def test_of_a_file(run: Callable[..., Annotated], rcrs: manifest.Bundle, samples
 
 @pytest.mark.parametrize("identifiers", [ColumnSaid([b";GAS_RSID=rs%d" % one if one else b"" for one in (7, 0, 1 << 31)],
                                                     np.array([7, 0, 1 << 31]), "rs"),
+                                         ColumnSaid([b";GAS_RSID=rs999999999", b"", b";GAS_RSID=rs007"]),
+                                         ColumnSaid([b";GAS_RSID=rs7", b"", b";GAS_RSID=rs1000000000"]),
                                          ColumnSaid([b";GAS_RSID=rs7,rs8", b"", b";GAS_RSID=x"])])  # fmt: skip
 def test_of_tracks(identifiers: ColumnSaid, rcrs: manifest.Bundle) -> None:
     significance = ColumnSaid([b";GAS_CLNSIG=Likely_pathogenic", b"", b";GAS_CLNSIG=Benign"])

@@ -30,10 +30,10 @@ from tests.support.service import Service
 
 pytestmark = pytest.mark.slow
 
-JOBS = int(os.environ.get("GAS_ACCOUNT_JOBS", 5000 if ALL else 60))
-PAGE_JOBS = 100 if JOBS > 1000 else 25
+JOBS = int(os.environ.get("GAS_ACCOUNT_JOBS", 5000 if ALL else 30))
+PAGE_JOBS = 100 if JOBS > 1000 else 12
 FAULTS = Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.DROP, Fault.HALF
-FAULTS_EACH = 10 if JOBS > 1000 else 2
+FAULTS_EACH = 10 if JOBS > 1000 else 1
 """How many of each kind a daemon meets. A death interrupts twenty jobs, so more would make the walk a crawl."""
 
 STEP_SECONDS = 300 + JOBS

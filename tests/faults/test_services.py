@@ -225,17 +225,20 @@ async def test_a_fault_at_every_call_of_a_service(
     async with lane(aws, forks, tmp_path, []) as here, mortal(here, aws_endpoint, monkeypatch) as (process, gas):
         calls = await process.does(act(gas, *(await begin(here.service))))
         rules = [Rule(call.operation, fault, call.number) for call in calls for fault in CALLS if fault.befalls(call.operation)]
-        if not ALL:
-            rules = seeded(SEED, f"{begin.__name__} {act.__name__}").sample(rules, min(SAMPLE, len(rules)))
-        jobs = []
+        seeded(SEED, f"{begin.__name__} {act.__name__}").shuffle(rules)
+        jobs, fired = [], 0
         for rule in rules:
+            if fired == SAMPLE and not ALL:
+                break
             account, job = await begin(here.service)
             before = await here.service.gas.jobs.page(account.user_id)
             await process.does(act(gas, account, job), rule)
             after = await here.service.gas.jobs.page(account.user_id)
             jobs += {one.job_id: one for one in [*before, *after]}.values()
-        print(f"{begin.__name__}, {act.__name__}: {', '.join(map(str, calls))}; {len(rules)} faults")
-        assert calls and sum(rule.fired for rule in rules) >= len(rules) * 3 // 4
+            fired += rule.fired
+        print(f"{begin.__name__}, {act.__name__}: {', '.join(map(str, calls))}; {fired} of {len(rules)} faults")
+        # a call of the first time may not be made again, as one for what a busy annotator did meanwhile
+        assert calls and fired >= (len(rules) * 3 // 4 if ALL else min(SAMPLE, len(rules)))
         there = await at_rest(here, [job for job in jobs if await lasts(here, job, act)])
         found = await problems(here, there)
         for job in there:

@@ -115,7 +115,7 @@ def no_deadline(_: Any) -> bool:
 
 def only_work_waits(job: Any) -> bool:
     """Ends are at rest at once, whatever their daemon still has to tell and to delete."""
-    return job.status in ("PENDING", "RUNNING", "DELETING") or job.tier in ("AVAILABLE", "ARCHIVING", "RESTORING")
+    return job.status in ("PENDING", "RUNNING", "DELETING") or job.tier in ("AVAILABLE", "RESTORING")
 
 
 WRITTEN, SENT = calls.written, checker.sent
@@ -134,6 +134,20 @@ def keep_what_it_points_to(job: Any, key: Key) -> bool:
     return bool(job) and key in (job.result, job.archive)
 
 
+def stay_under_this_rev(rev: int) -> Call:
+    return checker.read("the job is as it was", lambda w: rev if w.job and w.job.rev == rev else None)
+
+
+def leave_what_is_available(again: bool, version: int) -> Steps:
+    """An upgrade that writes to no result which an archiver may be at."""
+    account = yield calls.READ_ACCOUNT
+    job = yield calls.READ_JOB
+    if job and account.plan == "premium" and job.tier == "AVAILABLE":
+        yield protocol.settle_account(version)
+        return End.DONE
+    return (yield from protocol.restore(again, version))
+
+
 def forget_deliveries(again: bool, about: Any) -> Steps:
     """An archiver that looks again without saying that an earlier attempt may have died anywhere."""
     return (yield from protocol.archive(False, about))
@@ -143,13 +157,17 @@ BROKEN: dict[str, tuple[Scenario, dict[str, Any], dict[str, Any]]] = {
     "a write is conditional on the rev of its claim": (
         Scenario(Budget(stalls=1, dups=1)), {"protocol.at": any_rev}, {}),
     "a sweep knows what exists before it reads the record": (
-        Scenario(Budget(crashes=1, dups=1)), {"protocol.sweep": read_then_list}, {}),
+        Scenario(Budget(flips=1, crashes=1), "AVAILABLE"), {"protocol.sweep": read_then_list}, {}),
     "a sweep leaves what a claim is writing": (
         Scenario(Budget(crashes=1, dups=1)), {"protocol.keeps": keep_what_it_points_to}, {}),
     "no key is used twice": (
         Scenario(Budget(flips=1, crashes=1, stalls=1, dups=1), "AVAILABLE"), {"calls.fresh": rev_stays}, {}),
     "the archive transaction asks for the plan": (
         Scenario(Budget(flips=1), "AVAILABLE"), {"protocol.transact": any_plan}, {}),
+    "a result stays under another rev": (
+        Scenario(Budget(flips=1, crashes=1), "AVAILABLE", doctor=False, scan=False), {"protocol.stay": stay_under_this_rev}, {}),
+    "an upgrade writes to what an archiver may be at": (
+        Scenario(Budget(flips=1), "AVAILABLE"), {}, {"restore": leave_what_is_available}),
     "a mail is marked": (
         Scenario(Budget(dups=1)), {}, {"notify": mail_only}),
     "a mail is marked before it is sent": (

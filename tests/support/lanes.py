@@ -33,7 +33,7 @@ from workers import VERBS
 ALL = os.environ.get("GAS_FAULTS") == "all"
 """Whether every fault is wanted; else it is a sample."""
 
-SAMPLE = 5
+SAMPLE = 3
 """Faults a daemon, or an act of a user, unless all are asked for."""
 
 SEED = int(os.environ.get("GAS_FAULTS_SEED", "1"))

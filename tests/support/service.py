@@ -111,10 +111,8 @@ class Service:
     async def in_archive(self, account: Account, body: bytes = b"result") -> Job:
         """A completed job of a free account whose result is archived, made by the protocol's own steps."""
         job = await self.completed(account, body)
-        claimed = await self.gas.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, at=job.rev)
-        assert claimed
-        archive = await self.gas.archive.store(claimed, claimed.rev)
-        archived = await self.gas.jobs.advance_while(claimed, Plan.FREE, Trigger.ARCHIVED, archive=archive, result=None)
+        archive = await self.gas.archive.store(job, job.rev)
+        archived = await self.gas.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, archive=archive, result=None)
         assert archived
         await self.gas.results.delete([str(job.result)])
         await self.gas.jobs.clear_deadline(archived)

@@ -44,7 +44,7 @@ def test_each_trigger_leads_to_one_state_of_a_kind() -> None:
 
 def test_only_leases_are_taken_over() -> None:
     taken = {trigger: step.taken_over for trigger, step in STEPS.items() if step.taken_over}
-    assert taken == {Trigger.CLAIM: Status.RUNNING, Trigger.ARCHIVE: Tier.ARCHIVING}
+    assert taken == {Trigger.CLAIM: Status.RUNNING}
 
 
 def test_every_state_is_reached_and_every_waiting_state_is_left() -> None:
@@ -72,7 +72,7 @@ def test_job_ids_sort_by_time(earlier: int, later: int, some: bytes, other: byte
 
 
 def test_a_record_keeps_what_it_points_to_and_what_it_writes() -> None:
-    job = Job(user_id=USER, job_id=USER, status=Status.COMPLETED, tier=Tier.ARCHIVING, rev=5, result="r3", index="i3")
+    job = Job(user_id=USER, job_id=USER, status=Status.COMPLETED, tier=Tier.AVAILABLE, rev=5, result="r3", index="i3")
     assert job.keeps("r3", 3) and job.keeps("i3", 3) and job.keeps("new", 5)
     assert not job.keeps("old", 4) and not job.keeps("vault archive of unknown rev", None)
     deleting = Job(user_id=USER, job_id=USER, status=Status.DELETING, rev=5, result="r3")

@@ -11,11 +11,14 @@ from pathlib import Path
 from subprocess import PIPE
 
 import botocore.model
+import moto.backends
 import pytest
 from aiobotocore.parsers import AioResponseParserFactory
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from app.aws.botocore_tuning import JsonResponseParserFactory, loader
 from app.engine.formats import bcftools
+from app.local import emulator
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,3 +81,16 @@ def test_each_trick_names_its_place_and_a_canary_that_exist() -> None:
         assert (ROOT / place.strip("`")).is_file(), place
         file, _, test = canary.strip("`").partition("::")
         assert re.search(rf"^(async )?def {test}\b", (ROOT / file).read_text(), re.MULTILINE), canary
+
+
+def test_what_moto_looks_up_for_every_request_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = list[str]()
+    listed = moto.backends.list_of_moto_modules
+    monkeypatch.setattr(moto.backends, "list_of_moto_modules", lambda: looks.append("folder") or listed())
+    emulator._look_up_once()
+    remembered = DomainDispatcherApplication.get_backend_for_host
+    theirs = remembered.__wrapped__  # type: ignore[attr-defined]
+    application = DomainDispatcherApplication(create_backend_app)
+    for host in ("dynamodb.eu-central-1.amazonaws.com", "s3.us-east-1.amazonaws.com"):
+        assert {remembered(application, host) for _ in range(3)} == {theirs(application, host)}
+    assert len(looks) == 4, "a look for each host of ours, and one for each of moto's own way"

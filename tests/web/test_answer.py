@@ -71,7 +71,6 @@ async def test_what_matters_and_charts_stay_when_the_result_is_archived(portal: 
     browser = await portal.signed_in(ME)
     job = await explored(portal, tmp_path, TEXT)
     jobs = portal.backend.jobs
-    assert await jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE)
     assert await jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVED, archive="x", result=None)
     page = await browser.get(f"/annotations/{job.job_id}")
     assert "MT-ND4 p.Arg340His" in page.text and "Consequences" in page.text and "/variants/row/" not in page.text

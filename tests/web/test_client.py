@@ -57,7 +57,6 @@ async def test_from_login_to_the_annotated_file(portal: Portal, tmp_path: Path, 
     assert fetched.exit_code == 0, fetched.output
     assert (tmp_path / "out" / "patient.annot.vcf.gz").read_bytes() == b"results/r"
     assert (tmp_path / "out" / "patient.annot.vcf.gz.tbi").read_bytes() == b"results/i"
-    await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE)
     await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVED, result=None, archive="a")
     archived = await gas("fetch", job.job_id)
     assert archived.exit_code == 3 and Tier.ARCHIVED.lower() in archived.output

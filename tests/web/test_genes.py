@@ -18,7 +18,7 @@ from app.domain.keys import input_key
 from app.engine.bundles.build import build
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.manifest import MANIFEST, Bundle, file_table, find, load
-from app.engine.bundles.stores import FolderStore, push
+from app.engine.bundles.stores import FolderStore, push, stored_key
 from app.engine.pipeline.annotate import annotate
 from app.explorer.gene_lookup import LATEST_SECONDS, GeneInterval, GeneTable, References
 from app.explorer.record import Filter, Region
@@ -226,4 +226,5 @@ def test_genes_are_found_by_their_numbers_at_hgnc() -> None:
 
 
 def key(store: S3Store, bundle: Bundle) -> str:
-    return f"{store.prefix}/{bundle.id}/{bundle.version}/{TABLE}"
+    (genes,) = [file for file in bundle.files if file.path == TABLE]
+    return f"{store.prefix}/{stored_key(bundle.id, genes)}"

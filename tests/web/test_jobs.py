@@ -23,7 +23,7 @@ from app.web import app_keys
 from app.web.assets import STATIC
 from app.web.states import BADGES, badge, may_change, state
 from tests.support.portal import Portal, token
-from tests.support.steps import ARCHIVE, ARCHIVED, CLAIM, COMPLETE, ME, RESTORE, RESULT, SUBMIT, Steps
+from tests.support.steps import ARCHIVED, CLAIM, COMPLETE, ME, RESTORE, RESULT, SUBMIT, Steps
 from tests.support.stream import Stream
 
 WAYS: dict[State, tuple[Steps, str]] = {
@@ -33,7 +33,6 @@ WAYS: dict[State, tuple[Steps, str]] = {
     Status.FAILED: ([*CLAIM, (Trigger.FAIL, {"fault": Fault.USER, "message": "Line 7 has no ALT.", "line": 7})], "at line 7"),
     Status.CANCELLED: ([(Trigger.CANCEL, {})], "You cancelled"),
     Tier.AVAILABLE: (COMPLETE, "Download annotated VCF (1 kB)"),
-    Tier.ARCHIVING: (ARCHIVE, "moving to the archive"),
     Tier.ARCHIVED: (ARCHIVED, "Upgrade to premium"),
     Tier.RESTORING: (RESTORE, "It should be back between"),
 }

@@ -21,7 +21,7 @@ from tests.support.steps import ME
 pytestmark = pytest.mark.slow
 
 SEED = os.environ.get("GAS_TEST_SEED", "1")
-EXAMPLES = os.environ.get("GAS_TEST_EXAMPLES", "5")
+EXAMPLES = os.environ.get("GAS_TEST_EXAMPLES", "3")
 """Requests an operation and phase; for a longer look by hand, give more and another seed."""
 
 EXCLUDED = "/events$|/tokens/"

@@ -17,7 +17,7 @@ from app.aws.objects import Bucket, Stored
 from app.domain.accounts import Plan
 from app.domain.jobs import DEADLINE_SECONDS, Job, State, Status, Tier, Trigger
 from app.domain.keys import input_key
-from app.domain.messages import AnyMessage, ArchiveDue, JobFinished, JobRequested, PlanChanged, RetrievalLook
+from app.domain.messages import AnyMessage, JobFinished, JobRequested, PlanChanged, RetrievalLook
 from app.engine.bundles import manifest, stores
 from app.local.vault import Vault
 from app.services import doctor, submissions
@@ -49,16 +49,13 @@ async def at(service: Service, state: State) -> Job:
         job = await service.in_archive(account)
         moved = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.RESTORE)
         return moved or job
-    job = await service.completed(account)
-    moved = state is Tier.ARCHIVING and await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE)
-    return moved or job
+    return await service.completed(account)
 
 
 MOVED_BY: list[tuple[State, str, type[AnyMessage]]] = [
     (Status.PENDING, "job_requests", JobRequested),
     (Status.RUNNING, "job_requests", JobRequested),
     (Tier.AVAILABLE, "notifications", JobFinished),
-    (Tier.ARCHIVING, "archive_requests", ArchiveDue),
     (Tier.RESTORING, "restore_pendings", RetrievalLook),
 ]
 
@@ -75,7 +72,7 @@ async def test_an_overdue_job_gets_the_message_that_moves_it(
     assert [type(one) for one in await service.sent(queue)] == [message]
     again = await examined(service.gas)
     # a lease's deadline belongs to its owner: the doctor asks until somebody has claimed the job
-    assert len(again) == (state in (Status.RUNNING, Tier.ARCHIVING))
+    assert len(again) == (state is Status.RUNNING)
 
 
 async def test_reporting_repairs_nothing(service: Service) -> None:

@@ -21,10 +21,8 @@ from workers import VERBS
 async def archived(service: Service) -> Job:
     """In the archive, and its result is still there."""
     job = await service.completed(await service.account())
-    claimed = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, at=job.rev)
-    assert claimed
-    moved: dict[str, Any] = {"archive": await service.gas.archive.store(claimed, claimed.rev), "result": None}
-    done = await service.gas.jobs.advance_while(claimed, Plan.FREE, Trigger.ARCHIVED, superseded=job.result, **moved)
+    moved: dict[str, Any] = {"archive": await service.gas.archive.store(job, job.rev), "result": None}
+    done = await service.gas.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, superseded=job.result, **moved)
     assert done
     return done
 

@@ -84,12 +84,40 @@ async def test_upgrade_while_archiving(service: Service, monkeypatch: pytest.Mon
 
 async def test_upgrade_stops_an_archiver_that_is_at_work(service: Service) -> None:
     job = await service.completed(await service.account())
-    claimed = await service.gas.jobs.advance(job.user_id, job.job_id, Trigger.ARCHIVE, at=job.rev)
-    assert claimed
     await service.handle("restore", await change(service, job, Plan.PREMIUM))
+    await change(service, job, Plan.FREE)
+    archive = await service.gas.archive.store(job, job.rev)
+    assert not await service.gas.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, archive=archive)
     assert (await service.now(job)).tier is Tier.AVAILABLE
-    archive = await service.gas.archive.store(claimed, claimed.rev)
-    assert not await service.gas.jobs.advance_while(claimed, Plan.FREE, Trigger.ARCHIVED, archive=archive)
+
+
+async def test_a_kept_result_is_not_archived_by_who_saw_it_before(service: Service) -> None:
+    job = await service.completed(await service.account(Plan.PREMIUM))
+    await service.handle("archive", due(job))
+    await change(service, job, Plan.FREE)
+    archive = await service.gas.archive.store(job, job.rev)
+    assert not await service.gas.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, archive=archive)
+    await service.handle("archive", due(job), again=True)
+    assert await service.copies(job) == [job.result]
+
+
+async def test_a_copy_that_a_dead_archiver_left_goes_when_premium_keeps_the_result(service: Service) -> None:
+    job = await service.completed(await service.account())
+    assert await service.gas.archive.store(job, job.rev)
+    await change(service, job, Plan.PREMIUM)
+    await service.handle("archive", due(job), again=True)
+    kept = await service.now(job)
+    assert (kept.tier, kept.deadline, await service.copies(job)) == (Tier.AVAILABLE, None, [job.result])
+
+
+async def test_two_archivers_with_one_job_record_one_copy(service: Service) -> None:
+    job = await service.completed(await service.account())
+    ends = await asyncio.gather(*(service.handle("archive", due(job)) for _ in range(2)), return_exceptions=True)
+    assert {type(end) for end in ends} <= {type(None), RetryLater}
+    await service.handle("archive", due(job), again=True)
+    done = await service.now(job)
+    assert (done.tier, done.deadline) == (Tier.ARCHIVED, None)
+    assert await service.copies(job) == [done.archive]
 
 
 async def test_upgrade_while_the_job_runs(service: Service) -> None:

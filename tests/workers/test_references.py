@@ -66,7 +66,8 @@ async def test_a_job_is_annotated_on_its_assembly(service: Service, offering: Se
 
 @pytest.mark.slow
 async def test_a_bundle_that_does_not_match_keeps_the_daemon_from_starting(service: Service, offering: Settings) -> None:
-    key = "bundles/nuclear/1/genes.tsv"
+    (genes,) = [file for file in stores.latest("nuclear", S3Store.at(offering.bundle_store)).files if file.path == "genes.tsv"]
+    key = f"bundles/{stores.stored_key('nuclear', genes)}"
     await service.gas.results.s3.put_object(Bucket=service.gas.results.name, Key=key, Body=b"#\n")
     with pytest.raises(Unusable, match=r"nuclear/1 of GRCh99 cannot be used.*genes\.tsv has 2 bytes instead of"):
         await install(offering)
@@ -110,9 +111,11 @@ async def test_a_newer_version_comes_without_a_restart(offering: Settings, tmp_p
         described.write_text(
             genome.MANIFEST.replace('version = "1"', f'version = "{version}"') + manifest.file_table(described.parent)
         )
-        stores.push(manifest.load(described.parent), store)
+        newer = manifest.load(described.parent)
+        stores.push(newer, store)
         if damaged:
-            store.put(tmp_path / "nuclear" / "genome.fa", f"nuclear/{version}/genes.tsv")
+            (genes,) = [file for file in newer.files if file.path == "genes.tsv"]
+            store.put(tmp_path / "nuclear" / "genome.fa", stores.stored_key("nuclear", genes))
         renewal.look(latest)
         await renewal.done()
         assert manifest.find("nuclear", host).version != version, "it was looked for a moment ago"

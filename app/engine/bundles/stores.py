@@ -1,11 +1,11 @@
 """Reference bundles in an object store: pushed whole, pulled only if every checksum agrees.
 
-A version lies under `id/version/`; files that an earlier version has already are not stored again, and `stored.json` of the
-version says where each one is. `id/latest` names the version that was pushed last.
+A version is its manifest, `id/version/manifest.toml`. Files lie under `id/files/` by their checksums, so that what an earlier
+version has is not stored again, and no push ever changes a file that a manifest names: two may run at once, or be killed
+anywhere. `id/latest` names the version that was pushed last.
 """
 
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -20,7 +20,7 @@ from app.engine.bundles.manifest import MANIFEST, Bundle, BundleFile
 from app.engine.errors import EngineError
 
 Step = Callable[[str, int], None]
-STORED, LATEST = "stored.json", "latest"
+FILES, LATEST = "files", "latest"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -45,8 +45,11 @@ class FolderStore:
 
     def put(self, source: Path, key: str) -> None:
         """Copies a file into the folder."""
-        (self._root / key).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, self._root / key)
+        target = self._root / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{os.getpid()}")
+        shutil.copyfile(source, part)
+        os.replace(part, target)
 
     def get(self, key: str, target: Path) -> None:
         """Copies a file out of the folder."""
@@ -81,27 +84,21 @@ def _nothing(name: str, size: int) -> None:
     """Progress that is not reported."""
 
 
+def stored_key(bundle_id: str, file: BundleFile) -> str:
+    """Where a file of a bundle is stored, whichever of its versions has it."""
+    return f"{bundle_id}/{FILES}/{file.sha256}/{file.path}"
+
+
 def push(bundle: Bundle, store: Store, step: Step = _nothing) -> None:
     """Upload a verified bundle, the manifest last, so that a half-pushed bundle is none; of it, what no earlier version has."""
     if faults := manifest.verify(bundle):
         raise EngineError(f"The bundle {bundle.id} is damaged: {'; '.join(faults)}.")
-    place = f"{bundle.id}/{bundle.version}"
-    before = _stored(store, f"{bundle.id}/{STORED}")
-    keys = {file.path: _key(file, f"{place}/{file.path}", before, store) for file in bundle.files}
     for file in bundle.files:
-        if keys[file.path] == f"{place}/{file.path}":
-            store.put(bundle.path(file.path), keys[file.path])
+        if store.size(stored_key(bundle.id, file)) != file.bytes:
+            store.put(bundle.path(file.path), stored_key(bundle.id, file))
             step(file.path, file.bytes)
-    _put(store, f"{place}/{STORED}", json.dumps(keys))
-    store.put(bundle.path(MANIFEST), f"{place}/{MANIFEST}")
-    _put(store, f"{bundle.id}/{STORED}", json.dumps(before | {file.sha256: keys[file.path] for file in bundle.files}))
+    store.put(bundle.path(MANIFEST), f"{bundle.id}/{bundle.version}/{MANIFEST}")
     _put(store, f"{bundle.id}/{LATEST}", bundle.version)
-
-
-def _key(file: BundleFile, own: str, before: dict[str, str], store: Store) -> str:
-    """Where a file is stored by an earlier version, or its own key."""
-    known = before.get(file.sha256, own)
-    return known if known != own and store.size(known) == file.bytes else own
 
 
 def _put(store: Store, key: str, text: str) -> None:
@@ -118,13 +115,17 @@ def _text(store: Store, key: str) -> str:
         return target.read_text()
 
 
-def _stored(store: Store, key: str) -> dict[str, str]:
-    """Keys of what is stored; nothing where no version has said so."""
-    try:
-        found: dict[str, str] = json.loads(_text(store, key))
-    except Exception:  # each store says in its own way that there is nothing
-        return {}
-    return found
+def latest(bundle_id: str, store: Store) -> Bundle:
+    """What the store says of the version that was pushed last. Raises EngineError, or an error of the store."""
+    version = _latest(bundle_id, store)
+    return manifest.described(_text(store, f"{bundle_id}/{version}/{MANIFEST}"), Path(bundle_id, version))
+
+
+def _latest(bundle_id: str, store: Store) -> str:
+    version = _text(store, f"{bundle_id}/{LATEST}").strip()
+    if not _VERSION.fullmatch(version):
+        raise EngineError(f"The latest version of {bundle_id} is called {version[:40]!r}, which is no name of one.")
+    return version
 
 
 def pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step = _nothing) -> Bundle:
@@ -134,9 +135,7 @@ def pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step = 
     """
     folder.mkdir(parents=True, exist_ok=True)
     if version == LATEST:
-        version = _text(store, f"{bundle_id}/{LATEST}").strip()
-        if not _VERSION.fullmatch(version):
-            raise EngineError(f"The latest version of {bundle_id} is called {version[:40]!r}, which is no name of one.")
+        version = _latest(bundle_id, store)
     with (folder / f".{bundle_id}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two annotators of one host start at the same time
         return _installed(bundle_id, version, folder) or _pull(bundle_id, version, folder, store, step)
@@ -167,7 +166,6 @@ def _pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step) 
     partial.mkdir(parents=True, exist_ok=True)
     store.get(f"{bundle_id}/{version}/{MANIFEST}", partial / MANIFEST)
     bundle = manifest.load(partial)
-    keys = _stored(store, f"{bundle_id}/{version}/{STORED}")
     here = _there(target)
     for file in bundle.files:
         path = partial / file.path
@@ -177,7 +175,7 @@ def _pull(bundle_id: str, version: str, folder: Path, store: Store, step: Step) 
             if (same := here.get(file.sha256)) and same.stat().st_size == file.bytes and manifest.sha256(same) == file.sha256:
                 os.link(same, path)
             else:
-                store.get(keys.get(file.path, f"{bundle_id}/{version}/{file.path}"), path)
+                store.get(stored_key(bundle_id, file), path)
         step(file.path, file.bytes)
     if faults := manifest.verify(bundle):
         raise EngineError(f"The bundle {bundle_id} {version} does not match its manifest: {'; '.join(faults)}.")

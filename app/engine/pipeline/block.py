@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from itertools import compress
 
 from app.engine.bundles.manifest import MITOCHONDRIAL, Bundle
 from app.engine.errors import InputError, LineFault
@@ -175,8 +174,8 @@ class Worker:
             parts.append(ContigSlice(batch.place, batch.name, batch.starts, batch.ends, lines, values))
             piece.edges += edges
         piece.first, piece.last = batches[0].first, batches[-1].last
-        piece.early = parts[0].without(lambda start: start < piece.first)
-        piece.late = parts[-1].without(lambda start: start > piece.last)
+        piece.early = parts[0].taken_out(0, bisect_left(parts[0].starts, piece.first))
+        piece.late = parts[-1].taken_out(bisect_right(parts[-1].starts, piece.last), len(parts[-1].starts))
         lay(piece, parts, self._level)
         return piece
 
@@ -196,17 +195,17 @@ class ContigSlice:
     lines: list[bytes]
     values: Values | None = None
 
-    def without(self, out: Callable[[int], bool]) -> list[MovedRecord]:
-        """Take the lines whose positions are out of their block from its beginning or end."""
-        if not self.starts or not (out(self.starts[0]) or out(self.starts[-1])):
+    def taken_out(self, begin: int, end: int) -> list[MovedRecord]:
+        """Take out the lines from one index to another."""
+        if begin >= end:
             return []
-        rows = list(zip(self.starts, self.ends, self.lines, strict=True))
-        stays = [not out(row[0]) for row in rows]
-        self.starts, self.ends = list(compress(self.starts, stays)), list(compress(self.ends, stays))
-        self.lines = list(compress(self.lines, stays))
+        rows = zip(self.starts[begin:end], self.ends[begin:end], self.lines[begin:end], strict=True)
+        found = [MovedRecord(self.place, *row) for row in rows]
+        self.starts, self.ends = (column[:begin] + column[end:] for column in (self.starts, self.ends))
+        self.lines = self.lines[:begin] + self.lines[end:]
         if self.values is not None:
-            self.values = {name: list(compress(column, stays)) for name, column in self.values.items()}
-        return [MovedRecord(self.place, *row) for row in rows if out(row[0])]
+            self.values = {name: [*column[:begin], *column[end:]] for name, column in self.values.items()}
+        return found
 
 
 def lay(piece: AnnotatedBlock, parts: list[ContigSlice], level: int) -> None:

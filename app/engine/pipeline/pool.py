@@ -1,18 +1,22 @@
 """Who makes the pieces of a result: this process, or several others at once, with the same result.
 
-`python -m app.engine.pipeline.pool PARENT` is such another process: a plan and then blocks come, pickled, on its standard input.
+Another process is forked of this one, so that it has all imported and remembered: blocks come, pickled, on one pipe, and pieces
+go back on another.
 """
 
+import fcntl
 import gc
 import os
 import pickle
 import queue
-import subprocess
+import signal
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO, NoReturn
 
 from app.engine import hard_limits
 from app.engine.errors import EngineError
@@ -71,13 +75,12 @@ def workers(context: AnnotationContext, count: int, begun: Worker | None = None)
 
     try:
         for _ in range(count):
-            children.append(_Child(context))
+            children.append(_Child(context, children))
             idle.put(children[-1])
         yield lambda block, before: pool.submit(make, block, before)
     finally:
         for child in children:
-            child.process.kill()
-            child.process.wait()
+            child.kill()
         pool.shutdown(cancel_futures=True)
         for child in children:
             child.close()
@@ -91,58 +94,91 @@ def ended(pieces: AnnotatedPieces) -> "Future[AnnotatedPieces]":
 
 
 class _Child:
-    """A worker in another process."""
+    """A worker in another process. `others`: those that were started before it."""
 
-    def __init__(self, context: AnnotationContext) -> None:
-        command = [sys.executable, "-m", __name__, str(os.getpid())]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=bcftools.PIPE)
-        self._send(context)
-
-    def _send(self, what: object) -> None:
-        assert self.process.stdin is not None
-        pickle.dump(what, self.process.stdin, pickle.HIGHEST_PROTOCOL)
-        self.process.stdin.flush()
+    def __init__(self, context: AnnotationContext, others: Sequence["_Child"]) -> None:
+        parent = os.getpid()
+        (blocks, self._blocks), (self._pieces, pieces) = _pipe(), _pipe()
+        self._status: int | None = None
+        self._ending = threading.Lock()
+        self.pid = os.fork()
+        if not self.pid:
+            for one in (self, *others):
+                one.close()
+            _work(context, parent, blocks, pieces)
+        blocks.close()
+        pieces.close()
 
     def pieces(self, block: bytes, before: int) -> AnnotatedPieces:
-        assert self.process.stdout is not None
         try:
-            self._send((block, before))
-            answer = pickle.load(self.process.stdout)  # noqa: S301 from a process of ours
+            pickle.dump((block, before), self._blocks, pickle.HIGHEST_PROTOCOL)
+            self._blocks.flush()
+            answer = pickle.load(self._pieces)  # noqa: S301 from a process of ours
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            raise EngineError(f"a worker ended with status {self.process.wait()}") from error
+            raise EngineError(f"a worker ended with status {self.wait()}") from error
         if isinstance(answer, BaseException):
             raise answer
         assert isinstance(answer, tuple)
         return answer
 
+    def wait(self) -> int:
+        """Returns its exit status once it is gone, negative for a signal."""
+        with self._ending:
+            return self._reaped()
+
+    def kill(self) -> None:
+        """Ends it, unless it has ended."""
+        with self._ending:  # or the number may be another process's by now
+            if self._status is None:
+                os.kill(self.pid, signal.SIGKILL)
+                self._reaped()
+
+    def _reaped(self) -> int:
+        if self._status is None:
+            self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._status
+
     def close(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            try:
-                assert pipe is not None
+        """Lets go of its pipes."""
+        for pipe in (self._blocks, self._pieces):
+            with suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                pass
 
 
-def main(parent: int) -> None:
-    bcftools.die_with(parent)
-    hard_limits.watch()  # the limits themselves are its parent's
-    gc.disable()  # nothing here makes cycles, and looking for them takes a tenth of the time
-    source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    worker = Worker(pickle.load(source))  # noqa: S301
-    while True:
-        try:
-            block, before = pickle.load(source)  # noqa: S301
-        except EOFError:
-            break
-        try:
-            answer: object = worker.pieces(block, before)
-        except (Exception, MemoryError) as error:
-            answer = error.with_traceback(None)
-        pickle.dump(answer, target, pickle.HIGHEST_PROTOCOL)
-        target.flush()
-    worker.close()
+def _pipe() -> tuple[BinaryIO, BinaryIO]:
+    """The ends to read from and to write to."""
+    source, target = os.pipe()
+    with suppress(OSError):  # as wide as the host allows
+        fcntl.fcntl(target, fcntl.F_SETPIPE_SZ, bcftools.PIPE)
+    return os.fdopen(source, "rb"), os.fdopen(target, "wb")
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+def _work(context: AnnotationContext, parent: int, source: BinaryIO, target: BinaryIO) -> NoReturn:
+    """What the other process does until no more blocks come."""
+    status = 1
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        bcftools.die_with(parent)
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1):  # what is said on standard output is its parent's
+            os.dup2(null, stream)
+        hard_limits.watch()  # the limits themselves are its parent's
+        gc.disable()  # nothing here makes cycles, and looking for them takes a tenth of the time
+        worker = Worker(context)
+        while True:
+            try:
+                block, before = pickle.load(source)  # noqa: S301
+            except EOFError:
+                break
+            try:
+                answer: object = worker.pieces(block, before)
+            except (Exception, MemoryError) as error:
+                answer = error.with_traceback(None)
+            pickle.dump(answer, target, pickle.HIGHEST_PROTOCOL)
+            target.flush()
+        status = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)

@@ -1,5 +1,6 @@
 """What the columns of a result know of alleles whose annotation is at hand: the same as their lines say, without reading them."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from app.engine.consequence.annotation import AlleleAnnotation
-from app.engine.consequence.tracks import TrackSaid
+from app.engine.consequence.tracks import ColumnSaid, Ints, TrackSaid
 from app.engine.reading.allele_batch import AlleleBatch
 from app.engine.report.rows import IMPACTS, TERMS, TRACKED, TRACKED_TAGS, Records, Values, known_tag, turned, values_of
 
 _IDENTIFIER, _PREFIX = "GAS_RSID", "rs"
+_BEFORE_NUMBER = len(f";{_IDENTIFIER}={_PREFIX}")
+_ALL_NUMBERED = re.compile(rf"(?:(?:;{_IDENTIFIER}={_PREFIX}[0-9]{{1,9}}+)?\n)*+".encode()).fullmatch
 _LARGEST = 10**9  # of identifiers, exclusive
 _TERM_CODES, _IMPACT_CODES = ({word: code for code, word in enumerate(words)} for words in (TERMS, IMPACTS))
 
@@ -50,7 +53,7 @@ def _tracked(tracks: Sequence[TrackSaid], count: int) -> list[list[Any]]:
     """What the tracks say of each allele, as columns of TRACKED."""
     numbered = [said for said in tracks if said.columns is None or _IDENTIFIER in said.columns]
     column = numbered[0].columns[_IDENTIFIER] if len(numbered) == 1 and numbered[0].columns else None
-    numbers = column.numbers if column and column.prefix == _PREFIX else None
+    numbers = _numbers(column) if column else None
     wanted = _Wanted(with_identifier=numbers is None)
     texts = [said.of_tags(wanted) for said in tracks if said.columns is None or any(tag in wanted for tag in said.columns)]
     if texts:
@@ -62,6 +65,15 @@ def _tracked(tracks: Sequence[TrackSaid], count: int) -> list[list[Any]]:
         found[numbered[0].known] = np.where(numbers < _LARGEST, numbers, 0)
         tracked[3] = found.tolist()
     return tracked
+
+
+def _numbers(column: ColumnSaid) -> Ints | None:
+    """The numbers of identifiers, 0 for none; None if one of them is more than a number behind the prefix."""
+    if column.numbers is not None:
+        return column.numbers if column.prefix == _PREFIX else None
+    if not _ALL_NUMBERED(b"".join([one for text in column.texts for one in (text, b"\n")])):
+        return None
+    return np.array([int(text[_BEFORE_NUMBER:] or 0) for text in column.texts], np.int64)
 
 
 class _Wanted:

@@ -377,8 +377,8 @@ def _numbers(texts: Sequence[bytes]) -> list[float]:
 
 def _called(calls: Sequence[bytes]) -> tuple[Sequence[int], Sequence[float], Sequence[int]]:
     """What the first carrier's column says: genotype, share of the reads, and depth, of which there may be none."""
-    split = [call.partition(b"\t") for call in calls]
-    if not all([tab for _, tab, _ in split]):
+    split = [call.partition(b"\t") for call in calls] if any(calls) else []
+    if not (split and all([tab for _, tab, _ in split])):
         return [0] * len(calls), [NO_NUMBER] * len(calls), []
     forms = [form for form, _, _ in split]
     samples = [carrier(samples) for _, _, samples in split]

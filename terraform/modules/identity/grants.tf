@@ -124,7 +124,6 @@ locals {
       DeleteResults = { actions = ["s3:DeleteObject"], resources = local.results }
       ListResults   = local.listing_results
       Publish       = { actions = ["sns:Publish"], resources = [var.topic_arns["results_restored"]] }
-      Send          = { actions = ["sqs:SendMessage"], resources = [var.queues["archive_requests"].arn] }
     })
 
     notify = merge(local.consuming["notify"], {

@@ -69,7 +69,7 @@ BESIDE_THE_CODE = {
     # what workers/finish.py publishes of the states that a daemon brings a job to: a table, which calls are not followed through
     "annotate": {("sns:Publish", "job_results"), ("autoscaling:SetInstanceHealth", "group annotate")},
     "archive": {("sns:Publish", "job_results")},
-    "thaw": {("sns:Publish", "results_restored"), ("sqs:SendMessage", "archive_requests")},
+    "thaw": {("sns:Publish", "results_restored")},
     "notify": {("ses:GetEmailIdentity", "mail"), ("ses:GetAccount", "*")},
 }
 

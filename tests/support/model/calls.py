@@ -124,7 +124,7 @@ def written(w: World, to: dict[str, Any]) -> World:
     if to.get("status") == "RUNNING":
         job = job._replace(attempts=min(2, job.attempts + 1))
     moved = {"status", "tier"} & set(to)
-    return w._replace(job=job._replace(rev=fresh(w), due=waits(job)) if moved else job)
+    return w._replace(job=job._replace(rev=fresh(w), due=to.get("due", waits(job))) if moved else job)
 
 
 def update(where: Callable[[Job], bool], kind: str = "write", **to: Any) -> Call:

@@ -40,7 +40,6 @@ def doctor(w: World) -> Iterator[tuple[str, World]]:
         repairs: dict[str, list[tuple[str, Any]]] = {
             "NONE": [("annotate", None)],
             "AVAILABLE": [("archive", None)],
-            "ARCHIVING": [("archive", None)],
             "ARCHIVED": [("archive", None)],
             "RESTORING": [("thaw", (w.job.archive, "look"))],
         }

@@ -73,29 +73,26 @@ def rest(where: Callable[[Job], bool]) -> Call:
 
 
 def archive(again: bool, _: Any) -> Steps:
-    job = yield READ_JOB
+    job, account = yield from read_both()
     archived = None
-    if job and (job.tier == "ARCHIVING" or (job.tier == "AVAILABLE" and job.due)):
-        account = yield READ_ACCOUNT
-        unsure = again or job.attempts > 1 or job.superseded or job.tier == "ARCHIVING"
-        if account.plan == "premium" and job.tier == "ARCHIVING":
-            yield update(at(job.rev), tier="AVAILABLE")  # stop whoever is at it
-            return End.RETRY
+    if job and job.tier == "AVAILABLE" and job.due:
+        rev, listing = job.rev, LIST if again or job.attempts > 1 or job.superseded else None
         if account.plan == "premium":
-            yield from sweep(LIST if unsure else None, job.superseded)
-            if not (yield from transact("premium", job.rev, due=False, superseded=None)):
-                return End.RETRY
-        else:
-            rev = yield update(at(job.rev), "claim", tier="ARCHIVING")
+            if again:  # a copy that an archiver left under this rev would look needed
+                rev = yield stay(rev)
             if not rev:
-                return End.LOOK
-            yield from sweep(LIST if unsure else None, job.superseded)
-            archived = yield copy(("A", rev), lambda w: job.result in w.store, f"copies {job.result} to archive {rev}")
-            to = {"tier": "ARCHIVED", "archive": archived, "result": None, "superseded": job.result}
-            if not (archived and (yield from transact("free", rev, **to))):
-                yield update(at(rev), tier="AVAILABLE")  # if it is still mine, give it back
-                yield from sweep(None, archived)
                 return End.RETRY
+            yield from sweep(listing, job.superseded)
+            if not (yield from transact("premium", rev, tier="AVAILABLE", due=False, superseded=None)):
+                return End.RETRY
+            return End.DONE
+        yield from sweep(listing, job.superseded)
+        archived = yield copy(("A", rev), lambda w: job.result in w.store, f"copies {job.result} to archive {rev}")
+        to = {"tier": "ARCHIVED", "archive": archived, "result": None, "superseded": job.result}
+        if not (archived and (yield from transact("free", rev, **to))):
+            yield stay(rev)
+            yield from sweep(None, archived)
+            return End.RETRY
     if archived or (again and job and job.tier == "ARCHIVED"):
         copy_id = archived or job.archive
         yield send(("notify", ("archived", copy_id[1])))
@@ -106,6 +103,23 @@ def archive(again: bool, _: Any) -> Steps:
     return End.DONE
 
 
+def read_both() -> Steps:
+    """One request for both, which reads them in either order."""
+    seen = yield Call(
+        "reads job or account",
+        lambda w: [((True, w.job and w.job._replace(mailed=())), w), ((False, w.account), w)],
+        "read",
+    )
+    if seen[0]:
+        return seen[1], (yield READ_ACCOUNT)
+    return (yield READ_JOB), seen[1]
+
+
+def stay(rev: int) -> Call:
+    """The result stays where it is, under another rev: what an archiver wrote under this one is never needed."""
+    return update(at(rev), tier="AVAILABLE")
+
+
 def restore(again: bool, version: int) -> Steps:
     """Makes the tier of each of the user's jobs follow the plan, after every change of plan."""
     account = yield READ_ACCOUNT
@@ -113,8 +127,8 @@ def restore(again: bool, version: int) -> Steps:
         return End.DONE
     job = yield READ_JOB
     if job and account.plan == "premium":
-        to = {"ARCHIVING": "AVAILABLE", "ARCHIVED": "RESTORING"}.get(job.tier)  # stop the archiver, or undo its work
-        if to:
+        to = {"AVAILABLE": "AVAILABLE", "ARCHIVED": "RESTORING"}.get(job.tier)  # stop the archiver, or undo its work
+        if to and job.due | (to == "RESTORING"):
             rev = yield update(at(job.rev), tier=to)
             if not rev:
                 return End.RETRY
@@ -154,8 +168,8 @@ def thaw(again: bool, about: tuple[Key, str]) -> Steps:
         yield send(("archive", None), ("notify", ("restored", (restored or job.result)[1])))
     if restored and not again:
         yield from gone(archive_key, job.archive)
-    else:
-        yield from sweep(LIST if again else None, archive_key, job.archive if restored else None)
+    elif again:  # else whoever moved the job deletes, or the archive daemon, which reads of it in the record
+        yield from sweep(LIST, archive_key, job.archive if restored else None)
     return End.DONE
 
 

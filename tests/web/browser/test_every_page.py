@@ -301,7 +301,7 @@ async def every_job(portal: Portal) -> dict[str, Job]:
     ]
     outputs = {"result": "results/x", "index": "results/y", "summary": "results/z", "result_size": 48_211}
     complete = [*claim, (Trigger.COMPLETE, {"finished_at": now + 60_000, "records": 2400, **outputs})]
-    archive = [*complete, (Trigger.ARCHIVE, {}), (Trigger.ARCHIVED, {"archive": "archive/x", "result": None})]
+    archive = [*complete, (Trigger.ARCHIVED, {"archive": "archive/x", "result": None})]
     mistake = {"fault": Fault.USER, "message": "Line 12 has 7 columns where the header names 8: INFO is missing.", "line": 12}
     ways: dict[str, list[tuple[Trigger, dict[str, Any]]]] = {
         "uploading": [],
@@ -311,7 +311,6 @@ async def every_job(portal: Portal) -> dict[str, Job]:
         "system-error": [*claim, (Trigger.FAIL, {"fault": Fault.SYSTEM, "message": "The disk was full."})],
         "cancelled": [(Trigger.CANCEL, {})],
         "available": complete,
-        "archiving": complete + archive[len(complete) : -1],
         "archived": archive,
         "restoring": [*archive, (Trigger.RESTORE, {"speed": Speed.EXPEDITED})],
     }
