@@ -15,11 +15,13 @@ from urllib.parse import urlencode
 import pytest
 
 from app.domain.jobs import Fault, Trigger
+from app.engine.report.charts import drawn
 from app.explorer import reader
 from app.explorer.expression import PRESETS
 from app.services import mail_templates, saved, what_matters
 from app.web import app_keys
 from app.web.pages import size
+from app.web.views import job_page
 from tests.support.explored import explored, many
 from tests.support.portal import Portal
 from tests.support.steps import ARCHIVED, ME
@@ -283,6 +285,16 @@ async def test_charts_are_called_alike_on_every_page(portal: Portal, tmp_path: P
         said[path] = re.findall(r"<caption>(.*?)</caption>", page.text)
     assert len(said[""]) >= 8 and said["/summary"] == said["/summary?download"]
     assert said["/summary"][: len(said[""])] == said[""]
+
+
+async def test_one_more_chart_is_no_charts(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await portal.signed_in(ME)
+    for folded, words in ((1, "1 more chart<"), (2, "2 more charts<")):
+        (folder := tmp_path / words[:-1]).mkdir()
+        job = await explored(portal, folder, TEXT)
+        _, summary = await browser.api("GET", f"/jobs/{job.job_id}/summary")
+        monkeypatch.setattr(job_page, "SEEN", len(drawn(summary)) - folded)
+        assert f">{words}" in (await browser.get(f"/annotations/{job.job_id}")).text
 
 
 async def test_who_waits_reads_how_long_others_waited(portal: Portal) -> None:
