@@ -15,13 +15,18 @@ from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 
+import structlog
+
 from app.engine.bundles import manifest
 from app.engine.bundles.manifest import Bundle, Contig
 from app.engine.bundles.mapped import identity
 from app.engine.bundles.sequence import Sequence
 from app.engine.bundles.transcripts import Transcripts
 from app.engine.consequence.tracks import Alleles, tracks
+from app.engine.errors import EngineError
 from app.explorer.transcript_places import PLACE, ByName, Counted, NoPlace
+
+log = structlog.get_logger()
 
 MOST_LINES = 10_000
 MOST_BASES = 1000
@@ -66,7 +71,7 @@ def convert(text: str, installed: Bundle | None = None, *, chosen: bool = False)
     `installed` is the reference at hand beside the embedded ones; where it was `chosen`, names are looked for in it before them.
     It blocks: the first question to a genome takes a second or two.
     """
-    beside = (_opened(installed),) if installed else ()
+    beside = _beside(installed) if installed else ()
     hand = Hand(beside + _embedded() if chosen else _embedded() + beside)
     records: list[Record] = []
     faults: list[Fault] = []
@@ -277,6 +282,16 @@ def _is_embedded(bundle: Bundle) -> bool:
 @cache
 def _embedded() -> tuple[Opened, ...]:
     return tuple(map(_open, manifest.installed()))
+
+
+def _beside(bundle: Bundle) -> tuple[Opened, ...]:
+    """The reference; none if it cannot be read."""
+    try:
+        return (_opened(bundle),)
+    except EngineError as error:
+        # what needs none is understood all the same
+        log.warning("reference not readable", bundle=bundle.id, version=bundle.version, error=repr(error))
+        return ()
 
 
 def _opened(bundle: Bundle) -> Opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,15 @@ def test_the_file_says_how_long_its_contigs_are_so_that_it_is_not_taken_for_anot
     header = [line for line in convert("ENST1:c.4G>A\nm.73A>G\n", nuclear).vcf.splitlines() if line.startswith("##")]
     assert header == ["##fileformat=VCFv4.2", "##contig=<ID=1,length=2000>"]
     assert "##contig" not in convert("ENST1:c.4G>A\nm.73A>G\n").vcf
+
+
+def test_a_reference_that_is_damaged_keeps_nothing_else_from_being_understood(tmp_path: Path) -> None:
+    bundle = genome.bundle(tmp_path / "damaged")
+    transcripts = bundle.path(bundle.transcripts)
+    os.truncate(transcripts, transcripts.stat().st_size - 1)
+    found = convert("m.73A>G\nENST1:c.4G>A\n17-9-A-G\n", bundle)
+    assert [fault.line for fault in found.faults] == [2] and "at hand here (rCRS)" in found.faults[0].reason
+    assert "MT\t73\t" in found.vcf and "17\t9\t" in found.vcf
 
 
 def test_a_transcript_in_another_version_is_named_and_not_taken_for_it(generated: Bundle) -> None:

@@ -15,10 +15,13 @@ from urllib.parse import urlencode
 import pytest
 
 from app.domain.jobs import Fault, Trigger
+from app.engine.report.charts import drawn
 from app.explorer import reader
 from app.explorer.expression import PRESETS
 from app.services import mail_templates, saved, what_matters
+from app.web import app_keys
 from app.web.pages import size
+from app.web.views import job_page
 from tests.support.explored import explored, many
 from tests.support.portal import Portal
 from tests.support.steps import ARCHIVED, ME
@@ -284,6 +287,16 @@ async def test_charts_are_called_alike_on_every_page(portal: Portal, tmp_path: P
     assert said["/summary"][: len(said[""])] == said[""]
 
 
+async def test_one_more_chart_is_no_charts(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await portal.signed_in(ME)
+    for folded, words in ((1, "1 more chart<"), (2, "2 more charts<")):
+        (folder := tmp_path / words[:-1]).mkdir()
+        job = await explored(portal, folder, TEXT)
+        _, summary = await browser.api("GET", f"/jobs/{job.job_id}/summary")
+        monkeypatch.setattr(job_page, "SEEN", len(drawn(summary)) - folded)
+        assert f">{words}" in (await browser.get(f"/annotations/{job.job_id}")).text
+
+
 async def test_who_waits_reads_how_long_others_waited(portal: Portal) -> None:
     browser = await portal.signed_in(ME)
     now = portal.backend.now()
@@ -314,6 +327,21 @@ async def test_a_mistake_in_the_file_is_not_offered_to_be_run_again(portal: Port
         job = await portal.job(ME, *steps, (Trigger.FAIL, {"fault": fault, "message": "Line 12 has 7 columns.", "line": 12}))
         page = await browser.get(f"/annotations/{job.job_id}")
         assert ("Run it again" in page.text) is offered and (f"{job.job_id}/retry" in page.text) is offered
+
+
+async def test_nothing_is_offered_that_needs_a_file_which_is_not_kept_any_more(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = await portal.signed_in(ME)
+    steps: tuple[tuple[Trigger, dict[str, Any]], ...] = ((Trigger.SUBMIT, {}), (Trigger.CLAIM, {}))
+    ends = ({"fault": Fault.SYSTEM, "message": "A host died."}, {"fault": Fault.USER, "message": "Bad.", "skippable": 3})
+    jobs = [await portal.job(ME, *steps, (Trigger.FAIL, end)) for end in ends]
+    for kept_days, offered in ((30, True), (-1, False)):
+        monkeypatch.setitem(portal.app[app_keys.SETTINGS].kept_days, "uploads", kept_days)
+        for job in jobs:
+            page = await browser.get(f"/annotations/{job.job_id}")
+            assert (f"{job.job_id}/retry" in page.text) is offered
+        assert ("please upload it again" in (await browser.get(f"/annotations/{jobs[0].job_id}")).text) is not offered
 
 
 def test_a_size_is_spelled_alike_in_script_and_page() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 
@@ -51,10 +52,18 @@ CHARTS = (
     Chart("Depth", "depth", 10, "Usual: one hill around the depth that was sequenced; a long tail is doubled sequence."),
     Chart("Quality", "quality", 9, "Below 20, more than one call in a hundred is expected to be wrong."),
 )
-"""In the order in which they are shown."""
+"""In the order in which they are shown, but for `packed`."""
+
+COLUMN_PIXELS, GAP_PIXELS = 608, 12
+"""How high a column of charts is on a phone, and what is between two of one column. As app/web/static/gas.css has it."""
+
+_FRAME_PIXELS, _ROW_PIXELS, _LINE_PIXELS = 74, 27, 22
+_LABEL_LETTERS, _HINT_LETTERS = 14, 34  # of a line, about
+
+Drawn = tuple[Chart, dict[str, int]]
 
 
-def drawn(summary: Mapping[str, Any]) -> list[tuple[Chart, dict[str, int]]]:
+def drawn(summary: Mapping[str, Any]) -> list[Drawn]:
     """Each chart that has something to compare, with its counts by label."""
     found = []
     for chart in CHARTS:
@@ -62,4 +71,23 @@ def drawn(summary: Mapping[str, Any]) -> list[tuple[Chart, dict[str, int]]]:
         shown = dict(list(counts.items())[: chart.most])
         if len(list(filter(None, shown.values()))) > 1:
             found.append((chart, shown))
-    return found
+    return packed(found)
+
+
+def packed(charts: Sequence[Drawn]) -> list[Drawn]:
+    """The same charts; where the next one does not fit into what is left of a column, a later one that does comes before it."""
+    waiting, order, left = list(charts), list[Drawn](), 0
+    while waiting:
+        fitting = next((one for one in waiting if _pixels(*one) <= left), None)
+        if fitting is None:
+            fitting, left = waiting[0], COLUMN_PIXELS
+        waiting.remove(fitting)
+        order.append(fitting)
+        left -= _pixels(*fitting) + GAP_PIXELS
+    return order
+
+
+def _pixels(chart: Chart, counts: Mapping[str, int]) -> int:
+    """How high a chart is on a phone, about."""
+    rows = sum(_ROW_PIXELS + _LINE_PIXELS * (len(wrap(chart.words(label), _LABEL_LETTERS)) - 1) for label in counts)
+    return _FRAME_PIXELS + rows + _LINE_PIXELS * len(wrap(chart.usual, _HINT_LETTERS))

@@ -48,6 +48,7 @@ def html(said: Mapping[str, Any]) -> list[str]:
     )
     return [
         f"<h2>{HEADING}</h2>",
-        f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>',
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{HEADING}">'
+        f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>',
         f'<p class="quiet">{hint(said)}</p>',
     ]

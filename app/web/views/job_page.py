@@ -106,7 +106,8 @@ async def view(request: web.Request, job: Job) -> dict[str, Any]:
         "restored": _restored(request, job),
         "premium": PLANS[Plan.PREMIUM],
         "most": MOST,
-        "input_until": _input_until(request, job),
+        "input_until": (until := _input_until(request, job)),
+        "input_kept": until is None or request.app[BACKEND].now() < until,
         **await _expected(request, job),
     }
 

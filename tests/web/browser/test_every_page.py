@@ -207,16 +207,48 @@ async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path:
     assert SHARED | seen_of_jobs <= seen
 
 
+WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth && !one.closest(".swipe, .scroll"))
+  .map((one) => one.outerHTML.slice(0, 200))"""
+"""What is wider than the window, where the page is."""
+
+PLACES = """() => [...document.querySelectorAll('[aria-label="Charts"] .panel')]
+  .map((one) => one.getBoundingClientRect()).map(({ left, top }) => [Math.round(left), Math.round(top)])"""
+"""Left and top of each chart."""
+
+BLANKS = """() => {
+  const charts = document.querySelector('[aria-label="Charts"] .charts');
+  const end = charts.getBoundingClientRect().bottom;
+  const columns = new Map();
+  for (const { left, bottom } of [...charts.children].map((one) => one.getBoundingClientRect()))
+    columns.set(Math.round(left), Math.max(columns.get(Math.round(left)) ?? 0, bottom));
+  return [...columns.values()].map((bottom) => Math.round(end - bottom));
+}"""
+"""Of each column of charts, how many pixels below its last one are empty. Nothing comes after the last column."""
+
+
 async def test_short_charts_stand_below_one_another_on_a_phone(portal: Portal, open_page: OpenPage, tmp_path: Path) -> None:
     page = await open_page(viewport=SIZES["phone"])
     await sign_in(page, portal)
     job = await explored(portal, tmp_path, many(130), email=ME)
     await page.goto(f"{portal.url}/annotations/{job.job_id}")
-    charts = page.get_by_role("region", name="Charts")
-    places = "(all) => all.map((one) => one.getBoundingClientRect()).map(({ left, top }) => [Math.round(left), Math.round(top)])"
-    (left, top), (second_left, second_top), *others = await charts.locator(".panel").evaluate_all(places)
+    (left, top), (second_left, second_top), *others = await page.evaluate(PLACES)
     assert second_left == left and second_top > top and len(others) > 1 and all(one > left for one, _ in others)
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    (tmp_path / "samples").mkdir()
+    rows = [line for line in many(130).splitlines() if not line.startswith("#")]
+    text = "\n".join([SAMPLES, *(f"{row}\tGT:DP\t0/1:{number}\t1/1:7" for number, row in enumerate(rows)), ""])
+    sampled = await explored(portal, tmp_path / "samples", text, email=ME)
+    for name, one in (("many", job), ("samples", sampled)):
+        await page.goto(f"{portal.url}/annotations/{one.job_id}/summary")
+        blanks = await page.evaluate(BLANKS)
+        assert len(blanks) > 1 and max(blanks[:-1]) <= 1, f"{name}: {blanks}"
+        for theme in THEMES if SCREENSHOTS else ():
+            await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            for step in range(len(blanks)):
+                await page.evaluate("(step) => document.querySelector('.swipe').scrollTo(step * innerWidth * 0.8, 0)", step)
+                await page.locator(".swipe").screenshot(path=Path(SCREENSHOTS) / f"charts-{name}-{step}-phone-{theme}.png")
+        wide = await page.evaluate(WIDE)
+        assert wide == [], name
 
 
 async def test_the_form_without_a_script(portal: Portal, open_page: OpenPage) -> None:
