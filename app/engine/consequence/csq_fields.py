@@ -10,9 +10,15 @@ FIELDS = (
 """The fields of an entry, in VEP's order, as the Format in the header's Description names them."""
 
 NAMES = tuple(FIELDS.split("|"))
+_LACKING = ("",) * len(NAMES)
 
 
 def parsed(text: str) -> list[dict[str, str]]:
     """Returns the entries of a value of CSQ as values by name, decoded; what an entry lacks is empty."""
-    entries = [entry.split("|") for entry in text.split(",") if entry]
-    return [dict(zip(NAMES, map(unquote, [*entry, *[""] * len(NAMES)]), strict=False)) for entry in entries]
+    return [dict(zip(NAMES, entry, strict=False)) for entry in split(text)]
+
+
+def split(text: str) -> list[list[str]]:
+    """Returns the entries of a value of CSQ, decoded, each with a value for every field at least."""
+    entries = [[*entry.split("|"), *_LACKING] for entry in text.split(",") if entry]
+    return [list(map(unquote, entry)) for entry in entries] if "%" in text else entries

@@ -2,11 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from app.engine.consequence import terms
-from app.engine.consequence.csq_fields import NAMES, parsed
+from app.engine.consequence.csq_fields import NAMES, split
 from app.engine.reading.alleles import kind
 from app.engine.report.charts import impact
 from app.engine.report.flags import FLAGS
@@ -137,26 +139,35 @@ def cells(vcf: Iterable[str], tags: Iterable[str] = (), provenance: str = "") ->
         values = dict(item.partition("=")[::2] for item in info.split(";"))
         site = [contig, position, identifier, ref, alt, kind(ref.encode(), alt.encode()), quality, filters]
         known = [values.get(tag, "") for tag in extra]
-        for entry in parsed(values.get("CSQ", "")) or [_FLAT]:
+        for entry in split(values.get("CSQ", "")) or [_FLAT]:
             yield [*site, *_cells(entry, values), *known, *origin]
 
 
-_FLAT = dict.fromkeys(NAMES, "")
+_FLAT = [""] * len(NAMES)
 _STRANDS = {"1": "+", "-1": "-"}
 
 
-def _cells(entry: dict[str, str], values: dict[str, str]) -> list[str]:
+def _fields(*names: str) -> Callable[[list[str]], tuple[str, ...]]:
+    return itemgetter(*map(NAMES.index, names))
+
+
+_ENTRY = _fields(
+    *("Consequence", "IMPACT", "SYMBOL", "Gene", "Feature", "BIOTYPE", "STRAND", "EXON", "INTRON", "HGVSc", "HGVSp"),
+    *("Amino_acids", "Codons", "DISTANCE", "CANONICAL", "MANE_SELECT"),
+)
+_BEHIND = _fields("HGNC_ID", "cDNA_position", "CDS_position", "Protein_position", "MANE_PLUS_CLINICAL", "FLAGS")
+
+
+def _cells(entry: list[str], values: dict[str, str]) -> list[str]:
     """What the table has of one transcript."""
+    consequence, impact_class, symbol, gene, feature, biotype, strand, exon, intron, coding, protein, *change = _ENTRY(entry)
+    of = values.get
     return [
-        *(entry["Consequence"] or values.get("GAS_CSQ", ""), entry["IMPACT"] or values.get("GAS_IMPACT", "")),
-        *(entry["SYMBOL"] or entry["Gene"], entry["Feature"], entry["BIOTYPE"], _STRANDS.get(entry["STRAND"], "")),
-        *(entry[name] for name in ("EXON", "INTRON")),
-        *(entry[name].rpartition(":")[2] for name in ("HGVSc", "HGVSp")),
-        values.get("GAS_HGVSG", ""),
-        *(entry[name] for name in ("Amino_acids", "Codons", "DISTANCE", "CANONICAL", "MANE_SELECT")),
-        "YES" if entry["Feature"] and entry["Feature"] == values.get("GAS_TRANSCRIPT") else "",
-        *(entry[name] for name in ("Gene", "HGNC_ID", "cDNA_position", "CDS_position", "Protein_position", "MANE_PLUS_CLINICAL")),
-        *(entry["FLAGS"], values.get("GAS_FLAG", ""), values.get("GAS_OLD_REC", "")),
+        *(consequence or of("GAS_CSQ", ""), impact_class or of("GAS_IMPACT", "")),
+        *(symbol or gene, feature, biotype, _STRANDS.get(strand, ""), exon, intron),
+        *(coding.rpartition(":")[2], protein.rpartition(":")[2], of("GAS_HGVSG", ""), *change),
+        "YES" if feature and feature == of("GAS_TRANSCRIPT") else "",
+        *(gene, *_BEHIND(entry), of("GAS_FLAG", ""), of("GAS_OLD_REC", "")),
     ]
 
 
@@ -170,7 +181,18 @@ def csv_row(row: list[str]) -> str:
     return _row(row, "excel", "\r\n")
 
 
+_UNUSUAL = {
+    "excel-tab": ("\t", re.compile(r'["\r\n]|(?:^|\t)[=+\-@][^\t]')),
+    "excel": (",", re.compile(r'["\r\n]|(?:^|,)[=+\-@\t][^,]')),
+}
+"""By dialect, what is between cells, and what no row of cells that stand as they are has in it."""
+
+
 def _row(row: list[str], dialect: str, end: str) -> str:
+    separator, unusual = _UNUSUAL[dialect]
+    text = separator.join(row)
+    if text.count(separator) == len(row) - 1 and not unusual.search(text):
+        return text + end
     out = io.StringIO()
     csv.writer(out, dialect=dialect, lineterminator=end).writerow(
         [f"'{cell}" if cell.startswith(_FORMULA) and len(cell) > 1 else cell for cell in row]
