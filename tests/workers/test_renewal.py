@@ -119,7 +119,7 @@ async def test_an_old_clinvar_is_renewed_and_a_recent_one_left(
     assert changed <= {"clinvar.track"}, "no other part was touched"
     assert manifest.verify(stores.pull("grch38", "latest", tmp_path / "annotator", store)) == []
     (age,) = said(capsys.readouterr().out, verb="renew", deployment="gas-local")
-    assert age["clinvar_age"] == [0]
+    assert age["clinvar_age"][0] in (0, renewal.DAY_SECONDS), "today's, or midnight has just passed"
     asked = len(site.asked)
     assert renewal.renew(offering, store, tmp_path / "host") == 0
     assert len(site.asked) == asked and stores.latest("grch38", store).version == newest.version
