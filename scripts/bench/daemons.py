@@ -70,10 +70,9 @@ async def _daemon(aws: Answerer, verb: str, queue: str, make: Any, seconds: floa
         began = time.perf_counter()
         await _drain(aws, queue, make, warm)
         count = max(warm, round(seconds * warm / (time.perf_counter() - began)))
-        began, cpu = time.perf_counter(), process.cpu()
-        aws.calls.clear()
+        began, cpu, asked = time.perf_counter(), process.cpu(), aws.calls.total()
         await _drain(aws, queue, make, count)
-        return count / (time.perf_counter() - began), (process.cpu() - cpu) / count, aws.calls.total() / count
+        return count / (time.perf_counter() - began), (process.cpu() - cpu) / count, (aws.calls.total() - asked) / count
 
 
 async def _drain(aws: Answerer, queue: str, make: Any, count: int) -> None:
