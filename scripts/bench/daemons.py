@@ -26,6 +26,9 @@ from workers.runtime import Consumer, Spec
 
 LATENCIES = (0, 0.020)
 TEN_TIMES = ("archive", "restore", "thaw")
+BARS = {"archive": ("<= 7", "<= 12"), "thaw": ("<= 7", "<= 12")}
+"""Of calls a message, and of milliseconds of CPU, while the queue is full."""
+
 STEP_TIMEOUT_SECONDS = 120
 
 
@@ -38,10 +41,12 @@ async def measure(aws: Answerer, case: str, seconds: float) -> list[Row]:
     for latency in LATENCIES:
         aws.latency = latency
         at = f"at {latency * 1000:.0f} ms"
-        rate, cpu = await _daemon(aws, verb, queue, make, seconds)
+        rate, cpu, asked = await _daemon(aws, verb, queue, make, seconds)
+        most_calls, most_cpu = BARS.get(case, ("", ""))
         rows += [
             Row("daemons", case, f"messages/s {at}", rate),
-            Row("daemons", case, f"CPU a message {at}", 1000 * cpu, "ms"),
+            Row("daemons", case, f"AWS calls a message {at}", asked, "", most_calls),
+            Row("daemons", case, f"CPU a message {at}", 1000 * cpu, "ms", most_cpu),
         ]
         if verb == "annotate":  # most of it is the engine
             continue
@@ -58,16 +63,16 @@ async def measure(aws: Answerer, case: str, seconds: float) -> list[Row]:
     return rows
 
 
-async def _daemon(aws: Answerer, verb: str, queue: str, make: Any, seconds: float) -> tuple[float, float]:
-    """Messages a second, and CPU seconds a message, of the daemon in a process of its own."""
+async def _daemon(aws: Answerer, verb: str, queue: str, make: Any, seconds: float) -> tuple[float, float, float]:
+    """Messages a second, and CPU seconds and calls a message, of the daemon in a process of its own."""
     async with running(seeds.environment(aws), "worker", verb) as process:
         warm = 40 if verb != "annotate" else 4
         began = time.perf_counter()
         await _drain(aws, queue, make, warm)
         count = max(warm, round(seconds * warm / (time.perf_counter() - began)))
-        began, cpu = time.perf_counter(), process.cpu()
+        began, cpu, asked = time.perf_counter(), process.cpu(), aws.calls.total()
         await _drain(aws, queue, make, count)
-        return count / (time.perf_counter() - began), (process.cpu() - cpu) / count
+        return count / (time.perf_counter() - began), (process.cpu() - cpu) / count, (aws.calls.total() - asked) / count
 
 
 async def _drain(aws: Answerer, queue: str, make: Any, count: int) -> None:

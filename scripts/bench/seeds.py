@@ -22,7 +22,7 @@ from app.domain.jobs import Job, Status, Tier, job_id
 from app.domain.keys import Output, archive_key, input_key, output_key
 from app.domain.messages import ArchiveDue, JobFinished, JobRequested, Message, PlanChanged, RetrievalLook
 from app.local.topology import load
-from scripts.bench.answerer import ARCHIVED, RESTORED, STORED, Answerer
+from scripts.bench.answerer import ARCHIVED, CRC, RESTORED, STORED, Answerer
 
 VCF = (
     b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -83,6 +83,8 @@ class Seeder:
         )
         keys = {output: output_key(new.user_id, new.job_id, 1, output) for output in outputs()}
         made = {**asdict(new), "rev": 5, "index": keys[Output.INDEX], "summary": keys[Output.SUMMARY]}
+        if status is Status.COMPLETED:  # as S3 said it when it took the result
+            made |= {"result_size": len(outputs()[Output.RESULT]), "result_checksum": CRC}
         copy = archive_key(new.user_id, new.job_id, 1)
         if tier is Tier.AVAILABLE:
             made["result"] = keys[Output.RESULT]
