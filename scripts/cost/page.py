@@ -94,7 +94,8 @@ def page(notice: str) -> str:
         f"\nThe first GAS spent about ${FIRST_GAS_USD} here, without deadlines, leases, an index of what is overdue, sessions or "
         "sweeps. Mail is a choice, and dearer than all the rest:\n\n",
         _stages(found, ("notify",)),
-        f"\nThe columns are one object more beside a result: ${dollars({'s3_put': 1}):.2f} of the above.\n",
+        f"\nOf the above, the two objects beside a result, its index and its summary, are ${dollars({'s3_put': 2}):.2f}; the "
+        "columns lie behind the summary, and ask for nothing.\n",
         "\n## Archiving a small result\n\n",
         _small_results(),
         "\n## A million times what people do besides\n\n",
