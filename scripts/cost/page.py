@@ -94,7 +94,8 @@ def page(notice: str) -> str:
         f"\nThe first GAS spent about ${FIRST_GAS_USD} here, without deadlines, leases, an index of what is overdue, sessions or "
         "sweeps. Mail is a choice, and dearer than all the rest:\n\n",
         _stages(found, ("notify",)),
-        f"\nThe columns are one object more beside a result: ${dollars({'s3_put': 1}):.2f} of the above.\n",
+        f"\nOf the above, the two objects beside a result, its index and its summary, are ${dollars({'s3_put': 2}):.2f}; the "
+        "columns lie behind the summary, and ask for nothing.\n",
         "\n## Archiving a small result\n\n",
         _small_results(),
         "\n## A million times what people do besides\n\n",
@@ -136,7 +137,10 @@ def _small_results() -> str:
     lines = [
         f"The copy into the archive is ${dollars({'s3_archive': 1}):.0f} a million, and each archived object is billed for 40 kB "
         "more than it has. So long must a result stay archived before that was cheaper than leaving it where it is. Uploads of "
-        "free users are of 150 kB at most, so their results are in the first rows; every result is archived nevertheless.\n\n"
+        "free users are of 150 kB at most, so their results are in the first rows. Every result is archived nevertheless, unless "
+        "`GAS_ARCHIVE_LEAST_BYTES` says which are too small: those stay where they are, locked, and an upgrade has them back at "
+        "once. "
+        f"A million free jobs whose results all stay cost ${job_dollars('s3') - dollars({'s3_archive': 1}):.2f}.\n\n"
         "| a result of | pays back after |\n|---|---:|\n"
     ]
     lines += [f"| {words} | {_duration(archive_months(size))} |\n" for words, size in SIZES.items()]
