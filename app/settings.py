@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     archive_backend: Literal["s3", "glacier"] = Field(
         "s3", description="Where results are archived: S3 storage classes or a classic vault."
     )
+    archive_least_bytes: int = Field(
+        0,
+        ge=0,
+        description="Results of free accounts that are smaller stay where they are, locked until an upgrade, which has them back "
+        "at once: a copy into the archive costs more than it saves in years (`docs/measurements/cost.md`). 0: all are moved.",
+    )
     archive_storage_class: str = Field("GLACIER", description="Storage class of archived results (s3 backend).")
     archive_restored_days: int = Field(2, description="Days that S3 keeps the temporary copy of a restored result (s3 backend).")
     vault: str = Field("", description="Name of the vault (glacier backend).")

@@ -38,7 +38,8 @@ async def _follow_plan(backend: Backend, job: Job, account: Account | None, agai
     unsure = again or job.attempts > 1 or job.superseded is not None
     if account.plan is Plan.FREE:
         await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
-        return await _archive(backend, job)
+        small = job.result_size < backend.settings.archive_least_bytes
+        return await (_lock if small else _archive)(backend, job)
     # a copy that an archiver left under this rev would look needed
     staying = await _stay(backend, job) if again else job
     await sweep(backend, job.user_id, job.job_id, job.superseded, listing=unsure)
@@ -63,6 +64,15 @@ async def _archive(backend: Backend, job: Job) -> Job:
         log.critical("result is gone", result=job.result)
     await sweep(backend, job.user_id, job.job_id, copy, rev=job.rev)
     raise RetryLater(1, "the plan or the job changed while it was archived")
+
+
+async def _lock(backend: Backend, job: Job) -> Job:
+    """Archives the result by its state only, while the account is free: no copy is made, and none is deleted."""
+    moved: dict[str, Any] = {"archive": job.result, "result": None, "superseded": None}
+    archived = await backend.jobs.advance_while(job, Plan.FREE, Trigger.ARCHIVED, **moved)
+    if archived is None:
+        raise RetryLater(1, "the plan or the job changed")
+    return archived
 
 
 async def _stay(backend: Backend, job: Job) -> Job | None:

@@ -58,7 +58,7 @@ async def lease(backend: Backend, job: Job, state: State, progress: Callable[[],
             if values == written and waited < third:
                 continue
             try:
-                kept = await backend.jobs.update(job, state=state, **values)
+                kept = await backend.jobs.renew(job, state, **values)
             except (ClientError, BotoCoreError, OSError) as error:
                 log.warning("lease not renewed", error=repr(error))
                 continue

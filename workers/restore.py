@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
@@ -81,6 +82,19 @@ async def _stop_archiving(walk: Walk, job: Job) -> None:
         walk.raced.append(job.job_id)
 
 
+async def _bring_back(walk: Walk, job: Job) -> None:
+    await (_unlock if job.tier is Tier.ARCHIVED and job.locked_in_place else _retrieve)(walk, job)
+
+
+async def _unlock(walk: Walk, job: Job) -> None:
+    """The result never left: it is there again with this one write."""
+    moved: dict[str, Any] = {"result": job.archive, "archive": None}
+    if not await walk.backend.jobs.advance(job.user_id, job.job_id, Trigger.UNLOCK, at=job.rev, **moved):
+        walk.raced.append(job.job_id)
+        return
+    walk.due.append(ArchiveDue(user_id=job.user_id, job_id=job.job_id, occurred_at=walk.backend.now()))
+
+
 async def _retrieve(walk: Walk, job: Job) -> None:
     speed = job.speed or _speed(walk, job)
     if job.tier is Tier.ARCHIVED:
@@ -115,7 +129,7 @@ async def _start_retention(walk: Walk, job: Job) -> None:
 
 STEPS: dict[tuple[Plan, Tier], Callable[[Walk, Job], Awaitable[None]]] = {
     (Plan.PREMIUM, Tier.AVAILABLE): _stop_archiving,
-    (Plan.PREMIUM, Tier.ARCHIVED): _retrieve,
+    (Plan.PREMIUM, Tier.ARCHIVED): _bring_back,
     (Plan.PREMIUM, Tier.RESTORING): _retrieve,
     (Plan.FREE, Tier.AVAILABLE): _start_retention,
 }

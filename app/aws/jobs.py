@@ -2,6 +2,10 @@
 
 Partition `user_id`, sort `job_id`: a user can only ever address their own jobs. All reads but `overdue` are strongly
 consistent.
+
+The index of what is overdue is sorted by `look_at`, which is not moved with each deadline, for that is two writes more: a job
+that goes from its upload to its end in minutes has one look planned, and is out of the index before. A look that comes early
+plans the next.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from app.aws.dynamodb import (
 )
 from app.aws.items import ItemKey, Items
 from app.domain.accounts import Account, Plan
-from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, Job, JobState, State, Status, Trigger, batch_end, changed
+from app.domain.jobs import LONGEST_DEADLINE_SECONDS, STEPS, UNFINISHED, Job, JobState, State, Status, Trigger, batch_end, changed
 
 J = TypeVar("J", Job, JobState)
 
@@ -53,7 +57,8 @@ class Jobs:
 
     def creation(self, job: Job, *, deadline_seconds: int | None = None) -> tuple[Job, dict[str, Any]]:
         """The job as `create` records it, and the arguments of the write that does, also as a part of a transaction."""
-        job = replace(job, deadline=self._deadline(job.status, deadline_seconds))
+        deadline = self._deadline(job.status, deadline_seconds)
+        job = replace(job, deadline=deadline, look_at=self._look_at(job.status, deadline))
         item = to_wire({**asdict(job), "overdue_shard": self._shard(job.job_id)})
         return job, {"TableName": self.table, "Item": item, "ConditionExpression": "attribute_not_exists(job_id)"}
 
@@ -108,7 +113,9 @@ class Jobs:
             conditions.append("#rev = :at")
             given["at"] = at
         values |= {name: state for name, state in (("status", to.status), ("tier", to.tier)) if state}
-        write = update({**values, **self._waits(job_id, to.waiting, deadline_seconds)}, " AND ".join(conditions), **given)
+        planned = to.under_way and deadline_seconds is None
+        waits = self._deadline_only(to.waiting) if planned and to.waiting else self._waits(job_id, to.waiting, deadline_seconds)
+        write = update({**values, **waits}, " AND ".join(conditions), **given)
         write["UpdateExpression"] += " ADD #rev :one"
         if trigger is Trigger.CLAIM:
             write["UpdateExpression"] += ", #attempts :one"
@@ -142,6 +149,16 @@ class Jobs:
         if state:
             values = {**self._waits(job.job_id, state, deadline_seconds), **values}
         return await self._update(job.user_id, job.job_id, update(values, "#rev = :at", at=job.rev))
+
+    async def renew(self, job: Job, state: State, **values: Any) -> Job | None:
+        """Writes `values` and moves the deadline of `state`, a lease, ahead, if the job is still at its rev."""
+        values = {**self._deadline_only(state), **values}
+        return await self._update(job.user_id, job.job_id, update(values, "#rev = :at", at=job.rev))
+
+    async def look_again(self, job: Job) -> None:
+        """Plans the doctor's next look at a job that it came to early."""
+        write = update({"look_at": self._next_look()}, "#rev = :at AND #look_at = :planned", at=job.rev, planned=job.look_at)
+        await self._update(job.user_id, job.job_id, write)
 
     async def label(self, user_id: str, job_id: str, **values: Any) -> Job | None:
         """Writes what its owner says of a job, in whatever state it is; None if there is none, or it is being deleted."""
@@ -269,14 +286,14 @@ class Jobs:
         return jobs[:most]
 
     async def overdue(self) -> AsyncIterator[tuple[str, str]]:
-        """(user id, job id) of the jobs whose deadline has passed; from the index, so read each again before acting."""
+        """(user id, job id) of the jobs that are to be looked at; from the index, so read each again before acting."""
         for shard in range(self.shards):
             query = pages(
                 self.dynamodb,
                 "query",
                 TableName=self.table,
                 IndexName="overdue",
-                KeyConditionExpression="overdue_shard = :shard AND deadline < :now",
+                KeyConditionExpression="overdue_shard = :shard AND look_at < :now",
                 ExpressionAttributeValues=to_wire({":shard": str(shard), ":now": self.now()}),
             )
             async for items in query:
@@ -302,10 +319,24 @@ class Jobs:
     def _deadline(self, state: State, deadline_seconds: int | None = None) -> int:
         return self.now() + 1000 * (self.deadline_seconds[state] if deadline_seconds is None else deadline_seconds)
 
+    def _next_look(self) -> int:
+        """Some time after a job that waits for an annotator is overdue."""
+        return self.now() + 1400 * self.deadline_seconds[Status.PENDING]
+
+    def _look_at(self, state: State, deadline: int) -> int:
+        """The first look at a job whose deadline is this. One that is under way is left alone for minutes only, however long it
+        may wait: whoever takes it up plans no look, and has a lease of a minute."""
+        return min(deadline, self._next_look()) if state in UNFINISHED else deadline
+
+    def _deadline_only(self, state: State) -> dict[str, Any]:
+        return {"deadline": self._deadline(state), "repairs": None}
+
     def _waits(self, job_id: str, state: State | None, deadline_seconds: int | None) -> dict[str, Any]:
         if state is None:
-            return {"overdue_shard": None, "deadline": None, "repairs": None}
-        return {"overdue_shard": self._shard(job_id), "deadline": self._deadline(state, deadline_seconds), "repairs": None}
+            return {"overdue_shard": None, "look_at": None, "deadline": None, "repairs": None}
+        deadline = self._deadline(state, deadline_seconds)
+        look_at = self._look_at(state, deadline)
+        return {"overdue_shard": self._shard(job_id), "look_at": look_at, "deadline": deadline, "repairs": None}
 
     def _rests(self, job: Job) -> dict[str, Any]:
         return {**self._waits(job.job_id, None, None), "superseded": None}

@@ -46,6 +46,7 @@ class Trigger(StrEnum):
     DELETE = "delete"
     ARCHIVED = "archived"
     STAY = "stay"
+    UNLOCK = "unlock"
     RESTORE = "restore"
     RESTORED = "restored"
     RETRIEVAL_LOST = "give up"
@@ -82,6 +83,7 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (Status.FAILED, Trigger.RETRY): Status.PENDING,
     (Tier.AVAILABLE, Trigger.ARCHIVED): Tier.ARCHIVED,
     (Tier.AVAILABLE, Trigger.STAY): Tier.AVAILABLE,  # and what an archiver writes under the rev before is never needed
+    (Tier.ARCHIVED, Trigger.UNLOCK): Tier.AVAILABLE,  # of a result that stayed where it is
     (Tier.ARCHIVED, Trigger.RESTORE): Tier.RESTORING,
     (Tier.RESTORING, Trigger.RESTORED): Tier.AVAILABLE,
     (Tier.RESTORING, Trigger.RETRIEVAL_LOST): Tier.ARCHIVED,
@@ -123,6 +125,9 @@ BATCH_MS = 86_400_000
 
 CLOCKS_APART_MS = 60_000
 
+RESULTS = "results/"
+"""What the keys of results begin with, and no id of an archive does."""
+
 UNFINISHED = frozenset({Status.UPLOADING, Status.PENDING, Status.RUNNING})
 
 
@@ -144,6 +149,11 @@ class Step:
     def taken_over(self) -> State | None:
         """The state that this step may only leave for itself when its deadline has passed: a lease that ran out."""
         return self.status if self.status in self.statuses else None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it starts from jobs that somebody works on or waits for, so that a look of the doctor at them is planned."""
+        return bool(self.statuses) and self.statuses <= UNFINISHED
 
 
 def step(trigger: Trigger) -> Step:
@@ -177,7 +187,8 @@ class Job:
     status: Status = Status.UPLOADING
     tier: Tier = Tier.NONE
     rev: int = 1  # counts transitions; every key of a copy carries the rev of the claim that wrote it
-    deadline: int | None = None  # when the doctor looks after it, if it still waits then
+    deadline: int | None = None  # when it is overdue, if it still waits then
+    look_at: int | None = None  # when the doctor looks whether it is
     repairs: int = 0  # how often the doctor moved it on since its last transition
 
     file_name: str = ""  # what the user called it: data, never part of a key
@@ -214,7 +225,7 @@ class Job:
     rejected: str | None = None  # what was set aside, if anything was
     result_size: int = 0
     result_checksum: str = ""  # CRC64NVME of the whole result, as S3 said it when it took it: copies are compared with it
-    archive: str | None = None  # id in the archive
+    archive: str | None = None  # id in the archive; of a result too small to be moved, its key in the results bucket
     superseded: str | None = None  # the copy that the last move made superfluous, until it is deleted
     retrieval: str | None = None  # id of a vault's retrieval job
     speed: Speed | None = None  # of the retrieval under way
@@ -225,6 +236,11 @@ class Job:
     def created_at(self) -> int:
         """Milliseconds since 1970, out of the UUIDv7."""
         return int(self.job_id[:8] + self.job_id[9:13], 16)
+
+    @property
+    def locked_in_place(self) -> bool:
+        """Whether the result is archived by its state only, and lies where it always did."""
+        return self.archive is not None and self.archive.startswith(RESULTS)
 
     @property
     def tries(self) -> int:

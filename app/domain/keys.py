@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.domain.jobs import RESULTS
+
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 USER_ID = re.compile(UUID)
 JOB_ID = re.compile(UUID)
@@ -44,7 +46,7 @@ def uploader(key: str) -> tuple[str, str] | None:
 
 def results_prefix(user_id: str, job_id: str) -> str:
     """Returns the prefix of all that a job has in the results bucket, but for archives."""
-    return f"results/{user_id}/{job_id}/"
+    return f"{RESULTS}{user_id}/{job_id}/"
 
 
 def archive_prefix(user_id: str, job_id: str) -> str:

@@ -70,6 +70,8 @@ async def examine(backend: Backend, *, repair: bool, full: bool = False) -> Asyn
         if job and backend.jobs.is_overdue(job):
             done = await _repair(backend, job) if repair else ""
             yield Finding("overdue job", user_id, job_id, f"{job.status}/{job.tier}", done)
+        elif job and repair and job.look_at and job.look_at < backend.now():
+            await _look_later(backend, job)
     async for user_id in backend.accounts.overdue():
         account = await backend.accounts.get(user_id)
         if account and account.deadline and account.deadline < backend.now():
@@ -150,6 +152,13 @@ async def _repair(backend: Backend, job: Job) -> str:
         # one job that can't be moved now keeps no other job waiting: the next look tries again
         log.error("repair failed", user_id=job.user_id, job_id=job.job_id, error=repr(error))
         return ""
+
+
+async def _look_later(backend: Backend, job: Job) -> None:
+    try:
+        await backend.jobs.look_again(job)
+    except ClientError as error:
+        log.error("look not planned", user_id=job.user_id, job_id=job.job_id, error=repr(error))
 
 
 def _state(job: Job) -> Status | Tier:

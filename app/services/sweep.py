@@ -6,7 +6,7 @@ to nor is writing. No key is ever used twice, so however late a delete comes, it
 
 from __future__ import annotations
 
-from app.domain.jobs import Job
+from app.domain.jobs import RESULTS, Job
 from app.domain.keys import owner, results_prefix
 from app.services.backend import Backend
 
@@ -26,7 +26,7 @@ async def sweep(
     their name does not say it. With `listing`, whatever is found under the job's prefixes as well. `read` is the record as
     a write of the caller left it, after it knew of all these copies: that write was the read.
     """
-    results = {key for key in known if key and key.startswith("results/")}
+    results = {key for key in known if key and key.startswith(RESULTS)}
     archives = {key for key in known if key} - results
     if listing:
         results |= {key async for key in backend.results.list(results_prefix(user_id, job_id))}

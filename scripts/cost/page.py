@@ -137,7 +137,10 @@ def _small_results() -> str:
     lines = [
         f"The copy into the archive is ${dollars({'s3_archive': 1}):.0f} a million, and each archived object is billed for 40 kB "
         "more than it has. So long must a result stay archived before that was cheaper than leaving it where it is. Uploads of "
-        "free users are of 150 kB at most, so their results are in the first rows; every result is archived nevertheless.\n\n"
+        "free users are of 150 kB at most, so their results are in the first rows. Every result is archived nevertheless, unless "
+        "`GAS_ARCHIVE_LEAST_BYTES` says which are too small: those stay where they are, locked, and an upgrade has them back at "
+        "once. "
+        f"A million free jobs whose results all stay cost ${job_dollars('s3') - dollars({'s3_archive': 1}):.2f}.\n\n"
         "| a result of | pays back after |\n|---|---:|\n"
     ]
     lines += [f"| {words} | {_duration(archive_months(size))} |\n" for words, size in SIZES.items()]

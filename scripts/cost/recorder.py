@@ -18,7 +18,6 @@ from aiobotocore.session import get_session
 from app.aws.clients import _session
 
 Item = dict[str, Any]
-INDEX = ("overdue_shard", "deadline")
 
 BILLED = {
     "s3.PutObject": "s3_put",
@@ -148,7 +147,11 @@ def _written(operation: str, asked: dict[str, Any]) -> list[tuple[str, Item]]:
 
 def _index_units(old: Item, new: Item) -> int:
     """A change of an index's key is a delete and a put there."""
-    before, after = ([item.get(name) for name in INDEX] if INDEX[0] in item else None for item in (old, new))
+    # of accounts by the deadline, of jobs by the look that is planned
+    before, after = (
+        (item["overdue_shard"], item.get("look_at", item.get("deadline"))) if "overdue_shard" in item else None
+        for item in (old, new)
+    )
     return 0 if before == after else (before is not None) + (after is not None)
 
 

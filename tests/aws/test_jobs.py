@@ -85,6 +85,20 @@ async def test_nothing_comes_back_after_a_deletion(gas: Backend) -> None:
     assert await gas.jobs.get(USER, job.job_id) is None
 
 
+async def test_a_job_has_one_look_planned_from_its_upload_to_its_end(gas: Backend) -> None:
+    job = await new_job(gas)
+    looks = [job.look_at]
+    for trigger in (Trigger.SUBMIT, Trigger.CLAIM, Trigger.COMPLETE):
+        moved = await gas.jobs.advance(job.user_id, job.job_id, trigger)
+        assert moved
+        looks.append(moved.look_at)
+        assert moved.deadline and moved.deadline > gas.now()
+    assert len(set(looks)) == 1
+    assert moved and not await gas.jobs.renew(job, Status.RUNNING) and await gas.jobs.renew(moved, Status.RUNNING)
+    restarted = await gas.jobs.update(moved, state=Tier.AVAILABLE)
+    assert restarted and restarted.look_at == restarted.deadline != looks[0]
+
+
 async def test_only_a_tombstone_is_removed(gas: Backend) -> None:
     job = await new_job(gas)
     await gas.jobs.remove(job)
@@ -138,7 +152,9 @@ async def test_the_index_lists_what_is_overdue_and_nothing_else(gas: Backend) ->
     await new_job(gas, Trigger.SUBMIT)
     assert [found async for found in gas.jobs.overdue()] == [(USER, waiting.job_id)]
     assert gas.jobs.is_overdue(waiting)
-    await gas.jobs.advance(USER, waiting.job_id, Trigger.CANCEL)
+    cancelled = await gas.jobs.advance(USER, waiting.job_id, Trigger.CANCEL)
+    assert cancelled and not gas.jobs.is_overdue(cancelled)
+    await gas.jobs.look_again(cancelled)
     assert [found async for found in gas.jobs.overdue()] == []
 
 

@@ -32,7 +32,8 @@ async def examined(gas: Backend, *, full: bool = False) -> list[Finding]:
 
 
 async def overdue(service: Service, job: Job, state: State) -> Job:
-    noted = await replace(service.gas.jobs, deadline_seconds={state: -1}).update(job, state=state)
+    passed = {**service.gas.jobs.deadline_seconds, state: -1}
+    noted = await replace(service.gas.jobs, deadline_seconds=passed).update(job, state=state)
     assert noted
     return noted
 
@@ -73,6 +74,16 @@ async def test_an_overdue_job_gets_the_message_that_moves_it(
     again = await examined(service.gas)
     # a lease's deadline belongs to its owner: the doctor asks until somebody has claimed the job
     assert len(again) == (state is Status.RUNNING)
+
+
+async def test_a_look_that_comes_early_finds_nothing_and_plans_the_next(service: Service) -> None:
+    job = await at(service, Status.RUNNING)
+    early = await service.gas.jobs.update(job, look_at=1)
+    assert early and await service.findings() == [] and await service.now(job) == early
+    assert await examined(service.gas) == []
+    later = await service.now(job)
+    assert later == replace(job, look_at=later.look_at) and (later.look_at or 0) > service.gas.now()
+    assert await service.sent("job_requests") == []
 
 
 async def test_reporting_repairs_nothing(service: Service) -> None:

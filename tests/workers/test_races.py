@@ -120,6 +120,56 @@ async def test_two_archivers_with_one_job_record_one_copy(service: Service) -> N
     assert await service.copies(job) == [done.archive]
 
 
+def keeping_small(service: Service, least_bytes: int = 100) -> Service:
+    settings = service.gas.settings.model_copy(update={"archive_least_bytes": least_bytes})
+    return Service(replace(service.gas, settings=settings), service.aws)
+
+
+async def test_a_small_result_is_locked_where_it_is_and_back_with_the_upgrade(service: Service) -> None:
+    small = keeping_small(service)
+    job = await service.completed(await service.account())
+    for again in (False, True):
+        await small.handle("archive", due(job), again=again)
+        locked = await service.now(job)
+        assert (locked.tier, locked.result, locked.deadline) == (Tier.ARCHIVED, None, None) and locked.locked_in_place
+        assert await service.copies(job) == [job.result]
+    assert [one.outcome for one in await service.sent("notifications") if isinstance(one, JobFinished)] == ["archived"] * 2
+    await small.handle("restore", await change(service, job, Plan.PREMIUM))
+    assert await service.findings() == []
+    await small.handle("archive", due(job))
+    back = await service.now(job)
+    assert (back.tier, back.result, back.archive, back.deadline) == (Tier.AVAILABLE, job.result, None, None)
+    await small.handle("restore", await change(service, job, Plan.FREE))
+    await small.handle("archive", due(job))
+    assert (await service.now(job)).tier is Tier.ARCHIVED and await service.copies(job) == [job.result]
+    assert await service.findings() == []
+    await submissions.delete(service.gas, job.user_id, job.job_id)
+    assert await service.copies(job) == []
+
+
+async def test_a_small_result_is_not_locked_once_the_account_is_premium(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await service.completed(await service.account())
+    read = type(service.gas.jobs).get_with_account
+
+    async def upgraded_meanwhile(jobs: Any, user_id: str, job_id: str) -> Any:
+        found = await read(jobs, user_id, job_id)
+        await change(service, job, Plan.PREMIUM)
+        return found
+
+    monkeypatch.setattr(type(service.gas.jobs), "get_with_account", upgraded_meanwhile)
+    with pytest.raises(RetryLater):
+        await keeping_small(service).handle("archive", due(job))
+    assert (await service.now(job)).result == job.result
+
+
+async def test_a_result_of_the_least_size_is_moved(service: Service) -> None:
+    job = await service.completed(await service.account(), b"x" * 100)
+    await keeping_small(service, 100).handle("archive", due(job))
+    assert await service.copies(job) == [(await service.now(job)).archive] and not (await service.now(job)).locked_in_place
+
+
 async def test_upgrade_while_the_job_runs(service: Service) -> None:
     account = await service.account()
     job = await service.submit(account)

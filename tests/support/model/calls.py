@@ -22,6 +22,7 @@ class Scenario:
     news: bool = False
     doctor: bool = True
     scan: bool = True
+    small: bool = False  # so is the result
 
 
 class Budget(NamedTuple):
@@ -52,6 +53,7 @@ class Job(NamedTuple):
     submission: int
     attempts: int = 0  # claims since the submission: none, one, or more (2)
     superseded: Key | None = None  # what the last transition made superfluous, until it is deleted
+    small: bool = False  # its result is not worth a copy
 
 
 class Account(NamedTuple):

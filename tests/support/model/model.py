@@ -125,7 +125,7 @@ def at_rest(w: World) -> bool:
 
 def first(scenario: Scenario) -> World:
     """The world that a scenario begins with: a submitted job, one that has just completed, or one on its way back."""
-    job = Job("PENDING", "NONE", 1, None, None, True, (), 100)
+    job = Job("PENDING", "NONE", 1, None, None, True, (), 100, small=scenario.small)
     message, store, plan = ("annotate", False, None), frozenset[Key](), "free"
     if scenario.start == "AVAILABLE":
         job = job._replace(status="COMPLETED", tier="AVAILABLE", result=("R", 0))
@@ -179,6 +179,12 @@ SCENARIOS = {
     "plan flips, message lost, no scans": Scenario(Budget(flips=1, crashes=1, losses=1), "AVAILABLE", scan=False),
     "vault, restoring, message lost, no scans": Scenario(Budget(crashes=1, losses=1), "RESTORING", vault=True, scan=False),
     "vault, plan flips": Scenario(Budget(flips=1, crashes=1), "AVAILABLE", vault=True),
+    "small, plan flips": Scenario(Budget(flips=1, crashes=1, dups=1), "AVAILABLE", small=True, news=True),
+    "small, plan flips twice": Scenario(Budget(flips=2, replies=1), "AVAILABLE", small=True),
+    "small, plan flips, message lost, no scans": Scenario(
+        Budget(flips=1, crashes=1, losses=1), "AVAILABLE", small=True, scan=False
+    ),
+    "small, delete": Scenario(Budget(flips=1, deletes=1, crashes=1), "AVAILABLE", small=True),
     "without the doctor": Scenario(Budget(flips=1, crashes=1), "AVAILABLE", doctor=False, scan=False),
 }
 

@@ -87,16 +87,21 @@ def archive(again: bool, _: Any) -> Steps:
                 return End.RETRY
             return End.DONE
         yield from sweep(listing, job.superseded)
-        archived = yield copy(("A", rev), lambda w: job.result in w.store, f"copies {job.result} to archive {rev}")
-        to = {"tier": "ARCHIVED", "archive": archived, "result": None, "superseded": job.result}
+        if job.small:
+            archived, left = job.result, None
+        else:
+            archived = yield copy(("A", rev), lambda w: job.result in w.store, f"copies {job.result} to archive {rev}")
+            left = job.result
+        to = {"tier": "ARCHIVED", "archive": archived, "result": None, "superseded": left}
         if not (archived and (yield from transact("free", rev, **to))):
-            yield stay(rev)
-            yield from sweep(None, archived)
+            if not job.small:
+                yield stay(rev)
+                yield from sweep(None, archived)
             return End.RETRY
     if archived or (again and job and job.tier == "ARCHIVED"):
         copy_id = archived or job.archive
         yield send(("notify", ("archived", copy_id[1])))
-        yield from gone(job.result) if archived else sweep(LIST if again else None, job.superseded)
+        yield from gone(left) if archived else sweep(LIST if again else None, job.superseded)
         yield rest(lambda now: now.tier == "ARCHIVED" and now.archive == copy_id)  # at its rev
     elif again:
         yield from sweep(LIST)
@@ -128,7 +133,12 @@ def restore(again: bool, version: int) -> Steps:
     job = yield READ_JOB
     if job and account.plan == "premium":
         to = {"AVAILABLE": "AVAILABLE", "ARCHIVED": "RESTORING"}.get(job.tier)  # stop the archiver, or undo its work
-        if to and job.due | (to == "RESTORING"):
+        in_place = job.tier == "ARCHIVED" and job.archive[0] == "R"
+        if in_place:
+            if not (yield update(at(job.rev), tier="AVAILABLE", result=job.archive, archive=None)):
+                return End.RETRY
+            yield send(("archive", None))
+        elif to and job.due | (to == "RESTORING"):
             rev = yield update(at(job.rev), tier=to)
             if not rev:
                 return End.RETRY
