@@ -312,7 +312,7 @@ async def test_from_a_file_to_a_link_in_six_clicks(portal: Portal, open_page: Op
     await click(page.locator(".eyebrow a").first)
     await click(page.get_by_text("Share this result"))
     await click(page.get_by_role("button", name="Make a link"))
-    await expect(page.locator("code.said")).to_contain_text("/shared?key=")
+    await expect(page.locator("#link")).to_contain_text("/shared?key=")
     assert clicks == 6
 
 
@@ -343,4 +343,4 @@ async def test_from_the_list_to_a_link_in_six_clicks(portal: Portal, open_page: 
     for one in clicks:
         await one.click()
     assert len(clicks) <= 6
-    await expect(page.locator("code.said")).to_contain_text("/shared?key=")
+    await expect(page.locator("#link")).to_contain_text("/shared?key=")
