@@ -75,6 +75,18 @@ def test_its_children_die_with_it(how: signal.Signals, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "annot.vcf.gz").exists()
 
 
+def test_sigterm_amid_a_fork_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text(GOOD)
+    code = (
+        "import os, signal, sys; os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGTERM)); "
+        "from app.engine.__main__ import main; "
+        f"sys.exit(main([{str(tmp_path / 'in')!r}, {str(tmp_path / 'out')!r}, '--name=x', '--jobs=2']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert not (tmp_path / "out" / "annot.vcf.gz").exists()
+
+
 def _children(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text().split()]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from app.engine import hard_limits
 from app.engine.errors import EngineError
@@ -75,7 +75,8 @@ def workers(context: AnnotationContext, count: int, begun: Worker | None = None)
 
     try:
         for _ in range(count):
-            children.append(_Child(context, children))
+            with _signals_put_off():
+                children.append(_Child(context, children))
             idle.put(children[-1])
         yield lambda block, before: pool.submit(make, block, before)
     finally:
@@ -91,6 +92,10 @@ def ended(pieces: AnnotatedPieces) -> "Future[AnnotatedPieces]":
     future: Future[AnnotatedPieces] = Future()
     future.set_result(pieces)
     return future
+
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+"""What ends this process, by an exception."""
 
 
 class _Child:
@@ -145,6 +150,23 @@ class _Child:
                 pipe.close()
 
 
+@contextmanager
+def _signals_put_off() -> Iterator[None]:
+    """Handlers of what ends this process run at the end of the block: an exception that one raises amid a fork is lost, by
+    Python's callbacks around it, or leaves a child that is not known."""
+    came = list[int]()
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # handlers run there
+        before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        for number in came:
+            signal.raise_signal(number)
+
+
 def _pipe() -> tuple[BinaryIO, BinaryIO]:
     """The ends to read from and to write to."""
     source, target = os.pipe()
@@ -157,7 +179,7 @@ def _work(context: AnnotationContext, parent: int, source: BinaryIO, target: Bin
     """What the other process does until no more blocks come."""
     status = 1
     try:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDING:
             signal.signal(number, signal.SIG_DFL)
         bcftools.die_with(parent)
         null = os.open(os.devnull, os.O_RDWR)
