@@ -163,8 +163,8 @@ def _signals_put_off() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
-        for number in came:
-            signal.raise_signal(number)
+        for one in came:
+            signal.raise_signal(one)
 
 
 def _pipe() -> tuple[BinaryIO, BinaryIO]:
