@@ -184,7 +184,7 @@ async def test_an_archive_that_another_has_made_is_taken_and_not_made_again(gas:
     began = await once.start(replace(job, archive=first), Speed.STANDARD)
     assert first and await once.store(job, 5) == first
     restored = replace(job, archive=first, speed=began.speed)
-    assert await once.retrieval_state(restored) is RetrievalState.READY, "a second copy would have to be retrieved anew"
+    assert await once.retrieval_state(restored) is not RetrievalState.NONE, "a second copy would have to be retrieved anew"
     await gas.results.s3.put_object(Bucket=gas.results.name, Key=archive_key(job.user_id, job.job_id, 6), Body=b"other")
     assert await once.store(job, 6) is None
 
