@@ -132,7 +132,7 @@ class Settings(BaseSettings):
         5,
         ge=0,
         description="Days before the first of a week's uploaded files is deleted on which their owner is mailed that they will "
-        "be; 0: nobody is.",
+        "be; 0: no such mail.",
     )
 
     globus_client_id: str = Field("", description="Client id of this portal at Globus Auth.")

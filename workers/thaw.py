@@ -33,7 +33,7 @@ async def handle(delivery: Delivery, backend: Backend) -> None:
             raise Reschedule(look_seconds(backend, job.speed), "the retrieval is under way")
         restored = await _bring_back(backend, job, retrieval)
     ended = restored or (job if delivery.redelivered and job and job.tier is Tier.AVAILABLE else None)
-    # else whoever moved the job deletes what it left, or the archive daemon, which reads of it in the record
+    # else the handler that moved the job deletes what it left, or the archive daemon, which reads of it in the record
     if ended or delivery.redelivered:
         moved = restored is not None
         await finish(backend, message, ended, Tier.AVAILABLE, message.archive, listing=delivery.redelivered, moved=moved)

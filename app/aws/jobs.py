@@ -325,7 +325,7 @@ class Jobs:
 
     def _look_at(self, state: State, deadline: int) -> int:
         """The first look at a job whose deadline is this. One that is under way is left alone for minutes only, however long it
-        may wait: whoever takes it up plans no look, and has a lease of a minute."""
+        may wait: the annotator that takes it up plans no look, and has a lease of a minute."""
         return min(deadline, self._next_look()) if state in UNFINISHED else deadline
 
     def _deadline_only(self, state: State) -> dict[str, Any]:

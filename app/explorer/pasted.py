@@ -217,7 +217,7 @@ class Opened:
     bundle: Bundle
     sequence: Sequence
     names: ByName
-    contigs: Mapping[str, Contig]  # by every name of theirs, in capitals
+    contigs: Mapping[str, Contig]  # by each of its names, in capitals
 
 
 @dataclass
@@ -300,7 +300,7 @@ def _opened(bundle: Bundle) -> Opened:
         return _kept(bundle.folder, identity(bundle.path(bundle.transcripts)), identity(bundle.path(bundle.sequence)))
 
 
-_opening = Lock()  # it takes seconds, so whoever comes meanwhile waits for the same
+_opening = Lock()  # opening takes seconds: a request that comes meanwhile waits for the same
 
 
 @lru_cache(maxsize=2)

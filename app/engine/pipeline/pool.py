@@ -118,7 +118,7 @@ class _Child:
         try:
             pickle.dump((block, before), self._blocks, pickle.HIGHEST_PROTOCOL)
             self._blocks.flush()
-            answer = pickle.load(self._pieces)  # noqa: S301 from a process of ours
+            answer = pickle.load(self._pieces)  # noqa: S301 from a process that was forked here
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             raise EngineError(f"a worker ended with status {self.wait()}") from error
         if isinstance(answer, BaseException):

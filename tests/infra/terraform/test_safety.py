@@ -142,9 +142,9 @@ def test_alarms_name_metrics_that_daemons_report(deployment) -> None:
 
     alarms = deployment.planned("aws_cloudwatch_metric_alarm").values()
     queries = [query["metric"][0] for alarm in alarms for query in alarm.get("metric_query", []) if query["metric"]]
-    ours = {said["metric_name"] for said in (*alarms, *queries) if said["namespace"] == NAMESPACE}
+    alarmed = {said["metric_name"] for said in (*alarms, *queries) if said["namespace"] == NAMESPACE}
     of_renewal = {Metric.RENEWAL_FAILURES, Metric.CLINVAR_AGE} if deployment.renewing else set()
-    assert ours == {Metric.VIOLATIONS, Metric.REPAIRS} | of_renewal
+    assert alarmed == {Metric.VIOLATIONS, Metric.REPAIRS} | of_renewal
     (dashboard,) = deployment.applied("aws_cloudwatch_dashboard").values()
     shown = [
         metric for widget in json.loads(dashboard["dashboard_body"])["widgets"] for metric in widget["properties"]["metrics"]

@@ -178,7 +178,7 @@ def thaw(again: bool, about: tuple[Key, str]) -> Steps:
         yield send(("archive", None), ("notify", ("restored", (restored or job.result)[1])))
     if restored and not again:
         yield from gone(archive_key, job.archive)
-    elif again:  # else whoever moved the job deletes, or the archive daemon, which reads of it in the record
+    elif again:  # else the handler that moved the job deletes, or the archive daemon, which reads of it in the record
         yield from sweep(LIST, archive_key, job.archive if restored else None)
     return End.DONE
 
