@@ -23,6 +23,7 @@ from app.aws.bundle_store import S3Store
 from app.engine.bundles import build, manifest, recipes, stores
 from app.services import renewal
 from app.settings import Settings
+from tests.support.killing import KILLING
 from tests.support.recipes import CLINVAR, files, recipe
 from tests.support.site import Site
 
@@ -31,19 +32,8 @@ UNIT = ROOT / "ansible/roles/daemon/templates/scheduled.service.j2"
 OLD, TODAY = "2020-01-05", datetime.now(UTC).date().isoformat()
 
 # the unit's command in a process that is killed before its step of that number: what changes a name, deletes or uploads is one
-CHILD = """
-import os, signal, sys
+CHILD = f"""{KILLING}
 from app.aws.bundle_store import S3Store
-left = int(sys.argv.pop(1))
-def killing(place, name):
-    real = getattr(place, name)
-    def step(*arguments, **named):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **named)
-    setattr(place, name, step)
 for name in ("replace", "unlink", "rename", "rmdir", "link"):
     killing(os, name)
 killing(S3Store, "put")

@@ -14,25 +14,15 @@ from app.engine.bundles.build import build
 from app.engine.errors import EngineError
 from app.engine.formats import bgzf
 from app.engine.reading.input_file import BGZF_END
+from tests.support.killing import KILLING
 from tests.support.recipes import DBSNP, files, optional, recipe
 from tests.support.site import Site
 
-CHILD = """
-import os, signal, sys
+CHILD = f"""{KILLING}
 from pathlib import Path
 from app.engine.bundles.build import build
-left = int(sys.argv[4])
-def killing(name):
-    real = getattr(os, name)
-    def step(*arguments, **named):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **named)
-    setattr(os, name, step)
 for name in ("replace", "unlink", "rename", "rmdir"):
-    killing(name)
+    killing(os, name)
 build(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), chosen=["dbsnp", "gnomad"])
 """
 
@@ -55,7 +45,7 @@ def test_a_build_that_is_killed_at_every_step_goes_on(site: Site, tmp_path: Path
         once = len(site.asked)
         killed = 0
         for step in range(0, 400, 4):
-            arguments = [str(made), str(tmp_path / "killed"), str(tmp_path / "cache2"), str(step)]
+            arguments = [str(step), str(made), str(tmp_path / "killed"), str(tmp_path / "cache2")]
             done = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, timeout=120)
             if not done.returncode:
                 break
