@@ -53,7 +53,7 @@ class Portal:
     async def look(self, out: Path) -> str:
         """Opens every page of the result in a folder that the engine wrote. Returns what went wrong, empty if nothing."""
         seeder = seeds.Seeder(self.aws)
-        account = seeder.account(quota_exempt=1)
+        account = seeder.account(quota_exempt=True)
         job = seeder.job(account)
         bodies = {name: (out / name).read_bytes() for name in (Output.RESULT, Output.INDEX, Output.SUMMARY)}
         facts = {"summary_size": len(bodies[Output.SUMMARY]), "result_size": len(bodies[Output.RESULT])}

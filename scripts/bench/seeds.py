@@ -63,7 +63,7 @@ def environment(aws: Answerer, **settings: str) -> dict[str, str]:
 class Seeder:
     aws: Answerer
 
-    def account(self, plan: Plan = Plan.FREE, **values: int) -> Account:
+    def account(self, plan: Plan = Plan.FREE, **values: object) -> Account:
         made = Account(user_id=str(uuid.uuid4()), plan=plan, name="Ada", email="ada@example.org", **values)
         self.aws.put("accounts", to_wire({"item": "PROFILE", **asdict(made)}), "user_id", "item")
         return made

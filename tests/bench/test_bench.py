@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 from pathlib import Path
 
 import pytest
 
+from scripts import amplify_engine
 from scripts.bench import daemons, portal, report, startup
 from scripts.bench.answerer import answering
 from scripts.bench.report import Row
@@ -54,6 +57,15 @@ async def test_a_small_job_is_annotated() -> None:
         assert aws.statuses["COMPLETED"] == 1
         assert aws.calls["s3.PutObject"] == 3
     assert all(row.value > 0 for row in rows)
+
+
+@pytest.mark.slow
+async def test_what_the_engine_makes_of_an_amplifying_file_is_looked_through_in_a_portal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = argparse.Namespace(place=["header lines"], count=2_000, most=512, portal=300)
+    assert await amplify_engine.measure(options) == 0, capsys.readouterr().out
+    assert re.search(r"^  .* \d+ MiB .* [1-9]\d* MiB  header lines: done: 1 records$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_runs_are_reduced_to_medians_and_compared(tmp_path: Path) -> None:
