@@ -1,6 +1,7 @@
 """The columns of a result are the same, whether they are read from its lines or taken from what the lines were made of."""
 
 import random
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.engine.pipeline.annotator import BlockAnnotator
 from app.engine.reading.allele_batch import AlleleBatch
 from app.engine.report.batch_rows import values_of_batch
 from app.engine.report.counts import Counts
+from app.engine.report.piece_rows import piece_rows
 from app.engine.report.rows import DTYPES, Values, coded, fresh_names, values_of_lines
 from tests.support.annotated import Annotated
 
@@ -37,7 +39,7 @@ CALLS = ("GT:AD:DP\t0/1:3,9:12\t1/1:0,4:4", "GT\t0/0\t./.", "GT:HF\t0|0:0\t1:0.9
 def compared(got: Values, lines: list[bytes], starts: list[int], ends: list[int]) -> None:
     """Both name their words in the same order, too, so that the file of columns is the same."""
     one, other = fresh_names(), fresh_names()
-    quick, slow = coded(b"MT", starts, ends, got, one), coded(b"MT", starts, ends, values_of_lines(lines), other)
+    quick, slow = (coded([(b"MT", len(lines))], starts, ends, *of) for of in ((got, one), (values_of_lines(lines), other)))
     assert one == other and list(one["genes"]) == list(other["genes"])
     assert list(quick) == [column for column in DTYPES if column != "place"]
     for column, values in quick.items():
@@ -110,3 +112,17 @@ def test_frequencies_are_counted_alike_where_all_are_plain_numbers_and_where_one
     other.add_frequencies([*values, b"1x"])
     plain.add_frequencies([])
     assert plain.frequencies == other.frequencies and plain.frequencies.total() == len(values)
+
+
+def test_thousands_of_contigs_with_a_line_each_share_their_columns() -> None:
+    line = b"c\t3460\t.\tG\tA\t.\t.\tGAS_CSQ=missense_variant;GAS_IMPACT=MODERATE\n"
+    parts = [(f"c{number}".encode(), [number], [number + 1], [line], None) for number in range(3_000)]
+    tracemalloc.start()
+    try:
+        made = piece_rows([*parts, (b"empty", [], [], [], None)])
+        assert tracemalloc.get_traced_memory()[1] < 1_000 * len(parts), "arrays of each contig would take 3,500 bytes"
+    finally:
+        tracemalloc.stop()
+    assert made.columns["contig"].tolist() == [made.names["contig"][name] for name, *_ in parts]
+    assert made.columns["position"].tolist() == [*range(1, 3_001)]
+    assert made.columns["place"].tolist() == [number * len(line) for number in range(3_000)]

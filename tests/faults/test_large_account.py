@@ -6,6 +6,7 @@ The daemons are killed and miss answers meanwhile. GAS_ACCOUNT_JOBS says how man
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from collections import Counter
@@ -23,7 +24,7 @@ from app.domain.keys import archive_key
 from app.services import privacy, submissions, subscriptions
 from app.services.submissions import EVERYTHING, Wanted
 from tests.support.forks import Forks
-from tests.support.lanes import ALL, SEED, Lane, lane, seeded
+from tests.support.lanes import ALL, SEED, WAITS, Lane, lane, seeded
 from tests.support.proxy import Fault, Rule
 from tests.support.scenarios import told_before
 from tests.support.service import Service
@@ -37,6 +38,9 @@ FAULTS_EACH = 10 if JOBS > 1000 else 1
 """How many of each kind a daemon meets. A death interrupts twenty jobs, so more would make the walk a crawl."""
 
 STEP_SECONDS = 300 + JOBS
+SLOWER = max(1, JOBS / 60)
+"""A job of many waits longer for its turn; the doctor would only send again what is on its way."""
+
 BATCH = 25
 """Records that DynamoDB writes in one request."""
 
@@ -101,7 +105,9 @@ def mails() -> Counter[str]:
 
 async def test_an_account_of_many_jobs_is_listed_upgraded_and_deleted(aws: dict[str, Any], forks: Forks, tmp_path: Path) -> None:
     verbs = ("restore", "thaw", "notify")
-    async with lane(aws, forks, tmp_path, verbs, others={"GAS_PAGE_JOBS": str(PAGE_JOBS)}) as here:
+    deadlines = {what: round(SLOWER * seconds) for what, seconds in json.loads(WAITS["GAS_DEADLINE_SECONDS"]).items()}
+    others = {"GAS_PAGE_JOBS": str(PAGE_JOBS), "GAS_DEADLINE_SECONDS": json.dumps(deadlines)}
+    async with lane(aws, forks, tmp_path, verbs, others=others) as here:
         service, gas = here.service, here.service.gas
         account, other = await service.account(), await service.account()
         jobs, spared = await with_jobs(service, account), await service.in_archive(other)

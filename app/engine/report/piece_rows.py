@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -46,16 +47,27 @@ Part = tuple[bytes, Sequence[int], Sequence[int], Sequence[bytes], Values | None
 
 
 def piece_rows(parts: Iterable[Part]) -> PieceRows:
-    """What the columns know of a piece."""
+    """What the columns know of a piece.
+
+    A block can have thousands of contigs with a line each, so that columns are made of all lines at once.
+    """
     names = fresh_names()
+    contigs: list[tuple[bytes, int]] = []
+    starts: list[int] = []
+    ends: list[int] = []
     lines: list[bytes] = []
-    found: list[Rows] = []
-    for name, starts, ends, texts, values in parts:
-        found.append(coded(name, starts, ends, values_of_lines(texts) if values is None else values, names))
-        lines += texts
+    values: dict[str, list[Any]] = {}
+    for name, begin, end, texts, said in parts:
+        if texts:
+            contigs.append((name, len(texts)))
+            starts += begin
+            ends += end
+            lines += texts
+            for title, found in (values_of_lines(texts) if said is None else said).items():
+                values.setdefault(title, []).extend(found)
     if not lines:
         return PieceRows()
-    columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    columns = coded(contigs, starts, ends, values, names)
     made = PieceRows(columns, names)
     made.candidates = [(rank, number, lines[number]) for rank, number in _candidates(columns, names)]
     made.place(map(len, lines))

@@ -4,7 +4,7 @@ Everything is taken from the final text, so that the columns say what the file s
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -284,12 +284,19 @@ def rows(
     `name` is their contig, `starts` (from 0) and `ends` what they cover; `names` has the words of NAMED with their codes,
     and learns those that are new.
     """
-    return coded(name, starts, ends, values_of_lines(lines), names)
+    return coded([(name, len(starts))] if starts else [], starts, ends, values_of_lines(lines), names)
 
 
-def coded(name: bytes, starts: Sequence[int], ends: Sequence[int], values: Values, names: dict[str, dict[bytes, int]]) -> Rows:
-    """The same of values that are at hand."""
-    made: Rows = {"contig": np.full(len(starts), names["contig"][name] if starts else 0, "<u4")}
+def coded(
+    contigs: Sequence[tuple[bytes, int]],
+    starts: Sequence[int],
+    ends: Sequence[int],
+    values: Mapping[str, Sequence[Any]],
+    names: dict[str, dict[bytes, int]],
+) -> Rows:
+    """The same of values that are at hand. `contigs`: the name of each, in their order, and how many of the lines are on it."""
+    codes = np.array([names["contig"][name] for name, _ in contigs], "<u4")
+    made: Rows = {"contig": np.repeat(codes, [count for _, count in contigs])}
     made["position"] = np.asarray(starts, "<i8").astype("<i4") + 1
     made["end"] = np.asarray(ends, "<i8").astype("<i4")
     with np.errstate(over="ignore"):  # what is too large for four bytes is infinite
