@@ -6,6 +6,7 @@ import asyncio
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
 from operator import itemgetter
 from typing import Any, TypeVar, get_type_hints
@@ -36,6 +37,8 @@ def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def record(kind: type[R], item: Mapping[str, Any]) -> R:
     """The dataclass or named tuple that an item stands for. Attributes that it does not know, such as index keys, are ignored."""
+    if (slots := _SLOTS[kind] if kind in _SLOTS else _slots(kind)) and slots.required <= item.keys():
+        return slots.filled(kind, item)
     readers = _READERS.get(kind) or _readers(kind)
     return kind(**{name: readers[name](wire) for name, wire in item.items() if name in readers})
 
@@ -176,6 +179,70 @@ def _readers(kind: type[Any]) -> dict[str, Reader]:
     return _READERS.setdefault(kind, {name: _reader(hint) for name, hint in get_type_hints(kind).items()})
 
 
+Slot = tuple[Callable[[Any, Any], None], str, Any]
+"""What sets it, its name, and its default."""
+
+
+@dataclass(frozen=True)
+class Slots:
+    """How the slots of a class are filled from an item.
+
+    Nearly all is text and whole numbers, which are read here and by no call of a function; and what a frozen class does for
+    each field of a new instance takes longer than to read it. Defaults are shared, so none may be one that changes.
+    """
+
+    required: frozenset[str]
+    texts: tuple[Slot, ...]
+    numbers: tuple[Slot, ...]
+    others: tuple[tuple[Slot, Reader], ...]
+
+    def filled(self, kind: type[R], item: Mapping[str, Any]) -> R:
+        """A new instance, as its own `__init__` would make it."""
+        new, get = object.__new__(kind), item.get
+        for put, name, default in self.texts:
+            put(new, wire["S"] if (wire := get(name)) else default)
+        for put, name, default in self.numbers:
+            put(new, int(wire["N"]) if (wire := get(name)) else default)
+        for (put, name, default), read in self.others:
+            put(new, read(wire) if (wire := get(name)) else default)
+        return new
+
+
+_SLOTS: dict[type[Any], Slots | None] = {}
+
+
+def _slots(kind: type[Any]) -> Slots | None:
+    """How the slots of a dataclass are filled; None for another class, and for one that does more than to be filled."""
+    plain = is_dataclass(kind) and not hasattr(kind, "__post_init__") and {one.name for one in fields(kind)} <= vars(kind).keys()
+    plain = plain and "__slots__" in vars(kind)
+    return _SLOTS.setdefault(kind, _filling(kind) if plain else None)
+
+
+def _filling(kind: type[Any]) -> Slots:
+    named = {one.name: one for one in fields(kind)}
+    required = {name for name, one in named.items() if one.default is MISSING and one.default_factory is MISSING}
+    parts = {
+        name: (vars(kind)[name].__set__, name, one.default if one.default_factory is MISSING else one.default_factory())
+        for name, one in named.items()
+    }
+    readers = _readers(kind)
+    texts = [name for name in parts if readers[name] is _text]
+    numbers = [name for name in parts if readers[name] is _number]
+    return Slots(
+        frozenset(required),
+        tuple(parts[name] for name in texts),
+        tuple(parts[name] for name in numbers),
+        tuple((parts[name], readers[name]) for name in parts if name not in {*texts, *numbers}),
+    )
+
+
+_text: Reader = itemgetter("S")
+
+
+def _number(wire: Mapping[str, Any]) -> int:
+    return int(wire["N"])
+
+
 def _reader(hint: Any) -> Reader:
     options = [hint, *getattr(hint, "__args__", ())]
     enum = next((option for option in options if isinstance(option, type) and issubclass(option, Enum)), None)
@@ -186,4 +253,4 @@ def _reader(hint: Any) -> Reader:
         return lambda wire: frozenset(wire["SS"])
     if bool in options:
         return itemgetter("BOOL")
-    return (lambda wire: int(wire["N"])) if int in options else itemgetter("S")
+    return _number if int in options else _text

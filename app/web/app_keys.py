@@ -23,6 +23,7 @@ from app.web.estimates import DurationEstimator, QueueView
 from app.web.live import Live
 from app.web.rate_limit import RateLimit
 from app.web.route import Access, Route
+from app.web.table_processes import TableProcesses
 
 if TYPE_CHECKING:
     from app.services.globus import Globus
@@ -33,6 +34,7 @@ ASSETS = web.AppKey("assets", Assets)
 BACKEND = web.AppKey("backend", Backend)
 EXPLORER = web.AppKey("explorer", Explorer)
 CONCURRENCY = web.AppKey("turns", ConcurrencyLimit)
+TABLES = web.AppKey("tables", TableProcesses)
 STREAMS = web.AppKey("streams", ConcurrencyLimit)
 GLOBUS: web.AppKey[Kept[Globus]] = web.AppKey("globus")
 SESSIONS = web.AppKey("sessions", Secrets)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from app.aws.dynamodb import BATCH_KEYS
-from app.aws.jobs import Jobs
+from app.aws.jobs import Jobs, Key
 from app.domain.jobs import Job
 
 log = structlog.get_logger()
@@ -28,12 +29,8 @@ LONG_STILL_SECONDS = 60.0
 LONG_STILL_POLLS = 15
 """The same of jobs that wait for long, as those in a queue or in the archive: most of what is watched, if many watch."""
 
-PING_SECONDS = 15.0
-"""How long a viewer hears nothing of a job that stands still."""
-
-
-Key = tuple[str, str]
-"""User id and job id."""
+PING_SECONDS = 12.0
+"""Between two looks whether the viewer of a job that stands still is there; a stream is written to at every second one."""
 
 
 class Viewer(Protocol):
@@ -45,11 +42,16 @@ class Viewer(Protocol):
     def show(self, key: Key, job: Job | None) -> None:
         """Hears how a job is now; None: it is gone."""
 
-    def remind(self, before: float) -> None:
-        """Wakes a viewer who was not woken since `before`, which counts as `time.monotonic` does."""
+    def remind(self) -> None:
+        """Sends the viewer a sign of life, or wakes who can't be sent one."""
 
     def end(self) -> None:
         """Wakes the viewer for the last time."""
+
+
+def never() -> bool:
+    """Sends no sign of life."""
+    return False
 
 
 @dataclass(eq=False)
@@ -59,19 +61,18 @@ class Watch:
     job: Job | None = None
     keys: set[Key] = field(default_factory=set)
     patient: bool = False
-    woken: float = 0  # as `time.monotonic` counts
+    beat: Callable[[], bool] = never
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def show(self, key: Key, job: Job | None) -> None:
         """Wakes the viewer with a job that is another object than the one known; with None at the end."""
         if job is None or job is not self.job:
-            self.job, self.woken = job, time.monotonic()
+            self.job = job
             self.wake.set()
 
-    def remind(self, before: float) -> None:
-        """Wakes a viewer who knows the job and was not woken since."""
-        if self.job and self.woken < before:
-            self.woken = time.monotonic()
+    def remind(self) -> None:
+        """Wakes a viewer who knows the job, if `beat` does not reach them."""
+        if self.job and not self.beat():
             self.wake.set()
 
     def end(self) -> None:
@@ -91,15 +92,18 @@ class Live:
     _watches: dict[Key, set[Viewer]] = field(default_factory=dict)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
     _known: dict[Key, Job] = field(default_factory=dict)  # the same object for as long as nothing changes
+    _marks: dict[Key, int] = field(default_factory=dict)  # of their records
     _changed: dict[Key, float] = field(default_factory=dict)  # when, or when another viewer came
     _looks: int = 0
+    _beats: deque[tuple[float, Viewer]] = field(default_factory=deque)  # the next sign of life of each, the soonest first
 
-    async def watch(self, user_id: str, job_id: str) -> AsyncGenerator[Job, None]:
+    async def watch(self, user_id: str, job_id: str, beat: Callable[[], bool] = never) -> AsyncGenerator[Job, None]:
         """The job as it is now and after every change, until it is gone or the process stops.
 
-        Where nothing changes, the very same again from time to time: the viewer may have left, which only a write finds out.
+        Where nothing changes, `beat` is called from time to time, and says whether the viewer is there. Where it says no, the
+        very same job comes again: what is wrong only a write finds out.
         """
-        watch = Watch()
+        watch = Watch(beat=beat)
         with self.viewing(watch):
             self.look_at(watch, {(user_id, job_id)})
             while await watch.wake.wait() and (job := watch.job):
@@ -110,6 +114,7 @@ class Live:
     def viewing(self, viewer: Viewer) -> Iterator[None]:
         """While it lasts, the viewer is reminded, and shown what it looks at."""
         self._viewers.add(viewer)
+        self._beats.append((time.monotonic() + self.ping_seconds, viewer))
         self._wanted.set()
         try:
             yield
@@ -127,6 +132,7 @@ class Live:
             if not self._watches[key]:
                 del self._watches[key]
                 self._known.pop(key, None)
+                self._marks.pop(key, None)
                 self._changed.pop(key, None)
         viewer.keys = set(keys)
 
@@ -153,6 +159,7 @@ class Live:
                     log.exception("live look failed")
             if not self._viewers:
                 self._wanted.clear()
+                self._beats.clear()
             self._remind()
             await asyncio.sleep(self.poll_seconds)
 
@@ -171,18 +178,26 @@ class Live:
         return [key for key in self._watches if (self._looks + hash(key)) % pause(key) == 0]
 
     def _remind(self) -> None:
-        before = time.monotonic() - self.ping_seconds
-        for viewer in self._viewers:
-            viewer.remind(before)
+        now = time.monotonic()
+        while self._beats and self._beats[0][0] <= now:
+            _, viewer = self._beats.popleft()
+            if viewer in self._viewers:
+                viewer.remind()
+                self._beats.append((now + self.ping_seconds, viewer))
 
     async def _look(self, keys: list[Key]) -> None:
         asked = [(key, viewer) for key in keys for viewer in self._watches.get(key, ())]
-        found = {(job.user_id, job.job_id): job for job in await self.jobs.get_many(keys)}
-        for key, job in found.items():
-            if key in self._watches and job != self._known.get(key):
-                self._known[key], self._changed[key] = job, time.monotonic()
+        found = await self.jobs.look(keys, self._marks)
+        for key, (mark, job) in found.items():
+            if job and key in self._watches:
+                self._marks[key] = mark
+                if job != self._known.get(key):
+                    self._known[key], self._changed[key] = job, time.monotonic()
         for key, viewer in asked:
-            viewer.show(key, self._known.get(key, found[key]) if key in found else None)
+            if key not in found:
+                viewer.show(key, None)
+            elif job := self._known.get(key):
+                viewer.show(key, job)
 
 
 @asynccontextmanager

@@ -10,15 +10,16 @@ import asyncio
 import time
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 from app.aws.dynamodb import BATCH_KEYS
-from app.aws.jobs import Jobs
+from app.aws.jobs import Jobs, Key
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, JobState, State, Status
-from app.web.live import Key
+from app.web.live import never
 from app.web.states import COUNTED, SHOWN, may_change, state
 
 MOST_COUNTED = 1000
@@ -30,7 +31,7 @@ MOST_WATCHED = BATCH_KEYS
 
 @dataclass(frozen=True)
 class Census:
-    """How many jobs are in each state, which of them may change, and which is the newest."""
+    """How many jobs are in each state, the newest MOST_WATCHED of those that may change, and which is the newest of all."""
 
     states: Counter[State]
     moving: Mapping[Key, Job | JobState]
@@ -41,10 +42,10 @@ class Census:
     async def take(cls, jobs: Jobs, user_id: str, plan: Plan, batch: str = "") -> Census:
         """Counts the newest MOST_COUNTED jobs of a user, or of a batch."""
         found = await jobs.states(user_id, MOST_COUNTED, batch=batch)
-        seen = zlib.crc32(repr([(job.job_id, job.rev, job.percent) for job in found]).encode())
+        seen = zlib.crc32(" ".join([f"{job.job_id} {job.rev} {job.percent}" for job in found]).encode())
         return cls(
             states=Counter(map(state, found)),
-            moving={(user_id, job.job_id): job for job in found if may_change(job, plan)},
+            moving={(user_id, job.job_id): job for job in islice((one for one in found if may_change(one, plan)), MOST_WATCHED)},
             newest=found[0].job_id if found else "",
             fingerprint=f"{seen:x}",
         )
@@ -71,13 +72,14 @@ class ListWatch:
     ended: bool = False
     keys: set[Key] = field(default_factory=set)
     patient: bool = True
-    woken: float = 0  # as `time.monotonic` counts
+    beat: Callable[[], bool] = never
+    look: float = 0  # when, as `time.monotonic` counts, the viewer is woken though nothing changed
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def learn(self, census: Census) -> None:
         """Goes on from what was counted."""
         self.states = census.states
-        self.known = dict(list(census.moving.items())[:MOST_WATCHED])
+        self.known = dict(census.moving)
 
     def show(self, key: Key, job: Job | None) -> None:
         """Counts a job that is not as it was, and wakes the viewer."""
@@ -92,17 +94,17 @@ class ListWatch:
         else:
             del self.known[key]
         self.changed = True
-        self._wake()
+        self.wake.set()
 
-    def remind(self, before: float) -> None:
-        """Wakes a viewer who was not woken since."""
-        if self.woken < before:
-            self._wake()
+    def remind(self) -> None:
+        """Wakes a viewer who wants to look again, or whom `beat` does not reach."""
+        if time.monotonic() >= self.look or not self.beat():
+            self.wake.set()
 
     def end(self) -> None:
         """Wakes the viewer for the last time."""
         self.ended = True
-        self._wake()
+        self.wake.set()
 
     async def wait(self, seconds: float | None) -> None:
         """Returns once the viewer is woken, after `seconds` at the latest, where given."""
@@ -110,7 +112,3 @@ class ListWatch:
             async with asyncio.timeout(seconds):
                 await self.wake.wait()
         self.wake.clear()
-
-    def _wake(self) -> None:
-        self.woken = time.monotonic()
-        self.wake.set()

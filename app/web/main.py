@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import warnings
@@ -37,6 +38,7 @@ from app.web.middlewares.log import log_requests
 from app.web.middlewares.malformed import answer_plainly
 from app.web.pages import compile_templates, set_up
 from app.web.rate_limit import RateLimit
+from app.web.table_processes import TableProcesses
 
 log = structlog.get_logger()
 
@@ -48,6 +50,9 @@ DRAIN_SECONDS = 10
 
 SWITCH_SECONDS = 0.001
 """After which a thread that looks through a result gives way to the loop, which waits so long each time it turns."""
+
+GARBAGE_OBJECTS = 10_000
+"""New objects after which Python looks for cycles of garbage among them: a list of jobs makes 6,000, and none is in a cycle."""
 
 PAGES_KEPT = 256
 """Results whose charts are kept as they were rendered, some ten kilobytes each."""
@@ -67,6 +72,7 @@ def create_app(settings: Settings) -> web.Application:
     app[app_keys.RESULT_CACHE] = Kept(PAGES_KEPT)
     app[app_keys.EXAMPLE] = Kept(1)
     app[app_keys.CONCURRENCY] = ConcurrencyLimit()
+    app[app_keys.TABLES] = TableProcesses()
     app[app_keys.STREAMS] = ConcurrencyLimit(limits.STREAMS.most, sys.maxsize, limits.STREAMS.said)
     app[app_keys.ASSETS] = assets = Assets.read()
     set_up(app, assets)
@@ -104,6 +110,7 @@ async def _serve(settings: Settings) -> None:
         await runner.setup()
         await web.TCPSite(runner, settings.web_host, settings.web_port).start()
         freeze_gc()
+        gc.set_threshold(GARBAGE_OBJECTS)
         ready()
         compiling = asyncio.create_task(compile_templates(app))
         await stop.wait()

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -24,6 +25,9 @@ from app.web.assets import Assets
 from app.web.states import badge
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+WORDS_KEPT = 2048
+"""Numbers whose words are kept, of each kind: to put one in words costs more than the line that it stands in."""
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
@@ -82,12 +86,14 @@ def chart(chart: Chart, counts: dict[str, int], links: dict[str, str]) -> Markup
     return Markup(bars(chart.title, counts, links, chart.words))  # noqa: S704 - the engine has escaped it
 
 
+@lru_cache(WORDS_KEPT)
 def time(milliseconds: int) -> Markup:
     """A moment in UTC, which the script turns into the reader's own zone."""
     at = datetime.fromtimestamp(milliseconds // 1000, UTC).isoformat()
     return Markup(f'<time datetime="{at[:19]}Z">{at[:10]} {at[11:16]} UTC</time>')  # noqa: S704 - digits, and nothing to escape
 
 
+@lru_cache(WORDS_KEPT)
 def size(number: int) -> str:
     """A number of bytes in words."""
     return f"{number} B" if number < 1000 else humanize.naturalsize(number, format="%.3g")
@@ -95,7 +101,12 @@ def size(number: int) -> str:
 
 def duration(milliseconds: int) -> str:
     """A time in words, at least a second."""
-    return humanize.precisedelta(max(milliseconds, 1000) // 1000, minimum_unit="seconds", format="%d")
+    return _seconds(max(milliseconds, 1000) // 1000)
+
+
+@lru_cache(WORDS_KEPT)
+def _seconds(number: int) -> str:
+    return humanize.precisedelta(number, minimum_unit="seconds", format="%d")
 
 
 def see_other(address: str) -> web.Response:

@@ -146,6 +146,18 @@ async def test_many_jobs_are_read_in_one_request(gas: Backend) -> None:
     assert sorted(job.job_id for job in found) == sorted(job.job_id for job in made)
 
 
+async def test_a_record_that_stands_still_is_no_job_again_until_it_changes(gas: Backend) -> None:
+    still, changing = await new_job(gas), await new_job(gas)
+    keys = [(job.user_id, job.job_id) for job in (still, changing)]
+    first = await gas.jobs.look([*keys, (USER, str(uuid.uuid4()))], {})
+    assert {key: job for key, (_, job) in first.items()} == dict(zip(keys, (still, changing), strict=True))
+    marks = {key: mark for key, (mark, _) in first.items()}
+    labelled = await gas.jobs.label(*keys[1], note="no other rev")
+    again = await gas.jobs.look(keys, marks)
+    assert again[keys[0]] == (marks[keys[0]], None)
+    assert again[keys[1]][0] != marks[keys[1]] and again[keys[1]][1] == labelled
+
+
 async def test_the_index_lists_what_is_overdue_and_nothing_else(gas: Backend) -> None:
     late = replace(gas.jobs, deadline_seconds=dict.fromkeys(gas.jobs.deadline_seconds, -1))
     waiting = await Jobs.create(late, Job(user_id=USER, job_id=job_id(gas.now(), os.urandom(10))))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 
+from app.aws.jobs import Key
 from app.domain.jobs import Job
 from tests.support.portal import Browser
 
@@ -45,3 +48,9 @@ class Stream:
             if all(word in event[1] for word in words):
                 return event[1]
         raise AssertionError(f"the stream ended without {words}: {seen}")
+
+
+def looked_at(records: Mapping[Key, Job], keys: list[Key], seen: Mapping[Key, int]) -> dict[Key, tuple[int, Job | None]]:
+    """What `Jobs.look` says of a table that holds these records."""
+    marks = {key: hash(records[key]) for key in keys if key in records}
+    return {key: (mark, None if seen.get(key) == mark else replace(records[key])) for key, mark in marks.items()}

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientPayloadError
 
+from app.aws.jobs import Key
 from app.domain.accounts import Plan
 from app.domain.jobs import Fault, Job, State, Status, Tier, Trigger
 from app.engine.bundles.manifest import find
@@ -215,13 +217,13 @@ async def test_many_viewers_cost_one_look(portal: Portal, monkeypatch: pytest.Mo
     jobs = [await portal.job(ME, *SUBMIT) for _ in range(5)]
     looks: list[int] = []
     live = portal.app[app_keys.LIVE]
-    real = portal.backend.jobs.get_many
+    real = portal.backend.jobs.look
 
-    async def counted(asked: list[tuple[str, str]]) -> list[Job]:
+    async def counted(asked: list[Key], seen: Mapping[Key, int]) -> dict[Key, tuple[int, Job | None]]:
         looks.append(len(asked))
-        return await real(asked)
+        return await real(asked, seen)
 
-    monkeypatch.setattr(live, "jobs", type("Counted", (), {"get_many": staticmethod(counted)})())
+    monkeypatch.setattr(live, "jobs", type("Counted", (), {"look": staticmethod(counted)})())
     streams = [Stream(browser, job) for job in jobs for _ in range(4)]
     for stream in streams:
         await stream.__aenter__()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from aiohttp import FormData
 
-from app.aws.jobs import Jobs
+from app.aws.jobs import Jobs, Key
 from app.domain.accounts import Plan
 from app.domain.jobs import Job, Status, Tier, Trigger
 from app.web import app_keys
@@ -21,7 +22,7 @@ from app.web.states import COUNTED, SHOWN
 from app.web.views import job_list
 from tests.support.portal import Browser, Portal
 from tests.support.steps import ARCHIVED, CLAIM, COMPLETE, ME, SUBMIT
-from tests.support.stream import Stream
+from tests.support.stream import Stream, looked_at
 
 NAMES = r">file-(\d+)\.vcf<"
 
@@ -125,9 +126,9 @@ class Records:
     def __init__(self, *jobs: Job) -> None:
         self.jobs, self.read = {(job.user_id, job.job_id): job for job in jobs}, 0
 
-    async def get_many(self, keys: list[tuple[str, str]]) -> list[Job]:
+    async def look(self, keys: list[Key], seen: Mapping[Key, int]) -> dict[Key, tuple[int, Job | None]]:
         self.read += len(keys)
-        return [replace(self.jobs[key]) for key in keys if key in self.jobs]
+        return looked_at(self.jobs, keys, seen)
 
 
 async def test_idle_lists_read_nothing_and_all_viewers_of_a_job_read_it_once() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
 
-from app.aws.jobs import Jobs
+from app.aws.jobs import Jobs, Key
 from app.domain.jobs import Job, Status
 from app.web import live
 from app.web.live import LONG_STILL_POLLS, STILL_POLLS, Live
+from tests.support.stream import looked_at
 
 RUNNING = Job(user_id="u", job_id="j", status=Status.RUNNING)
 
@@ -24,10 +26,10 @@ class Table:
     reads: int = 0
     sizes: list[int] = field(default_factory=list)
 
-    async def get_many(self, keys: list[tuple[str, str]]) -> list[Job]:
+    async def look(self, keys: list[Key], seen: Mapping[Key, int]) -> dict[Key, tuple[int, Job | None]]:
         self.reads += 1
         self.sizes.append(len(keys))
-        return [replace(self.records[key]) for key in keys if key in self.records]
+        return looked_at(self.records, keys, seen)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ async def test_every_viewer_sees_each_change_once(watched: tuple[Live, Table]) -
         await asyncio.gather(*viewers)
         polling.cancel()
     assert seen == [[0, 50, 100]] * 2
-    assert not (looking._known or looking._changed or looking._watches)
+    assert not (looking._known or looking._marks or looking._changed or looking._watches)
 
 
 async def test_a_job_that_stands_still_is_looked_at_less_often_until_it_changes(

@@ -276,7 +276,8 @@ class UploadOut(BaseModel):
 def job_out(job: Job) -> dict[str, Any]:
     """Returns what the API says of a job, as JSON takes it: what a JobOut would be written as, which need not be made first."""
     values = dict(zip(_JOB_FIELDS, _job_values(job), strict=True))
-    return values | {"tags": sorted(job.tags), "faults": json.loads(job.faults) if job.faults else []}
+    values["tags"], values["faults"] = sorted(job.tags), json.loads(job.faults) if job.faults else []
+    return values
 
 
 _JOB_FIELDS = tuple(JobOut.model_fields)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager
 from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -28,10 +28,11 @@ from app.services import saved
 from app.services.saved import Kind
 from app.services.submissions import Refused, find
 from app.web.api.models import VariantFilter, VariantQuery
-from app.web.app_keys import BACKEND, CONCURRENCY, EXPLORER, account
+from app.web.app_keys import BACKEND, CONCURRENCY, EXPLORER, TABLES, account
 from app.web.pages import page, see_other
 from app.web.spreadsheet import sheet
 from app.web.states import IMPACTS, badge
+from app.web.table_rows import Form
 from app.web.views.job_page import counts
 
 log = structlog.get_logger()
@@ -69,8 +70,6 @@ COLUMNS: dict[str, tuple[str, Callable[[Variant], str]]] = {
     "genotype": ("Genotypes", lambda one: " ".join(call.partition(":")[0] for call in one.calls[1:4])),
 }
 """Columns that the table can have besides: their title, and what they show of a variant."""
-
-Maker = Callable[[dict[str, Any], AsyncIterator[list[bytes]]], AsyncIterator[bytes]]
 
 NOTHING = VariantPage([], None, 0, 1.0)
 
@@ -173,7 +172,7 @@ async def _download(request: web.Request, job: Job, form: str) -> web.StreamResp
     if form == "vcf" and not asked.asked():
         return see_other(request.path.removesuffix("variants.vcf") + "result")
     header, batches = await request.app[EXPLORER].open(job, asked.filter(await panels(request, asked)))
-    pieces = _vcf(header, batches) if form == "vcf" else MAKERS[form](await counts(request, job), batches)
+    pieces = _vcf(header, batches) if form == "vcf" else _table(request.app, form, await counts(request, job), batches)
     name = derived(job.file_name, f"{'variants' if asked.asked() else 'annot'}.{form}")
     answer = web.StreamResponse(headers={"Content-Disposition": content_disposition(name)})
     answer.content_type = FORMS[form]
@@ -181,8 +180,9 @@ async def _download(request: web.Request, job: Job, form: str) -> web.StreamResp
     if request.method == "HEAD":  # a body here would be taken for the next answer
         return answer
     try:
-        async for piece in pieces:
-            await answer.write(piece)
+        async with aclosing(pieces):  # whatever makes them ends with the answer, also where the reader leaves
+            async for piece in pieces:
+                await answer.write(piece)
         await answer.write_eof()
     except Exception:
         # half of it is sent: only a broken connection still shows the browser that it is not whole
@@ -245,25 +245,23 @@ def links(found: Variant, assembly: str = "") -> list[tuple[str, str]]:
     return known
 
 
-async def _vcf(header: bytes, batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+def _table(
+    app: web.Application, form: str, summary: dict[str, Any], batches: AsyncIterator[list[bytes]]
+) -> AsyncGenerator[bytes, None]:
+    if form == "xlsx":
+        return _xlsx(summary, batches)
+    tags, provenance = tuple(summary.get("tags", {})), render.provenance(summary) if summary else ""
+    return app[TABLES].table(Form(form, tags, provenance), batches)
+
+
+async def _vcf(header: bytes, batches: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, None]:
     yield header
     async for lines in batches:
         if lines:
             yield b"\n".join([*lines, b""])
 
 
-def _text(row_text: Callable[[list[str]], str]) -> Maker:
-    """Writes a table as text, a few hundred rows at a time, so that others get their turn."""
-
-    async def made(summary: dict[str, Any], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
-        async for rows in _tables(summary, batches):
-            while some := "".join(map(row_text, islice(rows, 200))):
-                yield some.encode()
-
-    return made
-
-
-async def _xlsx(summary: dict[str, Any], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+async def _xlsx(summary: dict[str, Any], batches: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, None]:
     """An Excel file is a zip, whose parts have to be complete before the first byte can be sent."""
     with sheet() as made:
         async for rows in _tables(summary, batches):
@@ -283,7 +281,3 @@ async def _tables(summary: dict[str, Any], batches: AsyncIterator[list[bytes]]) 
         rows = render.cells((line.decode("utf-8", "replace") for line in lines), tags, origin)
         next(rows)
         yield rows
-
-
-MAKERS: dict[str, Maker] = {"tsv": _text(render.tsv_row), "csv": _text(render.csv_row), "xlsx": _xlsx}
-"""What makes each kind of table."""

@@ -139,8 +139,8 @@ async def _send_changes(request: web.Request, stream: EventStream) -> None:
     asked, user, jobs, live = _asked(request), account(request), request.app[BACKEND].jobs, request.app[LIVE]
     census = await Census.take(jobs, user.user_id, user.plan, asked.batch)
     stale = census.fingerprint != request.query.get("seen")
-    pause, sendable, watch = float(FIRST_LOOK_SECONDS), 0.0, ListWatch(user.plan)
-    look = time.monotonic() + pause
+    pause, sendable, watch = float(FIRST_LOOK_SECONDS), 0.0, ListWatch(user.plan, beat=stream.beat)
+    watch.look = time.monotonic() + pause
     watch.learn(census)
     with live.viewing(watch):
         while not watch.ended:
@@ -154,14 +154,14 @@ async def _send_changes(request: web.Request, stream: EventStream) -> None:
                 stale, sendable = False, time.monotonic() + REFRESH_SECONDS[asked.narrowed]
             await watch.wait(max(0.0, sendable - time.monotonic()) if stale else None)
             stale, watch.changed = stale or watch.changed, False
-            if time.monotonic() >= look:
+            if time.monotonic() >= watch.look:
                 newest = await jobs.states(user.user_id, 1, batch=asked.batch)
                 pause = min(2 * pause, LONGEST_LOOK_SECONDS)
                 if (newest[0].job_id if newest else "") != census.newest:
                     census = await Census.take(jobs, user.user_id, user.plan, asked.batch)
                     watch.learn(census)
                     stale, pause = True, float(FIRST_LOOK_SECONDS)
-                look = time.monotonic() + pause
+                watch.look = time.monotonic() + pause
             if not stale:
                 await stream.ping()
 

@@ -43,7 +43,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 async def _send_changes(request: web.Request, found_id: str, stream: EventStream) -> None:
     shown = None
-    async with aclosing(request.app[LIVE].watch(account(request).user_id, found_id)) as changes:
+    async with aclosing(request.app[LIVE].watch(account(request).user_id, found_id, stream.beat)) as changes:
         async for found in changes:
             if found is shown:
                 await stream.ping()

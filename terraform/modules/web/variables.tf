@@ -88,7 +88,7 @@ variable "health_path" {
 }
 
 variable "idle_seconds" {
-  description = "Seconds of silence after which the load balancer closes a connection. Live pages are pinged every 15 seconds."
+  description = "Seconds of silence after which the load balancer closes a connection. Live pages are pinged every 24 seconds."
   type        = number
   default     = 60
 
