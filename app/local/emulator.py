@@ -17,20 +17,23 @@ from moto.core import responses
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from moto.server import ThreadedMotoServer
 from moto.sns.responses import SNSResponse
 from moto.sqs import models
 from moto.sqs.models import Queue, SQSBackend
 
+from app.local import values
+from app.local.connections import Server
 
-def start(port: int = 0) -> ThreadedMotoServer:
+
+def start(port: int = 0) -> Server:
     """Serves AWS on loopback from threads of this process; port 0 takes any free one."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     _make_writes_atomic()
     _end_polls_in_time()
     _count_when_asked()
     _look_up_once()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    values.install()
+    server = Server(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     return server
 

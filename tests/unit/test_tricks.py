@@ -9,16 +9,21 @@ import sys
 import tempfile
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 import botocore.model
 import moto.backends
 import pytest
 from aiobotocore.parsers import AioResponseParserFactory
+from moto.core.responses import XFormedAttributePicker
+from moto.core.serialize import JSONSerializer
+from moto.core.utils import get_service_model
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from app.aws.botocore_tuning import JsonResponseParserFactory, loader
 from app.engine.formats import bcftools
-from app.local import emulator
+from app.local import emulator, values
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,3 +99,45 @@ def test_what_moto_looks_up_for_every_request_is_looked_up_once(monkeypatch: pyt
     for host in ("dynamodb.eu-central-1.amazonaws.com", "s3.us-east-1.amazonaws.com"):
         assert {remembered(application, host) for _ in range(3)} == {theirs(application, host)}
     assert len(looks) == 4, "a look for each host of ours, and one for each of moto's own way"
+
+
+VALUES: dict[str, Any] = {
+    "text": {"S": "a"},
+    "none": {"S": ""},
+    "number": {"N": "1"},
+    "bytes": {"B": b"\x00\xff"},
+    "yes": {"BOOL": True},
+    "no": {"BOOL": False},
+    "null": {"NULL": True},
+    "texts": {"SS": ["a", "b"]},
+    "numbers": {"NS": ["1", "2.5"]},
+    "bodies": {"BS": [b"a", b"\xff"]},
+    "list": {"L": [{"S": "a"}, {"L": []}, {"M": {"inner": {"N": "1"}}}]},
+    "map": {"M": {"a": {"B": b"a"}, "b": {"M": {}}, "c": {"BOOL": False}}},
+}
+
+
+def test_values_are_written_as_moto_writes_them() -> None:
+    values.install()
+    model = get_service_model("dynamodb").operation_model("GetItem")
+    ours = JSONSerializer._serialize_type_structure
+
+    def body() -> Any:
+        serializer = JSONSerializer(model, value_picker=XFormedAttributePicker())
+        return json.loads(serializer.serialize({"Item": VALUES})["body"])
+
+    written = body()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONSerializer, "_serialize_type_structure", ours.__wrapped__)  # type: ignore[attr-defined]
+        assert body() == written
+    assert {kind for value in written["Item"].values() for kind in value} == values.WRITERS.keys()
+    assert written["Item"]["bodies"] == {"BS": ["YQ==", "/w=="]}
+
+
+def test_a_walk_through_an_expression_knows_its_nodes() -> None:
+    values.install()
+    known = DepthFirstTraverser.nodes_to_be_processed
+    theirs = known.__wrapped__  # type: ignore[attr-defined]
+    for kind in DepthFirstTraverser.__subclasses__():
+        walk = kind.__new__(kind)
+        assert known(walk) == theirs(walk) == known(walk), kind
