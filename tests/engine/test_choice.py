@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.bundles import manifest
+from app.engine.bundles import manifest, sequence
 from app.engine.reading.assembly import match_assembly
 from app.engine.reading.choice import choose
 from tests.support.genome import CHROMOSOME
@@ -27,6 +27,7 @@ def shifted(nuclear: manifest.Bundle, tmp_path: Path) -> manifest.Bundle:
     shutil.copytree(nuclear.folder, folder)
     text = (folder / "genome.fa").read_text().replace(CHROMOSOME, CHROMOSOME[1:] + "A")
     (folder / "genome.fa").write_text(text)
+    sequence.build(folder / "genome.fa", folder / nuclear.sequence)
     return replace(nuclear, folder=folder, id="shifted", assembly="GRCh98")
 
 

@@ -6,8 +6,8 @@ from itertools import islice
 from pathlib import Path
 
 from app.engine.bundles.manifest import Bundle
+from app.engine.bundles.sequence import Sequence as Bases
 from app.engine.errors import InputError
-from app.engine.formats.fasta import Sequences
 from app.engine.limits import DEFAULT, Limits
 from app.engine.reading import assembly, headers
 from app.engine.reading.contigs import ContigNames
@@ -104,9 +104,6 @@ def _evidence(bundle: Bundle, header: Header, records: list[Record]) -> Evidence
     lengths = [(text(name), length, found) for name, length in header.contigs.items() if length and (found := names.find(name))]
     others = [(name, length) for name, length, contig in lengths if contig.length != length]
     placed = [(found.name, start, ref) for contig, start, ref in records if (found := names.find(contig))]
-    sequences = Sequences(bundle.path(bundle.fasta))
-    try:
-        fitting = sum(start >= 0 and sequences.holds(contig, start, ref) for contig, start, ref in placed)
-    finally:
-        sequences.close()
+    bases = Bases.open(bundle.path(bundle.sequence))  # mapped, for the records may be far from each other
+    fitting = sum(bases.holds(contig, start + 1, ref) for contig, start, ref in placed)
     return Evidence(bundle, len(records), len(placed), fitting, len(lengths) - len(others), others[0] if others else None)

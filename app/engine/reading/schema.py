@@ -75,9 +75,9 @@ class TagSchema:
         samples = rb"(\t([^\t\n]++)\t([^\n]++)\n)" if self.header.samples else rb"(\n)()()"
         line = (
             rb"(?:(([^\t\n]++)\t([1-9][0-9]{0,9}+)\t[^;\t\n \x01-\x1f\x7f]++\t([ACGTN]++)\t(?!\4\t)([ACGT]++(?:,[ACGT]++)*+)"
-            rb"\t(?:[0-9]++(?:\.[0-9]++)?|\.)\t(?:%b)\t(?:(%b(?:;%b)*+)(?=[\t\n])|(?=\.[\t\n])))\.?+%b|[^\n]*+\n)"
+            rb"\t(?:[0-9]++(?:\.[0-9]++)?|\.)\t(?:%b)\t(?:((?:%b(?:;|(?=[\t\n])))++(?<!;))(?=[\t\n])|(?=\.[\t\n])))\.?+%b|[^\n]*+\n)"
         )
-        self._clean = re.compile(line % (filters, item, item, samples)).findall
+        self._clean = re.compile(line % (filters, item, samples)).findall
         return self._clean
 
     def format(self, form: bytes, alleles: int) -> Pattern | None:
