@@ -147,7 +147,7 @@ def test_beyond_ten_megabases_little_is_decoded(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(structural_alleles, "MOST_BASES", 1000)
     transcripts = Transcripts.open(rcrs.path(rcrs.transcripts))
     key = (b"1", b"N", b"<DEL>", b"2", b"16569")
-    found, _, genes, left_out = structural_alleles.consequences(transcripts, "MT", key, 0, lambda name: None)
+    found, _, genes, left_out = structural_alleles.consequences(transcripts, "MT", key, {"MT": 0}, lambda name: None)
     assert (len(found), genes, left_out) == (37, len(np.unique(transcripts.columns["genes"])), 0)
 
 

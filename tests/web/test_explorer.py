@@ -13,7 +13,7 @@ from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pysam
 import pytest
@@ -423,7 +423,17 @@ async def test_where_the_variants_are_along_a_contig(portal: Portal, tmp_path: P
     length, bins = (await portal.app[app_keys.EXPLORER].density(job))["chrM"]
     assert (length, sum(bins), len(bins)) == (16_569, 300, 100)
     text = (await browser.get(f"/annotations/{job.job_id}")).text
-    assert 'aria-label="Variants along chrM: most of them between' in text
+    most = re.findall(r'most of them <a href="([^"]+)">between [0-9,]+ and [0-9,]+</a>', text)
+    assert f"of {max(bins):.0f} variants" in (await browser.get(unescape(most[0]))).text
+    parts = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>Between ', text)
+    regions = [parse_qs(urlsplit(unescape(part)).query)["region"][0].partition(":")[2] for part in parts]
+    spans = [tuple(map(int, region.split("-"))) for region in regions]
+    assert len(spans) == 25 and spans[0][0] == 1 and spans[-1][1] == length
+    assert all(behind[0] == here[1] + 1 for here, behind in pairwise(spans))
+    first, last = spans[3]
+    records = [line.split("\t") for line in many(300).splitlines() if not line.startswith("#")]
+    there = [one for one in records if int(one[1]) <= last and int(one[1]) + len(one[3]) > first]
+    assert f"of {len(there)} variants" in (await browser.get(unescape(parts[3]))).text
 
 
 async def test_a_result_on_a_reference_that_the_portal_does_not_have(portal: Portal, tmp_path: Path) -> None:

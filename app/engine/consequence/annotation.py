@@ -106,8 +106,16 @@ class _Reference:
         self.numbering = "m" if MITOCHONDRIAL.intersection(names) else "g"
 
 
+def _reach(contig: Contig, bundle: Bundle, distance: int | None) -> int:
+    """Bases of upstream and downstream on a contig."""
+    if distance is not None:
+        return distance
+    return 0 if MITOCHONDRIAL.intersection((contig.name, *contig.aliases)) else bundle.distance
+
+
 class AlleleAnnotator:
-    """The consequences of a bundle's transcripts. `distance`: bases of upstream and downstream instead of the bundle's own.
+    """The consequences of a bundle's transcripts. `distance`: bases of upstream and downstream instead of the bundle's own,
+    which does not count on the mitochondrion: its genes lie side by side, and an allele in one is not of all its neighbours.
 
     Raises BundleError if the bundle's parts cannot be used.
     """
@@ -119,8 +127,8 @@ class AlleleAnnotator:
         columns = self._transcripts.starts, self._transcripts.ends, self._transcripts.strands
         self._bounds = [memoryview(column) for column in columns]  # type: ignore[arg-type]
         self._sequence = Sequence.open(bundle.path(bundle.sequence))
-        self._distance = bundle.distance if distance is None else distance
         self._contigs = {contig.name: contig for contig in bundle.contigs}
+        self._distances = {name: _reach(contig, bundle, distance) for name, contig in self._contigs.items()}
         self._references: dict[str, _Reference] = {}
         self._names = ContigNames(bundle, {})
 
@@ -138,11 +146,13 @@ class AlleleAnnotator:
 
     def entries(self, contig: str, starts: list[int], ends: list[int]) -> Ints:
         """Returns for alleles (0-based, half-open) a number of entries that INFO/CSQ of each does not exceed by much."""
-        at_most = self._transcripts.at_most(contig, np.array(starts, np.int64) + 1, np.array(ends, np.int64), self._distance)
+        at_most = self._transcripts.at_most(
+            contig, np.array(starts, np.int64) + 1, np.array(ends, np.int64), self._distances[contig]
+        )
         return np.minimum(at_most, MOST_ENTRIES) + 1
 
     def _structural(self, contig: str, reference: _Reference, key: Key) -> AlleleAnnotation:
-        found, variant, genes, left_out = consequences(self._transcripts, contig, key, self._distance, self._contig_of)
+        found, variant, genes, left_out = consequences(self._transcripts, contig, key, self._distances, self._contig_of)
         counted = b";GAS_GENES=%d;GAS_GENES_LEFT_OUT=%d" % (genes, left_out) if left_out else b""
         one = variant.allele
         said = self._told(one, reference, "", "", [self._said(called, one, "") for called in found])
@@ -166,13 +176,14 @@ class AlleleAnnotator:
         changes = zip(places.decode().split("\n"), refs.decode(), alts.decode(), strict=True)
         names = [f"{place}{ref}>{alt}" for place, ref, alt in changes]
         these = Plain(positions, refs, alts, [f"{prefix}{name}" for name in names])
-        which, rows = self._transcripts.overlapping(contig, positions, positions, self._distance)
-        pairs = self._columns.pairs(these, which, rows, self._distance)
+        distance = self._distances[contig]
+        which, rows = self._transcripts.overlapping(contig, positions, positions, distance)
+        pairs = self._columns.pairs(these, which, rows, distance)
 
         def called(row: int, index: int) -> Consequence | None:
             position, ref, alt = keys[index]
             one = Allele(Change(int(position), ref, alt), NOWHERE, alt.decode(), "SNV")
-            return consequence(self._transcripts[row], one, reference.bases, self._distance)
+            return consequence(self._transcripts[row], one, reference.bases, distance)
 
         accession = f"{reference.accession}:{numbering}."
         answers = self._simple(these, pairs, names, accession)
@@ -291,7 +302,7 @@ class AlleleAnnotator:
         starts = np.array([one.change.start - one.run.left for one in alleles], np.int64)
         ends = np.array([one.change.end + one.run.right for one in alleles], np.int64)
         near: list[list[int]] = [[] for _ in alleles]
-        pairs = self._transcripts.overlapping(contig, starts, ends, self._distance)
+        pairs = self._transcripts.overlapping(contig, starts, ends, self._distances[contig])
         self._labels.prepare(pairs[1])
         for index, row in zip(*(column.tolist() for column in pairs), strict=True):
             near[index].append(row)
@@ -302,7 +313,7 @@ class AlleleAnnotator:
         hgvsg = csq.escaped(f"{reference.name}:{named}") if named else ""
         found, flagged, movable = [], False, one.run.left or one.run.right
         starts, ends, strands = self._bounds
-        places, distance = around(one), self._distance
+        places, distance = around(one), self._distances[reference.name]
         for row in rows:
             start, end = starts[row], ends[row]
             if apart(start, end, places):

@@ -1,6 +1,6 @@
 """What is said of structural variants: an entry of INFO/CSQ for each transcript, or, of very large ones, for the worst genes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -30,9 +30,12 @@ def structural(key: Key) -> tuple[list[Structural], bytes]:
 
 
 def consequences(
-    transcripts: Transcripts, contig: str, key: Key, distance: int, find: Find
+    transcripts: Transcripts, contig: str, key: Key, distances: Mapping[str, int], find: Find
 ) -> tuple[list[Consequence], Structural, int, int]:
-    """What a variant does to transcripts, the variant, how many genes it overlaps, and how many of them have no entry."""
+    """What a variant does to transcripts, the variant, how many genes it overlaps, and how many of them have no entry.
+
+    `distances`: bases of upstream and downstream by contig.
+    """
     parts, alt = structural(key)
     places = [(contig, part) for part in parts]
     if parts[0].effect == "break" and (other := mate(alt)) and (name := find(other[0])):
@@ -40,7 +43,7 @@ def consequences(
     found: list[Consequence] = []
     genes = left_out = 0
     for place, part in places:
-        said, there, missing = _on(transcripts, place, part, distance)
+        said, there, missing = _on(transcripts, place, part, distances[place])
         found, genes, left_out = [*found, *said], genes + there, left_out + missing
     return found, parts[0], genes, left_out
 

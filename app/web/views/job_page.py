@@ -26,8 +26,8 @@ from app.engine.report.what_matters import CLASSES, NOT_ADVICE
 from app.web.app_keys import BACKEND, DURATIONS, EXPLORER, QUEUE_VIEW, RESULT_CACHE, SETTINGS, account
 from app.web.pages import kept_part
 from app.web.states import badge, may_change, state
-
-MOST_CONTIGS = 30
+from app.web.views import along
+from app.web.views.along import Along
 
 SAID: dict[str, Callable[[dict[str, Any]], Any]] = {"names": names, "frequency": frequency, "reviewed": reviewed}
 """How a line of what matters is put in words."""
@@ -116,9 +116,9 @@ async def _result_html(request: web.Request, job: Job) -> Markup:
     """The charts of a result, and where it comes from: half of what a page costs, and for ever the same."""
 
     async def render() -> Markup:
-        summary, along = await counts(request, job), await _along(request, job)
         address = f"/annotations/{job.job_id}/variants" if job.result and job.index else ""
-        values = {"job": job, "summary": summary, "along": along, **result_values(summary, address)}
+        summary, contigs = await counts(request, job), await _along(request, job, address)
+        values = {"job": job, "summary": summary, "along": contigs, **result_values(summary, address)}
         return kept_part(request.app, "annotation_result.html", **values)
 
     # there is no picture along the contigs without the result
@@ -166,23 +166,12 @@ def _is_newer(part: Part, used: Mapping[str, Any] | None) -> bool:
     return not (part.date and used.get("date")) or part.date > used["date"]
 
 
-async def _along(request: web.Request, job: Job) -> list[tuple[str, str, str]]:
-    """A picture of where on each contig the variants are: name, path of an SVG of 100 by 20, and its words."""
+async def _along(request: web.Request, job: Job, address: str) -> list[Along]:
+    """Where on each contig the variants are; nothing without the result."""
     try:
-        along = await request.app[EXPLORER].density(job) if job.result and job.index else {}
+        return along.drawn(await request.app[EXPLORER].density(job), address) if address else []
     except Gone:
-        along = {}
-    return [(name, _path(bins), _peak(length, bins)) for name, (length, bins) in list(along.items())[:MOST_CONTIGS] if any(bins)]
-
-
-def _path(bins: list[float]) -> str:
-    top = max(bins)
-    return "M0 20" + "".join(f"V{20 - (20 * one / top):.3g}h{100 / len(bins):g}" for one in bins) + "V20Z"
-
-
-def _peak(length: int, bins: list[float]) -> str:
-    step, most = length / len(bins), bins.index(max(bins))
-    return f"most of them between {most * step + 1:,.0f} and {(most + 1) * step:,.0f}"
+        return []
 
 
 async def _expected(request: web.Request, job: Job) -> dict[str, Any]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
 
+from app.engine.pipeline.annotate import Result, annotate
+from tests.support import nuclear
+from tests.support.nuclear import Nuclear
 from tests.support.pages import OpenPage
 
 SWITCHES = [
@@ -22,6 +26,21 @@ SWITCHES = [
     "--no-sandbox",
 ]
 expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="session")
+def human(tmp_path_factory: pytest.TempPathFactory) -> Nuclear:
+    """A small reference of human shape, made once."""
+    return nuclear.made(tmp_path_factory.mktemp("human") / "bundles")
+
+
+@pytest.fixture(scope="session")
+def family(human: Nuclear) -> tuple[Path, Result]:
+    """The result of the family's file on it, annotated once: the folder of its outputs, and what the engine says of it."""
+    source = human.bundle.folder.parent / "family.vcf"
+    source.write_text(human.vcf)
+    folder = source.parent / "out"
+    return folder, annotate(source, folder, name="family.vcf", bundle=human.bundle)
 
 
 @pytest.fixture

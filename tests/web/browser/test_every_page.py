@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp_jinja2
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from app.domain.accounts import Notice, Plan
 from app.domain.jobs import Fault, Job, Speed, Trigger, batch_id
@@ -24,33 +21,15 @@ from app.services.subscriptions import change_plan
 from app.web import app_keys
 from app.web.pages import TEMPLATES
 from tests.support.explored import SAMPLES, explored, many
+from tests.support.looker import SCREENSHOTS, SIZES, THEMES, Looker
 from tests.support.pages import ME, RECORD, OpenPage, choose, sign_in, vcf
 from tests.support.portal import Portal
-
-SCREENSHOTS = os.environ.get("GAS_TEST_SCREENSHOTS", "")
-"""A folder to leave pictures of all pages in."""
-
-SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
-THEMES = ("light", "dark")
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "resultTypes": ["violations"]}
-COLORS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
-WHOLLY = {("desktop", "light"), ("phone", "dark")}
-"""Where all rules are tried; of the same page in the other theme only what a theme can change: its colors."""
 
 FIRST_LOAD = 150_000
 AGAIN, AGAIN_OF_A_RESULT = 20_000, 50_000
 """Bytes of a page that is loaded again: itself, which has lines and charts where it is of a result, and nothing besides."""
 
 LOADED = "performance.getEntries().reduce((sum, one) => sum + (one.transferSize ?? 0), 0)"
-SHIFTED = """() => new Promise((resolve) => {
-  let sum = 0;
-  const observer = new PerformanceObserver((list) => list.getEntries().forEach((one) => (sum += one.value)));
-  observer.observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => resolve(sum), 50);
-})"""
-LISTS_FIT = """() => [...document.querySelectorAll(".jobs, .variants, .matters")].every(
-  (table) => table.scrollWidth <= table.clientWidth && table.offsetWidth <= table.parentElement.clientWidth)"""
-"""Tables that are lists on a phone need no scrolling sideways there."""
 
 NO_PAGES = {
     "what_matters.html",
@@ -60,37 +39,6 @@ NO_PAGES = {
     "annotation_result.html",
     "annotations_list.html",
 }
-
-
-@dataclass
-class Looker:
-    page: Page
-    portal: Portal
-    axe: str = Axe().axe_script
-
-    async def go(self, path: str, name: str) -> None:
-        await self.page.goto(self.portal.url + path)
-        await self.look(name)
-
-    async def look(self, name: str, *, loaded: bool = True) -> None:
-        """Nothing moved while it was loaded; axe-core finds nothing, and it is not wider than its window, in four ways."""
-        if loaded:
-            assert await self.page.evaluate(SHIFTED) < 0.01, f"{name} shifts"
-        await self.page.evaluate(self.axe)
-        for size, viewport in SIZES.items():
-            await self.page.set_viewport_size(viewport)  # type: ignore[arg-type]
-            for theme in THEMES:
-                await self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-                await expect(self.page.locator("html")).to_have_attribute("data-bs-theme", theme)
-                if SCREENSHOTS:
-                    await self.page.screenshot(path=Path(SCREENSHOTS) / f"{name}-{size}-{theme}.png", full_page=True)
-                rules = RULES if (size, theme) in WHOLLY else COLORS
-                found = await self.page.evaluate("(rules) => axe.run(rules)", rules)
-                faults = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
-                assert faults == [], f"{name}, {size}, {theme}"
-            assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
-        assert await self.page.evaluate(LISTS_FIT), f"a list of {name} is cut on a phone"
-        await self.page.set_viewport_size(SIZES["desktop"])  # type: ignore[arg-type]
 
 
 async def keep_a_filter_and_a_panel(looker: Looker, job: Job) -> None:
