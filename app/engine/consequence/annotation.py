@@ -106,11 +106,16 @@ class _Reference:
         self.numbering = "m" if MITOCHONDRIAL.intersection(names) else "g"
 
 
-def _reach(contig: Contig, bundle: Bundle, distance: int | None) -> int:
-    """Bases of upstream and downstream on a contig."""
-    if distance is not None:
-        return distance
-    return 0 if MITOCHONDRIAL.intersection((contig.name, *contig.aliases)) else bundle.distance
+class _Distances(dict[str, int]):
+    """Bases of upstream and downstream by contig; 0 for one that the bundle has not, which has no transcripts."""
+
+    def __init__(self, bundle: Bundle, distance: int | None) -> None:
+        for contig in bundle.contigs:
+            circular = MITOCHONDRIAL.intersection((contig.name, *contig.aliases))
+            self[contig.name] = distance if distance is not None else 0 if circular else bundle.distance
+
+    def __missing__(self, contig: str) -> int:
+        return 0
 
 
 class AlleleAnnotator:
@@ -128,7 +133,7 @@ class AlleleAnnotator:
         self._bounds = [memoryview(column) for column in columns]  # type: ignore[arg-type]
         self._sequence = Sequence.open(bundle.path(bundle.sequence))
         self._contigs = {contig.name: contig for contig in bundle.contigs}
-        self._distances = {name: _reach(contig, bundle, distance) for name, contig in self._contigs.items()}
+        self._distances = _Distances(bundle, distance)
         self._references: dict[str, _Reference] = {}
         self._names = ContigNames(bundle, {})
 
