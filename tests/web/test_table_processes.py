@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
+from app.web import app_keys
 from app.web.table_processes import TableProcesses
-from app.web.table_rows import Form
+from app.web.table_rows import Form, first_line
+from tests.support.explored import explored, many
+from tests.support.portal import Portal
+from tests.support.steps import ME
 
 FORM = Form("tsv", ("AF",), "GAS")
 BATCHES = [
@@ -112,4 +117,25 @@ async def test_a_process_that_is_killed_breaks_the_table_off() -> None:
                     for process in tables.running:
                         os.kill(process.pid, signal.SIGKILL)
                         go.set()
+    assert not tables.running
+
+
+async def test_a_process_ends_when_its_input_does() -> None:
+    """As it does where the portal is killed."""
+    command = (sys.executable, "-m", "app.web.table_rows")
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(120):
+        assert await process.communicate(first_line(FORM)) == (b"", None)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv"])
+async def test_a_download_is_the_same_by_a_process(portal: Portal, tmp_path: Path, form: str) -> None:
+    browser = await portal.signed_in(ME)
+    job = await explored(portal, tmp_path, many(50))
+    tables = portal.app[app_keys.TABLES]
+    here = await browser.get(f"/annotations/{job.job_id}/variants.{form}")
+    assert here.status == 200 and here.text.count("\n") > 50
+    tables.long_records = 0
+    assert (await browser.get(f"/annotations/{job.job_id}/variants.{form}")).text == here.text
     assert not tables.running
