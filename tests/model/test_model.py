@@ -15,19 +15,27 @@ from tests.support.model.model import check
 QUICK = ["annotate without the doctor", "archive", "restoring, delete", "annotate, message lost, no scans"]
 
 LONG = [
-    "annotate, cancel",
     "vault, plan flips",
     "without the doctor",
     "annotate, delete",
     "archive, SES refuses, reply lost, duplicate",
+]
+"""Scenarios for the slow lane."""
+
+LONGER = [
+    "annotate, cancel",
     "annotate, SES refuses",
     "archive, message lost, no scans",
     "vault, restoring, message lost, no scans",
 ]
-"""Scenarios for the slow lane."""
+"""Their likes; `make test-night` checks these, and the whole model."""
 
 
-@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
+def marked(names: list[str], mark: pytest.MarkDecorator) -> list[Any]:
+    return [pytest.param(name, marks=mark) for name in names]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *marked(LONG, pytest.mark.slow), *marked(LONGER, pytest.mark.night)])
 def test_the_protocol_holds(name: str) -> None:
     explored = check(model.SCENARIOS[name])
     assert not explored.violation, "\n".join([explored.violation, *explored.way])
