@@ -159,7 +159,7 @@ LATE = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.night), 2])
 @pytest.mark.parametrize("case", LATE)
 def test_what_is_learned_late_holds_from_the_beginning(
     case: str, jobs: int, spread: list[str], outcome: Callable[..., Outcome]
