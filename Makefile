@@ -25,9 +25,11 @@ tested   = $(call cached,$(1)) $(if $(AGAIN),|| { $(SAY_AGAIN); $(call cached,$(
 cached   = $(1) -o cache_dir=.pytest_cache/$@
 SAY_AGAIN = echo "== What failed is run once more. Each test of it that passes now has a fault of its own, and is to be mended. =="
 TESTS   := tests --ignore tests/web/browser --ignore tests/infra
+# neither what takes long nor what is the second of its kind; what `slow` and `night` mean stands in setup.cfg
+QUICK   := -m 'not slow and not night'
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test test-quick test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz amplify truth load load-annotators simulate cost audit lint format docs clean
+.PHONY: help run demo check test test-quick environments test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz amplify truth load load-annotators simulate cost audit lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,35 +62,39 @@ demo: $(LOCAL)  ## Play a user's whole journey on a stack of its own and print t
 	@$(BIN)/gas stack --demo --folder .local/demo --port 0 --retention 5s --retrieval 5s $(OPTIONS)
 
 check: $(STAMP) lint  ## Lint, types, import rules and unit tests: less than a minute
-	$(PYTEST) tests/unit -m 'not slow'
+	$(PYTEST) tests/unit $(QUICK)
 
 # side by side: mypy has one core only
 test: $(STAMP)  ## The same, and every test that is quick: adapters, daemons, portal, engine
 	@$(MAKE) --no-print-directory --jobs 2 lint test-quick
 
 test-quick: $(STAMP)
-	$(call tested,$(PYTEST) $(TESTS) -m 'not slow')
+	$(call tested,$(PYTEST) $(TESTS) $(QUICK))
 
 test-slow: $(STAMP) $(MINISTACK)/installed  ## Run a sample of what is long: faults, storms, kills, load runs, API fuzz, the whole stack
-	$(call tested,$(WAITING) $(TESTS) -m slow)
+	$(call tested,$(WAITING) $(TESTS) -m 'slow and not night')
 	$(call tested,$(BIN)/python -m tests.support.second_emulator $(WAITING) tests/aws tests/system/test_second_emulator.py)
 
-test-night: $(STAMP) $(ANSIBLE)/installed chaos fuzz amplify  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, another region, deploys to a fleet
+test-night: $(STAMP) $(ANSIBLE)/installed chaos fuzz amplify  ## Run all that is long, whole: what chaos and fuzz do, ten more storms, API fuzz, a hundred jobs, and what the other lanes have a sample of
 	for seed in 1 2 3 4 5 6 7 8 9 10; do GAS_FAULTS_SEED=$$seed GAS_STORM_JOBS=$(SIZE) $(PYTEST) tests/faults/test_storm.py || exit 1; done
 	GAS_TEST_EXAMPLES=100 $(PYTEST) tests/web/test_schema.py
 	GAS_SYSTEM_JOBS=100 $(PYTEST) tests/system
-	$(BIN)/pytest -q tests/infra -m slow
+	$(PYTEST) $(TESTS) -m night
+	$(BIN)/pytest -q tests/infra -m night
 
 test-times: $(STAMP)  ## Show the twenty slowest of the quick tests and the sum by folder (OPTIONS='-m slow' of the others)
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -p tests.support.times $(TESTS) -m 'not slow' $(OPTIONS)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -p tests.support.times $(TESTS) $(QUICK) $(OPTIONS)
 
 test-browser: $(STAMP)  ## Run the tests that drive a browser (needs Debian's chromium)
-	$(call tested,$(WAITING) tests/web/browser)
+	$(call tested,$(WAITING) tests/web/browser -m 'not night')
 
 test-infra: $(STAMP) $(CHECKOV)/installed $(ANSIBLE)/installed  ## Plan the infrastructure offline, and configure a real systemd host (as root)
-	$(call tested,$(PYTEST) tests/infra --ignore tests/infra/hosts -m 'not slow')
-	$(call tested,$(BIN)/pytest -q tests/infra/hosts -m 'not slow')
+	$(call tested,$(PYTEST) tests/infra --ignore tests/infra/hosts -m 'not night')
+	$(call tested,$(BIN)/pytest -q tests/infra/hosts -m 'not night')
 	LOG_LEVEL=ERROR $(CHECKOV)/bin/checkov --config-file terraform/.checkov.yaml --compact --quiet
+
+# what the lanes need besides that of `make test`
+environments: $(CHECKOV)/installed $(ANSIBLE)/installed $(MINISTACK)/installed
 
 # apart from the rest: these pin versions of what we use in others
 $(CHECKOV)/installed:

@@ -122,7 +122,7 @@ def test_a_block_of_many_entries_is_made_in_several_pieces(
     assert cut_summary == summary
 
 
-@pytest.mark.parametrize("block", [FINE, pytest.param(1000, marks=pytest.mark.slow), SMALL])
+@pytest.mark.parametrize("block", [FINE, pytest.param(1000, marks=pytest.mark.night), SMALL])
 def test_blocks_leave_no_trace(block: int, records: list[str], outcome: Callable[..., Outcome]) -> None:
     """Alleles that move out of their block are put into the right one."""
     content = META + "".join(records)
@@ -134,7 +134,7 @@ def test_blocks_leave_no_trace(block: int, records: list[str], outcome: Callable
     assert told == summary
 
 
-@pytest.mark.parametrize("block", [FINE, pytest.param(1 << 24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("block", [FINE, pytest.param(1 << 24, marks=pytest.mark.night)])
 def test_the_index_finds_what_a_search_finds(block: int, records: list[str], outcome: Callable[..., Outcome]) -> None:
     lines, _, folder = outcome(META + "".join(records), block)
     dice = random.Random(3)
@@ -159,7 +159,7 @@ LATE = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.night), 2])
 @pytest.mark.parametrize("case", LATE)
 def test_what_is_learned_late_holds_from_the_beginning(
     case: str, jobs: int, spread: list[str], outcome: Callable[..., Outcome]

@@ -237,7 +237,7 @@ class Storm:
         return len(copies)
 
 
-@pytest.mark.parametrize("backend", ["s3", "glacier"])
+@pytest.mark.parametrize("backend", ["s3", pytest.param("glacier", marks=pytest.mark.night)])
 async def test_a_storm_leaves_nothing_to_report(
     backend: str, aws: dict[str, Any], vault: Vault, forks: Forks, tmp_path: Path
 ) -> None:

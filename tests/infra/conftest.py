@@ -1,4 +1,4 @@
-"""What the tests of the infrastructure made, told at the end of the run; slow ones run when they are asked for, by `-m`."""
+"""What the tests of the infrastructure made, said at the end of the run; those of the night run where `-m` asks for them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.option.markexpr:
-        slow = [item for item in items if "tests/infra" in item.nodeid and item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+        night = [item for item in items if "tests/infra" in item.nodeid and item.get_closest_marker("night")]
+        config.hook.pytest_deselected(items=night)
+        items[:] = [item for item in items if item not in night]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -16,18 +16,23 @@ QUICK = ["annotate without the doctor", "archive", "restoring, delete", "annotat
 
 LONG = [
     "annotate, cancel",
-    "vault, plan flips",
-    "without the doctor",
     "annotate, delete",
-    "archive, SES refuses, reply lost, duplicate",
     "annotate, SES refuses",
+    "archive, SES refuses, reply lost, duplicate",
     "archive, message lost, no scans",
     "vault, restoring, message lost, no scans",
 ]
 """Scenarios for the slow lane."""
 
+LONGER = ["vault, plan flips", "without the doctor"]
+"""Their likes; `make test-night` checks these, and the whole model."""
 
-@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
+
+def marked(names: list[str], mark: pytest.MarkDecorator) -> list[Any]:
+    return [pytest.param(name, marks=mark) for name in names]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *marked(LONG, pytest.mark.slow), *marked(LONGER, pytest.mark.night)])
 def test_the_protocol_holds(name: str) -> None:
     explored = check(model.SCENARIOS[name])
     assert not explored.violation, "\n".join([explored.violation, *explored.way])

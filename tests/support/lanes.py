@@ -25,6 +25,7 @@ from app.services import dead_letters, submissions
 from app.services.backend import backend
 from app.services.doctor import examine
 from app.settings import Settings
+from tests.support import deployment
 from tests.support.forks import AWS, Forked, Forks, Resolver
 from tests.support.proxy import Proxy, serving
 from tests.support.service import Service, spec, working
@@ -146,12 +147,7 @@ class Lane:
 
     async def quiet(self) -> bool:
         """Nothing waits in any queue, in flight and delayed included."""
-        names = [f"ApproximateNumberOfMessages{name}" for name in ("", "NotVisible", "Delayed")]
-        for url in self.service.gas.settings.queue_urls.values():
-            said = await self.service.aws["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=names)
-            if any(int(said["Attributes"][name]) for name in names):
-                return False
-        return True
+        return not deployment.messages(self.service.gas.settings.queue_urls.values())
 
     async def repair(self, *, full: bool = False) -> list[str]:
         return [str(finding) async for finding in examine(self.service.gas, repair=True, full=full)]

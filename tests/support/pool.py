@@ -16,6 +16,7 @@ class Pool:
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self.stack = stack
+        self.defaults = Settings()
         self.opened: dict[object, Any] = {}
 
     @asynccontextmanager

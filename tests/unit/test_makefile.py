@@ -1,14 +1,16 @@
-"""What somebody without the right Python reads from `make`: one sentence, before anything is made."""
+"""What somebody without the right Python reads from `make`: one sentence, before anything is made; and each test has its lane."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,3 +72,20 @@ def test_a_python_without_venv_is_one_sentence(tmp_path: Path) -> None:
 def test_a_right_python_goes_on_to_the_virtual_environment(version: str, tmp_path: Path) -> None:
     make(tmp_path, version)
     assert (tmp_path / "began").read_text() == "-m venv .venv\n"
+
+
+@pytest.mark.parametrize("marks", [set(), {"slow"}, {"night"}, {"slow", "night"}], ids=lambda marks: " and ".join(sorted(marks)))
+def test_each_test_is_run_by_one_lane(marks: set[str]) -> None:
+    recipes = dict(re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    (quick,) = re.findall(r"^QUICK +:= -m '(.+)'$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert "$(TESTS) $(QUICK)" in recipes["test-quick"]
+    for lanes, place in ({"test-slow", "test-night"}, "$(TESTS)"), ({"test-infra", "test-night"}, "tests/infra"):
+        asked = [(lane, one or other) for lane in sorted(lanes) for one, other in _asked(recipes[lane], place)]
+        asked += [("test-quick", quick)] if place == "$(TESTS)" else []
+        chosen = [lane for lane, said in asked if Expression.compile(said).evaluate(lambda name, **_: name in marks)]
+        assert {*chosen} == {"test-night" if "night" in marks else chosen[0]}, (place, asked)
+
+
+def _asked(recipe: str, place: str) -> list[tuple[str, str]]:
+    """The expressions of the marks by which a recipe runs tests of a folder."""
+    return re.findall(rf" {re.escape(place)}.* -m (?:'([^']+)'|(\w+))", recipe)

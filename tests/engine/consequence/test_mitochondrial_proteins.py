@@ -114,7 +114,7 @@ def test_a_sample_of_changes_of_every_protein() -> None:
     assert found == []
 
 
-@pytest.mark.slow
+@pytest.mark.night
 def test_changes_at_every_fifth_base_of_every_protein() -> None:
     judged, found = 0, []
     for model in PROTEINS:

@@ -29,8 +29,9 @@ def expected(model: Transcript, position: int, alt: str) -> str:
     return "stop_lost" if before == "*" else "stop_gained" if after == "*" else "missense_variant"
 
 
-@pytest.mark.slow
+@pytest.mark.night
 def test_every_substitution_of_every_gene() -> None:
+    """As test_known_answers.py has it of whole files."""
     wrong, coding, others = [], 0, 0
     for model in MODELS:
         for position in range(model.start, model.end + 1):

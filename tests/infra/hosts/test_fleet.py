@@ -21,7 +21,7 @@ from tests.support.hosts import world as worlds
 from tests.support.hosts.host import Host, patience
 from tests.support.hosts.world import AWS_ON_HOSTS, BUCKET, PORT, REGION, ROOT, World
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.night
 
 DAEMONS = ["web", "notify"]
 GROUP, TARGETS = "gas-test-web", "gas-test"

@@ -153,7 +153,7 @@ def environment(settings: dict[str, str], region: str, aws: str, ports: dict[str
     }
 
 
-@pytest.mark.parametrize("region", ["us-east-1", pytest.param("eu-central-1", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("region", ["us-east-1", pytest.param("eu-central-1", marks=pytest.mark.night)])
 async def test_whole_stack_runs_on_what_was_applied(
     region: str, apply: Callable[[str, str], dict[str, str]], running: Callable[..., None], tmp_path: Path
 ) -> None:
