@@ -7,7 +7,7 @@ import pytest
 
 from app.cli.lazy import ELSEWHERE, loaded
 
-HEAVY = ("aiohttp", "asyncio", "boto3", "numpy", "pydantic", "rich", "structlog")
+HEAVY = ("aiohttp", "asyncio", "boto3", "hashlib", "http.client", "numpy", "pydantic", "rich", "ssl", "structlog", "tomllib")
 
 
 def test_help_imports_nothing_heavy() -> None:

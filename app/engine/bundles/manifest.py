@@ -1,7 +1,5 @@
 """Reference bundles: a folder of sequence, genes and tracks, described by `manifest.toml`; data, never code."""
 
-import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -115,6 +113,8 @@ def load(folder: Path) -> Bundle:
 @lru_cache(maxsize=16)
 def described(text: str, folder: Path) -> Bundle:
     """The bundle that this manifest describes; EngineError if it is malformed. Its files need not be in the folder yet."""
+    import tomllib  # a tenth of what the command line would import for its help
+
     try:
         manifest = tomllib.loads(text)
         manifest.pop("genes", None)  # of older releases, whose bundles are still read to explore their results
@@ -156,6 +156,8 @@ def installed(*folders: Path) -> list[Bundle]:
 
 def sha256(path: Path) -> str:
     """Returns the SHA-256 of a file, in hexadecimal, in constant memory."""
+    import hashlib
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Protocol
 
 from app.engine.bundles import manifest
-from app.engine.bundles.download import fetch
 from app.engine.bundles.manifest import MANIFEST, Bundle, BundleFile
 from app.engine.errors import EngineError
 
@@ -73,6 +72,8 @@ class WebStore:
 
     def get(self, key: str, target: Path) -> None:
         """Fetches a file. Raises EngineError if it cannot be had."""
+        from app.engine.bundles.download import fetch  # what speaks HTTP is a third of what the command line imports
+
         os.replace(fetch({"url": f"{self._address}/{key}"}, target.parent, lambda *_: None), target)
 
     def size(self, key: str) -> int | None:
