@@ -56,6 +56,19 @@ FREQUENCIES = {
 }
 """Tags that say how often an allele is seen, and what they are called."""
 
+GROUPS = {
+    "afr": "African or African American",
+    "ami": "Amish",
+    "amr": "Admixed American",
+    "asj": "Ashkenazi Jewish",
+    "eas": "East Asian",
+    "fin": "European (Finnish)",
+    "mid": "Middle Eastern",
+    "nfe": "European (non-Finnish)",
+    "sas": "South Asian",
+}
+"""Genetic ancestry groups, as gnomAD names them, by its codes."""
+
 COLUMNS: dict[str, tuple[str, Callable[[Variant], str]]] = {
     "rsid": ("rsID", lambda one: one.rsid),
     "significance": ("ClinVar", lambda one: one.significance + (f" {star_text(one.stars)}" if one.stars is not None else "")),
@@ -150,7 +163,7 @@ async def variant(request: web.Request) -> web.Response:
         classes=CLASSES,
         beside=await request.app[EXPLORER].beside(job, found.at),
         gene=await _in_gene(request, job, found),
-        frequencies=[(words, found.info[tag]) for tag, words in FREQUENCIES.items() if found.info.get(tag)],
+        frequencies=[(words, GROUPS.get(value, value)) for tag, words in FREQUENCIES.items() if (value := found.info.get(tag))],
         back=request.query.get("back", "")[:2000],
     )
 

@@ -262,6 +262,7 @@ async def test_the_page_of_a_variant_says_all_of_it(portal: Portal, open_page: O
         one.protein,
         one.condition.replace("_", " "),
         "gnomAD, the group that has it most often",
+        "European (non-Finnish)",
     ):
         await expect(main).to_contain_text(words)
     await expect(page.get_by_role("img", name="3 of 4 stars")).to_be_visible()
