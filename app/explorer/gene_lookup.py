@@ -91,7 +91,7 @@ class GeneTable:
         found = (self._row(at).name for at in self._all(name.upper().encode()))
         named = (one for one in found if name.upper() in one.upper())
         parts = sorted(dict.fromkeys(islice(named, LOOKED_AT)), key=len)[:NEAR]
-        return parts or get_close_matches(name.upper(), self._alike(name.upper()), NEAR, 0.7)
+        return parts or [self.symbol(one) for one in get_close_matches(name.upper(), self._alike(name.upper()), NEAR, 0.7)]
 
     def _alike(self, name: str) -> list[str]:
         """Symbols of about this length that begin or end as this one does."""

@@ -24,7 +24,7 @@ from app.explorer.line_reader import Array, BadCursor, LineReader, Lines, among,
 from app.explorer.matching import matching
 from app.explorer.query import panelled, resolve_filter, understood
 from app.explorer.record import Filter, Legend, Region, Variant, parse
-from app.explorer.search import hint
+from app.explorer.search import BY_GENE, REFSEQ, hint
 from app.services.kept import Kept
 from app.services.submissions import Refused
 
@@ -169,6 +169,8 @@ class Explorer:
         return replace(await self._scanned_page(job, wanted, index, cursor, limit), understood=words)
 
     async def _hint(self, job: Job, wanted: Filter) -> str:
+        if REFSEQ.match(wanted.of):
+            return BY_GENE
         reference = await self.references.reference_of(await self.summary(job))
         return await self.reader.in_executor(hint, wanted.text, reference.genes if reference else None) if wanted.text else ""
 

@@ -21,6 +21,8 @@ WHOLE = 1 << 29
 MOST_ALLELES = 10_000
 """Letters at the beginning of a record within which its alleles are looked for."""
 
+_CONDITIONS = frozenset({"GAS_DISEASE", "DISEASE", "CLNDN", "CLNDISEASE"})
+_NO_CONDITIONS = frozenset({"", ".", "not_provided", "not_specified"})
 _KNOWN = re.compile(rb"[;\t](?:GAS_)?(?:DISEASE|CLN[A-Z]*)=")
 _WITHIN = (  # a gene, by its symbol or identifier; who asks for it does not mean what is beside it
     rb"GAS_CSQ=(?!upstream|downstream)[^;\t]*;GAS_IMPACT=[^;\t]*;GAS_GENE=%b(?:[;\t]|$)"
@@ -134,8 +136,9 @@ class Variant:
     @property
     def known(self) -> str:
         """The diseases that it is known in, to be read."""
-        values = (value for tag, value in self.info.items() if _KNOWN.fullmatch(f";{tag}=".encode()))
-        return "; ".join(value.replace("_", " ").replace(",", ", ").replace("|", ", ") for value in values)
+        values = (value for tag, value in self.info.items() if tag in _CONDITIONS)
+        named = [one for value in values for one in re.split(r"[,|]", value) if one.lower() not in _NO_CONDITIONS]
+        return ", ".join(one.replace("_", " ") for one in dict.fromkeys(named))
 
     @property
     def rsid(self) -> str:

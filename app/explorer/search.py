@@ -22,6 +22,15 @@ REACH = 1000
 """Bases before and behind the place that a name of an insertion or deletion has, within which its record may stand."""
 
 EXAMPLES = ("m.3243A>G", "MT:3000-3500", "p.Arg340His", "rs199474657", "MT-ND4, MT-ND6", "missense", "impact=HIGH and depth>=20")
+NUCLEAR_EXAMPLES = (
+    "chr17:g.43045700del",
+    "17:43,000,000-43,100,000",
+    "p.Arg175His",
+    "rs28934578",
+    "BRCA1, TP53",
+    "missense",
+    "impact=HIGH and depth>=20",
+)
 
 _THREE_LETTERS = "AlaArgAsnAspCysGlnGluGlyHisIleLeuLysMetPheProSerThrTrpTyrValSecTerTer"
 AMINO_ACIDS = {letter: _THREE_LETTERS[3 * at : 3 * at + 3] for at, letter in enumerate("ARNDCQEGHILKMFPSTWYVU*X")}
@@ -264,6 +273,11 @@ def symbols(names: Collection[str], genes: Genes | None) -> dict[str, str]:
     known = genes.symbols({one.upper() for some in asked.values() for one in some if one})
     found = {name: next((known[one.upper()] for one in some if one.upper() in known), "") for name, some in asked.items()}
     return {name: symbol for name, symbol in found.items() if symbol}
+
+
+REFSEQ = re.compile(r"[NX][MR]_", re.IGNORECASE)
+BY_GENE = "The reference may name its transcripts as Ensembl does: ask by the gene, as in MT-ND4:c.1019G>A."
+"""Of a transcript of RefSeq that nothing was found in."""
 
 
 def hint(text: str, genes: Genes | None) -> str:

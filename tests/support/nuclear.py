@@ -129,7 +129,8 @@ def _sequence(fasta: str) -> Iterator[tuple[str, str]]:
 
 
 def _chosen(fasta: str, models: str, folder: Path) -> list[Transcript]:
-    """The longest whole coding transcript of each gene that overlaps no other, in the order of the genome."""
+    """The longest whole coding transcript of each gene in the order of the genome: of genes that overlap no other, if they are
+    enough, or else first of those that no other coding gene is near."""
     folder.mkdir()
     (folder / "genome.fa").write_text(fasta)
     (folder / "genes.gff3").write_text(models)
@@ -143,7 +144,9 @@ def _chosen(fasta: str, models: str, folder: Path) -> list[Transcript]:
         if _is_whole(one) and one.coding_end - one.coding_start > _coding_bases(longest.get(one.gene)):
             longest[one.gene] = one
     alone = [one for one in longest.values() if not any(_overlap(one, other) for other in everyone)]
-    found = sorted(alone, key=lambda one: (list(lengths).index(one.contig), one.start))
+    near = {one.gene for one in longest.values() if any(_overlap(one, other, 5000) for other in longest.values())}
+    pool = alone if len(alone) >= 4 else list(longest.values())
+    found = sorted(pool, key=lambda one: (one.gene in near, list(lengths).index(one.contig), one.start))
     assert len(found) >= 4, "there are too few genes to plant variants in"
     return found
 
@@ -158,8 +161,9 @@ def _is_whole(one: Transcript) -> bool:
     return usual and len(coding) >= 120 and len(coding) % 3 == 0 and coding.startswith("ATG") and CODE.get(coding[-3:]) == "*"
 
 
-def _overlap(one: Transcript, other: Transcript) -> bool:
-    return one.contig == other.contig and one.gene != other.gene and one.start <= other.end and other.start <= one.end
+def _overlap(one: Transcript, other: Transcript, near: int = 0) -> bool:
+    beside = one.start > other.end + near or other.start > one.end + near
+    return one.contig == other.contig and one.gene != other.gene and not beside
 
 
 def _as_mane(line: re.Match[str]) -> str:

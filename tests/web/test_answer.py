@@ -47,6 +47,7 @@ async def test_what_matters_is_on_top_and_leads_to_the_variant(portal: Portal, t
     assert "It is no medical advice" in page.text and "MT-ND4 p.Arg340His" in page.text
     assert "c.1019G&gt;A, m.11778G&gt;A" in page.text
     assert "heteroplasmic, 30 % of the reads" in page.text and "MELAS" in page.text
+    assert "MT-TL1 m.3243A&gt;G" in page.text
     one = await browser.get(f"/annotations/{job.job_id}/variants/row/3")
     assert one.status == 200 and "<h1" in one.text and "MT-ND4 m.11778G&gt;A</h1>" in one.text and "Confirmed" in one.text
     assert "Previous" in one.text and "Next" in one.text
@@ -67,6 +68,23 @@ async def test_a_bar_of_a_chart_opens_what_it_counts(portal: Portal, tmp_path: P
     }
     for address, label, count in links:
         assert f"of {count} variant" in (await browser.get(address.replace("&amp;", "&"))).text, label
+
+
+async def test_a_bar_of_a_chart_of_a_family_opens_what_it_counts(portal: Portal, tmp_path: Path) -> None:
+    """A genotype is counted in each sample: no table of variants has as many, and nothing is offered."""
+    browser = await portal.signed_in(ME)
+    calls = (":0,40", ":20,20", ":30,10")
+    rows = [line.split("\t")[:9] for line in TEXT.splitlines() if line.startswith("MT")]
+    made = ("\t".join([*row, f"0/0{calls[0]}", f"0/1{calls[1]}", f"{'01'[n % 2]}/1{calls[2]}"]) for n, row in enumerate(rows))
+    header = [line for line in TEXT.splitlines() if line.startswith("#")]
+    job = await explored(portal, tmp_path, "\n".join([*header[:-1], f"{header[-1]}\tT\tU", *made, ""]))
+    page = await browser.get(f"/annotations/{job.job_id}")
+    links = re.findall(
+        r'href="(/annotations/[^"]+/variants\?where=[^"]+)">([^<]+)</a></th>.*?class="number">([0-9,]+)<', page.text
+    )
+    assert len(links) > 8 and "heterozygous" in page.text and "heterozygous" not in {label for _, label, _ in links}
+    for address, label, count in links:
+        assert f"of {count} variant" in (await browser.get(unescape(address))).text, label
 
 
 async def test_what_matters_and_charts_stay_when_the_result_is_archived(portal: Portal, tmp_path: Path) -> None:

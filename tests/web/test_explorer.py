@@ -26,7 +26,7 @@ from app.explorer import line_reader
 from app.explorer import reader as explorer_reader
 from app.explorer.query import resolve_filter
 from app.explorer.reader import Explorer
-from app.explorer.record import Filter, Region
+from app.explorer.record import Filter, Region, parse
 from app.services.concurrency import TooManyRequests
 from app.services.submissions import Refused
 from app.web import app_keys
@@ -423,7 +423,7 @@ async def test_where_the_variants_are_along_a_contig(portal: Portal, tmp_path: P
     length, bins = (await portal.app[app_keys.EXPLORER].density(job))["chrM"]
     assert (length, sum(bins), len(bins)) == (16_569, 300, 100)
     text = (await browser.get(f"/annotations/{job.job_id}")).text
-    most = re.findall(r'most of them <a href="([^"]+)">between [0-9,]+ and [0-9,]+</a>', text)
+    most = re.findall(r'densest <a href="([^"]+)">between [0-9,]+ and [0-9,]+</a>', text)
     assert f"of {max(bins):.0f} variants" in (await browser.get(unescape(most[0]))).text
     parts = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>Between ', text)
     regions = [parse_qs(urlsplit(unescape(part)).query)["region"][0].partition(":")[2] for part in parts]
@@ -477,3 +477,14 @@ async def far(portal: Portal, folder: Path, count: int, email: str = ME) -> tupl
     done = await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.COMPLETE, result_size=size, records=count, **keys_)
     assert done
     return done, size
+
+
+def test_what_it_is_known_in_are_conditions_alone() -> None:
+    start = b"chr1\t5\t.\tA\tG\t.\t.\t"
+    for info, known, stars in (
+        (b"GAS_CLNSIG=Pathogenic;GAS_CLNSTARS=3;GAS_DISEASE=One_disease,not_provided|Two", "One disease, Two", 3),
+        (b"GAS_CLNSIG=Benign;GAS_CLNSTARS=2;GAS_CLNCONF=Benign(2);GAS_DISEASE=not_specified", "", 2),
+        (b"CLNSIG=Pathogenic;CLNDN=Leigh_syndrome", "Leigh syndrome", None),
+    ):
+        one = parse(0, start + info)
+        assert (one.known, one.stars) == (known, stars)

@@ -215,6 +215,7 @@ def test_genes_that_share_a_name() -> None:
     assert genes.find("U6") == GeneInterval("U6", "", 5, 9), "on two contigs it has no one region"
     assert genes.find("A") is None and genes.find("1") is None and genes.find("100") is None
     assert genes.near("a") == ["A1", "A11"]
+    assert GeneTable(b"C9orf72\t9\t5\t9\tENSG07\n").near("c9orf71") == ["C9orf72"], "spelled as the symbol is"
 
 
 def test_genes_are_found_by_their_numbers_at_hgnc() -> None:

@@ -42,7 +42,7 @@ CHARTS = (
         12,
         "Usual in a person: hills at 50 % (one of two copies) and near 100 %; a few per cent is heteroplasmy, a mosaic or noise.",
     ),
-    Chart("Genotypes", "genotypes", 8),
+    Chart("Genotypes", "genotypes", 8, "Of all samples together."),
     Chart(
         "Single-base changes",
         "substitutions",

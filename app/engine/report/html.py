@@ -135,9 +135,15 @@ def _what_matters(found: list[dict[str, Any]]) -> list[str]:
 
 
 def names(one: Mapping[str, Any]) -> list[str]:
-    """The names of a variant of the list, one at least: of the protein's change, in the transcript, on the contig."""
+    """The names of a variant of the list, one at least: of the protein's change, in the transcript, on the contig.
+
+    Where no protein changes, the mitochondrion's numbers come first: m.3243A>G is what the field calls n.14A>G of MT-TL1.
+    """
     genomic = one["hgvs_genomic"].rpartition(":")[2] or f"{one['contig']}:{one['position']} {one['ref']}>{one['alt']}"
-    return [name for name in (one["hgvs_protein"].replace("%3D", "="), one["hgvs_coding"], genomic) if name]
+    found = [one["hgvs_protein"].replace("%3D", "="), one["hgvs_coding"], genomic]
+    if not one["hgvs_protein"] and genomic.startswith("m."):
+        found.reverse()
+    return [name for name in found if name]
 
 
 def frequency(one: Mapping[str, Any]) -> str:
@@ -151,7 +157,12 @@ def reviewed(one: Mapping[str, Any]) -> str:
     """What ClinVar says of a variant of the list, with its stars of four."""
     if not one["significance"] or one["stars"] is None:
         return one["significance"]
-    return f"{one['significance']} {'★' * one['stars']}{'☆' * (4 - one['stars'])}"
+    return f"{one['significance']} {star_text(one['stars'])}"
+
+
+def star_text(stars: int) -> str:
+    """ClinVar's stars of review, of four."""
+    return "★" * stars + "☆" * (4 - stars)
 
 
 COLUMNS: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(

@@ -13,22 +13,23 @@ import structlog
 from aiohttp import web
 
 from app.domain.file_names import content_disposition, derived
-from app.domain.jobs import Job
+from app.domain.jobs import Job, Tier
 from app.engine.bundles.manifest import MITOCHONDRIAL
 from app.engine.report import render
 from app.engine.report.flags import FLAGS
+from app.engine.report.html import star_text
 from app.engine.report.what_matters import CLASSES
 from app.explorer.expression import FIELDS, PRESETS, BadFilter
 from app.explorer.matching import NATURAL
 from app.explorer.query import Unknown
 from app.explorer.reader import VariantPage
 from app.explorer.record import Legend, Variant
-from app.explorer.search import EXAMPLES, NotUnderstood
+from app.explorer.search import EXAMPLES, NUCLEAR_EXAMPLES, NotUnderstood
 from app.services import saved
 from app.services.saved import Kind
 from app.services.submissions import Refused, find
 from app.web.api.models import VariantFilter, VariantQuery
-from app.web.app_keys import BACKEND, CONCURRENCY, EXPLORER, TABLES, account
+from app.web.app_keys import BACKEND, CONCURRENCY, EXPLORER, SETTINGS, TABLES, account
 from app.web.pages import page, see_other
 from app.web.spreadsheet import sheet
 from app.web.states import IMPACTS, badge
@@ -56,9 +57,22 @@ FREQUENCIES = {
 }
 """Tags that say how often an allele is seen, and what they are called."""
 
+GROUPS = {
+    "afr": "African or African American",
+    "ami": "Amish",
+    "amr": "Admixed American",
+    "asj": "Ashkenazi Jewish",
+    "eas": "East Asian",
+    "fin": "European (Finnish)",
+    "mid": "Middle Eastern",
+    "nfe": "European (non-Finnish)",
+    "sas": "South Asian",
+}
+"""Genetic ancestry groups, as gnomAD names them, by its codes."""
+
 COLUMNS: dict[str, tuple[str, Callable[[Variant], str]]] = {
     "rsid": ("rsID", lambda one: one.rsid),
-    "significance": ("ClinVar", lambda one: one.significance + (f" {'★' * one.stars}" if one.stars else "")),
+    "significance": ("ClinVar", lambda one: one.significance + (f" {star_text(one.stars)}" if one.stars is not None else "")),
     "frequency": ("Frequency", lambda one: "" if one.frequency is None else f"{one.frequency:.3g}"),
     "hgvs": ("HGVS", lambda one: one.hgvs_genomic),
     "transcript": ("Transcript", lambda one: one.transcript),
@@ -89,6 +103,7 @@ async def listing(request: web.Request) -> web.Response:
             found = await request.app[EXPLORER].page(job, wanted, cursor=asked.at, limit=asked.limit, sort=asked.sort)
         except (Unknown, NotUnderstood, BadFilter) as error:
             problem = str(error)
+    counted = await counts(request, job)
     columns = [("column", name) for name in chosen]
     kept = [*asked.asked().items(), *([("sort", asked.sort)] if asked.sort != "position" else []), *columns]
 
@@ -107,7 +122,7 @@ async def listing(request: web.Request) -> web.Response:
         found=found,
         problem=problem,
         here=urlencode(asked.asked()),
-        filtered=bool(asked.asked().keys() - {"q"}),
+        filtered={name: value for name, value in asked.asked().items() if name != "q"},
         kept=kept,
         kept_with=kept_with,
         fields=FIELDS,
@@ -117,9 +132,9 @@ async def listing(request: web.Request) -> web.Response:
         presets=PRESETS,
         saved_filters=kept_by_user[Kind.FILTERS],
         panels=all_panels,
-        examples=EXAMPLES,
+        examples=EXAMPLES if MITOCHONDRIAL.issuperset(counted.get("contigs", ())) else NUCLEAR_EXAMPLES,
         classes=CLASSES,
-        counts=await counts(request, job),
+        counts=counted,
         impacts=IMPACTS,
     )
 
@@ -147,7 +162,7 @@ async def variant(request: web.Request) -> web.Response:
         classes=CLASSES,
         beside=await request.app[EXPLORER].beside(job, found.at),
         gene=await _in_gene(request, job, found),
-        frequencies=[(words, found.info[tag]) for tag, words in FREQUENCIES.items() if found.info.get(tag)],
+        frequencies=[(words, GROUPS.get(value, value)) for tag, words in FREQUENCIES.items() if (value := found.info.get(tag))],
         back=request.query.get("back", "")[:2000],
     )
 
@@ -213,7 +228,10 @@ async def explored(request: web.Request) -> AsyncIterator[Job]:
     with request.app[CONCURRENCY].slot(user_id):
         job = await find(request.app[BACKEND], user_id, request.match_info["id"])
         if not job.result or not job.index:
-            raise Refused(f"There is nothing to explore now. {badge(job).meaning} Summary and log, once written, stay.")
+            price = request.app[SETTINGS].premium_price if job.tier is Tier.ARCHIVED else ""
+            cost = f" It costs {price}." if price else ""
+            stays = "What matters, counts and charts stay on the page of the annotation." if job.summary else ""
+            raise Refused(f"There is nothing to explore now. {badge(job).meaning}{cost} {stays}".rstrip())
         yield job
 
 

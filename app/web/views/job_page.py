@@ -141,9 +141,11 @@ async def counts(request: web.Request, job: Job) -> dict[str, Any]:
 
 def charts(summary: dict[str, Any], address: str = "") -> list[tuple[Chart, dict[str, int], dict[str, str]]]:
     """Each chart that has something to compare, its counts, and where its rows lead, below the `address` of the explorer."""
-    found = []
+    found, samples = [], summary.get("input", {}).get("samples", 0)
     for chart, shown in drawn(summary):
-        asked = {label: FILTERS[chart.key](label) for label, count in shown.items() if count} if address else {}
+        # a genotype is counted in each sample, and looked for in the first that has the allele
+        linked = address and (chart.key != "genotypes" or samples <= 1)
+        asked = {label: FILTERS[chart.key](label) for label, count in shown.items() if count} if linked else {}
         links = {label: f"{address}?{urlencode({'where': where})}" for label, where in asked.items() if where}
         found.append((chart, shown, links))
     return found
