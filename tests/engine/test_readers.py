@@ -162,7 +162,7 @@ def test_every_entry_of_csq_is_read_as_it_was_written(
     for content, bundle in ((nuclear_seed(), nuclear), (SAMPLE.read_bytes(), rcrs)):
         written = write(content, bundle)
         said = entries(written)
-        assert len(said) > 15 and {len(fields) for *_, fields in said} == {len(NAMES)}
+        assert len(said) >= 10 and {len(fields) for *_, fields in said} == {len(NAMES)}
         assert reader(written.path) == said
 
 
