@@ -18,7 +18,7 @@ def values(rows: list[Row], case: str) -> dict[str, float]:
     return {row.metric: row.value for row in rows if row.case == case}
 
 
-@pytest.mark.slow
+@pytest.mark.night
 async def test_a_daemon_handles_what_is_on_its_queue_beside_a_loop_that_makes_its_calls() -> None:
     async with answering() as aws:
         rows = await daemons.measure(aws, "thaw", 0.1)

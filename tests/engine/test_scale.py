@@ -122,7 +122,9 @@ def test_a_block_of_many_entries_is_made_in_several_pieces(
     assert cut_summary == summary
 
 
-@pytest.mark.parametrize("block", [FINE, pytest.param(1000, marks=pytest.mark.night), SMALL])
+@pytest.mark.parametrize(
+    "block", [pytest.param(300, marks=pytest.mark.night), pytest.param(1000, marks=pytest.mark.night), SMALL]
+)
 def test_blocks_leave_no_trace(block: int, records: list[str], outcome: Callable[..., Outcome]) -> None:
     """Alleles that move out of their block are put into the right one."""
     content = META + "".join(records)

@@ -24,7 +24,7 @@ def launch(deployment: str, tier: str, count: int = 1, region: str = "us-east-1"
     return [instance["InstanceId"] for instance in made["Instances"]]
 
 
-@pytest.mark.parametrize(("environment", "other"), [("dev", "prod"), ("prod", "dev")])
+@pytest.mark.parametrize(("environment", "other"), [("dev", "prod"), pytest.param("prod", "dev", marks=pytest.mark.night)])
 def test_instances_of_a_deployment_by_tier(aws_endpoint: str, run: Run, environment: str, other: str) -> None:
     before = json.loads(listed(run, aws_endpoint, environment).stdout)
     web, utility = launch(f"gas-{environment}", "web", 2), launch(f"gas-{environment}", "utility")
