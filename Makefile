@@ -69,7 +69,7 @@ test: $(STAMP)  ## The same, and every test that is quick: adapters, daemons, po
 	@$(MAKE) --no-print-directory --jobs 2 lint test-quick
 
 test-quick: $(STAMP)
-	$(call tested,$(PYTEST) $(TESTS) $(QUICK))
+	$(call tested,$(WAITING) $(TESTS) $(QUICK))
 
 test-slow: $(STAMP) $(MINISTACK)/installed  ## Run a sample of what is long: faults, storms, kills, load runs, API fuzz, the whole stack
 	$(call tested,$(WAITING) $(TESTS) -m 'slow and not night')
