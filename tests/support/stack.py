@@ -67,7 +67,8 @@ class Stack:
         """The machine loses its power: SIGKILL for every process at once."""
         family = [self.process.pid, *self._children()]
         for pid in family:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # a job's process may have ended meanwhile
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def mails(self) -> list[dict[str, Any]]:
