@@ -120,7 +120,7 @@ VALUES: dict[str, Any] = {
 def test_values_are_written_as_moto_writes_them() -> None:
     values.install()
     model = get_service_model("dynamodb").operation_model("GetItem")
-    ours = JSONSerializer._serialize_type_structure
+    serialize = JSONSerializer._serialize_type_structure
 
     def body() -> Any:
         serializer = JSONSerializer(model, value_picker=XFormedAttributePicker())
@@ -128,7 +128,7 @@ def test_values_are_written_as_moto_writes_them() -> None:
 
     written = body()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONSerializer, "_serialize_type_structure", ours.__wrapped__)  # type: ignore[attr-defined]
+        patch.setattr(JSONSerializer, "_serialize_type_structure", serialize.__wrapped__)  # type: ignore[attr-defined]
         assert body() == written
     assert {kind for value in written["Item"].values() for kind in value} == values.WRITERS.keys()
     assert written["Item"]["bodies"] == {"BS": ["YQ==", "/w=="]}
@@ -137,7 +137,7 @@ def test_values_are_written_as_moto_writes_them() -> None:
 def test_a_walk_through_an_expression_knows_its_nodes() -> None:
     values.install()
     known = DepthFirstTraverser.nodes_to_be_processed
-    theirs = known.__wrapped__  # type: ignore[attr-defined]
+    made = known.__wrapped__  # type: ignore[attr-defined]
     for kind in DepthFirstTraverser.__subclasses__():
         walk = kind.__new__(kind)
-        assert known(walk) == theirs(walk) == known(walk), kind
+        assert known(walk) == made(walk) == known(walk), kind

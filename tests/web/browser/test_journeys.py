@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import random
 import re
@@ -10,17 +9,16 @@ from pathlib import Path
 
 import pysam
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
 from app.domain.jobs import Trigger
 from app.engine.bundles.manifest import find
 from app.engine.formats.bgzf import compress
-from app.engine.pipeline.annotate import annotate
 from app.engine.reading.input_file import BGZF_END
 from app.explorer import reader
 from app.services import submissions
-from tests.support.explored import HEADER, KNOWN, completed, explored, many
-from tests.support.pages import ME, RECORD, OpenPage, choose, jobs, sign_in, vcf
+from tests.support.explored import HEADER, KNOWN, explored, many
+from tests.support.pages import ME, RECORD, Clicks, OpenPage, annotated, choose, jobs, sign_in, vcf
 from tests.support.portal import Portal
 
 
@@ -296,35 +294,18 @@ async def test_from_a_file_to_a_link_in_six_clicks(portal: Portal, open_page: Op
     """Upload, find the known missense variant, and make a link to send."""
     page = await open_page()
     await sign_in(page, portal)
-    clicks = 1
+    click = Clicks()
     await choose(page, ("patient.vcf", (HEADER + KNOWN).encode()))
-
-    async def click(one: Locator) -> None:
-        nonlocal clicks
-        clicks += 1
-        await one.click()
-
     await click(page.get_by_role("button", name="Annotate", exact=True))
     await page.wait_for_url("**/annotations/*")
-    await annotated(portal, tmp_path)
+    await annotated(portal, tmp_path, find("rcrs"))
     await click(page.get_by_role("link", name="MT-ND4 p.Arg340His"))
     await expect(page.get_by_role("heading", level=1)).to_have_text("MT-ND4 m.11778G>A")
     await click(page.locator(".eyebrow a").first)
     await click(page.get_by_text("Share this result"))
     await click(page.get_by_role("button", name="Make a link"))
     await expect(page.locator("#link")).to_contain_text("/shared?key=")
-    assert clicks == 6
-
-
-async def annotated(portal: Portal, folder: Path) -> None:
-    """Does with the one job what an annotator does."""
-    (job,) = await jobs(portal)
-    assert await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
-    source = folder / "in.vcf"
-    source.write_bytes(await portal.backend.inputs.read(submissions.input_key(job.user_id, job.job_id)))
-    result = await asyncio.to_thread(annotate, source, folder / "out", name="in.vcf", bundle=find("rcrs"))
-    (running,) = await jobs(portal)
-    await completed(portal, running, folder / "out", result)
+    assert click.count == 6
 
 
 async def test_from_the_list_to_a_link_in_six_clicks(portal: Portal, open_page: OpenPage, tmp_path: Path) -> None:

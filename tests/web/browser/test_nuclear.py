@@ -15,12 +15,12 @@ import pytest
 from playwright.async_api import Download, Locator, Page, expect
 
 from app.domain.jobs import Job, Speed, Trigger
-from app.engine.pipeline.annotate import Result, annotate
+from app.engine.pipeline.annotate import Result
 from app.services import submissions
-from tests.support.explored import HEADER, KNOWN, completed, explored, stored
+from tests.support.explored import HEADER, KNOWN, explored, stored
 from tests.support.looker import SIZES, Looker
 from tests.support.nuclear import Nuclear, Variant
-from tests.support.pages import ME, OpenPage, choose, jobs, sign_in
+from tests.support.pages import ME, Clicks, OpenPage, annotated, choose, jobs, sign_in
 from tests.support.portal import Portal
 
 FIRST_LOAD_BYTES = 250_000
@@ -47,24 +47,12 @@ async def test_from_a_file_to_a_link_in_six_clicks(portal: Portal, open_page: Op
     """Upload, find the missense variant with stars in a known gene, send the link; and who gets it reads the answer."""
     page = await open_page(viewport=SIZES["desktop"])
     await sign_in(page, portal)
-    clicks = 1
+    click = Clicks()
     await choose(page, ("family.vcf", human.vcf.encode()))
     await expect(page.locator("#files .said")).to_contain_text("3 samples, looks like GRCh38")
-
-    async def click(one: Locator) -> None:
-        nonlocal clicks
-        clicks += 1
-        await one.click()
-
     await click(page.get_by_role("button", name="Annotate", exact=True))
     await page.wait_for_url("**/annotations/*")
-    (job,) = await jobs(portal)
-    assert await portal.backend.jobs.advance(job.user_id, job.job_id, Trigger.CLAIM)
-    source = tmp_path / "in.vcf"
-    source.write_bytes(await portal.backend.inputs.read(submissions.input_key(job.user_id, job.job_id)))
-    result = await asyncio.to_thread(annotate, source, tmp_path / "out", name="in.vcf", bundle=human.bundle)
-    (running,) = await jobs(portal)
-    await completed(portal, running, tmp_path / "out", result)
+    await annotated(portal, tmp_path, human.bundle)
     first = page.locator("table.matters tbody tr").first
     wanted = human.missense
     await expect(first).to_contain_text(f"{wanted.gene} {wanted.protein}")
@@ -76,7 +64,7 @@ async def test_from_a_file_to_a_link_in_six_clicks(portal: Portal, open_page: Op
     await click(page.get_by_text("Share this result"))
     await click(page.get_by_role("button", name="Make a link"))
     link = await page.locator("#link").inner_text()
-    assert clicks <= 6
+    assert click.count <= 6
     other = await open_page(viewport=SIZES["phone"])
     await other.goto(link)
     await expect(other.locator("table.matters tbody tr").first).to_contain_text(f"{wanted.gene} {wanted.protein}")
