@@ -15,6 +15,7 @@ from typing import Any
 
 from app.engine.bundles.download import Progress, digest, fetch, forget, place, published_on
 from app.engine.bundles.known_variants import KnownColumn, convert, header_of
+from app.engine.bundles.freed_memory import keep_freed_memory
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.region_writer import RegionRow, write_regions
 from app.engine.bundles.sources import opened
@@ -261,5 +262,10 @@ class _AlleleBuild:
 
 def _pool(processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
-        processes, mp_context=multiprocessing.get_context("spawn"), initializer=die_with, initargs=(os.getpid(),)
+        processes, mp_context=multiprocessing.get_context("spawn"), initializer=_begun, initargs=(os.getpid(),)
     )
+
+
+def _begun(parent: int) -> None:
+    die_with(parent)
+    keep_freed_memory()

@@ -241,7 +241,10 @@ def test_fields_of_a_block_are_found_by_column(chunk: int, monkeypatch: pytest.M
 
 
 NAMES = ("AF", "F", "AF_joint", "XAF_joint", "A_grpmax_joint_of_all_people", "int", "N")
-ITEMS = st.tuples(st.sampled_from(NAMES), st.sampled_from(("=", "=0.5", "=int=1", "=AF", "")))
+ITEMS = st.tuples(
+    st.sampled_from(NAMES),
+    st.sampled_from(("=", "=0.5", "=int=1", "=AF", "=of_fifteen_char", "=of_sixteen_chars", "=of_more_than_sixteen", "")),
+)
 
 
 @given(st.lists(st.lists(ITEMS, max_size=9), min_size=1, max_size=6), st.sampled_from(("", "\tGT\tAF=7;AF_joint=8")))
