@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from app.engine.bundles.download import Progress, digest, fetch, forget, place, published_on
-from app.engine.bundles.known_variants import KnownColumn, convert, header_of
 from app.engine.bundles.freed_memory import keep_freed_memory
+from app.engine.bundles.known_variants import KnownColumn, convert, header_of
 from app.engine.bundles.layout import TABLE
 from app.engine.bundles.region_writer import RegionRow, write_regions
 from app.engine.bundles.sources import opened
