@@ -41,6 +41,7 @@ STARS: dict[bytes, bytes] = {
 """Stars of ClinVar's review status (https://www.ncbi.nlm.nih.gov/clinvar/docs/review_status/); all others have none."""
 
 SIGNIFICANT_DIGITS = 4
+_ROUNDED = b"%%.%dg" % SIGNIFICANT_DIGITS
 
 
 def plain(value: bytes) -> bytes:
@@ -61,7 +62,7 @@ def stars(value: bytes) -> bytes:
 def frequency(value: bytes) -> bytes:
     """A frequency, rounded to `SIGNIFICANT_DIGITS`."""
     try:
-        return b"%.*g" % (SIGNIFICANT_DIGITS, float(value)) if value not in (b".", b"") else b""
+        return _ROUNDED % float(value) if value not in (b".", b"") else b""
     except ValueError:
         return b""
 
