@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from scripts.bench import daemons, portal, seeds, startup
+from scripts.bench import daemons, looks, portal, seeds, startup
 from scripts.bench.answerer import Answerer, answering
 from scripts.bench.report import Row, comparison, machine, medians, read, table, write
 
@@ -37,6 +37,7 @@ async def _start(aws: Answerer, seconds: float) -> list[Row]:
 AREAS: dict[str, Callable[[Answerer, float], Awaitable[list[Row]]]] = {
     "daemons": _daemons,
     "portal": portal.measure,
+    "looks": looks.measure,
     "streams": _streams,
     "start": _start,
 }
