@@ -21,7 +21,7 @@ from moto.sns.responses import SNSResponse
 from moto.sqs import models
 from moto.sqs.models import Queue, SQSBackend
 
-from app.local import values
+from app.local import transactions, values
 from app.local.connections import Server
 
 
@@ -33,6 +33,7 @@ def start(port: int = 0) -> Server:
     _count_when_asked()
     _look_up_once()
     values.install()
+    transactions.install()
     server = Server(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     return server
