@@ -1,4 +1,4 @@
-"""What `/healthz` takes while everybody who may looks through a small file that inflates a thousandfold.
+"""What `/healthz` takes while everybody who may looks through a small file of many equal records.
 
 The portal is a process of its own, those who look are in this one, and who asks for `/healthz`, at a fixed rate, is in a third.
 """
@@ -49,11 +49,11 @@ LOOKS = {
 }
 
 
-async def measure(aws: Answerer, seconds: float) -> list[Row]:
+async def measure(aws: Answerer, seconds: float, records: int = RECORDS) -> list[Row]:
     """`/healthz` beside looks of each kind, and of all of them: as many at once as may be, by as few users as may be."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="gas-bench-") as folder:
-        bomb = await asyncio.to_thread(_annotated, Path(folder))
+        bomb = await asyncio.to_thread(_annotated, Path(folder), records)
         users = [_user(aws, bomb) for _ in range(limits.ALL_LOOKS.most // limits.LOOKS.most)]
     rows = []
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as third:
@@ -72,10 +72,10 @@ async def measure(aws: Answerer, seconds: float) -> list[Row]:
     return rows
 
 
-def _annotated(folder: Path) -> Path:
+def _annotated(folder: Path, records: int) -> Path:
     """A folder with what the engine makes of as many equal records."""
     source, out = folder / "bomb.vcf", folder / "out"
-    source.write_text(HEADER + RECORD * RECORDS)
+    source.write_text(HEADER + RECORD * records)
     command = [sys.executable, "-m", "app.engine", str(source), str(out), f"--name={source.name}", "--bundle=rcrs"]
     subprocess.run(command, check=True, capture_output=True)
     return out
