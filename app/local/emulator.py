@@ -87,7 +87,7 @@ def _look_up_once() -> None:
 @functools.cache
 def _list_what_there_was() -> None:
     # moto 5.2 looks each object of a bucket up again while it lists them, and fails where one was deleted meanwhile
-    _VersionedKeyStore.items = _latest  # type: ignore[method-assign, assignment]
+    _VersionedKeyStore.items = _latest  # type: ignore[assignment]
 
 
 def _latest(keys: _VersionedKeyStore) -> Iterator[tuple[str, Any]]:
