@@ -122,7 +122,7 @@ chaos: $(STAMP)  ## Every fault at every call, long storms (SIZE=200 jobs), an a
 	GAS_FAULTS=all GAS_STORM_JOBS=$(SIZE) GAS_ACCOUNT_JOBS=$(ACCOUNT) $(BIN)/pytest -q -n 2 tests/faults
 	$(BIN)/python -m tests.support.model.model
 
-bench: $(STAMP)  ## Measure daemons, portal, live pages and start-up (OPTIONS='portal --repeat 1 --out before.json')
+bench: $(STAMP)  ## Measure daemons, portal, looks into results, live pages and start-up (OPTIONS='portal --repeat 1 --out before.json')
 	$(BIN)/python -m scripts.bench $(OPTIONS)
 
 bench-compare: $(STAMP)  ## Put two runs of `make bench` side by side (OPTIONS='before.json after.json')

@@ -5,18 +5,15 @@ The portal is a process of its own, beside a stand-in for AWS; `amplify_engine.p
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import ClientSession, ClientTimeout
 
-from app.aws.dynamodb import to_wire
-from app.domain.keys import COLUMNS, Output, output_key
 from scripts.bench import seeds
-from scripts.bench.answerer import STORED, Answerer, answering
+from scripts.bench.answerer import Answerer, answering
 from scripts.bench.portal import free_port, settings
 from scripts.bench.processes import Running, running
 
@@ -54,15 +51,7 @@ class Portal:
         """Opens every page of the result in a folder that the engine wrote. Returns what went wrong, empty if nothing."""
         seeder = seeds.Seeder(self.aws)
         account = seeder.account(quota_exempt=True)
-        job = seeder.job(account)
-        bodies = {name: (out / name).read_bytes() for name in (Output.RESULT, Output.INDEX, Output.SUMMARY)}
-        facts = {"summary_size": len(bodies[Output.SUMMARY]), "result_size": len(bodies[Output.RESULT])}
-        records = re.search(rb'"records_out": ?(\d+)', bodies[Output.SUMMARY])
-        bodies[Output.SUMMARY] += (out / COLUMNS).read_bytes()
-        for name, body in bodies.items():
-            self.aws.objects[output_key(job.user_id, job.job_id, 1, name)] = (STORED, body)
-        made = {**asdict(job), **facts, "records": int(records[1]) if records else 0}
-        self.aws.put("jobs", to_wire(made), "user_id", "job_id")
+        job = seeder.stored(seeder.job(account), out)
         cookie = {"Cookie": f"gas={seeder.secret(account, 'SESSION', csrf='c')}"}
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")  # VmHWM begins anew: proc(5)
         wrong = []

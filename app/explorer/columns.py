@@ -102,15 +102,17 @@ class StoredColumns:
     async def values_at(self, name: str, rows: Array, run: Run) -> Array:
         """The values of some records alone: only their chunks are read."""
         if (kept := self.cache.get((self.key, name))) is not None:
-            return kept[rows]
+            taken: Array = await run(np.take, kept, rows)
+            return taken
         found = np.zeros(len(rows), self.directory.dtypes[name])
-        chunk_of = rows // CHUNK
-        for number in np.unique(chunk_of).tolist():
-            at, size = self.directory.spans[name][number]
-            stored = await self._bytes(at, size)
-            values = await run(decoded, stored, self.directory.dtypes[name], self.directory.chunks[number].records)
-            inside = chunk_of == number
+
+        def fill(number: int, stored: bytes) -> None:
+            inside = rows // CHUNK == number
+            values = decoded(stored, self.directory.dtypes[name], self.directory.chunks[number].records)
             found[inside] = values[rows[inside] - number * CHUNK]
+
+        for number in await run(lambda: np.unique(rows // CHUNK).tolist()):
+            await run(fill, number, await self._bytes(*self.directory.spans[name][number]))
         return found
 
     def _decoded(self, name: str, stored: bytes, first: int, chunks: Sequence[int]) -> Array:

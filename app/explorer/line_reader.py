@@ -29,7 +29,8 @@ from app.services.submissions import Refused
 ALL_READS_BYTES = limits.ALL_READS_BYTES.most
 """Inflated bytes that all looks of this process may hold together."""
 
-THREADS = 2
+THREADS = 1
+"""A second one would win nothing, for Python runs one at a time, and the loop would have to wait for two."""
 
 FIRST_PIECE, PIECE = 64 << 10, 1 << 19
 """Bytes of the first read of a page, and of the largest: each is twice the one before."""

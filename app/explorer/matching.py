@@ -53,7 +53,7 @@ async def matching(columns: StoredColumns, wanted: Filter, sort: str, run: Run, 
     words = {name: await columns.words(name) for name in sorted(names) if name in ("contig", "gene", "genes", "filter")}
     chunks = _chunks(columns, wanted.region, words)
     values = {name: await columns.values(name, run, chunks) for name in sorted(names)}
-    return await run(_answer, _numbers(columns, chunks), wanted, sort, Table(values, words), most)
+    return await run(_answer, columns, chunks, wanted, sort, Table(values, words), most)
 
 
 def _chunks(columns: StoredColumns, region: Region | None, words: dict[str, list[str]]) -> list[int] | None:
@@ -91,7 +91,10 @@ def needed(wanted: Filter) -> set[str]:
     return {name for name, there in asked.items() if there} | set(wanted.where.columns if wanted.where else ())
 
 
-def _answer(numbers: Array, wanted: Filter, sort: str, table: Table, most: int | None) -> Matching:
+def _answer(
+    columns: StoredColumns, chunks: list[int] | None, wanted: Filter, sort: str, table: Table, most: int | None
+) -> Matching:
+    numbers = _numbers(columns, chunks)
     found = np.flatnonzero(_mask(len(numbers), wanted, table))
     return Matching(numbers[ordered(found, sort, table, len(found) if most is None else most)], len(found))
 

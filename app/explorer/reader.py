@@ -188,7 +188,7 @@ class Explorer:
             lines, _ = await self.reader.lines_at(job.result or "", places)
             following = first + len(shown)
             more = following if following < total else None
-            return VariantPage(_variants(lines), more, len(shown), following / (total or 1), total, first)
+            return VariantPage(await self._variants(lines), more, len(shown), following / (total or 1), total, first)
         places = await columns.values_at("place", rows, self.reader.in_executor)
         return await self._read_page(job, places, wanted, first, limit)
 
@@ -214,7 +214,7 @@ class Explorer:
             step = min(2 * step, MOST_ROWS, max(FIRST_ROWS, STEP_BYTES * step // (letters or 1)))
         more = at if at < len(places) else None
         total = len(found) if more is None and not first else None
-        return VariantPage(_variants(found), more, at - first, at / (len(places) or 1), total, 0)
+        return VariantPage(await self._variants(found), more, at - first, at / (len(places) or 1), total, 0)
 
     async def row(self, job: Job, number: int) -> int:
         """The virtual offset of a record by its number, from 0. Raises Gone, BadCursor."""
@@ -247,7 +247,9 @@ class Explorer:
                         following = kept[limit - len(found)][0]
                         found += kept[: limit - len(found)]
                         looked += sum(at < following for at, _ in lines)
-                        return VariantPage(_variants(found), following, looked, _share(spans, following, job.result_size))
+                        return VariantPage(
+                            await self._variants(found), following, looked, _share(spans, following, job.result_size)
+                        )
                     found += kept
                     looked += len(lines)
                     inflated += size
@@ -255,15 +257,15 @@ class Explorer:
                     reserved.resize(letters, len(found))
                     far = place is not None and (place >> 16) - (here[0][0] >> 16) >= self.budget
                     if place is not None and (far or inflated >= INFLATED or letters >= FOUND):
-                        return VariantPage(_variants(found), place, looked, _share(spans, place, job.result_size))
-            return VariantPage(_variants(found), None, looked, 1.0)
+                        return VariantPage(await self._variants(found), place, looked, _share(spans, place, job.result_size))
+            return VariantPage(await self._variants(found), None, looked, 1.0)
 
     async def variant(self, job: Job, at: int) -> Variant:
         """The variant at a virtual offset. Raises Gone, BadCursor."""
         async with aclosing(self.reader.read(job.result or "", [(at, BEHIND_ALL)], None)) as reading:
             async for lines, *_ in reading:
                 if lines:
-                    return _variants(lines[:1])[0]
+                    return (await self._variants(lines[:1]))[0]
         raise BadCursor
 
     async def open(self, job: Job, wanted: Filter) -> tuple[bytes, AsyncIterator[list[bytes]]]:
@@ -288,6 +290,12 @@ class Explorer:
                     yield [line for _, line in lines]
 
         return await self.header(job), batches()
+
+    async def _variants(self, lines: Lines) -> list[Variant]:
+        try:
+            return await self.reader.in_executor(lambda: [parse(at, line) for at, line in lines])
+        except ValueError:
+            raise BadCursor from None
 
     async def header(self, job: Job) -> bytes:
         """The lines above the first record."""
@@ -326,10 +334,3 @@ def _share(spans: list[Places], place: int, size: int) -> float:
     closed = [(start, min(stop, max(start, size << 16))) for start, stop in spans]
     whole = sum(stop - start for start, stop in closed)
     return sum(max(0, min(stop, place) - start) for start, stop in closed) / (whole or 1)
-
-
-def _variants(lines: Lines) -> list[Variant]:
-    try:
-        return [parse(at, line) for at, line in lines]
-    except ValueError:
-        raise BadCursor from None

@@ -17,11 +17,12 @@ from moto.core import responses
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.s3.utils import _VersionedKeyStore
 from moto.sns.responses import SNSResponse
 from moto.sqs import models
 from moto.sqs.models import Queue, SQSBackend
 
-from app.local import values
+from app.local import transactions, values
 from app.local.connections import Server
 
 
@@ -32,7 +33,9 @@ def start(port: int = 0) -> Server:
     _end_polls_in_time()
     _count_when_asked()
     _look_up_once()
+    _list_what_there_was()
     values.install()
+    transactions.install()
     server = Server(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     return server
@@ -79,6 +82,16 @@ def _look_up_once() -> None:
     )
     responses.method_names_from_class = functools.cache(responses.method_names_from_class)
     models.unix_time_millis = _now_ms  # type: ignore[assignment]
+
+
+@functools.cache
+def _list_what_there_was() -> None:
+    # moto 5.2 looks each object of a bucket up again while it lists them, and fails where one was deleted meanwhile
+    _VersionedKeyStore.items = _latest  # type: ignore[assignment]
+
+
+def _latest(keys: _VersionedKeyStore) -> Iterator[tuple[str, Any]]:
+    return ((key, versions[-1]) for key, versions in dict(keys).items() if versions)
 
 
 def _now_ms() -> float:

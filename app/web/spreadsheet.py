@@ -24,11 +24,15 @@ class Sheet:
         self._book = Workbook(str(path), {"constant_memory": True, "tmpdir": str(path.parent)})
         self._sheet = self._book.add_worksheet("Variants")
 
-    def add(self, rows: Iterable[list[str]]) -> None:
-        """Writes rows. Every cell is text but the positions, so that nothing is taken for a formula or a date."""
+    def add(self, rows: Iterable[list[str]]) -> bool:
+        """Writes rows. Every cell is text but the positions, so that nothing is taken for a formula or a date.
+
+        Returns whether there were any, and there may be more.
+        """
+        before = self.rows
         for row in rows:
             if self.rows >= MOST_ROWS:
-                return
+                return False
             if not self.rows:
                 self._numbers = frozenset(at for at, title in enumerate(row) if title in _NUMBERS)
             for at, cell in enumerate(row):
@@ -37,6 +41,7 @@ class Sheet:
                 elif cell:
                     self._sheet.write_string(self.rows, at, cell[:_MOST_LETTERS])
             self.rows += 1
+        return self.rows > before
 
     def close(self) -> None:
         """Completes the file."""

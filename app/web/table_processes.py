@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.web.table_rows import Form, first_line, framed
+
+Run = Callable[..., Awaitable[Any]]
 
 LONG_RECORDS = 20_000
 """Records after which a table gets a process: below, its start would cost more than it spares."""
 
 MOST = 2
-"""Processes at once. Further long tables are made by the portal itself, a few hundred rows a turn, until one is free."""
+"""Processes at once. Further long tables are made in the portal's threads, a few hundred rows a turn, until one is free."""
 
 
 class RowProcess:
@@ -43,8 +46,11 @@ class TableProcesses:
     running: set[Process] = field(default_factory=set)
     _taken: int = 0  # of `most`, also by those that are about to start
 
-    async def table(self, form: Form, batches: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, None]:
-        """The table of these lines, piece by piece. Its process ends with it: at the end, or where it is closed before."""
+    async def table(self, form: Form, batches: AsyncIterator[list[bytes]], run: Run) -> AsyncGenerator[bytes, None]:
+        """The table of these lines, piece by piece. Its process ends with it: at the end, or where it is closed before.
+
+        `run` runs a function with its arguments where it may take its time.
+        """
         yield form.titles()
         records, child = 0, None
         async with AsyncExitStack() as stack:
@@ -56,7 +62,8 @@ class TableProcesses:
                     async for text in child.texts(lines):
                         yield text
                 else:
-                    for text in form.texts(lines):
+                    texts = form.texts(lines)
+                    while text := await run(next, texts, b""):
                         yield text
 
     @asynccontextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from scripts.bench import daemons, portal, seeds, startup
+from scripts.bench import daemons, looks, portal, seeds, startup
 from scripts.bench.answerer import Answerer, answering
 from scripts.bench.report import Row, comparison, machine, medians, read, table, write
 
@@ -37,6 +37,7 @@ async def _start(aws: Answerer, seconds: float) -> list[Row]:
 AREAS: dict[str, Callable[[Answerer, float], Awaitable[list[Row]]]] = {
     "daemons": _daemons,
     "portal": portal.measure,
+    "looks": looks.measure,
     "streams": _streams,
     "start": _start,
 }
@@ -56,11 +57,12 @@ async def measure(areas: list[str], repeat: int, seconds: float) -> list[Row]:
     return rows
 
 
-def main() -> None:
+def main() -> int:
+    """Prints what was measured. Returns 1 if a target is missed."""
     if sys.argv[1:2] == ["compare"]:
         before, after = (read(Path(name)) for name in sys.argv[2:4])
         print("\n".join(comparison(before, after)))
-        return
+        return 0
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("areas", nargs="*", choices=[*AREAS, []], help="what to measure; everything, if nothing is named")
     parser.add_argument("--repeat", type=int, default=3, help="runs, of which the medians are shown")
@@ -71,7 +73,8 @@ def main() -> None:
     print(f"{machine()}")
     print("\n".join(table(rows)))
     write(chosen.out, rows)
+    return int(any(row.met is False for row in rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,9 +12,10 @@ from typing import cast
 
 @dataclass
 class Visits:
-    """Latencies in seconds of the answers so far, and what was not a page."""
+    """Latencies in seconds of the answers so far, what was not a page, and how late the latest request was sent."""
 
     latencies: list[float] = field(default_factory=list)
+    late: float = 0
     refusals: list[bytes] = field(default_factory=list)
 
     def whole(self) -> Visits:
@@ -52,9 +53,13 @@ class Browser(asyncio.Protocol):
         head = bytes(self.buffer[:end]).lower()
         if not head.startswith(b"http/1.1 200"):
             self.visits.refusals.append(head[:200])
-        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(self.buffer) >= end + 4 + length:
-            del self.buffer[: end + 4 + length]
+        if b"transfer-encoding: chunked" in head:
+            whole = self.buffer.endswith(b"\r\n0\r\n\r\n")
+        else:
+            length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+            whole = len(self.buffer) >= end + 4 + length
+        if whole:  # one request at a time: nothing of another answer is behind
+            self.buffer.clear()
             self.done(self)
 
 
@@ -82,7 +87,10 @@ async def saturate(port: int, requests: list[bytes], connections: int, seconds: 
 
 
 async def pace(port: int, requests: list[bytes], connections: int, rate: float, seconds: float) -> Visits:
-    """`rate` requests a second in all, each connection in its turn; counted from when it was its turn, whatever went before."""
+    """`rate` requests a second in all, each connection in its turn; counted from then, also where it still waits for an answer.
+
+    What comes late because this process waited for a core is counted by itself.
+    """
     visits, left = Visits(), round(rate * seconds)
     idle = asyncio.Semaphore(0)
     due: dict[Browser, list[float]] = {}
@@ -100,8 +108,10 @@ async def pace(port: int, requests: list[bytes], connections: int, rate: float, 
         turn = began + number / rate
         if (wait := turn - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
+        now = time.perf_counter()
+        visits.late = max(visits.late, now - turn)
         browser = browsers[number % connections]
-        due[browser].append(turn)
+        due[browser].append(now)
         if len(due[browser]) == 1:
             browser.ask()
     for _ in range(left):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 from app.aws.dynamodb import to_wire
 from app.domain.accounts import Account, Plan
 from app.domain.jobs import Job, Status, Tier, job_id
-from app.domain.keys import Output, archive_key, input_key, output_key
+from app.domain.keys import COLUMNS, Output, archive_key, input_key, output_key
 from app.domain.messages import ArchiveDue, JobFinished, JobRequested, Message, PlanChanged, RetrievalLook
 from app.local.topology import load
 from scripts.bench.answerer import ARCHIVED, CRC, RESTORED, STORED, Answerer
@@ -101,6 +102,18 @@ class Seeder:
         """Makes the job's result something that can be read."""
         for output, body in outputs().items():
             self.aws.objects[output_key(job.user_id, job.job_id, 1, output)] = (STORED, body)
+
+    def stored(self, job: Job, out: Path) -> Job:
+        """The completed job with what the engine wrote into a folder as its result."""
+        bodies = {name: (out / name).read_bytes() for name in (Output.RESULT, Output.INDEX, Output.SUMMARY)}
+        facts = {"summary_size": len(bodies[Output.SUMMARY]), "result_size": len(bodies[Output.RESULT])}
+        records = re.search(rb'"records_out": ?(\d+)', bodies[Output.SUMMARY])
+        bodies[Output.SUMMARY] += (out / COLUMNS).read_bytes()
+        for name, body in bodies.items():
+            self.aws.objects[output_key(job.user_id, job.job_id, 1, name)] = (STORED, body)
+        made = {**asdict(job), **facts, "records": int(records[1]) if records else 0}
+        self.aws.put("jobs", to_wire(made), "user_id", "job_id")
+        return Job(**made)
 
     def secret(self, account: Account, kind: str, **values: str) -> str:
         """A session or token of this account, as its holder sends it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts import amplify_engine
-from scripts.bench import daemons, portal, report, startup
+from scripts.bench import daemons, looks, portal, report, startup
 from scripts.bench.answerer import answering
 from scripts.bench.report import Row
 
@@ -48,6 +48,16 @@ async def test_viewers_see_what_changes() -> None:
         held = values(await portal.streams(aws, 30), "30 viewers")
     assert held["memory of the process"] > 10
     assert held["until all saw a change"] > 0
+
+
+@pytest.mark.slow
+async def test_healthz_is_asked_for_while_everybody_looks() -> None:
+    async with answering() as aws:
+        rows = await looks.measure(aws, 0.5, records=200)
+    assert {row.case for row in rows} == {"nobody looks", *looks.LOOKS, "all of these"}
+    for title in looks.LOOKS:
+        look = values(rows, title)
+        assert look["/healthz, mean"] > 0 < look["CPU a look"], title
 
 
 @pytest.mark.slow

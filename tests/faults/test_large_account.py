@@ -79,16 +79,17 @@ async def all_back(here: Lane, user_id: str) -> list[Job]:
     gas, loop = here.service.gas, asyncio.get_running_loop()
     ends = loop.time() + STEP_SECONDS
     while loop.time() < ends:
-        account = await gas.accounts.get(user_id)
-        assert account
-        # thousands of jobs are read only where nothing is queued: reading them takes the emulator longer than the rest
-        if account.deadline is None and await here.quiet():
+        # only where nothing is queued: to read thousands of jobs takes the emulator longer than the rest, and the doctor would
+        # send each job that waits for its turn once more, and again, so that the queue grew faster than it is worked on
+        if await here.quiet():
+            account = await gas.accounts.get(user_id)
             jobs = await gas.jobs.page(user_id, limit=JOBS + 1)
-            if not moving(jobs) and await here.quiet() and await here.quiet():
+            assert account
+            if account.deadline is None and not moving(jobs) and await here.quiet() and await here.quiet():
                 return jobs
-        await here.repair()
+            await here.repair()
         await asyncio.sleep(2)
-    left = moving(await gas.jobs.page(user_id, limit=JOBS + 1))
+    left, account = moving(await gas.jobs.page(user_id, limit=JOBS + 1)), await gas.accounts.get(user_id)
     raise AssertionError(f"never all back: {len(left)} of {JOBS}, {left[:3]}, {account}\n{here.said()}")
 
 

@@ -20,6 +20,7 @@ from moto.core.serialize import JSONSerializer
 from moto.core.utils import get_service_model
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.utils import _VersionedKeyStore
 
 from app.aws.botocore_tuning import JsonResponseParserFactory, loader
 from app.engine.formats import bcftools
@@ -99,6 +100,15 @@ def test_what_moto_looks_up_for_every_request_is_looked_up_once(monkeypatch: pyt
     for host in ("dynamodb.eu-central-1.amazonaws.com", "s3.us-east-1.amazonaws.com"):
         assert {remembered(application, host) for _ in range(3)} == {theirs(application, host)}
     assert len(looks) == 4, "a look for each host of ours, and one for each of moto's own way"
+
+
+def test_objects_that_are_deleted_while_a_bucket_is_listed_do_no_harm() -> None:
+    emulator._list_what_there_was()
+    keys = _VersionedKeyStore(a=["old", "new"], b=["one"])
+    listed = keys.items()
+    assert next(iter(listed)) == ("a", "new")
+    dict.pop(keys, "b")
+    assert [*listed] == [("b", "one")]
 
 
 VALUES: dict[str, Any] = {

@@ -36,7 +36,7 @@ async def given(*, until: asyncio.Event | None = None) -> AsyncIterator[list[byt
 
 
 async def made(tables: TableProcesses, form: Form = FORM) -> bytes:
-    return b"".join([piece async for piece in tables.table(form, given())])
+    return b"".join([piece async for piece in tables.table(form, given(), asyncio.to_thread)])
 
 
 def alive(pid: int) -> bool:
@@ -51,7 +51,7 @@ async def test_a_process_makes_the_rows_that_the_portal_makes(name: str) -> None
     beside = TableProcesses(long_records=150)
     pids = []
     pieces = []
-    async with aclosing(beside.table(form, given())) as table:
+    async with aclosing(beside.table(form, given(), asyncio.to_thread)) as table:
         async for piece in table:
             pieces.append(piece)
             pids += [process.pid for process in beside.running]
@@ -61,7 +61,7 @@ async def test_a_process_makes_the_rows_that_the_portal_makes(name: str) -> None
 
 async def test_a_short_table_has_no_process() -> None:
     tables = TableProcesses(long_records=400)
-    async for _ in tables.table(FORM, given()):
+    async for _ in tables.table(FORM, given(), asyncio.to_thread):
         assert not tables.running
 
 
@@ -71,7 +71,7 @@ async def test_no_more_processes_than_allowed_and_the_others_are_made_as_well() 
 
     async def one(number: int) -> bytes:
         pieces = []
-        async with aclosing(tables.table(FORM, given(until=go))) as table:
+        async with aclosing(tables.table(FORM, given(until=go), asyncio.to_thread)) as table:
             async for piece in table:
                 pieces.append(piece)
                 if b"GAS_CSQ" not in piece and b"".join(pieces).count(b"\n") == 301:
@@ -93,7 +93,7 @@ async def test_a_reader_who_leaves_takes_the_process_along() -> None:
     tables = TableProcesses(long_records=0)
 
     async def read() -> None:
-        async with aclosing(tables.table(FORM, given(until=asyncio.Event()))) as table:
+        async with aclosing(tables.table(FORM, given(until=asyncio.Event()), asyncio.to_thread)) as table:
             async for _ in table:
                 pass
 
@@ -112,7 +112,7 @@ async def test_a_process_that_is_killed_breaks_the_table_off() -> None:
     tables, go = TableProcesses(long_records=0), asyncio.Event()
     async with asyncio.timeout(120):
         with pytest.raises((EOFError, OSError)):
-            async with aclosing(tables.table(FORM, given(until=go))) as table:
+            async with aclosing(tables.table(FORM, given(until=go), asyncio.to_thread)) as table:
                 async for _ in table:
                     for process in tables.running:
                         os.kill(process.pid, signal.SIGKILL)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from app.domain.jobs import batch_id
 from app.explorer.pasted import Pasted, convert
+from app.explorer.reader import VariantPage
 from app.services import shares, submissions
 from app.services.batches import EMPTY
 from app.services.labels import label
@@ -189,11 +190,14 @@ async def variants(request: web.Request) -> web.Response:
     wanted = asked.filter(await explorer.panels(request, asked))
     async with explored(request) as job:
         found = await request.app[EXPLORER].page(job, wanted, cursor=asked.at, limit=asked.limit, sort=asked.sort)
+        return web.json_response(text=await request.app[EXPLORER].reader.in_executor(_page_of_variants, found))
+
+
+def _page_of_variants(found: VariantPage) -> str:
     following = f"{found.next:x}" if found.next is not None else None
     shown = [VariantOut.model_validate(variant) for variant in found.variants]
     said = {name: getattr(found, name) for name in ("total", "first", "understood", "hint", "looked")}
-    out = VariantsOut(variants=shown, next=following, share=round(found.share, 4), **said)
-    return web.json_response(text=out.model_dump_json())
+    return VariantsOut(variants=shown, next=following, share=round(found.share, 4), **said).model_dump_json()
 
 
 async def variant(request: web.Request) -> web.Response:
