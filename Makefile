@@ -29,7 +29,7 @@ TESTS   := tests --ignore tests/web/browser --ignore tests/infra
 QUICK   := -m 'not slow and not night'
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test test-quick environments test-slow test-browser test-infra test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz amplify truth load load-annotators simulate cost audit lint format docs clean
+.PHONY: help run demo check test test-quick environments test-slow test-browser test-infra test-plans test-hosts checkov test-night test-times chaos bench bench-compare bench-engine bench-streaming fuzz amplify truth load load-annotators simulate cost audit lint format docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,16 +81,25 @@ test-night: $(STAMP) $(ANSIBLE)/installed chaos fuzz amplify  ## Run all that is
 	GAS_SYSTEM_JOBS=100 $(PYTEST) tests/system
 	$(PYTEST) $(TESTS) -m night
 	$(BIN)/pytest -q tests/infra -m night
+	$(WAITING) tests/web/browser -m night
 
 test-times: $(STAMP)  ## Show the twenty slowest of the quick tests and the sum by folder (OPTIONS='-m slow' of the others)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -p tests.support.times $(TESTS) $(QUICK) $(OPTIONS)
 
-test-browser: $(STAMP)  ## Run the tests that drive a browser (needs Debian's chromium)
+test-browser: $(STAMP)  ## Run the tests that drive a browser (needs Debian's chromium-headless-shell)
 	$(call tested,$(WAITING) tests/web/browser -m 'not night')
 
+# side by side, for a host that is configured waits most of the time; each to its end, and what it says in one piece
 test-infra: $(STAMP) $(CHECKOV)/installed $(ANSIBLE)/installed  ## Plan the infrastructure offline, and configure a real systemd host (as root)
+	@$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync=target test-hosts test-plans checkov
+
+test-plans: $(STAMP) $(ANSIBLE)/installed
 	$(call tested,$(PYTEST) tests/infra --ignore tests/infra/hosts -m 'not night')
+
+test-hosts: $(STAMP) $(ANSIBLE)/installed
 	$(call tested,$(BIN)/pytest -q tests/infra/hosts -m 'not night')
+
+checkov: $(CHECKOV)/installed
 	LOG_LEVEL=ERROR $(CHECKOV)/bin/checkov --config-file terraform/.checkov.yaml --compact --quiet
 
 # what the lanes need besides that of `make test`

@@ -79,7 +79,12 @@ def test_each_test_is_run_by_one_lane(marks: set[str]) -> None:
     recipes = dict(re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE))
     (quick,) = re.findall(r"^QUICK +:= -m '(.+)'$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert "$(TESTS) $(QUICK)" in recipes["test-quick"]
-    for lanes, place in ({"test-slow", "test-night"}, "$(TESTS)"), ({"test-infra", "test-night"}, "tests/infra"):
+    for lanes, place in (
+        ({"test-slow", "test-night"}, "$(TESTS)"),
+        ({"test-plans", "test-night"}, "tests/infra"),
+        ({"test-hosts", "test-night"}, "tests/infra"),
+        ({"test-browser", "test-night"}, "tests/web/browser"),
+    ):
         asked = [(lane, one or other) for lane in sorted(lanes) for one, other in _asked(recipes[lane], place)]
         asked += [("test-quick", quick)] if place == "$(TESTS)" else []
         chosen = [lane for lane, said in asked if Expression.compile(said).evaluate(lambda name, **_: name in marks)]

@@ -28,11 +28,12 @@ import pytest
 from tests.support import ansible
 from tests.support.terraform.inventory import inventory
 from tests.support.terraform.life import Life, clients, live
+from tests.support.terraform.states import served
 
 HERE = Path(__file__).parent
 SUPPORT = HERE.parents[1] / "support" / "terraform"
 SOURCE = HERE.parent.parent.parent / "terraform"
-LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
+BACKEND = 'terraform {\n  backend "http" {}\n}\n'
 MIRRORS = (Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"), Path("/usr/share/terraform/plugins"))
 DEPLOYMENTS = [(environment, backend) for environment in ("dev", "prod") for backend in ("s3", "glacier")]
 LOOKED_AT = [pytest.param(one, marks=pytest.mark.night) if one == ("dev", "glacier") else one for one in DEPLOYMENTS]
@@ -41,21 +42,25 @@ LOOKED_AT = [pytest.param(one, marks=pytest.mark.night) if one == ("dev", "glaci
 MADE = [("dev", "s3"), ("prod", "glacier")]
 LIVES = [MADE[0], pytest.param(MADE[1], marks=pytest.mark.night)]
 RENEWING = [("prod", "s3")]
-SELDOM_COLLECTED = {"GOGC": "800", "GOMEMLIMIT": "1GiB"}
-"""How Terraform collects garbage: by default that is a third of the CPU of a test of the whole module, 49 s instead of 32."""
+FRUGAL = {"GOGC": "800", "GOMEMLIMIT": "1GiB", "GOMAXPROCS": "1"}
+"""How Terraform collects garbage: by default that is a third of the CPU of a test of the whole module, 49 s instead of 32. And
+on one core, for its threads look for work of each other's: a plan of dev takes 1.8 s of CPU instead of 2.3."""
 
 
 @dataclass(frozen=True)
 class Core:
-    """Terraform core with one provider: `run` returns what a command printed, and fails the test if the command fails."""
+    """Terraform core with one provider: `run` returns what a command printed, and fails the test if the command fails.
+    `states` is what the address of a state begins with."""
 
     environment: dict[str, str]
+    states: str
     init: list[str] = field(default_factory=list)
 
     def try_run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         found = shutil.which("terraform")
         command = [*([found] if found else [sys.executable, str(SUPPORT / "core.py")]), f"-chdir={folder}", *arguments]
-        return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=1500)
+        environment = {**self.environment, "TF_HTTP_ADDRESS": f"{self.states}{folder.resolve()}/terraform.tfstate"}
+        return subprocess.run(command, env=environment, text=True, capture_output=True, timeout=1500)
 
     def run(self, folder: Path, *arguments: str) -> str:
         done = self.try_run(folder, *arguments)
@@ -66,9 +71,9 @@ class Core:
         return json.loads(self.run(folder, *arguments))
 
     def prepare(self, folder: Path) -> None:
-        """Initialises a root module, with its state in a file instead of the bucket."""
+        """Initialises a root module, with its state in a file beside it instead of the bucket."""
         if (folder / "backend.tf").exists():
-            (folder / "backend_override.tf").write_text(LOCAL_BACKEND)
+            (folder / "backend_override.tf").write_text(BACKEND)
         self.run(folder, "init", "-input=false", "-no-color", *self.init)
 
 
@@ -116,25 +121,31 @@ def _resources(module: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
 
 def _quiet(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     quiet = {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
-    return {**environment, **quiet, **SELDOM_COLLECTED}
+    return {**environment, **quiet, **FRUGAL}
 
 
 @pytest.fixture(scope="session")
-def core() -> Iterator[Core]:
-    """Terraform core with the stand-in provider, which only writes down."""
-    with _stand_in("") as core:
-        yield core
+def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What the address of a state in this run's folders begins with."""
+    with served(_shared(tmp_path_factory)) as begins:
+        yield begins
 
 
 @pytest.fixture(scope="session")
-def core_on() -> Iterator[Callable[[str], Core]]:
+def core_on(states: str) -> Iterator[Callable[[str], Core]]:
     """Terraform core with the stand-in provider that makes things in the emulator at an address; with none, writes them down."""
     with ExitStack() as running:
-        yield cache(lambda endpoint: running.enter_context(_stand_in(endpoint)))
+        yield cache(lambda endpoint: running.enter_context(_stand_in(endpoint, states)))
+
+
+@pytest.fixture(scope="session")
+def core(core_on: Callable[[str], Core]) -> Core:
+    """Terraform core with the stand-in provider, which only writes down."""
+    return core_on("")
 
 
 @contextmanager
-def _stand_in(endpoint: str) -> Iterator[Core]:
+def _stand_in(endpoint: str, states: str) -> Iterator[Core]:
     command = [sys.executable, str(SUPPORT / "provider.py"), str(SUPPORT / "schema.json.gz")]
     # not those of this process, which may serve a vault and waits for Terraform meanwhile
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_ENDPOINT_URL")}
@@ -146,7 +157,7 @@ def _stand_in(endpoint: str) -> Iterator[Core]:
     command_line["PATH"] = os.pathsep.join((str(ansible.BIN), os.environ["PATH"]))
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
         assert provider.stdin and provider.stdout
-        yield Core({**_quiet(environment), **command_line, "TF_REATTACH_PROVIDERS": provider.stdout.readline()})
+        yield Core({**_quiet(environment), **command_line, "TF_REATTACH_PROVIDERS": provider.stdout.readline()}, states)
         provider.stdin.close()
 
 
@@ -185,7 +196,7 @@ def any_core(request: pytest.FixtureRequest) -> Core:
         return request.getfixturevalue("core")
     # the emulator's fixture sets AWS_ENDPOINT_URL and credentials in the environment
     request.getfixturevalue("aws_endpoint")
-    return Core(_quiet(), [f"-plugin-dir={_real_provider()}"])
+    return Core(_quiet(), request.getfixturevalue("states"), [f"-plugin-dir={_real_provider()}"])
 
 
 @pytest.fixture(scope="session")
@@ -200,11 +211,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     return copy
 
 
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all of pytest's workers have of this run."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Any]], Any]:
     """Returns what `make` returns as JSON would have it, made once a test run under that name, whatever pytest's workers."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    shared = _shared(tmp_path_factory)
 
     def once(name: str, make: Callable[[], Any]) -> Any:
         with (shared / name).open("a+") as file:

@@ -24,7 +24,10 @@ def dev(core: Any, checkout: Callable[[], Path]) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("region", "partition"), [("eu-central-1", "aws"), ("us-gov-west-1", "aws-us-gov")])
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [pytest.param("eu-central-1", "aws", marks=pytest.mark.night), ("us-gov-west-1", "aws-us-gov")],
+)
 def test_everything_is_in_the_region_and_its_partition(core: Any, dev: Path, region: str, partition: str) -> None:
     core.run(dev, "apply", "-auto-approve", "-input=false", f"-var=region={region}", f"-var=network={network(region)}")
     made = core.run(dev, "show", "-json")

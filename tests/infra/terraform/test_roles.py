@@ -106,18 +106,22 @@ def literal(call: ast.Call, position: int) -> str | None:
     return found.value if isinstance(found, ast.Constant) and isinstance(found.value, str) else None
 
 
-def imports(path: str) -> Iterator[tuple[str, str, str]]:
-    """(local name, file, name in it or empty for a whole module) of what a file imports from the project."""
+@cache
+def imports(path: str) -> dict[str, tuple[str, str]]:
+    """File, and name in it or empty for a whole module, by local name, of what a file imports from the project."""
+    found = {}
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("app", "workers"):
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}".replace(".", "/") + ".py"
                 file, name = (whole, "") if (ROOT / whole).exists() else (node.module.replace(".", "/") + ".py", alias.name)
                 if (ROOT / file).exists():
-                    yield alias.asname or alias.name, file, name
+                    found[alias.asname or alias.name] = file, name
+    return found
 
 
-def reached(starts: tuple[str, ...]) -> set[tuple[str, ast.AST]]:
+@cache
+def reached(starts: tuple[str, ...]) -> frozenset[tuple[str, ast.AST]]:
     """Every function that these files have, and those of services and workers that they lead to."""
     todo = [(path, node) for path in starts for node in parsed(path).body]
     seen: set[tuple[str, ast.AST]] = set()
@@ -126,7 +130,7 @@ def reached(starts: tuple[str, ...]) -> set[tuple[str, ast.AST]]:
         if (path, node) in seen or not path.startswith(("app/explorer/", "app/services/", "app/web/", "workers/")):
             continue
         seen.add((path, node))
-        known = {local: (file, name) for local, file, name in imports(path)}
+        known = imports(path)
         own = {item.name: item for item in parsed(path).body if hasattr(item, "name")}
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name) and inner.id in own:
@@ -137,7 +141,7 @@ def reached(starts: tuple[str, ...]) -> set[tuple[str, ast.AST]]:
             elif isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id in known:
                 file, _ = known[inner.value.id]
                 todo += [(file, item) for item in parsed(file).body if getattr(item, "name", None) == inner.attr]
-    return seen
+    return frozenset(seen)
 
 
 def derived(verb: str, backend: str) -> set[Permission]:

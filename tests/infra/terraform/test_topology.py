@@ -23,7 +23,7 @@ def name_of(arn: str) -> str:
     return arn.rpartition(":")[2].partition("_")[2]
 
 
-@pytest.fixture(params=["dev", "prod"])
+@pytest.fixture(params=[pytest.param("dev", marks=pytest.mark.night), "prod"])
 def planned(request: pytest.FixtureRequest, deploy: Callable[..., Any]) -> Any:
     return deploy(request.param, "glacier")
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright."""
+"""Debian's Chromium without its windows, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from app.engine.pipeline.annotate import Result, annotate
 from tests.support import nuclear
+from tests.support.looker import EVERY_WAY, SCREENSHOTS, SIZES, WHOLLY, Looker
 from tests.support.nuclear import Nuclear
 from tests.support.pages import OpenPage
+from tests.support.portal import Portal
 
 SWITCHES = [
     "--disable-background-networking",
@@ -43,19 +45,28 @@ def family(human: Nuclear) -> tuple[Path, Result]:
     return folder, annotate(source, folder, name="family.vcf", bundle=human.bundle)
 
 
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """The one browser of this process: to start it takes longer than most tests."""
+    # without what draws windows, which nobody sees: a third less CPU
+    chromium = shutil.which("chromium-headless-shell")
+    assert chromium, "these tests need Debian's chromium-headless-shell: apt-get install chromium-headless-shell"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
+        yield browser
+        await browser.close()
+
+
 @pytest.fixture
-async def open_page() -> AsyncIterator[OpenPage]:
+async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     """Opens pages, each in a browser profile of its own. An error that a page logs or throws fails the test."""
     complaints: list[str] = []
 
-    async with async_playwright() as playwright, AsyncExitStack() as stack:
-        chromium = shutil.which("chromium")
-        assert chromium, "these tests need Debian's chromium: apt-get install chromium"
-        browser = await playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
-        stack.push_async_callback(browser.close)
+    async with AsyncExitStack() as stack:
 
         async def new(**options: Any) -> Page:
             context = await browser.new_context(**options)
+            stack.push_async_callback(context.close)
             page = await context.new_page()
             page.set_default_timeout(60_000)
             page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -64,6 +75,13 @@ async def open_page() -> AsyncIterator[OpenPage]:
 
         yield new
     assert complaints == []
+
+
+@pytest.fixture(params=[WHOLLY, pytest.param(EVERY_WAY, marks=pytest.mark.night)], ids=["two ways", "every way"])
+async def looker(request: pytest.FixtureRequest, portal: Portal, open_page: OpenPage) -> Looker:
+    """Looks at pages on desktop in light and on a phone in dark; by night, and for pictures, in the other two as well."""
+    page = await open_page(viewport=SIZES["desktop"], reduced_motion="reduce")
+    return Looker(page, portal, EVERY_WAY if SCREENSHOTS else request.param)
 
 
 def is_complaint(said: ConsoleMessage) -> bool:

@@ -1,4 +1,4 @@
-"""Every page, as it looks: axe-core finds nothing in either theme on desktop and phone, nothing shifts, and little is loaded."""
+"""Every page, as it looks: axe-core finds nothing on desktop and phone, light and dark, nothing shifts, and little is loaded."""
 
 from __future__ import annotations
 
@@ -83,8 +83,7 @@ JOBS = SHARED | {
 }
 
 
-async def test_every_page_but_those_of_jobs(portal: Portal, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    looker = Looker(await open_page(viewport=SIZES["desktop"], reduced_motion="reduce"), portal)
+async def test_every_page_but_those_of_jobs(portal: Portal, looker: Looker, monkeypatch: pytest.MonkeyPatch) -> None:
     with rendered(portal, monkeypatch) as seen:
         await looker.go("/", "home")
         for name in EVERYBODYS:
@@ -110,8 +109,7 @@ async def test_every_page_but_those_of_jobs(portal: Portal, open_page: OpenPage,
     assert pages - JOBS <= seen, pages - JOBS - seen
 
 
-async def test_every_page_of_jobs(portal: Portal, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looker = Looker(await open_page(viewport=SIZES["desktop"], reduced_motion="reduce"), portal)
+async def test_every_page_of_jobs(portal: Portal, looker: Looker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await sign_in(looker.page, portal)
     with rendered(portal, monkeypatch) as seen:
         for name, job in (await every_job(portal)).items():

@@ -144,10 +144,7 @@ async def rows_of(download: Download) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text), delimiter=separator))[1:]
 
 
-async def test_a_table_one_can_work_in(
-    portal: Portal, open_page: OpenPage, human: Nuclear, family: Family, tmp_path: Path
-) -> None:
-    looker = Looker(await open_page(viewport=SIZES["desktop"], reduced_motion="reduce"), portal)
+async def test_a_table_one_can_work_in(portal: Portal, looker: Looker, human: Nuclear, family: Family, tmp_path: Path) -> None:
     page = looker.page
     await sign_in(page, portal, "/annotations")
     job, other = await kept(portal, family), await explored(portal, tmp_path, HEADER + KNOWN, ME, file_name="other.vcf")
@@ -232,8 +229,7 @@ async def test_charts_open_what_they_count(portal: Portal, open_page: OpenPage, 
     await expect(page.get_by_role("status")).to_contain_text(re.compile("of [0-9]+ variant"))
 
 
-async def test_the_page_of_a_variant_says_all_of_it(portal: Portal, open_page: OpenPage, human: Nuclear, family: Family) -> None:
-    looker = Looker(await open_page(viewport=SIZES["desktop"], reduced_motion="reduce"), portal)
+async def test_the_page_of_a_variant_says_all_of_it(portal: Portal, looker: Looker, human: Nuclear, family: Family) -> None:
     page, one = looker.page, human.missense
     await sign_in(page, portal, "/annotations")
     job = await kept(portal, family)
@@ -282,8 +278,7 @@ async def test_the_page_of_a_variant_says_all_of_it(portal: Portal, open_page: O
     await expect(main.get_by_role("link", name="MITOMAP 3243A>G")).to_be_visible()
 
 
-async def test_a_free_user_keeps_what_was_seen(portal: Portal, open_page: OpenPage, human: Nuclear, family: Family) -> None:
-    looker = Looker(await open_page(viewport=SIZES["desktop"], reduced_motion="reduce"), portal)
+async def test_a_free_user_keeps_what_was_seen(portal: Portal, looker: Looker, human: Nuclear, family: Family) -> None:
     page, one = looker.page, human.missense
     await sign_in(page, portal, "/annotations")
     job = await kept(portal, family)
