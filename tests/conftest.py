@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import uuid
@@ -37,6 +38,11 @@ structlog.configure(
 hypothesis.settings.register_profile("gas", deadline=None)  # how busy the machine is proves nothing
 hypothesis.settings.load_profile("gas")
 SERVICES = ("dynamodb", "s3", "sqs", "sns", "glacier", "sesv2")
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what was imported and collected out of every later garbage collection, which took an eighth of the tests' CPU."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from tests.support.forks import Forks, forking
 
 
 @pytest.fixture(scope="session")
-async def forks() -> AsyncIterator[Forks]:
+async def forks(aws_endpoint: str) -> AsyncIterator[Forks]:
     """Where the daemons of this process's lanes are started from."""
     async with forking() as forks:
         yield forks

@@ -26,6 +26,12 @@ from typing import Any
 
 from aiohttp.resolver import DefaultResolver
 
+from app.aws.clients import clients
+from app.process.memory import freeze_gc
+from app.services.backend import SERVICES
+from app.settings import Settings
+from workers import VERBS
+
 ROOT = Path(__file__).parents[2]
 
 AWS = "aws"
@@ -149,11 +155,11 @@ async def forking() -> AsyncIterator[Forks]:
 
 def serve() -> None:
     """Forks a process for each line of the standard input, and says when one ends; kills those that are left at its end."""
-    from workers import VERBS
-
     main = import_module("app.cli.main")
     for name in (*(f"workers.{verb}" for verb in VERBS), "workers.runtime", "app.services.backend"):
         import_module(name)
+    asyncio.run(_read_descriptions())
+    freeze_gc()  # a fork that collects what it shares with this process copies all of it
     children = set[int]()
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -181,6 +187,12 @@ def serve() -> None:
         os.kill(pid, signal.SIGKILL)
     while children:
         _reap(children, 0)
+
+
+async def _read_descriptions() -> None:
+    """Makes each process find the descriptions of AWS's services read, which its clients are made of."""
+    async with clients(Settings(), *SERVICES, "glacier", "sesv2"):
+        pass
 
 
 def _reap(children: set[int], options: int = os.WNOHANG) -> None:

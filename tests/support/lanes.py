@@ -58,6 +58,9 @@ WAITS = {
     "GAS_MAIL_WINDOW_SECONDS": "2",
 }
 
+PATIENT = {"GAS_POLL_SECONDS": "20"}
+"""Of the daemons in this process, which nobody kills: polls that bring nothing were a good part of what a lane costs."""
+
 
 @dataclass
 class Daemon:
@@ -225,7 +228,7 @@ async def lane(
             verb, {**os.environ, **environment}, folder, forks, ahead_seconds.get(verb, 0), resolver, disks.get(verb)
         )
     async with AsyncExitStack() as stack:
-        gas = await stack.enter_async_context(backend(settings_of(environment), mail=True))
+        gas = await stack.enter_async_context(backend(settings_of(environment | PATIENT), mail=True))
         await stack.enter_async_context(working(gas, *(spec(verb) for verb in VERBS if verb not in daemons)))
         kept = []
         for daemon in daemons.values():

@@ -26,7 +26,7 @@ from tests.support.stack import GAS, OWN, Person, Stack, insist, patience, sign_
 pytestmark = pytest.mark.slow
 
 T = TypeVar("T")
-JOBS = int(os.environ.get("GAS_SYSTEM_JOBS", "10"))
+JOBS = int(os.environ.get("GAS_SYSTEM_JOBS", "6"))
 SEED = int(os.environ.get("GAS_SYSTEM_SEED", "1"))
 UNSENT = '"mail marked, and not sent"'
 FREE_JOBS = 10

@@ -162,17 +162,20 @@ async def scanner(portal: Portal) -> Scanner:
     return Scanner(portal, cookie, browser.csrf)
 
 
+NTH = pytest.mark.parametrize("nth", [pytest.param(3, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.night)])
+"""Each route is sent each so manieth of what is odd, beginning with another than the route before."""
+
 ENDS = ("/logout", "/profile/sessions/revoke", "/profile/delete")
 """Ends of the session that all of this is sent with."""
 
 
-@pytest.mark.slow
-async def test_odd_values_in_addresses_and_forms(portal: Portal, tmp_path: Path, scanner: Scanner) -> None:
+@NTH
+async def test_odd_values_in_addresses_and_forms(nth: int, portal: Portal, tmp_path: Path, scanner: Scanner) -> None:
     job = await explored(portal, tmp_path, HEADER + KNOWN)
-    for route, method in _requests():
+    for number, (route, method) in enumerate(_requests()):
         path = filled(route, job.job_id)
-        for number in range(0, len(ODD), 5):
-            odd = ODD[number:] + ODD[:number]
+        for first in range(number % nth * 5, len(ODD), 5 * nth):
+            odd = ODD[first:] + ODD[:first]
             if method == "GET":
                 asked = "&".join(f"{name}={value[:1000]}" for name, value in zip(QUERY, odd, strict=False))
                 await scanner.send(method, f"{path}?{asked}")
@@ -196,17 +199,17 @@ async def test_odd_values_in_addresses_and_forms(portal: Portal, tmp_path: Path,
     assert not scanner.wrong, "\n".join(scanner.wrong)
 
 
-@pytest.mark.slow
-async def test_odd_bodies_methods_and_headers(portal: Portal, scanner: Scanner) -> None:
+@NTH
+async def test_odd_bodies_methods_and_headers(nth: int, portal: Portal, scanner: Scanner) -> None:
     for number, (route, method) in enumerate(_requests()):
         path = filled(route)
-        for odd in METHODS:
+        for odd in METHODS[number % nth :: nth]:
             if (odd, path) not in {("POST", end) for end in ENDS}:
                 await scanner.send(odd, path)
         for name, value in HEADERS[number % 4 :: 4]:
             if method == "GET":
                 await scanner.send(method, path, f"{name}: {value}", replaces=name)
-        for kind, body in BODIES if method != "GET" and path not in ENDS else ():
+        for kind, body in BODIES[number % nth :: nth] if method != "GET" and path not in ENDS else ():
             await scanner.send(method, path, f"Content-Type: {kind}", body=body)
     assert not scanner.wrong, "\n".join(scanner.wrong)
 

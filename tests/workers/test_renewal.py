@@ -191,16 +191,16 @@ def environment(settings: Settings) -> Mapping[str, str]:
     return {**os.environ, **named, "PYTHONPATH": str(ROOT), "GAS_ENVIRONMENT": "local"}
 
 
-@pytest.mark.slow
-async def test_the_units_command_is_killed_at_every_step_and_given_again(
-    site: Site, folder: Path, offering: Settings, tmp_path: Path
+@pytest.mark.parametrize("stride", [pytest.param(21, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.night)])
+async def test_the_units_command_is_killed_at_each_so_manieth_step_and_given_again(
+    stride: int, site: Site, folder: Path, offering: Settings, tmp_path: Path
 ) -> None:
     """After each, an annotator gets a bundle that is whole: the one before, and in the end the new one."""
     store = S3Store.at(offering.bundle_store)
     dated(site, CLINVAR, TODAY)
     arguments = command("ExecStart", **{"${STATE_DIRECTORY}": str(tmp_path / "host")})
     killed = 0
-    for step in range(0, 400, 7):
+    for step in range(0, 400, stride):
         done = subprocess.run(
             [sys.executable, "-c", CHILD, str(step), *arguments], env=environment(offering), capture_output=True, text=True
         )

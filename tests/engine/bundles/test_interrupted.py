@@ -36,15 +36,15 @@ def checksums(bundle: manifest.Bundle) -> dict[str, str]:
     return {file.path: file.sha256 for file in bundle.files}
 
 
-@pytest.mark.slow
-def test_a_build_that_is_killed_at_every_step_goes_on(site: Site, tmp_path: Path) -> None:
-    """Each start is killed one step later than the one before it: what changes a name or deletes something is a step."""
+@pytest.mark.parametrize("stride", [pytest.param(12, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.night)])
+def test_a_build_that_is_killed_again_and_again_goes_on(stride: int, site: Site, tmp_path: Path) -> None:
+    """Each start is killed `stride` steps later than the one before it: what changes a name or deletes something is a step."""
     with site:
         made = recipe("GRCh38", site, tmp_path)
         whole = build(made, tmp_path / "whole", tmp_path / "cache", chosen=["dbsnp", "gnomad"])
         once = len(site.asked)
         killed = 0
-        for step in range(0, 400, 4):
+        for step in range(0, 400, stride):
             arguments = [str(step), str(made), str(tmp_path / "killed"), str(tmp_path / "cache2")]
             done = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, timeout=120)
             if not done.returncode:
