@@ -46,7 +46,7 @@ def _make_writes_atomic() -> None:
     # moto 5.2 serves from threads and locks nothing: two DynamoDB writes can pass the same condition, which AWS never allows,
     # and a subscription to a topic fails while another is made
     for service in (DynamoHandler, SNSResponse):
-        service.call_action = _one_at_a_time(service.call_action)  # type: ignore[method-assign]
+        service.call_action = _one_at_a_time(service.call_action)
 
 
 def _one_at_a_time(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -62,32 +62,30 @@ def _one_at_a_time(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @functools.cache
 def _end_polls_in_time() -> None:
     # moto 5.2 looks once a second at messages whose delay or visibility timeout runs out
-    Queue.wait_for_messages = wait_for_messages  # type: ignore[method-assign, assignment]
-    SQSBackend.change_message_visibility = _noticed(SQSBackend.change_message_visibility)  # type: ignore[method-assign]
+    Queue.wait_for_messages = wait_for_messages
+    SQSBackend.change_message_visibility = _noticed(SQSBackend.change_message_visibility)
 
 
 @functools.cache
 def _count_when_asked() -> None:
     # moto 5.2 counts all messages of a queue three times whenever it looks at any attribute, which it does at each send, and
     # three times for each message received
-    Queue.attributes = property(_Attributes)  # type: ignore[assignment]
+    Queue.attributes = property(_Attributes)
 
 
 @functools.cache
 def _look_up_once() -> None:
     # moto 5.2 lists its own folder twice a request to know the service of an address, inspects the class that answers, and goes
     # by way of a date to the milliseconds that it compares for each message of a queue
-    DomainDispatcherApplication.get_backend_for_host = functools.lru_cache(  # type: ignore[method-assign]
-        DomainDispatcherApplication.get_backend_for_host
-    )
+    DomainDispatcherApplication.get_backend_for_host = functools.lru_cache(DomainDispatcherApplication.get_backend_for_host)
     responses.method_names_from_class = functools.cache(responses.method_names_from_class)
-    models.unix_time_millis = _now_ms  # type: ignore[assignment]
+    models.unix_time_millis = _now_ms
 
 
 @functools.cache
 def _list_what_there_was() -> None:
     # moto 5.2 looks each object of a bucket up again while it lists them, and fails where one was deleted meanwhile
-    _VersionedKeyStore.items = _latest  # type: ignore[assignment]
+    _VersionedKeyStore.items = _latest
 
 
 def _latest(keys: _VersionedKeyStore) -> Iterator[tuple[str, Any]]:
@@ -104,7 +102,7 @@ class _Attributes(Mapping[str, Any]):
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
         self.names = queue.BASE_ATTRIBUTES + (queue.FIFO_ATTRIBUTES if queue.fifo_queue else [])
-        self.names += queue.KMS_ATTRIBUTES if queue.kms_master_key_id else []  # type: ignore[attr-defined]
+        self.names += queue.KMS_ATTRIBUTES if queue.kms_master_key_id else []
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.names:

@@ -18,8 +18,8 @@ from moto.dynamodb.models.table import Table
 def install() -> None:
     """Makes it so in this process."""
     # what moto puts back after a failure is then the table that there is
-    models.copy = SimpleNamespace(deepcopy=_copied)  # type: ignore[assignment]
-    DynamoDBBackend.transact_write_items = _undone(DynamoDBBackend.transact_write_items)  # type: ignore[method-assign, assignment]
+    models.copy = SimpleNamespace(deepcopy=_copied)
+    DynamoDBBackend.transact_write_items = _undone(DynamoDBBackend.transact_write_items)
 
 
 def _copied(one: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.core.serialize import BaseJSONSerializer
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser  # type: ignore[attr-defined]
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
 
 
 def install() -> None:
@@ -21,9 +21,7 @@ def install() -> None:
 def _write_values_at_once() -> None:
     # moto 5.2 looks in each value for all ten types that one may have, and for each of them under all names that an attribute
     # of an object of Python might have
-    BaseJSONSerializer._serialize_type_structure = _at_once(  # type: ignore[method-assign]
-        BaseJSONSerializer._serialize_type_structure
-    )
+    BaseJSONSerializer._serialize_type_structure = _at_once(BaseJSONSerializer._serialize_type_structure)
 
 
 def _at_once(serialize: Callable[..., None]) -> Callable[..., None]:
