@@ -39,6 +39,14 @@ async def opened(portal: Portal, sent: bytes) -> tuple[asyncio.StreamReader, asy
     return reader, writer
 
 
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """What still comes before the connection ends: with a reset, where the portal ends it before it has read all of it."""
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
+
+
 @pytest.mark.parametrize("half", HALF)
 async def test_what_stops_half_way_is_closed(half: str, quick: None, portal: Portal) -> None:
     with capture_logs() as logged:
@@ -58,7 +66,7 @@ async def test_many_are_closed_while_others_are_answered(quick: None, portal: Po
     reader, writer = await opened(portal, b"GET /healthz HTTP/1.1\r\nHost: gas\r\nConnection: close\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 200")
     async with asyncio.timeout(20):
-        assert set(await asyncio.gather(*(one.read() for one, _ in held))) == {b""}
+        assert set(await asyncio.gather(*(rest(one) for one, _ in held))) == {b""}
     for _, one in (*held, (reader, writer)):
         one.close()
 
