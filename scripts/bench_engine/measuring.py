@@ -19,7 +19,8 @@ _TEXT_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class Run:
-    """What a command took; `own_bytes`: the most that its processes had together, without pages of mapped files."""
+    """What a command took. `own_bytes`: the most that its processes had together, without pages of mapped files; what they share
+    counts once."""
 
     seconds: float
     cpu_seconds: float
@@ -76,12 +77,12 @@ def descendants(pid: int) -> list[int]:
 
 
 def own_bytes(pid: int) -> int:
-    """Returns the resident memory of a process that is of no file; 0 if it is gone."""
+    """Returns the resident memory of a process that is of no file, its share of what it has with others; 0 if it is gone."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("RssAnon", "RssShmem")))
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("Pss_Anon", "Pss_Shmem")))
 
 
 def deflating_seconds(result: Path) -> float:
