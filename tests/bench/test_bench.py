@@ -45,7 +45,7 @@ async def test_the_portal_answers_every_page_to_its_user() -> None:
 @pytest.mark.slow
 async def test_viewers_see_what_changes() -> None:
     async with answering() as aws:
-        held = values(await portal.streams(aws, 30), "30 viewers")
+        held = values(await portal.streams(aws, 30, settled_seconds=1), "30 viewers")
     assert held["memory of the process"] > 10
     assert held["until all saw a change"] > 0
 
