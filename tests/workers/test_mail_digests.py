@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -233,10 +234,12 @@ async def test_a_daemon_that_stops_while_it_gathers_has_marked_nothing(mailing: 
 @pytest.mark.slow
 async def test_sixty_jobs_have_a_few_mails(service: Service, ses: Ses) -> None:
     """By the runtime and its queue: what waits is put off, comes again and goes together."""
-    mail = Mail(ses, "gas@example.org", digests=Digests(5))
+    window_seconds = 5
+    mail = Mail(ses, "gas@example.org", digests=Digests(window_seconds))
     mailing = Service(replace(service.gas, mail=mail), service.aws)
     account = await mailing.account()
     jobs = await completed(mailing, account, 60)
+    began = time.monotonic()
     async with working(mailing.gas, spec("notify")):
         await mailing.gas.queues.send("notifications", [told(job) for job in jobs])
         for _ in range(1200):
@@ -245,5 +248,7 @@ async def test_sixty_jobs_have_a_few_mails(service: Service, ses: Ses) -> None:
             await asyncio.sleep(0.1)
         await mailing.until_quiet()
     assert ses.about(jobs) == {job.job_id: 1 for job in jobs}
-    assert AT_ONCE < len(ses.sent) < 20, ses.subjects
+    # on a slow machine they come over more windows
+    most = max(20, AT_ONCE + 2 * (time.monotonic() - began) / window_seconds)
+    assert AT_ONCE < len(ses.sent) < min(most, len(jobs) / 2), ses.subjects
     assert await unsent.of(mailing.gas, account.user_id) == set()
