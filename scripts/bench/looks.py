@@ -59,7 +59,7 @@ async def measure(aws: Answerer, seconds: float, records: int = RECORDS) -> list
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as third:
         async with running(settings(aws, port), "web") as process:
             asking = partial(asyncio.get_running_loop().run_in_executor, third, _health, port)
-            rows += _health_rows("nobody looks", await asking(seconds))
+            rows += _health_rows("no looks", await asking(seconds))
             for case, paths in {**{title: [path] for title, path in LOOKS.items()}, "all of these": [*LOOKS.values()]}.items():
                 asked = [user.request(path) for path, user in itertools.product(paths, users)]
                 await saturate(port, asked, 1, 0.3)

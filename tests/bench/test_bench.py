@@ -54,7 +54,7 @@ async def test_viewers_see_what_changes() -> None:
 async def test_healthz_is_asked_for_while_everybody_looks() -> None:
     async with answering() as aws:
         rows = await looks.measure(aws, 0.5, records=200)
-    assert {row.case for row in rows} == {"nobody looks", *looks.LOOKS, "all of these"}
+    assert {row.case for row in rows} == {"no looks", *looks.LOOKS, "all of these"}
     for title in looks.LOOKS:
         look = values(rows, title)
         assert look["/healthz, mean"] > 0 < look["CPU a look"], title

@@ -59,7 +59,7 @@ WAITS = {
 }
 
 PATIENT = {"GAS_POLL_SECONDS": "20"}
-"""Of the daemons in this process, which nobody kills: polls that bring nothing were a good part of what a lane costs."""
+"""Of the daemons in this process, which are never killed: polls that bring nothing were a good part of what a lane costs."""
 
 
 @dataclass

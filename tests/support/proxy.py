@@ -63,7 +63,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Call:
-    """One call, and the how manieth of its operation it was since the proxy last forgot."""
+    """One call, and its number among those of its operation since the proxy last forgot."""
 
     operation: str
     number: int

@@ -163,7 +163,7 @@ async def scanner(portal: Portal) -> Scanner:
 
 
 NTH = pytest.mark.parametrize("nth", [pytest.param(3, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.night)])
-"""Each route is sent each so manieth of what is odd, beginning with another than the route before."""
+"""Each route is sent every nth of what is odd, beginning with another than the route before."""
 
 ENDS = ("/logout", "/profile/sessions/revoke", "/profile/delete")
 """Ends of the session that all of this is sent with."""

@@ -192,7 +192,7 @@ def environment(settings: Settings) -> Mapping[str, str]:
 
 
 @pytest.mark.parametrize("stride", [pytest.param(21, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.night)])
-async def test_the_units_command_is_killed_at_each_so_manieth_step_and_given_again(
+async def test_the_units_command_is_killed_again_and_again_and_given_again(
     stride: int, site: Site, folder: Path, offering: Settings, tmp_path: Path
 ) -> None:
     """After each, an annotator gets a bundle that is whole: the one before, and in the end the new one."""

@@ -48,7 +48,7 @@ def family(human: Nuclear) -> tuple[Path, Result]:
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """The one browser of this process: to start it takes longer than most tests."""
-    # without what draws windows, which nobody sees: a third less CPU
+    # without what draws windows, which are not shown: a third less CPU
     chromium = shutil.which("chromium-headless-shell")
     assert chromium, "these tests need Debian's chromium-headless-shell: apt-get install chromium-headless-shell"
     async with async_playwright() as playwright:
